@@ -1,0 +1,251 @@
+"""What an analysis returns: one ``FrameAnalysis`` per picture or video frame, holding one ``FaceAnalysis`` per face.
+
+Inference fills these classes; tables, drawings, reports and the command line only read them. Both are checked once, when
+they are made, and never change afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from aufait.faces.face import HeadPose
+
+OCCURRENCE_THRESHOLD = 0.5
+"""An action unit occurs where its probability is at least this."""
+
+MAX_INTENSITY = 5.0
+"""FACS intensity E; 0 is absent and A to E are 1 to 5."""
+
+_TOLERANCE = 1e-4  # float32 arithmetic may leave a probability a hair above one
+_PER_UNIT = (
+    "probability",
+    "intensity",
+    "probability_left",
+    "probability_right",
+    "intensity_left",
+    "intensity_right",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceAnalysis:
+    """Everything that is known about one face in one picture. A is the number of action units of the model.
+
+    Coordinates are pixels, x to the right and y down; the centre of the top-left pixel is 0. ``left`` and ``right`` are the
+    subject's. The arrays are read-only.
+
+    Attributes:
+        face_id: number of the face: its track in a video, its rank in a single picture; 0 or more.
+        box: (4,) float32, x0, y0, x1, y1.
+        confidence: how sure the face finder is that this is a face, in [0, 1].
+        landmarks: (68, 2) float32, the 68-point scheme of ``aufait.landmarks``.
+        pose: head pose in millimetres and radians, or None.
+        action_units: the A action units by their FACS number, in the order of the arrays below.
+        probability: (A,) float32 in [0, 1], probability that the action unit occurs (FACS intensity B or stronger).
+        intensity: (A,) float32 in [0, 5], FACS intensity (0 absent, 1 to 5 = A to E).
+        probability_left, probability_right: (A,) float32, the same for one side of the face.
+        intensity_left, intensity_right: (A,) float32, the same for one side of the face.
+        quality: how far the picture of this face can be trusted (size, blur, light, pose), in [0, 1].
+
+    Raises:
+        ValueError: an array has the wrong shape or a value lies outside its range.
+    """
+
+    face_id: int
+    box: np.ndarray
+    confidence: float
+    landmarks: np.ndarray
+    pose: HeadPose | None
+    action_units: tuple[int, ...]
+    probability: np.ndarray
+    intensity: np.ndarray
+    probability_left: np.ndarray
+    probability_right: np.ndarray
+    intensity_left: np.ndarray
+    intensity_right: np.ndarray
+    quality: float = 1.0
+
+    def __post_init__(self) -> None:
+        units = tuple(int(unit) for unit in self.action_units)
+        if len(set(units)) != len(units):
+            raise ValueError(f"action_units must not repeat, got {units}")
+        if self.face_id < 0:
+            raise ValueError(f"face_id must be 0 or more, got {self.face_id}")
+        object.__setattr__(self, "action_units", units)
+        object.__setattr__(self, "face_id", int(self.face_id))
+        self._store("box", (4,), None)
+        self._store("landmarks", (68, 2), None)
+        for name in _PER_UNIT:
+            self._store(name, (len(units),), 1.0 if name.startswith("probability") else MAX_INTENSITY)
+        for name in ("confidence", "quality"):
+            object.__setattr__(self, name, _unit_interval(name, getattr(self, name)))
+
+    def _store(self, name: str, shape: tuple[int, ...], upper: float | None) -> None:
+        array = np.array(getattr(self, name), dtype=np.float32)
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite everywhere")
+        if upper is not None and array.size:
+            low, high = float(array.min()), float(array.max())
+            if low < -_TOLERANCE or high > upper + _TOLERANCE:
+                raise ValueError(f"{name} must lie in [0, {upper:g}], got {low:g} to {high:g}")
+            np.clip(array, 0.0, upper, out=array)
+        array.flags.writeable = False
+        object.__setattr__(self, name, array)
+
+    @property
+    def occurrence(self) -> np.ndarray:
+        """(A,) bool: which action units occur (probability at least ``OCCURRENCE_THRESHOLD``)."""
+        return self.probability >= OCCURRENCE_THRESHOLD
+
+    def index(self, action_unit: int) -> int:
+        """Position of one action unit in the arrays.
+
+        Raises:
+            KeyError: the model that made this result does not score the action unit.
+        """
+        try:
+            return self.action_units.index(action_unit)
+        except ValueError:
+            known = ", ".join(map(str, self.action_units))
+            raise KeyError(f"action unit {action_unit} is not among those scored here: {known}") from None
+
+    def active(self) -> tuple[int, ...]:
+        """FACS numbers of the action units that occur, in the order of ``action_units``."""
+        return tuple(unit for unit, occurs in zip(self.action_units, self.occurrence, strict=True) if occurs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and strings, ready for JSON; ``from_dict`` turns them back."""
+        plain: dict[str, Any] = {
+            "face_id": self.face_id,
+            "box": self.box.tolist(),
+            "confidence": self.confidence,
+            "landmarks": self.landmarks.tolist(),
+            "pose": None,
+            "action_units": list(self.action_units),
+            "quality": self.quality,
+        }
+        if self.pose is not None:
+            plain["pose"] = {
+                "translation": np.asarray(self.pose.translation, dtype=float).tolist(),
+                "rotation": np.asarray(self.pose.rotation, dtype=float).tolist(),
+            }
+        plain.update({name: getattr(self, name).tolist() for name in _PER_UNIT})
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> FaceAnalysis:
+        """The inverse of ``to_dict``. Unknown and missing keys are errors (TypeError)."""
+        values = dict(plain)
+        pose = values.pop("pose", None)
+        if pose is not None:
+            from aufait.faces.face import HeadPose
+
+            pose = HeadPose(
+                translation=np.asarray(pose["translation"], dtype=np.float64),
+                rotation=np.asarray(pose["rotation"], dtype=np.float64),
+            )
+        values["action_units"] = tuple(values.get("action_units", ()))
+        return cls(pose=pose, **values)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameAnalysis:
+    """The faces of one picture or of one frame of a video.
+
+    Attributes:
+        source: path or name of the picture, video or camera.
+        frame: number of the frame, starting at 1; 1 for a single picture.
+        timestamp: presentation time in seconds from the start of the stream's own clock; 0 for a single picture.
+        size: width and height of the picture in pixels.
+        faces: the faces, in order of ``face_id``; empty where none was found.
+        error: why the frame could not be analysed or can be trusted less, else None.
+
+    Raises:
+        ValueError: a number lies outside its range, two faces share an id, or faces score different action units.
+    """
+
+    source: str
+    frame: int
+    timestamp: float
+    size: tuple[int, int]
+    faces: tuple[FaceAnalysis, ...] = field(default=())
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.frame < 1:
+            raise ValueError(f"frame counts from 1, got {self.frame}")
+        if not np.isfinite(self.timestamp):
+            raise ValueError(f"timestamp must be finite seconds, got {self.timestamp}")
+        width, height = (int(side) for side in self.size)
+        if min(width, height) < 0:
+            raise ValueError(f"size must be width and height in pixels, got {self.size}")
+        faces = tuple(sorted(self.faces, key=lambda face: face.face_id))
+        if len({face.face_id for face in faces}) != len(faces):
+            raise ValueError(f"face ids must differ within a frame, got {[face.face_id for face in faces]}")
+        if len({face.action_units for face in faces}) > 1:
+            raise ValueError("all faces of a frame must score the same action units in the same order")
+        object.__setattr__(self, "source", str(self.source))
+        object.__setattr__(self, "frame", int(self.frame))
+        object.__setattr__(self, "timestamp", float(self.timestamp))
+        object.__setattr__(self, "size", (width, height))
+        object.__setattr__(self, "faces", faces)
+
+    def __len__(self) -> int:
+        """Number of faces."""
+        return len(self.faces)
+
+    @property
+    def has_face(self) -> bool:
+        """Whether at least one face was found."""
+        return bool(self.faces)
+
+    @property
+    def action_units(self) -> tuple[int, ...]:
+        """Action units that the faces score; empty where there is no face."""
+        return self.faces[0].action_units if self.faces else ()
+
+    def face(self, face_id: int) -> FaceAnalysis | None:
+        """The face with this id, or None where it is not in the frame."""
+        return next((face for face in self.faces if face.face_id == face_id), None)
+
+    def main_face(self) -> FaceAnalysis | None:
+        """The face with the largest box, or None where there is none."""
+        return max(self.faces, key=_box_area, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers, lists and strings, ready for JSON; ``from_dict`` turns them back."""
+        return {
+            "source": self.source,
+            "frame": self.frame,
+            "timestamp": self.timestamp,
+            "size": list(self.size),
+            "faces": [face.to_dict() for face in self.faces],
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> FrameAnalysis:
+        """The inverse of ``to_dict``. Unknown and missing keys are errors (TypeError)."""
+        values = dict(plain)
+        faces: Sequence[Mapping[str, Any]] = values.pop("faces", ())
+        values["size"] = tuple(values.get("size", (0, 0)))
+        return cls(faces=tuple(FaceAnalysis.from_dict(face) for face in faces), **values)
+
+
+def _box_area(face: FaceAnalysis) -> float:
+    x0, y0, x1, y1 = face.box.tolist()
+    return max(0.0, x1 - x0) * max(0.0, y1 - y0)
+
+
+def _unit_interval(name: str, value: float) -> float:
+    number = float(value)
+    if not -_TOLERANCE <= number <= 1.0 + _TOLERANCE:  # also refuses nan
+        raise ValueError(f"{name} must lie in [0, 1], got {number}")
+    return min(1.0, max(0.0, number))
