@@ -1,0 +1,39 @@
+"""What a face finder says of one face: box, 68 landmarks, confidence, head pose, track."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class HeadPose:
+    """Position and orientation of a head in the camera frame (x right, y down, z away from the camera).
+
+    Attributes:
+        translation: (3,) millimetres from the camera centre, for an assumed focal length (see ``faces.pose``).
+        rotation: (3,) radians about the x, y and z axis: pitch, yaw, roll, with R = Rx(pitch) @ Ry(yaw) @ Rz(roll).
+    """
+
+    translation: np.ndarray
+    rotation: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face in one picture. Coordinates are pixels, x to the right and y down, the centre of the top-left pixel is 0.
+
+    Attributes:
+        box: (4,) float32, x0, y0, x1, y1: the smallest upright box round brows, jaw and chin.
+        confidence: how sure the finder is that this is a face, in [0, 1].
+        landmarks: (68, 2) float32, the 68-point scheme of ``aufait.landmarks``.
+        pose: head pose, or None where it was not asked for.
+        track_id: stays with a person through a video; -1 for a single picture.
+    """
+
+    box: np.ndarray
+    confidence: float
+    landmarks: np.ndarray
+    pose: HeadPose | None = None
+    track_id: int = -1
