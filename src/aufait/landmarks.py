@@ -61,7 +61,7 @@ POINTS: Mapping[str, int] = MappingProxyType(
         "left_brow_outer": 26,
         "nose_root": 27,
         "nose_tip": 30,
-        "nose_base": 33,
+        "subnasale": 33,
         "right_eye_outer": 36,
         "right_eye_inner": 39,
         "left_eye_inner": 42,
@@ -149,7 +149,7 @@ def mirror_landmarks(landmarks: ArrayT, width: int) -> ArrayT:
 def five_points(landmarks: ArrayT, nose: str = "nose_tip") -> ArrayT:
     """Landmarks (..., N, 2) -> (..., 5, 2): right eye, left eye (means of six points), nose, right and left lip corner.
 
-    ``nose`` is "nose_tip" (68: 30) in the papers' alignment and "nose_base" (68: 33) in AUNet's.
+    ``nose`` is "nose_tip" (68: 30) in the papers' alignment and "subnasale" (68: 33) in AUNet's.
     """
     count = check_landmarks(landmarks)
     rows = [landmarks[..., indices(eye, count), :].mean(-2) for eye in ("right_eye", "left_eye")]

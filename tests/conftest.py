@@ -1,0 +1,102 @@
+"""Fixtures shared by all tests. Tests run offline, on the CPU, and draw their own small pictures."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder with real sample media and model files that are not part of the repository; skips where it is absent."""
+    folder = Path(os.environ.get("AUFAIT_SHARED", REPOSITORY.parent / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"sample media not found at {folder}; set AUFAIT_SHARED to a folder that has them")
+    return folder
+
+
+@lru_cache(maxsize=1)
+def mediapipe_problem() -> str | None:
+    """Why MediaPipe cannot be used here (package or system library missing), or None when it can."""
+    try:
+        importlib.import_module("mediapipe.tasks.python.vision")
+        bindings = importlib.import_module("mediapipe.tasks.python.core.mediapipe_c_bindings")
+        bindings.load_shared_library()
+    except ModuleNotFoundError as error:
+        # A newer package may keep its library elsewhere; only the package itself decides then.
+        return None if error.name and error.name.endswith("mediapipe_c_bindings") else f"not installed ({error})"
+    except (ImportError, OSError) as error:
+        return f"cannot load its libraries ({error})"
+    return None
+
+
+@pytest.fixture(scope="session")
+def mediapipe_model(shared: Path) -> Path:
+    """FaceLandmarker's model file; skips with the reason where it or MediaPipe is missing."""
+    problem = mediapipe_problem()
+    if problem:
+        pytest.skip(f"MediaPipe {problem}")
+    path = Path(os.environ.get("AUFAIT_MEDIAPIPE_MODEL", shared / "models" / "face_landmarker.task"))
+    if not path.is_file():
+        pytest.skip(f"MediaPipe's face model not found at {path}")
+    return path
+
+
+def draw_test_image(width: int = 96, height: int = 64, seed: int = 0) -> np.ndarray:
+    """Smooth, colourful (height, width, 3) uint8 picture without a face; the same seed gives the same picture."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    waves = rng.uniform(0.02, 0.12, (3, 2))
+    phases = rng.uniform(0, 6.28, 3)
+    channels = [np.sin(wx * x + wy * y + phase) for (wx, wy), phase in zip(waves, phases, strict=True)]
+    return np.rint(127.5 + 120 * np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def draw_landmarks(center: tuple[float, float] = (100.0, 100.0), scale: float = 1.0, roll: float = 0.0) -> np.ndarray:
+    """(68, 2) float32 landmarks of a plain frontal face.
+
+    At ``scale`` 1 the eye centres are 60 pixels apart; ``roll`` in degrees turns the face clockwise in the picture.
+    The face is symmetric about its midline.
+    """
+    half_jaw = [(-62, -6), (-61, 12), (-58, 30), (-54, 47), (-46, 62), (-34, 74), (-22, 83), (-10, 89)]
+    half_brow = [(-52, -22), (-43, -29), (-32, -31), (-21, -29), (-11, -25)]
+    half_nose_base = [(-13, 36), (-7, 38)]
+    half_eye = [(-42, 0), (-35, -5), (-25, -5), (-18, 0), (-25, 4), (-35, 4)]
+    half_top, half_bottom = [(-24, 58), (-15, 53), (-6, 51)], [(-7, 68), (-16, 65)]
+    half_inner_top, half_inner_bottom = [(-20, 58), (-7, 57)], [(-7, 60)]
+
+    def other(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(-x, y) for x, y in reversed(points)]
+
+    left_eye = [(-x, y) for x, y in (half_eye[3], half_eye[2], half_eye[1], half_eye[0], half_eye[5], half_eye[4])]
+    points = [
+        *half_jaw, (0, 91), *other(half_jaw),
+        *half_brow, *other(half_brow),
+        (0, -4), (0, 8), (0, 19), (0, 30), *half_nose_base, (0, 40), *other(half_nose_base),
+        *half_eye, *left_eye,
+        *half_top, (0, 53), *other(half_top), *other(half_bottom), (0, 69), *half_bottom,
+        *half_inner_top, (0, 58), *other(half_inner_top), *other(half_inner_bottom), (0, 61), *half_inner_bottom,
+    ]  # fmt: skip
+    angle = np.deg2rad(roll)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (scale * np.array(points, np.float64) @ turn.T + center).astype(np.float32)
+
+
+@pytest.fixture
+def make_image() -> Callable[..., np.ndarray]:
+    """``draw_test_image`` for tests that cannot import this file."""
+    return draw_test_image
+
+
+@pytest.fixture
+def make_landmarks() -> Callable[..., np.ndarray]:
+    """``draw_landmarks`` for tests that cannot import this file."""
+    return draw_landmarks
