@@ -1,7 +1,7 @@
 """What an analysis returns: one ``FrameAnalysis`` per picture or video frame, holding one ``FaceAnalysis`` per face.
 
-Inference fills these classes; tables, drawings, reports and the command line only read them. Both are checked once, when
-they are made, and never change afterwards.
+Inference fills these classes; tables, drawings, reports and the command line only read them. Both are checked once,
+when they are made, and never change afterwards.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _PER_UNIT = (
 class FaceAnalysis:
     """Everything that is known about one face in one picture. A is the number of action units of the model.
 
-    Coordinates are pixels, x to the right and y down; the centre of the top-left pixel is 0. ``left`` and ``right`` are the
-    subject's. The arrays are read-only.
+    Coordinates are pixels, x to the right and y down; the centre of the top-left pixel is 0. ``left`` and ``right``
+    are the subject's. The arrays are read-only.
 
     Attributes:
         face_id: number of the face: its track in a video, its rank in a single picture; 0 or more.
@@ -241,7 +241,7 @@ class FrameAnalysis:
 
 def _box_area(face: FaceAnalysis) -> float:
     x0, y0, x1, y1 = face.box.tolist()
-    return max(0.0, x1 - x0) * max(0.0, y1 - y0)
+    return float(max(0.0, x1 - x0) * max(0.0, y1 - y0))
 
 
 def _unit_interval(name: str, value: float) -> float:

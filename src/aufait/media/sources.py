@@ -1,0 +1,265 @@
+"""From what the user typed (files, folders, wildcards) to the list of pictures and videos to work on.
+
+What a file is, its first bytes say; the extension only serves to name a damaged file rightly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aufait.errors import InputError
+
+Kind = Literal["image", "video", "unusable"]
+
+IMAGE_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm"}
+    | {".pnm", ".avif", ".jp2", ".j2k", ".tga", ".qoi"}
+)
+VIDEO_EXTENSIONS = frozenset(
+    {".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".vob"}
+    | {".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".y4m", ".dv"}
+)
+
+_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_STARTS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "image"),
+    (b"\x89PNG\r\n\x1a\n", "image"),
+    (b"GIF87a", "image"),
+    (b"GIF89a", "image"),
+    (b"BM", "image"),
+    (b"II*\x00", "image"),
+    (b"MM\x00*", "image"),
+    (b"II+\x00", "image"),
+    (b"MM\x00+", "image"),
+    (b"\x00\x00\x00\x0cjP  ", "image"),
+    (b"\xff\x4f\xff\x51", "image"),
+    (b"qoif", "image"),
+    (b"\x1aE\xdf\xa3", "video"),  # Matroska, WebM
+    (b"FLV\x01", "video"),
+    (b"OggS", "video"),
+    (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video"),  # ASF, WMV
+    (b"\x00\x00\x01\xba", "video"),  # MPEG program stream
+    (b"\x00\x00\x01\xb3", "video"),  # MPEG video
+    (b"YUV4MPEG2", "video"),
+    (b"\x06\x0e\x2b\x34", "video"),  # MXF
+)
+_QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+_OTHER: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF", "a PDF document; export its pages as PNG"),
+    (b"PK\x03\x04", "a ZIP archive or office document; unpack it first"),
+    (b"\x1f\x8b", "a gzip archive; unpack it first"),
+    (b"ID3", "an audio file"),
+    (b"fLaC", "an audio file"),
+    (b"8BPS", "a Photoshop document; export it as PNG"),
+    (b"%!PS", "a PostScript file; export it as PNG"),
+    (b"<svg", "a vector drawing; export it as PNG"),
+    (b"<?xml", "an XML or SVG file; export drawings as PNG"),
+)
+_HEAD_BYTES = 600
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to analyse.
+
+    Attributes:
+        kind: "image", "video", or "unusable" where ``problem`` says why.
+        path: the file.
+        problem: None for a usable file, else a sentence for the user that names the file and the remedy.
+    """
+
+    kind: Kind
+    path: Path
+    problem: str | None = None
+
+
+def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool = False) -> list[Source]:
+    """List the pictures and videos that the user named, in that order, each once.
+
+    A folder stands for the pictures and videos in it, in natural order (``frame2`` before ``frame10``); other files
+    there are passed over. Wildcards (``*``, ``?``, ``[...]``, ``**``) are expanded for shells that do not. A file or
+    folder that cannot be used does not stop the others: it comes back as an ``unusable`` source.
+
+    Args:
+        inputs: files, folders and patterns.
+        recursive: look into the folders of a folder too.
+
+    Raises:
+        InputError: nothing was named, or nothing of it can be used.
+    """
+    names = [os.fspath(name) for name in inputs]
+    if not names:
+        raise InputError("no input was given; name at least one picture, video or folder")
+    found: dict[str, Source] = {}
+    for name in names:
+        for source in _expand_one(name, recursive):
+            found.setdefault(str(source.path.absolute()), source)
+    sources = list(found.values())
+    if all(source.kind == "unusable" for source in sources):
+        problems = [source.problem or "" for source in sources]
+        more = f"\n... and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise InputError("\n".join(problems[:5]) + more)
+    return sources
+
+
+def content_kind(path: str | os.PathLike[str]) -> Literal["image", "video"] | None:
+    """What the first bytes of a file say it is, or None for neither.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    kind = _kind_of(head)
+    # Truevision TGA has no signature: believe its extension.
+    if kind is None and head and Path(path).suffix.lower() == ".tga":
+        return "image"
+    return kind
+
+
+def describe_content(path: Path) -> str:
+    """Say in a few words what an unusable file seems to be and what could be done about it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror}); check its permissions"
+    if not head:
+        return "it is empty (0 bytes); copy it again from its origin"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return "it is a HEIC photograph; export it as JPEG or PNG first"
+    kind = _kind_of(head)
+    if kind is not None:
+        return (
+            f"it looks like {'a picture' if kind == 'image' else 'a video'} but may be damaged; copy or export it again"
+        )
+    if not any(head):
+        return "it holds only zero bytes, as after a failed copy or download; copy it again"
+    for start, description in _OTHER:
+        if head.lstrip()[: len(start)] == start:
+            return f"it is {description}"
+    return "its content is neither a known picture nor a known video format; convert it to PNG, JPEG or MP4"
+
+
+def _kind_of(head: bytes) -> Literal["image", "video"] | None:
+    for start, kind in _STARTS:
+        if head.startswith(start):
+            return "image" if kind == "image" else "video"
+    if head.startswith(b"RIFF"):
+        return {b"WEBP": "image", b"AVI ": "video"}.get(head[8:12])  # type: ignore[return-value]
+    if head[4:8] == b"ftyp":
+        if head[8:12] in {b"avif", b"avis"}:
+            return "image"
+        return None if head[8:12] in _HEIF_BRANDS else "video"
+    if head[4:8] in _QUICKTIME_ATOMS:
+        return "video"
+    if re.match(rb"P[1-7fF]\s", head):
+        return "image"
+    for first, packet in ((0, 188), (4, 192)):  # MPEG transport stream: a sync byte every packet
+        if len(head) > first + 2 * packet and all(head[first + i * packet] == 0x47 for i in range(3)):
+            return "video"
+    if re.match(rb"\x00?\x00\x00\x01[\x09\x67\x27\x40]", head):  # bare H.264 or HEVC
+        return "video"
+    return None
+
+
+def _expand_one(name: str, recursive: bool) -> list[Source]:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _expand_folder(path, recursive)
+    if path.exists():
+        return [_classify(path)]
+    if re.match(r"[a-z][a-z0-9+.-]+://", name):
+        return [_unusable(path, f"{name} is a network address; download the file first and name the local copy")]
+    if glob.has_magic(name):
+        return _expand_pattern(name, recursive)
+    return [_unusable(path, f"{name} does not exist{_nearest(path)}")]
+
+
+def _expand_pattern(pattern: str, recursive: bool) -> list[Source]:
+    # Path.glob wants the fixed part of the pattern apart from the rest; the older function takes it as typed.
+    matches = sorted(glob.glob(str(Path(pattern).expanduser()), recursive=True), key=_natural)  # noqa: PTH207
+    files = [Path(match) for match in matches]
+    sources: list[Source] = []
+    for path in files:
+        if path.is_dir():
+            sources += _expand_folder(path, recursive) if recursive else []
+        else:
+            sources += _take(path)
+    if sources:
+        return sources
+    reason = "matches no file" if not files else f"matches {len(files)} entries, but none is a picture or a video"
+    return [_unusable(Path(pattern), f"{pattern} {reason}; quote the pattern and check the folder")]
+
+
+def _expand_folder(folder: Path, recursive: bool) -> list[Source]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: _natural(entry.name))
+    except OSError as error:
+        return [_unusable(folder, f"folder {folder} cannot be read: {error.strerror}; check its permissions")]
+    sources: list[Source] = []
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            # Links to folders are not followed: they can lead round in circles.
+            if recursive and not entry.is_symlink():
+                inner = _expand_folder(entry, recursive)
+                sources += [source for source in inner if source.path != entry]
+        else:
+            sources += _take(entry)
+    if sources:
+        return sources
+    hint = (
+        ""
+        if recursive or not any(entry.is_dir() for entry in entries)
+        else "; use --recursive to look into its folders"
+    )
+    return [_unusable(folder, f"folder {folder} holds no picture and no video{hint}")]
+
+
+def _take(path: Path) -> list[Source]:
+    """A file met in a folder: passed over when neither its content nor its name suggests a picture or video."""
+    source = _classify(path)
+    named = path.suffix.lower() in IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
+    return [source] if source.kind != "unusable" or named else []
+
+
+def _classify(path: Path) -> Source:
+    try:
+        kind = content_kind(path)
+    except OSError as error:
+        return _unusable(path, f"{path} cannot be read: {error.strerror}; check its permissions")
+    if kind is None:
+        return _unusable(path, f"{path} cannot be analysed: {describe_content(path)}")
+    return Source(kind, path)
+
+
+def _unusable(path: Path, problem: str) -> Source:
+    return Source("unusable", path, problem)
+
+
+def _nearest(path: Path) -> str:
+    """A hint at what may have been meant: the first missing folder, or names like the one that was given."""
+    parent = path.parent
+    if not parent.is_dir():
+        missing = next((folder for folder in reversed(path.parents) if not folder.exists()), parent)
+        return f"; there is no folder {missing}"
+    try:
+        names: Sequence[str] = [entry.name for entry in parent.iterdir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(close)}?" if close else f"; look into {parent.resolve()}"
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]

@@ -1,0 +1,631 @@
+"""Videos and cameras: frames in, with the time at which each is shown; frames out, with the same times.
+
+Timestamps are presentation timestamps of the stream times its time base, in seconds, with nothing subtracted: a
+stream whose first frame is shown at 0.04 s starts at 0.04 s. Nothing is derived from an average frame rate, so
+variable frame rates come out right. Frames are delivered as a player shows them: turned as the metadata say and with
+square pixels. Memory does not grow with the length of the video.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+import av.error
+import numpy as np
+
+from aufait.errors import InputError, OutputError
+from aufait.media.atomic import AtomicOutput, output_errors
+
+_WRITE_TIME_BASE = Fraction(1, 90_000)
+_ASPECT_TOLERANCE = 0.02  # stored aspects such as 1281:1280 are rounding, not intent
+_SHORT_SECONDS = 0.25
+_SHORT_SHARE = 0.98
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFrame:
+    """One decoded frame.
+
+    Attributes:
+        index: position among the decoded frames, from 0.
+        timestamp: presentation time in seconds.
+        image: (H, W, 3) uint8 RGB, upright, C-contiguous; the caller may change it.
+        corrupt: the decoder had to make up a part of this frame.
+    """
+
+    index: int
+    timestamp: float
+    image: np.ndarray
+    corrupt: bool = False
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What the container says about a video before any frame is decoded.
+
+    Attributes:
+        size: width and height of the delivered frames (after turning and squaring the pixels).
+        frame_rate: average frames per second, or None where unknown. Never used for timestamps.
+        duration: seconds, or None where unknown.
+        frame_count: frames to expect, for progress bars; None where unknown. The true number is known after reading.
+        rotation: quarter turns applied to every frame, as degrees counter-clockwise (0, 90, 180 or 270).
+        codec: name of the decoder.
+    """
+
+    size: tuple[int, int]
+    frame_rate: float | None
+    duration: float | None
+    frame_count: int | None
+    rotation: int
+    codec: str
+
+
+class VideoReader:
+    """Iterate over the frames of a video once, in the order in which they are shown.
+
+    Damage does not stop the reading: packets that cannot be decoded are skipped and counted, and where a file breaks
+    off the iteration ends after the last good frame. Afterwards ``corrupt`` and ``error`` say what was wrong.
+
+    Args:
+        path: video file; its content decides, not its extension.
+        threads: decoder threads; 0 lets the decoder choose.
+
+    Attributes:
+        info: ``VideoInfo`` from the header.
+        frames: frames delivered so far.
+        corrupt: frames and packets found damaged so far.
+        error: None, or a sentence on why the video ended early; final once the iteration is over.
+
+    Raises:
+        InputError: missing, empty, unreadable, not a video, without a video stream; on iteration: not one frame
+            decodes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: int = 0) -> None:
+        self.path = Path(path)
+        self.frames = 0
+        self.corrupt = 0
+        self.error: str | None = None
+        _check_file(self.path)
+        self._container = _open_container(self.path)
+        try:
+            self._stream = _video_stream(self._container, self.path)
+            self._stream.thread_type = "AUTO"
+            self._stream.thread_count = threads
+            self._first: list[Any] = []
+            self._first_dts: int | None = None
+            self._decoded = self._decode()
+            # The turn is known only with the first frame.
+            if (first := next(self._decoded, None)) is None:
+                detail = self.error or "it holds no frame that can be decoded"
+                raise InputError(f"{self.path} cannot be read as a video: {detail}; copy or export it again")
+            self._first.append(first)
+            self._orientation = _orientation(first)
+            self._aspect = _pixel_aspect(self._stream)
+            self.info = self._describe(first)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Frames to expect, 0 where unknown; an estimate for progress bars."""
+        return self.info.frame_count or 0
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        previous = -math.inf
+        while (frame := self._next()) is not None:
+            timestamp = self._time_of(frame, previous)
+            previous = timestamp
+            corrupt = bool(frame.is_corrupt)
+            self.corrupt += corrupt
+            image = _to_rgb(frame, self._aspect, self._orientation)
+            index, self.frames = self.frames, self.frames + 1
+            yield VideoFrame(index, timestamp, image, corrupt)
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; reading ends."""
+        if (decoded := getattr(self, "_decoded", None)) is not None:
+            decoded.close()
+        self._container.close()
+
+    def _next(self) -> Any:
+        if self._first:
+            return self._first.pop()
+        return next(self._decoded, None)
+
+    def _time_of(self, frame: Any, previous: float) -> float:
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if self._container.format.name == "avi":
+            # AVI stores no presentation times, only a steady clock in decoding order; what is offered as such is
+            # guesswork.
+            pts = None
+            if frame.dts is not None:
+                self._first_dts = frame.dts if self._first_dts is None else self._first_dts
+                pts = frame.dts - self._first_dts
+        if pts is not None and frame.time_base is not None:
+            return float(pts * frame.time_base)
+        # Bare streams carry no times at all; there the nominal rate is the best that can be said.
+        step = 1.0 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
+        return 0.0 if math.isinf(previous) else previous + step
+
+    def _decode(self) -> Iterator[Any]:
+        count, end = 0, 0.0
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except av.error.EOFError:
+                break
+            except (av.error.FFmpegError, ValueError):
+                self.corrupt += 1
+                continue
+            for frame in frames:
+                count += 1
+                end = max(end, _end_of(frame))
+                yield frame
+        if self.error is None:
+            self.error = self._shortfall(count, end)
+
+    def _packets(self) -> Iterator[Any]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.error.FFmpegError, ValueError) as error:
+                self.error = f"the file breaks off or is damaged ({_reason(error)})"
+                with suppress(av.error.FFmpegError):
+                    yield _Flush(self._stream)
+                return
+            yield packet
+
+    def _shortfall(self, count: int, end: float) -> str | None:
+        """Compare what was decoded with what the header promised: a cut-off file often ends without any complaint."""
+        promised, duration = self._stream.frames, _duration(self._container, self._stream)
+        start = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
+        if not promised or duration is None or count >= promised * _SHORT_SHARE - 2:
+            return None
+        if end >= start + duration - _SHORT_SECONDS:
+            return None
+        return f"the video ends after {end:.2f} s of {start + duration:.2f} s ({count} of {promised} frames)"
+
+    def _describe(self, first: Any) -> VideoInfo:
+        width, height = _square_size(first.width, first.height, self._aspect)
+        transpose, _, _ = self._orientation
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        duration = _duration(self._container, self._stream)
+        count = self._stream.frames or (round(duration * float(rate)) if duration and rate else None)
+        return VideoInfo(
+            size=(height, width) if transpose else (width, height),
+            frame_rate=float(rate) if rate else None,
+            duration=duration,
+            frame_count=count,
+            rotation=_degrees(self._orientation),
+            codec=self._stream.codec_context.name,
+        )
+
+
+class _Flush:
+    """Stands for the end of the stream where the container broke: asks the decoder for the frames it still holds."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def decode(self) -> list[Any]:
+        return list(self._stream.decode(None))
+
+
+def open_video(path: str | os.PathLike[str]) -> VideoReader:
+    """Open a video for reading; see ``VideoReader``."""
+    return VideoReader(path)
+
+
+def open_camera(device: str | int = 0) -> Camera:
+    """Open a camera by number or name; see ``Camera``."""
+    return Camera(device)
+
+
+class Camera:
+    """Frames of a camera as they come, without end; ``VideoFrame.timestamp`` counts seconds from the first frame.
+
+    Args:
+        device: number of the camera ("0" is the first) or its name: a path such as ``/dev/video0`` on Linux, a name
+            on Windows.
+        size: width and height to ask for, or None for the camera's default.
+        frame_rate: frames per second to ask for, or None.
+
+    Raises:
+        InputError: there is no such camera, it is in use, or access is not allowed.
+    """
+
+    def __init__(
+        self, device: str | int = 0, *, size: tuple[int, int] | None = None, frame_rate: float | None = None
+    ) -> None:
+        file, device_format = _camera_address(str(device))
+        options = {"video_size": f"{size[0]}x{size[1]}"} if size else {}
+        if frame_rate or device_format == "avfoundation":  # macOS refuses its own default of 29.97
+            options["framerate"] = f"{frame_rate or 30:g}"
+        try:
+            self._container = av.open(file, format=device_format, options=options)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(_camera_problem(str(device), file, error)) from error
+        self._stream = self._container.streams.video[0]
+        self.path = Path(file)
+        self.frames = 0
+        self.corrupt = 0
+        self.error: str | None = None
+        rate = self._stream.average_rate
+        self.info = VideoInfo(
+            size=(self._stream.width, self._stream.height),
+            frame_rate=float(rate) if rate else None,
+            duration=None,
+            frame_count=None,
+            rotation=0,
+            codec=self._stream.codec_context.name,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        start: float | None = None
+        try:
+            for packet in self._container.demux(self._stream):
+                for frame in self._frames_of(packet):
+                    time = frame.time or 0.0
+                    start = time if start is None else start
+                    index, self.frames = self.frames, self.frames + 1
+                    yield VideoFrame(index, time - start, _to_rgb(frame, Fraction(1), (False, False, False)))
+        except (av.error.FFmpegError, OSError) as error:
+            self.error = f"the camera stopped ({_reason(error)})"
+
+    def _frames_of(self, packet: Any) -> list[Any]:
+        try:
+            return list(packet.decode())
+        except av.error.FFmpegError:  # cameras drop bytes now and then
+            self.corrupt += 1
+            return []
+
+    def close(self) -> None:
+        """Release the camera."""
+        self._container.close()
+
+
+class VideoWriter:
+    """Write frames with their own times, whole or visibly partial.
+
+    H.264 in 4:2:0 where the encoder is there, else MPEG-4. Sides of odd length are padded by one pixel, as 4:2:0
+    demands. There is no sound track. Used as a context manager it finishes the file at the end of the block; when the
+    block is left by an exception, what was written stays as ``<stem>.partial<suffix>`` and can be played.
+
+    Args:
+        path: file to write; the extension picks the container (.mp4, .mov, .mkv, .avi, .webm is not supported).
+        size: width and height in pixels; frames of another size are scaled to it.
+        frame_rate: nominal rate, a hint for the encoder; the times come with the frames.
+        overwrite: whether an existing file may be replaced.
+        quality: constant rate factor of H.264, 0 (largest) to 51; 20 is hard to tell from the source.
+
+    Raises:
+        OutputError: existing file, unknown container, unwritable folder, full disc.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: tuple[int, int],
+        *,
+        frame_rate: float | None = None,
+        overwrite: bool = False,
+        quality: int = 20,
+    ) -> None:
+        container = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
+        suffix = Path(path).suffix.lower()
+        if suffix not in container:
+            raise OutputError(f"cannot write {path}: videos are written as {', '.join(container)}")
+        if min(size) < 1:
+            raise ValueError(f"size must be at least 1 x 1, got {size}")
+        self._output = AtomicOutput(path, overwrite=overwrite)
+        self.path = self._output.path
+        self.size = size
+        self.frames = 0
+        self._last_pts = -1
+        self._first_time = 0.0
+        self._closed = False
+        options = {"movflags": "+faststart"} if container[suffix] in {"mp4", "mov"} else {}
+        try:
+            with output_errors(self.path):
+                self._container = av.open(
+                    str(self._output.partial), "w", format=container[suffix], container_options=options
+                )
+                self._stream = _add_stream(self._container, size, frame_rate, quality, fixed_rate=suffix == ".avi")
+        except BaseException:
+            self._output.discard()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
+
+    def write(self, image: np.ndarray, timestamp: float) -> None:
+        """Append one frame.
+
+        Args:
+            image: (H, W, 3) uint8 RGB; not changed.
+            timestamp: presentation time in seconds, larger than that of the frame before.
+
+        Raises:
+            OutputError: the disc is full or the encoder gave up.
+        """
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(_pad_even(image)), format="rgb24")
+        frame = frame.reformat(
+            width=self._stream.width,
+            height=self._stream.height,
+            format="yuv420p",
+            dst_colorspace="ITU709",
+            dst_color_range="MPEG",
+            threads=1,
+        )
+        frame.time_base = _WRITE_TIME_BASE
+        frame.pts = self._pts(timestamp)
+        with output_errors(self.path), _encoder_errors(self.path):
+            self._container.mux(self._stream.encode(frame))
+        self.frames += 1
+
+    def _pts(self, timestamp: float) -> int:
+        # Containers want times from zero up; a source that starts earlier is shifted, one that starts later is not.
+        if self.frames == 0:
+            self._first_time = min(0.0, timestamp)
+        pts = round((timestamp - self._first_time) / float(_WRITE_TIME_BASE))
+        # Two frames cannot share an instant; a broken source clock must not end the recording.
+        self._last_pts = max(pts, self._last_pts + 1)
+        return self._last_pts
+
+    def close(self) -> Path:
+        """Finish the file, give it its final name and return that."""
+        if self._closed:
+            return self.path
+        try:
+            with output_errors(self.path), _encoder_errors(self.path):
+                self._finish()
+        except BaseException:
+            self._output.discard()
+            raise
+        return self._output.commit()
+
+    def abandon(self) -> Path | None:
+        """Stop: keep what was written under the partial name and return that, or None where nothing was written."""
+        if self._closed:
+            return None
+        with suppress(av.error.FFmpegError, OSError):
+            self._finish()
+        if self.frames == 0:
+            self._output.discard()
+            return None
+        return self._output.keep_partial()
+
+    def _finish(self) -> None:
+        self._closed = True
+        try:
+            if self.frames:
+                self._container.mux(self._stream.encode(None))
+        finally:
+            self._container.close()
+
+
+class _encoder_errors:
+    """Turns encoder failures that are not operating-system errors into ``OutputError``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(value, av.error.FFmpegError) and not isinstance(value, OSError):
+            raise OutputError(f"cannot write {self._path}: {_reason(value)}") from value
+
+
+def _add_stream(
+    container: Any, size: tuple[int, int], frame_rate: float | None, quality: int, *, fixed_rate: bool
+) -> Any:
+    has_h264 = "libx264" in av.codec.codecs_available
+    rate = Fraction(frame_rate or 30).limit_denominator(1001)
+    stream = container.add_stream("libx264" if has_h264 else "mpeg4", rate=max(rate, Fraction(1)))
+    stream.width, stream.height = (side + side % 2 for side in size)
+    stream.pix_fmt = "yuv420p"
+    if has_h264:
+        stream.options = {"preset": "veryfast", "crf": str(quality)}
+    else:
+        stream.bit_rate = max(400_000, size[0] * size[1] * 6)
+    context = stream.codec_context
+    # MPEG-4 knows no finer clock than 1/65535, AVI none but the frame rate.
+    if not fixed_rate and has_h264:
+        stream.time_base = context.time_base = _WRITE_TIME_BASE
+    context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+    context.color_range = 1  # studio range
+    context.thread_type = "AUTO"
+    return stream
+
+
+def _pad_even(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return image
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a video file was expected")
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; check the spelling and the current folder") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    if size == 0:
+        raise InputError(f"{path} is empty (0 bytes); copy it again from its origin")
+
+
+def _open_container(path: Path) -> Any:
+    try:
+        # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
+        return av.open(
+            str(path.resolve()), options={"protocol_whitelist": "file,crypto,data"}, metadata_errors="ignore"
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        from aufait.media.sources import describe_content
+
+        raise InputError(
+            f"{path} cannot be opened as a video ({_reason(error)}): {describe_content(path)}. "
+            "Recordings that were cut off often lack their index and cannot be opened by any program"
+        ) from error
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    streams = [stream for stream in container.streams.video if "attached_pic" not in _dispositions(stream)]
+    if not streams:
+        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
+        raise InputError(f"{path} has no video stream (it holds {', '.join(kinds)}); choose a file with pictures in it")
+    return streams[0]
+
+
+def _dispositions(stream: Any) -> str:
+    return str(getattr(stream, "disposition", ""))
+
+
+def _duration(container: Any, stream: Any) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1_000_000 if container.duration and container.duration > 0 else None
+
+
+def _end_of(frame: Any) -> float:
+    if frame.pts is None or frame.time_base is None:
+        return 0.0
+    return float((frame.pts + (frame.duration or 0)) * frame.time_base)
+
+
+def _pixel_aspect(stream: Any) -> Fraction:
+    aspect = stream.sample_aspect_ratio
+    if not aspect or not Fraction(1, 4) <= aspect <= 4 or abs(float(aspect) - 1) < _ASPECT_TOLERANCE:
+        return Fraction(1)
+    return Fraction(aspect)
+
+
+def _square_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
+    """Size with square pixels: the longer pixel side is stretched, so no detail is lost."""
+    if aspect > 1:
+        return round(width * aspect), height
+    return width, round(height / aspect)
+
+
+def _to_rgb(frame: Any, aspect: Fraction, orientation: tuple[bool, bool, bool]) -> np.ndarray:
+    width, height = _square_size(frame.width, frame.height, aspect)
+    # One thread: at these sizes starting more costs more than it saves.
+    image = frame.reformat(width=width, height=height, format="rgb24", threads=1).to_ndarray()
+    transpose, flip_x, flip_y = orientation
+    if transpose:
+        image = image.transpose(1, 0, 2)
+    image = image[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+    return np.ascontiguousarray(image)
+
+
+def _orientation(frame: Any) -> tuple[bool, bool, bool]:
+    """How to bring a frame upright: swap the axes, then flip x, then flip y.
+
+    The display matrix maps stored to shown coordinates: x' = a x + c y, y' = b x + d y. Only its quarter turns and
+        mirrorings
+    are applied; the angle that PyAV offers would lose the mirroring of front cameras.
+    """
+    side_data = frame.side_data.get("DISPLAYMATRIX")
+    if side_data is None:
+        return False, False, False
+    matrix = np.frombuffer(bytes(side_data), dtype=np.int32)
+    a, b, c, d = (int(matrix[i]) for i in (0, 1, 3, 4))
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, a < 0, d < 0
+    return True, c < 0, b < 0
+
+
+def _degrees(orientation: tuple[bool, bool, bool]) -> int:
+    transpose, flip_x, flip_y = orientation
+    if transpose:
+        return 90 if flip_y and not flip_x else 270 if flip_x and not flip_y else 90
+    return 180 if flip_x and flip_y else 0
+
+
+def _camera_address(device: str) -> tuple[str, str]:
+    if sys.platform == "darwin":
+        return device, "avfoundation"
+    if sys.platform == "win32":
+        name = device
+        if device.isdecimal():
+            name = _camera_names().get(int(device), device)
+        return f"video={name}", "dshow"
+    return (f"/dev/video{device}" if device.isdecimal() else device), "v4l2"
+
+
+def _camera_names() -> dict[int, str]:
+    """Names of the cameras by number, as far as the system lists them."""
+    form = {"darwin": "avfoundation", "win32": "dshow"}.get(sys.platform, "v4l2")
+    try:
+        from av.device import enumerate_input_devices
+
+        devices = enumerate_input_devices(form)
+    except (ImportError, av.error.FFmpegError, OSError, ValueError, RuntimeError):
+        return {}
+    cameras = [device for device in devices if not device.media_types or "video" in device.media_types]
+    return {number: device.description or device.name for number, device in enumerate(cameras)}
+
+
+def _camera_problem(device: str, file: str, error: BaseException) -> str:
+    names = _camera_names()
+    if sys.platform.startswith("linux"):
+        found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    else:
+        found = [f"{number}: {name}" for number, name in names.items()]
+    cameras = f"cameras found: {', '.join(found)}" if found else "no camera was found on this computer"
+    return (
+        f"camera {device} ({file}) cannot be opened: {_reason(error)}; {cameras}. Check that no other program uses it"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    return str(getattr(error, "strerror", None) or error).strip().rstrip(".")
