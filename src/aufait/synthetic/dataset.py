@@ -1,0 +1,339 @@
+"""Data sets of rendered faces on disk: written by several processes, resumable, read back as records.
+
+Layout of a folder (native layout)::
+
+    dataset.json            settings; says that the faces are synthetic
+    images/ID_FRAME.png     RGB
+    alpha/ID_FRAME.png      8 bit, 255 = person
+    parts/ID_FRAME.png      8 bit, index into renderer.PARTS
+    labels/ID.jsonl         one line per frame of person ID, written last: a person without it is rendered again
+    labels.csv              all frames, one row each
+
+The same seed, size and version give the same bytes on one machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aufait.errors import InputError, OutputError
+from aufait.synthetic.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
+from aufait.synthetic.assets import FaceModel, find_assets, load_face_model
+from aufait.synthetic.expression import Intensities
+from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render
+from aufait.synthetic.scene import Scene, sample_scene
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class DatasetConfig:
+    """What a data set holds.
+
+    Attributes:
+        frames: total number of frames.
+        seed: persons are numbered from ``seed * 1_000_000``; data sets of different seeds share no person.
+        size: side of the square pictures in pixels.
+        frames_per_identity: frames of one person; consecutive in time when ``sequences``.
+        sequences: moving faces (onset, apex, offset, blinks, moving head) instead of single pictures.
+        fps: frame rate of sequences.
+        occluder_odds: share of frames with a hand, object or mask before the face.
+        supersample: see ``renderer.render``.
+    """
+
+    frames: int
+    seed: int = 0
+    size: int = 256
+    frames_per_identity: int = 3
+    sequences: bool = False
+    fps: float = 25.0
+    occluder_odds: float = 0.08
+    supersample: float = 2.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("frames", 1, 10**8), ("size", 32, 2048), ("frames_per_identity", 1, 10**6)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name} must be {low}-{high}, got {value}")
+        if self.seed < 0:
+            raise InputError(f"seed must be 0 or larger, got {self.seed}")
+
+    @property
+    def identities(self) -> range:
+        first = self.seed * 1_000_000
+        return range(first, first + -(-self.frames // self.frames_per_identity))
+
+    def frames_of(self, identity: int) -> int:
+        done = (identity - self.identities.start) * self.frames_per_identity
+        return min(self.frames_per_identity, self.frames - done)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameRecord:
+    """One frame of a data set on disk. Left and right are the subject's; pixels start at 0 in the top-left centre."""
+
+    image_path: Path
+    alpha_path: Path
+    parts_path: Path
+    identity: int
+    seed: int
+    size: int
+    intensity_left: dict[int, float]
+    intensity_right: dict[int, float]
+    landmarks: np.ndarray
+    visible: np.ndarray
+    box: np.ndarray
+    rotation: np.ndarray
+    skin_tone: float
+    age: float
+    sex: str
+    occlusion: str
+
+    @property
+    def mask_path(self) -> Path:
+        """The foreground mask (same file as ``alpha_path``)."""
+        return self.alpha_path
+
+
+def generate_dataset(
+    out: str | Path,
+    config: DatasetConfig,
+    *,
+    assets: str | Path | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Render a data set into folder ``out``; what an interrupted run finished is kept and not rendered again.
+
+    Args:
+        out: folder, new or left by an interrupted run with the same settings.
+        config: see ``DatasetConfig``.
+        assets: ICT-FaceKit file, see ``assets.find_assets``.
+        workers: processes; default one per core.
+        overwrite: replace the settings of another data set in ``out`` (its frames are rendered again).
+        progress: called with the number of frames just finished.
+
+    Raises:
+        OutputError: ``out`` holds another data set, or cannot be written.
+        MissingModelError: the geometry is absent.
+    """
+    folder, file = Path(out), find_assets(assets)
+    _prepare_folder(folder, config, overwrite)
+    todo = [i for i in config.identities if not (folder / "labels" / f"{i}.jsonl").is_file()]
+    finished = config.frames - sum(config.frames_of(i) for i in todo)
+    if progress and finished:
+        progress(finished)
+    workers = max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))
+    try:
+        for count in _run(folder, config, file, todo, workers):
+            if progress:
+                progress(count)
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}; free space and run again") from error
+    _write_table(folder, config)
+    return folder
+
+
+def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> None:
+    settings = {"format": FORMAT_VERSION, "synthetic": True, **asdict(config)}
+    marker = folder / "dataset.json"
+    try:
+        for name in ("images", "alpha", "parts", "labels"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        if marker.is_file() and json.loads(marker.read_text()) != settings:
+            if not overwrite:
+                raise OutputError(f"{folder} holds a data set with other settings; choose another folder or --overwrite")
+            for old in (folder / "labels").glob("*.jsonl"):
+                old.unlink()
+        marker.write_text(json.dumps(settings, indent=1))
+    except json.JSONDecodeError as error:
+        raise OutputError(f"{marker} is damaged ({error}); remove the folder or choose another") from error
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _run(folder: Path, config: DatasetConfig, assets: Path, todo: list[int], workers: int) -> Iterator[int]:
+    if workers == 1:
+        for identity in todo:
+            yield _render_identity(folder, config, assets, identity)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        jobs = [pool.submit(_render_identity, folder, config, assets, identity) for identity in todo]
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity: int) -> int:
+    """Render all frames of one person; the label file comes last and whole."""
+    model = load_face_model(assets)
+    lines = []
+    for number, frame in enumerate(identity_frames(model, config, identity)):
+        name = f"{identity:08d}_{number:04d}"
+        for kind, picture in (("images", frame.image[..., ::-1]), ("alpha", frame.alpha), ("parts", frame.parts)):
+            if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
+                raise OSError(28, f"could not write {kind}/{name}.png")
+        lines.append(json.dumps(_record(name, identity, number, frame, config)))
+    target = folder / "labels" / f"{identity}.jsonl"
+    temporary = target.with_suffix(".part")
+    temporary.write_text("\n".join(lines) + "\n")
+    temporary.replace(target)
+    return len(lines)
+
+
+def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> Iterator[Frame]:
+    """The frames of one person, rendered one by one."""
+    person, count = make_person(model, identity), config.frames_of(identity)
+    if config.sequences:
+        yield from render_sequence(
+            person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample
+        )
+        return
+    for number in range(count):
+        seed = identity * 1000 + number
+        scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
+        intensities = sample_intensities(np.random.default_rng([seed, *b"actions"]))
+        yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
+
+
+def render_sequence(
+    person: Person,
+    seed: int,
+    frames: int,
+    *,
+    size: int = 256,
+    fps: float = 25.0,
+    supersample: float = 2.0,
+    course: Iterator[Intensities] | None = None,
+    base: Scene | None = None,
+) -> Iterator[Frame]:
+    """A moving face: one camera, light and background; head and gaze drift smoothly; units rise, hold and fall.
+
+    Args:
+        course: intensities per frame; drawn from ``seed`` when absent.
+        base: scene of the first frame; drawn from ``seed`` when absent.
+    """
+    rng = np.random.default_rng([seed, *b"sequence"])
+    base = base or sample_scene(seed, size=size, occluder_odds=0.0)
+    course = course or sample_sequence(frames, rng, fps=fps)
+    head = np.asarray(base.rotation) * 0.7 + _drift(frames, rng, fps, (3.0, 6.0, 2.5))
+    gaze = np.asarray(base.gaze) * 0.5 + _drift(frames, rng, fps, (0.10, 0.06), slow=1.5)
+    for t, intensities in enumerate(course):
+        if t >= frames:
+            return
+        pose = (float(head[t, 0]), float(head[t, 1]), float(head[t, 2]))
+        look = (float(gaze[t, 0]), float(gaze[t, 1]))
+        yield render(person, intensities, replace(base, rotation=pose, gaze=look), size=size, supersample=supersample)
+
+
+def _drift(
+    frames: int, rng: np.random.Generator, fps: float, amplitude: tuple[float, ...], slow: float = 3.0
+) -> np.ndarray:
+    """(frames, len(amplitude)) smooth random motion: a few sines with periods of ``slow`` seconds and more."""
+    time = np.arange(frames)[:, None] / fps
+    total = np.zeros((frames, len(amplitude)))
+    for _ in range(3):
+        period, phase = rng.uniform(slow, 3 * slow, len(amplitude)), rng.uniform(0, 2 * np.pi, len(amplitude))
+        total += np.sin(2 * np.pi * time / period + phase)
+    return total * np.asarray(amplitude) / 1.7
+
+
+def _record(name: str, identity: int, number: int, frame: Frame, config: DatasetConfig) -> dict[str, object]:
+    labels = frame_labels(frame)
+    traits, scene = frame.traits, frame.scene
+    return {
+        "name": name,
+        "identity": identity,
+        "frame": number,
+        "seed": scene.seed,
+        "size": config.size,
+        "left": {str(au): round(v, 4) for au, v in labels["left"].items()},
+        "right": {str(au): round(v, 4) for au, v in labels["right"].items()},
+        "landmarks": np.round(frame.landmarks, 3).tolist(),
+        "visible": frame.visible.astype(int).tolist(),
+        "box": np.round(frame.box, 2).tolist(),
+        "rotation": [round(v, 3) for v in scene.rotation],
+        "gaze": [round(v, 3) for v in scene.gaze],
+        "occlusion": scene.occluder if scene.occluder != "none" else traits.eyewear,
+        "headwear": traits.headwear,
+        "skin_tone": round(traits.skin_tone, 3),
+        "age": round(traits.age, 1),
+        "sex": traits.sex,
+        "hair": f"{traits.hair_color} {traits.hair_style}",
+        "beard": traits.beard,
+    }
+
+
+def _write_table(folder: Path, config: DatasetConfig) -> None:
+    """labels.csv: one row per frame in order of identity, whole or absent."""
+    plain = ("name", "identity", "frame", "seed", "skin_tone", "age", "sex", "hair", "beard", "occlusion", "headwear")
+    sides = [f"AU{au:02d}_{side}" for au in LABELLED_ACTION_UNITS for side in ("left", "right")]
+    temporary = folder / "labels.csv.part"
+    with temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*plain, "pitch", "yaw", "roll", "x0", "y0", "x1", "y1", *sides])
+        for identity in config.identities:
+            for line in (folder / "labels" / f"{identity}.jsonl").read_text().splitlines():
+                row = json.loads(line)
+                values = [row[s][str(au)] for au in LABELLED_ACTION_UNITS for s in ("left", "right")]
+                writer.writerow([*(row[k] for k in plain), *row["rotation"], *row["box"], *values])
+    temporary.replace(folder / "labels.csv")
+
+
+def read_records(folder: str | Path) -> list[FrameRecord]:
+    """All finished frames of a data set folder, sorted by person and frame.
+
+    Raises:
+        InputError: the folder is not a data set or holds no finished person.
+    """
+    root = Path(folder)
+    if not (root / "dataset.json").is_file():
+        raise InputError(f"{root} is not a rendered data set: dataset.json is missing. Make one with: aufait synth {root}")
+    records = []
+    for file in sorted((root / "labels").glob("*.jsonl"), key=lambda f: int(f.stem)):
+        records += [_parse(root, json.loads(line)) for line in file.read_text().splitlines()]
+    if not records:
+        raise InputError(f"{root} holds no finished frame yet; run aufait synth again to continue it")
+    return records
+
+
+def _parse(root: Path, row: dict) -> FrameRecord:
+    return FrameRecord(
+        image_path=root / "images" / f"{row['name']}.png",
+        alpha_path=root / "alpha" / f"{row['name']}.png",
+        parts_path=root / "parts" / f"{row['name']}.png",
+        identity=row["identity"],
+        seed=row["seed"],
+        size=row["size"],
+        intensity_left={int(au): v for au, v in row["left"].items()},
+        intensity_right={int(au): v for au, v in row["right"].items()},
+        landmarks=np.array(row["landmarks"], np.float32),
+        visible=np.array(row["visible"], bool),
+        box=np.array(row["box"], np.float32),
+        rotation=np.array(row["rotation"], np.float32),
+        skin_tone=row["skin_tone"],
+        age=row["age"],
+        sex=row["sex"],
+        occlusion=row["occlusion"],
+    )

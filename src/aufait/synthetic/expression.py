@@ -1,0 +1,206 @@
+"""From action units to blend shapes: documented formulas, and shapes that ICT-FaceKit lacks.
+
+Intensities are FACS-like, 0 (absent) to 5 (E, maximum), continuous, one per side of the face (the subject's left and
+right). With a = intensity / 5 each action unit adds ``weight * a`` to the shapes below; ``X_L`` takes the left intensity,
+``X_R`` the right one, shapes of the midline take the mean. The weights were tuned on rendered pictures so that intensity
+5 looks like the maximum that FACS describes; they are a model of appearance, not of muscle force.
+
+| AU | shapes |
+|---|---|
+| 1 | browInnerUp 1.40 |
+| 2 | browOuterUp 1.25 |
+| 4 | browDown 1.60, own: browsTogether 1.0 |
+| 5 | eyeWide 1.75, less as the lid closes |
+| 6 | cheekSquint 1.35, eyeSquint 0.50, own: cheekBulge 1.0 |
+| 7 | eyeSquint 1.60, eyeBlink 0.26 |
+| 9 | noseSneer 1.05, browDown 0.40, mouthUpperUp -0.20 |
+| 10 | mouthUpperUp 0.90, noseSneer 0.15 |
+| 11 | noseSneer 0.2, mouthUpperUp 0.35 |
+| 12 | mouthSmile 0.98 |
+| 14 | mouthDimple 1.20, mouthPress 0.30, own: cornerTuck 1.0 |
+| 15 | mouthFrown 1.60, own: cornerDown 1.0 |
+| 16 | mouthLowerDown 0.90 |
+| 17 | mouthShrugLower 1.20, mouthShrugUpper 0.35, own: chinUp 1.0 |
+| 18 | mouthPucker 1.0 |
+| 20 | mouthStretch 1.30, own: cornerBack 1.0 |
+| 22 | mouthFunnel 1.0 |
+| 23 | mouthPress 0.40, mouthRollUpper 0.45, mouthRollLower 0.50, own: lipsTight 1.0 |
+| 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
+| 25 | mouthLowerDown 0.55, mouthUpperUp 0.25, jawOpen 0.09 |
+| 26 | jawOpen 0.60; lips stay together (mouthClose) unless AU 25, 10, 16 or 27 part them |
+| 27 | jawOpen 1.10, mouthLowerDown 0.30, mouthUpperUp 0.15 |
+| 28 | mouthRollUpper 1.15, mouthRollLower 1.20, jawOpen 0.05, mouthClose 0.05 |
+| 33 | cheekPuff 0.8 |
+| 43 | eyeBlink 1.07, capped where squinting has narrowed the eye already |
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aufait.synthetic.assets import FaceModel, Material
+from aufait.synthetic.primitives import gaussian, smoothstep
+
+SideWeights = Mapping[str, float]
+
+FORMULAS: dict[int, SideWeights] = {
+    1: {"browInnerUp_": 1.40},
+    2: {"browOuterUp_": 1.25},
+    4: {"browDown_": 1.60, "own_browsTogether_": 1.0},
+    5: {"eyeWide_": 1.75},
+    6: {"cheekSquint_": 1.35, "eyeSquint_": 0.50, "own_cheekBulge_": 1.0},
+    7: {"eyeSquint_": 1.60, "eyeBlink_": 0.26},
+    9: {"noseSneer_": 1.05, "browDown_": 0.40, "mouthUpperUp_": -0.20},
+    10: {"mouthUpperUp_": 0.90, "noseSneer_": 0.15},
+    11: {"noseSneer_": 0.20, "mouthUpperUp_": 0.35},
+    12: {"mouthSmile_": 0.98},
+    14: {"mouthDimple_": 1.20, "mouthPress_": 0.30, "own_cornerTuck_": 1.0},
+    15: {"mouthFrown_": 1.60, "own_cornerDown_": 1.0},
+    16: {"mouthLowerDown_": 0.90},
+    17: {"mouthShrugLower": 1.20, "mouthShrugUpper": 0.35, "own_chinUp": 1.0},
+    18: {"mouthPucker": 1.0},
+    20: {"mouthStretch_": 1.30, "own_cornerBack_": 1.0},
+    22: {"mouthFunnel": 1.0},
+    23: {"mouthPress_": 0.40, "mouthRollUpper": 0.45, "mouthRollLower": 0.50, "own_lipsTight": 1.0},
+    24: {
+        "mouthPress_": 1.20,
+        "mouthRollUpper": 0.35,
+        "mouthRollLower": 0.38,
+        "mouthShrugLower": 0.30,
+        "own_lipsFlat": 1.0,
+    },
+    25: {"mouthLowerDown_": 0.55, "mouthUpperUp_": 0.25, "jawOpen": 0.09},
+    26: {"jawOpen": 0.60},
+    27: {"jawOpen": 1.10, "mouthLowerDown_": 0.30, "mouthUpperUp_": 0.15},
+    28: {"mouthRollUpper": 1.15, "mouthRollLower": 1.20, "jawOpen": 0.05, "mouthClose": 0.05},
+    33: {"cheekPuff_": 0.8},
+    43: {"eyeBlink_": 1.07},
+}
+"""Action unit -> shape weights at intensity 5; a name ending in ``_`` stands for its _L and _R shapes."""
+
+RENDERED_ACTION_UNITS = tuple(FORMULAS)
+MIN_WEIGHT, MAX_WEIGHT = -0.25, 1.9
+_LIP_PARTING_UNITS = (10, 16, 22, 25, 27)
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """Action units of one frame: number -> intensity in [0, 5] on the subject's left and right side."""
+
+    left: Mapping[int, float]
+    right: Mapping[int, float]
+
+    @staticmethod
+    def symmetric(intensity: Mapping[int, float]) -> Intensities:
+        return Intensities(dict(intensity), dict(intensity))
+
+    def mean(self, au: int) -> float:
+        return 0.5 * (self.left.get(au, 0.0) + self.right.get(au, 0.0))
+
+    @property
+    def present(self) -> tuple[int, ...]:
+        return tuple(sorted({au for side in (self.left, self.right) for au, v in side.items() if v > 0}))
+
+
+def shape_weights(intensities: Intensities, rng: np.random.Generator | None = None) -> dict[str, float]:
+    """Blend-shape weights of a frame.
+
+    Args:
+        intensities: per side, 0-5.
+        rng: where given, each shape's weight varies by 5 % (one person never moves quite as the next).
+
+    Returns:
+        shape name -> weight in [-0.25, 1.9]; names starting with ``own_`` belong to ``own_shapes``.
+    """
+    weights: dict[str, float] = {}
+    for au in intensities.present:
+        for name, weight in FORMULAS[au].items():
+            for full, value in _sides(name, intensities, au):
+                jitter = 1.0 if rng is None else 1.0 + 0.05 * float(rng.standard_normal())
+                weights[full] = weights.get(full, 0.0) + weight * value / 5.0 * jitter
+    _keep_lips_together(weights, intensities)
+    _limit_lids(weights)
+    return {name: float(np.clip(w, MIN_WEIGHT, MAX_WEIGHT)) for name, w in weights.items() if abs(w) > 1e-4}
+
+
+def _sides(name: str, intensities: Intensities, au: int) -> list[tuple[str, float]]:
+    if name.endswith("_"):
+        return [(name + "L", intensities.left.get(au, 0.0)), (name + "R", intensities.right.get(au, 0.0))]
+    return [(name, intensities.mean(au))]
+
+
+def _keep_lips_together(weights: dict[str, float], intensities: Intensities) -> None:
+    """A dropped jaw opens the mouth only as far as another unit parts the lips."""
+    jaw = weights.get("jawOpen", 0.0)
+    if intensities.mean(26) > 0 and jaw > 0:
+        parted = min(1.0, sum(intensities.mean(au) for au in _LIP_PARTING_UNITS) / 1.5)
+        weights["mouthClose"] = weights.get("mouthClose", 0.0) + 0.97 * jaw * (1.0 - parted)
+
+
+def _limit_lids(weights: dict[str, float]) -> None:
+    """Squinting narrows the eye already, so that closing needs less; a closing lid cannot be wide."""
+    for side in "LR":
+        blink = weights.get(f"eyeBlink_{side}", 0.0)
+        if blink <= 0:
+            continue
+        narrowed = 0.16 * weights.get(f"eyeSquint_{side}", 0.0) + 0.05 * weights.get(f"cheekSquint_{side}", 0.0)
+        blink = min(blink, 1.09 - narrowed)
+        weights[f"eyeBlink_{side}"] = blink
+        if f"eyeWide_{side}" in weights:
+            weights[f"eyeWide_{side}"] *= max(0.0, 1.0 - blink)
+
+
+@functools.lru_cache(maxsize=2)
+def own_shapes(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Shapes built here: name -> (vertex rows (n,), displacement (n, 3) float32 cm at weight 1), soft tissue only.
+
+    Each is a smooth field over neutral positions; the eyeballs, teeth and gums never move with it.
+    """
+    soft = np.zeros(len(model.neutral), bool)
+    soft[np.unique(model.triangles[np.isin(model.material, (Material.FACE, Material.HEAD, Material.SOCKET))])] = True
+    p = model.neutral
+    shapes = {**_paired_fields(p), **_midline_fields(p)}
+    result = {}
+    for name, field in shapes.items():
+        rows = np.flatnonzero(soft & (np.abs(field).max(axis=1) > 2e-3))
+        result[f"own_{name}"] = (rows, field[rows].astype(np.float32))
+    return result
+
+
+def _paired_fields(p: np.ndarray) -> dict[str, np.ndarray]:
+    x, y, z = p.T
+    fields = {}
+    for side, s in (("L", 1.0), ("R", -1.0)):
+        half = smoothstep(-0.5, 0.5, s * x)
+        front = smoothstep(2.0, 5.0, z) * half
+
+        def blob(cx: float, cy: float, rx: float, ry: float, s: float = s, front: np.ndarray = front) -> np.ndarray:
+            return gaussian(((x - s * cx) / rx) ** 2 + ((y - cy) / ry) ** 2, 1.0) * front
+
+        corner = blob(2.6, -3.55, 0.95, 0.75)
+        cheek = blob(4.0, 0.7, 1.5, 0.95)
+        brow = blob(1.5, 5.3, 1.1, 0.9)
+        fields[f"cheekBulge_{side}"] = cheek[:, None] * np.array([0.10 * s, 0.22, 0.42], np.float32)
+        fields[f"cornerTuck_{side}"] = corner[:, None] * np.array([0.20 * s, 0.10, -0.34], np.float32)
+        fields[f"cornerDown_{side}"] = corner[:, None] * np.array([0.06 * s, -0.42, -0.02], np.float32)
+        fields[f"cornerBack_{side}"] = corner[:, None] * np.array([0.30 * s, -0.10, -0.16], np.float32)
+        fields[f"browsTogether_{side}"] = brow[:, None] * np.array([-0.24 * s, -0.10, 0.08], np.float32)
+    return fields
+
+
+def _midline_fields(p: np.ndarray) -> dict[str, np.ndarray]:
+    x, y, z = p.T
+    front = smoothstep(5.0, 8.0, z)
+    lips = gaussian((x / 2.3) ** 4 + ((y + 3.4) / 1.05) ** 2, 1.0) * front
+    chin = gaussian((x / 1.7) ** 2 + ((y + 5.9) / 1.0) ** 2, 1.0) * front
+    upper = gaussian(((y + 2.75) / 0.42) ** 2 + (x / 1.9) ** 4, 1.0) * front
+    lower = gaussian(((y + 4.05) / 0.45) ** 2 + (x / 1.7) ** 4, 1.0) * front
+    zero = np.zeros_like(x)
+    tight = np.stack([-0.13 * x * lips, (-0.17 * upper + 0.19 * lower), 0.10 * lips], axis=1)
+    flat = np.stack([0.03 * x * lips, (-0.20 * upper + 0.24 * lower), -0.16 * lips], axis=1)
+    chin_up = np.stack([zero, 0.34 * chin, 0.16 * chin], axis=1)
+    return {"lipsTight": tight, "lipsFlat": flat, "chinUp": chin_up}
