@@ -1,4 +1,4 @@
-"""Action units of the Facial Action Coding System (FACS): number, name, muscles, region, and the AU list of each data set.
+"""Action units of the Facial Action Coding System (FACS): names, muscles, regions, and the AU list of each data set.
 
 Code names an action unit by its number, never by its position in a list; positions come from a tuple in ``AU_SETS``.
 Muscles and names follow the FACS manual (Ekman, Friesen and Hager, 2002), in our words.
@@ -116,10 +116,10 @@ _TABLE = (
 )  # fmt: skip
 
 ACTION_UNITS: Mapping[int, ActionUnit] = MappingProxyType({unit.number: unit for unit in _TABLE})
-"""FACS number -> ActionUnit, in the order of the numbers. Action descriptors and head or eye movements are not in it."""
+"""FACS number -> ActionUnit, in the order of the numbers. Action descriptors, head and eye movements are not in it."""
 
 DEFAULT_ACTION_UNITS: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43)
-"""What the shipped model predicts. AU43 also fills OpenFace's AU45 columns: a still picture cannot tell them apart."""
+"""What the shipped model predicts. AU43 also fills OpenFace's AU45 columns: on a still picture they look alike."""
 
 AU_SETS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
@@ -137,7 +137,7 @@ AU_SETS: Mapping[str, tuple[int, ...]] = MappingProxyType(
         "openface_occurrence": (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 28, 45),
     }
 )
-"""AUs in the order in which each data set's protocol, or OpenFace 2.2, lists them ("mixed" = BP4D + DISFA + AffWild2)."""
+"""AUs in the order of each data set's protocol, or of OpenFace 2.2; "mixed" is BP4D + DISFA + AffWild2."""
 
 
 def au_name(number: int, *, digits: int = 1) -> str:

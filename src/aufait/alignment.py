@@ -350,7 +350,7 @@ def _block_means(pixels: torch.Tensor, factor: int, border: int) -> torch.Tensor
     return blocks.to(torch.float32).div_(factor * factor)
 
 
-def _source_window(to_source: np.ndarray, size: int, extent: tuple[int, int]) -> tuple[int, int, int, int] | None:
+def _source_window(to_source: np.ndarray, size: int, extent: torch.Size) -> tuple[int, int, int, int] | None:
     """Half-open pixel box x0, y0, x1, y1 of the picture that a crop can see, or None when it sees none of it."""
     corners = np.array([[0, 0, 1], [size - 1, 0, 1], [0, size - 1, 1], [size - 1, size - 1, 1]], np.float64)
     seen = corners @ to_source.T                                # (4, 2)
@@ -371,7 +371,7 @@ def _shrink_factor(to_source: np.ndarray) -> int:
 
 
 def _sampling_grid(
-    to_part: np.ndarray, size: int, extent: tuple[int, int], device: torch.device
+    to_part: np.ndarray, size: int, extent: torch.Size, device: torch.device
 ) -> torch.Tensor:
     """(1, size, size, 2) positions in grid_sample's units: -1 and 1 are the outer edges of the border pixels."""
     import torch
@@ -399,7 +399,7 @@ def _channels_first(image: np.ndarray | torch.Tensor) -> torch.Tensor:
 
 
 def _matrices(matrix: np.ndarray | torch.Tensor) -> np.ndarray:
-    """(F, 2, 3) float64 on the CPU: the windows are cut by whole numbers, which a GPU would have to send back anyway."""
+    """(F, 2, 3) float64 on the CPU: windows are cut by whole numbers, which a GPU would have to send back."""
     values = np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.detach().cpu(), np.float64)
     if values.ndim != 3 or values.shape[1:] != (2, 3):
         raise InputError(f"matrix must have shape (F, 2, 3), got {values.shape}")

@@ -39,7 +39,7 @@ SCHEMES: Mapping[int, tuple[int, ...]] = MappingProxyType({68: LANDMARKS_68, 66:
 
 GROUPS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {
-        "jaw": tuple(range(0, 17)),
+        "jaw": tuple(range(17)),
         "right_brow": tuple(range(17, 22)),
         "left_brow": tuple(range(22, 27)),
         "nose_bridge": tuple(range(27, 31)),

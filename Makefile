@@ -1,0 +1,69 @@
+# Everything a fresh machine needs: `make demo` shows the package at work, `make test` checks it.
+# Both create .venv once, with the pinned versions of constraints.txt; repeat runs start at once.
+
+# The first interpreter that is new enough; override with: make test PYTHON=/path/to/python3.12
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	if $$p -c "$(NEW_ENOUGH)" >/dev/null 2>&1; then echo $$p; exit; fi; done; echo python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install -q -c constraints.txt
+WORKERS ?= 2
+
+# One thread per test process and a screenless plotting back end: quick and the same everywhere.
+TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
+
+.PHONY: help demo test test-slow lint bench constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       analyse the clip that ships; table, video, timeline and page in ./aufait-demo"
+	@echo "make test       ruff, mypy and the quick tests"
+	@echo "make test-slow  the tests that take longer"
+	@echo "make lint       ruff and mypy only"
+	@echo "make bench      speed and memory on this machine"
+
+$(VENV)/.created:
+	@$(PYTHON) -c "$(NEW_ENOUGH)" || { echo "aufait needs Python 3.11 or newer; say which: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# torch first and alone: it is by far the largest part, and nothing else may choose its version.
+$(VENV)/.base: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing into $(VENV); torch is large, the first time takes some minutes."
+	$(INSTALL) torch
+	$(INSTALL) -e '.[parquet]'
+	touch $@
+
+# MediaPipe asks for the OpenCV build with windows, which needs system libraries that servers lack. Both builds fill the
+# same folder, so the windowless one goes in last.
+$(VENV)/.dev: $(VENV)/.base
+	$(INSTALL) -e '.[dev]'
+	$(INSTALL) --force-reinstall --no-deps opencv-python-headless
+	touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/aufait demo
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+
+test: lint
+	$(TEST_ENV) $(BIN)/python -m pytest -q -n $(WORKERS)
+
+test-slow: $(VENV)/.dev
+	$(TEST_ENV) $(BIN)/python -m pytest -q -m slow
+
+bench: $(VENV)/.dev
+	$(BIN)/aufait bench detect
+
+# Rewrites the pins from what .venv holds; pip itself and the package are left out.
+constraints: $(VENV)/.dev
+	{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+[a-z0-9]*$$//' | grep -Ev '^(nvidia-|triton|cuda-)' \
+		| tr 'A-Z_' 'a-z-'; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
