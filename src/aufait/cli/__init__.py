@@ -1,0 +1,1 @@
+"""The ``aufait`` command. ``aufait.cli.app.main`` is the entry point."""

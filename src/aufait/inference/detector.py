@@ -1,0 +1,389 @@
+"""From pictures to action units: find faces, align them, score them, say how far to trust each.
+
+    >>> import aufait
+    >>> with aufait.Detector() as detector:  # doctest: +SKIP
+    ...     for frame in detector.stream("interview.mp4"):
+    ...         for face in frame.faces:
+    ...             print(frame.timestamp, face.face_id, face.active())
+
+``Detector`` is the one convenience layer over ``aufait.faces`` (where the faces are) and ``aufait.models`` (what they
+show). Reading a video, finding faces and scoring them overlap in three threads; the results are those of one thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+
+from aufait.errors import AufaitError, InputError
+from aufait.inference.pipeline import Prefetch
+from aufait.inference.quality import quality_scores
+from aufait.results import FaceAnalysis, FrameAnalysis
+
+if TYPE_CHECKING:
+    from aufait.faces import FaceFinder
+    from aufait.faces.face import Face
+
+ImageLike = np.ndarray | str | Path
+"""A picture: (H, W, 3) uint8 RGB, or the path of a file."""
+
+_LOOKAHEAD = 3  # frames that wait between two stages; 3 x 2.8 MB at 1280 x 720
+
+
+class Predictor(Protocol):
+    """What the detector needs of an action unit model; ``aufait.models.au_predictor.AUPredictor`` is one."""
+
+    action_units: tuple[int, ...]
+    name: str
+    sha256: str
+
+    def predict(self, image: np.ndarray, landmarks: np.ndarray) -> Any:
+        """image (H, W, 3) uint8, landmarks (F, 68, 2) -> scores with (F, A) arrays, see ``AUScores``."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnalyzedFrame:
+    """A result together with the picture that it describes, for drawing. image: (H, W, 3) uint8 RGB."""
+
+    analysis: FrameAnalysis
+    image: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _TrackedFrame:
+    """One frame between face finding and scoring."""
+
+    index: int
+    timestamp: float
+    image: np.ndarray
+    faces: list[Face]
+    error: str | None
+
+
+class Detector:
+    """Finds faces and scores their action units, in pictures and videos.
+
+    Not to be shared between threads; each detector follows one video at a time.
+
+    Args:
+        finder: ``"auto"`` (the best that is available), ``"builtin"``, ``"mediapipe"``, or a ``FaceFinder`` object.
+        model: name of a shipped model, path of a weights file, or an object with ``predict``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``: where the networks run.
+        max_faces: keep at most this many faces per frame; None for no limit.
+        min_confidence: faces of lower confidence are dropped, in [0, 1].
+        threads: torch threads to use while the networks run; the caller's own setting is put back after each frame.
+            None leaves the setting alone.
+        finder_model: path of the finder's own model file, for finders that need one.
+
+    Raises:
+        InputError: a name, device or number that does not exist.
+        MissingExtraError: the finder needs an optional package.
+        MissingModelError: a model file is absent.
+    """
+
+    def __init__(
+        self,
+        *,
+        finder: str | FaceFinder = "auto",
+        model: str | Path | Predictor = "default",
+        device: str = "auto",
+        max_faces: int | None = None,
+        min_confidence: float = 0.5,
+        threads: int | None = None,
+        finder_model: str | Path | None = None,
+    ) -> None:
+        _check_numbers(max_faces, min_confidence, threads)
+        self.device = resolve_device(device)
+        self.max_faces = max_faces
+        self.min_confidence = min_confidence
+        self.threads = threads
+        self._predictor = _load_predictor(model, self.device)
+        self._owns_finder = isinstance(finder, str)
+        self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
+        self._busy = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Releases the face finder, unless the caller passed it in. The detector cannot be used afterwards."""
+        if self._owns_finder:
+            self._finder.close()
+
+    @property
+    def action_units(self) -> tuple[int, ...]:
+        """FACS numbers of the action units that the model scores."""
+        return tuple(self._predictor.action_units)
+
+    @property
+    def finder_name(self) -> str:
+        """Name of the face finder in use; with ``finder="auto"`` the one that was chosen."""
+        return self._finder.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the numbers, ready for JSON: finder, model with its SHA-256, device, limits."""
+        return {
+            "finder": self.finder_name,
+            "model": self._predictor.name,
+            "model_sha256": self._predictor.sha256,
+            "action_units": list(self.action_units),
+            "device": self.device,
+            "max_faces": self.max_faces,
+            "min_confidence": self.min_confidence,
+        }
+
+    def analyze_image(self, image: ImageLike, *, source: str | None = None) -> FrameAnalysis:
+        """Analyses one picture; faces are numbered from 0.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or the path of a picture.
+            source: name to write into the result; the path, or ``"array"``, if left out.
+
+        Raises:
+            InputError: the file cannot be read or the array has the wrong shape or type.
+        """
+        pixels, name = _load_image(image)
+        with _torch_threads(self.threads):
+            faces = self._finder.find(pixels)
+            return self._score(pixels, faces, source=source or name, frame=1, timestamp=0.0)
+
+    def stream(self, source: str | Path | int) -> Iterator[FrameAnalysis]:
+        """Analyses a video frame by frame, in order, with memory constant in its length.
+
+        Faces keep their ``face_id`` while they are followed. There is one result per frame, also without a face.
+
+        Args:
+            source: path of a video, or the number of a camera.
+
+        Raises:
+            InputError: the video cannot be opened (raised on the first step).
+            RuntimeError: this detector is following another video.
+        """
+        for frame in self.stream_frames(source):
+            yield frame.analysis
+
+    def stream_frames(self, source: str | Path | int) -> Iterator[AnalyzedFrame]:
+        """Like ``stream``, with the picture beside each result. Opens the source itself."""
+        from aufait.media.video import Camera, open_video
+
+        with Camera(source) if isinstance(source, int) else open_video(source) as frames:
+            name = f"camera {source}" if isinstance(source, int) else str(source)
+            yield from self.follow(frames, source=name)
+
+    def follow(self, frames: Iterable[Any], *, source: str) -> Iterator[AnalyzedFrame]:
+        """Analyses frames that come from elsewhere, as one video.
+
+        Args:
+            frames: objects with ``index`` (from 0), ``timestamp`` (seconds), ``image`` ((H, W, 3) uint8 RGB) and
+                optionally ``corrupt`` (bool), such as ``aufait.media.VideoFrame``.
+            source: name to write into the results.
+
+        Raises:
+            RuntimeError: this detector is following another video.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("this detector is following another video; finish that one or make another Detector")
+        try:
+            self._finder.reset()
+            with Prefetch(frames, depth=_LOOKAHEAD) as decoded, Prefetch(self._track(decoded), depth=2) as tracked:
+                for frame in tracked:
+                    yield AnalyzedFrame(self._score_tracked(frame, source), frame.image)
+        finally:
+            self._busy.release()
+
+    def detect(self, inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise") -> list[FrameAnalysis]:
+        """Analyses pictures, videos, folders, glob patterns or arrays, one or many, and returns all results.
+
+        For a long video use ``stream``, which keeps nothing.
+
+        Args:
+            inputs: one or several of: path, glob pattern, folder, (H, W, 3) or (N, H, W, 3) uint8 RGB array.
+            on_error: ``"raise"``, or ``"keep"`` to put a result without faces and with ``error`` set in its place.
+
+        Returns:
+            One result per picture and per video frame, in the order of the inputs.
+        """
+        if on_error not in ("raise", "keep"):
+            raise InputError(f"on_error must be 'raise' or 'keep', got {on_error!r}")
+        results: list[FrameAnalysis] = []
+        for item in _as_sequence(inputs):
+            try:
+                results.extend(self._detect_one(item))
+            except AufaitError as error:
+                if on_error == "raise":
+                    raise
+                results.append(FrameAnalysis(_name(item), 1, 0.0, (0, 0), (), str(error)))
+        return results
+
+    def _detect_one(self, item: ImageLike) -> Iterator[FrameAnalysis]:
+        if isinstance(item, np.ndarray):
+            pictures = item if item.ndim == 4 else item[None]
+            yield from (self.analyze_image(picture) for picture in pictures)
+            return
+        from aufait.media.sources import expand_inputs
+
+        for source in expand_inputs([item]):
+            if source.kind == "unusable":
+                raise InputError(source.problem or f"{source.path} cannot be used")
+            yield from self.stream(source.path) if source.kind == "video" else [self.analyze_image(source.path)]
+
+    def _track(self, frames: Iterable[Any]) -> Iterator[_TrackedFrame]:
+        """Finds the faces of each frame; runs in a background thread."""
+        for frame in frames:
+            error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
+            with _torch_threads(self.threads):
+                faces = self._finder.track(frame.image, frame.timestamp)
+            yield _TrackedFrame(frame.index, frame.timestamp, frame.image, faces, error)
+
+    def _score_tracked(self, frame: _TrackedFrame, source: str) -> FrameAnalysis:
+        with _torch_threads(self.threads):
+            return self._score(
+                frame.image,
+                frame.faces,
+                source=source,
+                frame=frame.index + 1,
+                timestamp=frame.timestamp,
+                error=frame.error,
+            )
+
+    def _score(
+        self,
+        image: np.ndarray,
+        faces: Sequence[Face],
+        *,
+        source: str,
+        frame: int,
+        timestamp: float,
+        error: str | None = None,
+    ) -> FrameAnalysis:
+        size = (image.shape[1], image.shape[0])
+        if not faces:
+            return FrameAnalysis(source, frame, timestamp, size, (), error)
+        scores = self._predictor.predict(image, np.stack([face.landmarks for face in faces]))  # arrays (F, A)
+        quality = quality_scores(image, faces)  # (F,)
+        units = self.action_units
+        analyses = tuple(
+            FaceAnalysis(
+                face_id=face.track_id if face.track_id >= 0 else row,
+                box=face.box,
+                confidence=face.confidence,
+                landmarks=face.landmarks,
+                pose=face.pose,
+                action_units=units,
+                probability=scores.probability[row],
+                intensity=scores.intensity[row],
+                probability_left=scores.probability_left[row],
+                probability_right=scores.probability_right[row],
+                intensity_left=scores.intensity_left[row],
+                intensity_right=scores.intensity_right[row],
+                quality=float(quality[row]),
+            )
+            for row, face in enumerate(faces)
+        )
+        return FrameAnalysis(source, frame, timestamp, size, analyses, error)
+
+
+def resolve_device(device: str) -> str:
+    """Turns ``"auto"`` into the fastest device that is there and checks any other name.
+
+    Raises:
+        InputError: the device is unknown or absent; the message names those that are there.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available = [f"cuda:{index}" for index in range(torch.cuda.device_count())] + available
+    if device == "auto":
+        return available[0]
+    if (f"{device}:0" if device == "cuda" else device) not in available:
+        raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
+    return device
+
+
+def _load_predictor(model: str | Path | Predictor, device: str) -> Predictor:
+    if not isinstance(model, str | Path):
+        return model
+    from aufait.models.au_predictor import AUPredictor
+
+    return AUPredictor.load(model, device=device)
+
+
+def _load_finder(
+    finder: str | FaceFinder, path: str | Path | None, device: str, max_faces: int | None, min_confidence: float
+) -> FaceFinder:
+    if not isinstance(finder, str):
+        return finder
+    from aufait.faces import create_finder
+
+    model_path = None if path is None else Path(path)
+    return create_finder(
+        finder, model_path=model_path, device=device, max_faces=max_faces, min_confidence=min_confidence
+    )
+
+
+def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | None) -> None:
+    if max_faces is not None and max_faces < 1:
+        raise InputError(f"max_faces must be 1 or more, got {max_faces}; leave it out for no limit")
+    if not 0.0 <= min_confidence <= 1.0:
+        raise InputError(f"min_confidence must lie in [0, 1], got {min_confidence}")
+    if threads is not None and threads < 1:
+        raise InputError(f"threads must be 1 or more, got {threads}")
+
+
+def _load_image(image: ImageLike) -> tuple[np.ndarray, str]:
+    if isinstance(image, np.ndarray):
+        return _check_image(image), "array"
+    from aufait.media.images import read_image
+
+    return read_image(Path(image)), str(image)
+
+
+def _check_image(image: np.ndarray) -> np.ndarray:
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"a picture must have shape (H, W, 3), red green blue, got {image.shape}")
+    if image.dtype != np.uint8:
+        raise InputError(f"a picture must be uint8 with values 0 to 255, got {image.dtype}")
+    return np.ascontiguousarray(image)
+
+
+def _as_sequence(inputs: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
+    return [inputs] if isinstance(inputs, np.ndarray | str | Path) else inputs
+
+
+def _name(item: ImageLike) -> str:
+    return "array" if isinstance(item, np.ndarray) else str(item)
+
+
+def _torch_threads(count: int | None) -> AbstractContextManager[None]:
+    """Uses ``count`` torch threads inside the block and puts the caller's number back; None changes nothing."""
+    return nullcontext() if count is None else _limited_torch_threads(count)
+
+
+@contextmanager
+def _limited_torch_threads(count: int) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,75 @@
+"""Stand-ins for the networks, so that the plumbing round them can be tested in milliseconds.
+
+``FakeFinder`` reports a face wherever the picture is not plain; ``FakePredictor`` scores AU12 from the picture's mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aufait.faces.face import Face, HeadPose
+
+
+@dataclass
+class FakeFinder:
+    """Reports ``count`` faces in every picture whose pixels are not all the same."""
+
+    count: int = 1
+    name: str = "fake"
+    resets: int = 0
+    closed: bool = False
+    seen: list[float] = field(default_factory=list)
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        return self._faces(image, tracked=False)
+
+    def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
+        self.seen.append(timestamp)
+        return self._faces(image, tracked=True)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _faces(self, image: np.ndarray, *, tracked: bool) -> list[Face]:
+        if image.min() == image.max():
+            return []
+        height, width = image.shape[:2]
+        return [self._face(width, height, number, tracked) for number in range(self.count)]
+
+    def _face(self, width: int, height: int, number: int, tracked: bool) -> Face:
+        grid = np.stack(np.meshgrid(np.linspace(0.3, 0.7, 17), np.linspace(0.3, 0.7, 4)), axis=-1).reshape(68, 2)
+        landmarks = (grid * [width, height]).astype(np.float32)
+        box = np.array([*landmarks.min(axis=0), *landmarks.max(axis=0)], dtype=np.float32)
+        pose = HeadPose(translation=np.array([0.0, 0.0, 600.0]), rotation=np.zeros(3))
+        return Face(box, 0.9, landmarks, pose, 7 + number if tracked else -1)
+
+
+@dataclass(frozen=True)
+class FakeScores:
+    """The (F, A) arrays that the detector reads."""
+
+    probability: np.ndarray
+    intensity: np.ndarray
+    probability_left: np.ndarray
+    probability_right: np.ndarray
+    intensity_left: np.ndarray
+    intensity_right: np.ndarray
+
+
+class FakePredictor:
+    """Scores AU1 with 0.25 and AU12 with the mean brightness of the picture."""
+
+    action_units = (1, 12)
+    name = "fake-model"
+    sha256 = "0" * 64
+
+    def predict(self, image: np.ndarray, landmarks: np.ndarray) -> FakeScores:
+        assert landmarks.shape[1:] == (68, 2)
+        row = np.array([0.25, image.mean() / 255.0], dtype=np.float32)
+        scores = np.repeat(row[None], len(landmarks), axis=0)  # (F, A)
+        return FakeScores(scores, 5 * scores, scores, 0.5 * scores, 5 * scores, 2.5 * scores)

@@ -1,0 +1,182 @@
+"""Detector: results, order, errors and manners (threads, locks, files)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from fakes import FakeFinder, FakePredictor
+
+from aufait.errors import InputError
+from aufait.inference.detector import Detector, resolve_device
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the video reader yields."""
+
+    index: int
+    timestamp: float
+    image: np.ndarray
+    corrupt: bool = False
+
+
+def textured(brightness: int = 128) -> np.ndarray:
+    image = np.full((60, 80, 3), brightness, dtype=np.uint8)
+    image[::2, ::2] += 10
+    return image
+
+
+def frames(count: int) -> Iterator[Frame]:
+    for index in range(count):
+        yield Frame(index, index * 0.04, textured(10 + index % 200))
+
+
+@pytest.fixture
+def detector() -> Iterator[Detector]:
+    with Detector(finder=FakeFinder(), model=FakePredictor(), device="cpu") as made:
+        yield made
+
+
+def test_image_gives_one_result_with_all_scores(detector: Detector) -> None:
+    result = detector.analyze_image(textured())
+    assert (result.source, result.frame, result.timestamp, result.size) == ("array", 1, 0.0, (80, 60))
+    (face,) = result.faces
+    assert face.face_id == 0
+    assert face.action_units == (1, 12)
+    assert face.probability[1] == pytest.approx(textured().mean() / 255)
+    assert 0 <= face.quality <= 1
+
+
+def test_image_without_a_face_gives_an_empty_result(detector: Detector) -> None:
+    assert detector.analyze_image(np.zeros((20, 20, 3), np.uint8)).faces == ()
+
+
+def test_frames_keep_their_order_time_and_track(detector: Detector) -> None:
+    results = [frame.analysis for frame in detector.follow(frames(40), source="clip")]
+    assert [result.frame for result in results] == list(range(1, 41))
+    assert [result.timestamp for result in results] == pytest.approx([0.04 * index for index in range(40)])
+    assert {face.face_id for result in results for face in result.faces} == {7}
+    # every result belongs to its own picture
+    brightness = [float(result.faces[0].probability[1]) for result in results]
+    assert brightness == sorted(brightness)
+
+
+def test_video_and_image_give_the_same_scores(detector: Detector) -> None:
+    image = textured()
+    single = detector.analyze_image(image).faces[0]
+    (frame,) = detector.follow([Frame(0, 0.0, image)], source="clip")
+    np.testing.assert_array_equal(frame.analysis.faces[0].probability, single.probability)
+
+
+def test_damaged_frame_is_reported_and_the_rest_goes_on(detector: Detector) -> None:
+    clip = [Frame(0, 0.0, textured()), Frame(1, 0.1, textured(), corrupt=True), Frame(2, 0.2, textured())]
+    errors = [frame.analysis.error for frame in detector.follow(clip, source="clip")]
+    assert errors[0] is None and errors[2] is None and "damaged" in errors[1]
+
+
+def test_error_while_reading_reaches_the_caller(detector: Detector) -> None:
+    def broken() -> Iterator[Frame]:
+        yield from frames(3)
+        raise InputError("the file ends early")
+
+    seen: list[int] = []
+    with pytest.raises(InputError, match="ends early"):
+        seen.extend(frame.analysis.frame for frame in detector.follow(broken(), source="clip"))
+    assert seen == [1, 2, 3]
+
+
+def test_leaving_a_stream_early_frees_the_detector_and_its_threads(detector: Detector) -> None:
+    stream = detector.follow(frames(1000), source="clip")
+    next(stream)
+    with pytest.raises(RuntimeError, match="another video"):
+        next(detector.follow(frames(2), source="other"))
+    stream.close()
+    assert len(list(detector.follow(frames(2), source="other"))) == 2
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("aufait-")]
+
+
+def test_finder_forgets_one_video_before_the_next() -> None:
+    finder = FakeFinder()
+    detector = Detector(finder=finder, model=FakePredictor(), device="cpu")
+    for _ in range(2):
+        list(detector.follow(frames(2), source="clip"))
+    assert finder.resets == 2
+
+
+def test_callers_finder_stays_open(detector: Detector) -> None:
+    finder = FakeFinder()
+    with Detector(finder=finder, model=FakePredictor(), device="cpu"):
+        pass
+    assert not finder.closed
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_torch_thread_count_of_the_caller_is_left_alone(threads: int | None) -> None:
+    before = torch.get_num_threads()
+    detector = Detector(finder=FakeFinder(), model=FakePredictor(), device="cpu", threads=threads)
+    for _ in detector.follow(frames(5), source="clip"):
+        assert torch.get_num_threads() == before
+    detector.analyze_image(textured())
+    assert torch.get_num_threads() == before
+
+
+def test_batch_equals_one_by_one(detector: Detector) -> None:
+    pictures = np.stack([textured(20), textured(90)])
+    together = detector.detect(pictures)
+    single = [detector.analyze_image(picture) for picture in pictures]
+    assert len(together) == 2
+    for left, right in zip(together, single, strict=True):
+        np.testing.assert_array_equal(left.faces[0].intensity, right.faces[0].intensity)
+
+
+def test_several_faces_get_different_numbers() -> None:
+    detector = Detector(finder=FakeFinder(count=3), model=FakePredictor(), device="cpu")
+    assert [face.face_id for face in detector.analyze_image(textured()).faces] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), r"shape \(H, W, 3\)"),
+        (np.zeros((4, 4, 4), np.uint8), r"shape \(H, W, 3\)"),
+        (np.zeros((0, 4, 3), np.uint8), r"shape \(H, W, 3\)"),
+        (np.zeros((4, 4, 3), np.float32), "uint8"),
+    ],
+)
+def test_wrong_array_is_refused_with_the_reason(detector: Detector, image: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        detector.analyze_image(image)
+    kept = detector.detect([image], on_error="keep")
+    assert kept[0].error and not kept[0].faces
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_faces": 0}, "max_faces"),
+        ({"min_confidence": 1.5}, "min_confidence"),
+        ({"threads": 0}, "threads"),
+        ({"device": "cuda:99"}, "cpu"),
+        ({"device": "gpu"}, "device must be"),
+    ],
+)
+def test_wrong_option_is_refused_with_the_reason(options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Detector(finder=FakeFinder(), model=FakePredictor(), **{"device": "cpu", **options})  # type: ignore[arg-type]
+
+
+def test_auto_device_exists() -> None:
+    assert torch.device(resolve_device("auto")).type in ("cpu", "cuda", "mps")
+
+
+def test_settings_name_everything_that_decides_the_numbers(detector: Detector) -> None:
+    settings = detector.settings
+    assert settings["finder"] == "fake"
+    assert settings["model"] == "fake-model"
+    assert len(settings["model_sha256"]) == 64
+    assert settings["action_units"] == [1, 12]

@@ -1,0 +1,98 @@
+"""Prefetch and BackgroundSink: order, bounds, errors and an early end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from aufait.inference.pipeline import BackgroundSink, Prefetch
+
+
+def aufait_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("aufait-")]
+
+
+def test_prefetch_keeps_the_order() -> None:
+    with Prefetch(range(100), depth=2) as items:
+        assert list(items) == list(range(100))
+    assert aufait_threads() == []
+
+
+def test_prefetch_never_runs_further_ahead_than_its_depth() -> None:
+    produced: list[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(50):
+            produced.append(number)
+            yield number
+
+    with Prefetch(source(), depth=2) as items:
+        for number in items:
+            time.sleep(0.001)
+            # two wait, one is in the hands of each thread
+            assert len(produced) <= number + 4
+
+
+def test_error_in_the_source_reaches_the_consumer_after_the_good_items() -> None:
+    def source() -> Iterator[int]:
+        yield 1
+        raise ValueError("bad frame")
+
+    seen: list[int] = []
+    with pytest.raises(ValueError, match="bad frame"), Prefetch(source()) as items:
+        seen.extend(items)
+    assert seen == [1]
+
+
+def test_leaving_early_closes_the_source_and_the_thread() -> None:
+    closed = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    with Prefetch(source(), depth=1) as items:
+        next(iter(items))
+    assert closed.is_set()
+    assert aufait_threads() == []
+
+
+def test_chained_prefetch_ends_cleanly_when_left_early() -> None:
+    with Prefetch(range(10**9), depth=2) as first, Prefetch((2 * item for item in first), depth=2) as second:
+        assert next(iter(second)) == 0
+    assert aufait_threads() == []
+
+
+def test_sink_consumes_everything_in_order() -> None:
+    seen: list[int] = []
+    with BackgroundSink(seen.append, depth=2) as sink:
+        for number in range(100):
+            sink.put(number)
+    assert seen == list(range(100))
+    assert aufait_threads() == []
+
+
+def test_error_in_the_sink_reaches_the_producer() -> None:
+    def consume(number: int) -> None:
+        if number == 3:
+            raise OSError("disc full")
+
+    with pytest.raises(OSError, match="disc full"), BackgroundSink(consume, depth=1) as sink:
+        for number in range(100):
+            sink.put(number)
+    assert aufait_threads() == []
+
+
+def test_items_that_wait_are_still_written_after_an_error_of_the_producer() -> None:
+    seen: list[int] = []
+    with pytest.raises(KeyboardInterrupt), BackgroundSink(seen.append, depth=10) as sink:
+        for number in range(5):
+            sink.put(number)
+        raise KeyboardInterrupt
+    assert seen == [0, 1, 2, 3, 4]
