@@ -34,7 +34,7 @@ def make_background(size: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         picture = picture[:, ::-1]
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC if size > _CANVAS else cv2.INTER_AREA)
-    return np.maximum(picture * np.float32(rng.uniform(0.45, 1.15)), 0.0).astype(np.float32)
+    return np.maximum(picture, 0.0).astype(np.float32)
 
 
 def _color(rng: np.random.Generator, low: float = 0.1, high: float = 0.9, saturation: float = 0.22) -> np.ndarray:
@@ -154,6 +154,7 @@ def _bokeh(picture: np.ndarray, rng: np.random.Generator, count: int, blur: floa
         glow = srgb_to_linear(np.clip(np.array([1.0, 0.88, 0.7]) + rng.normal(0, 0.1, 3), 0, 1)) * rng.uniform(0.4, 1.6)
         disc = np.zeros((_CANVAS, _CANVAS), np.float32)
         cv2.circle(disc, (int(place[0]), int(place[1] * 0.7)), radius, 1.0, -1, cv2.LINE_AA)
+        disc = cv2.GaussianBlur(disc, (0, 0), 0.3 + 0.25 * radius)
         picture += disc[..., None] * glow
 
 

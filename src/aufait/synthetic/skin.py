@@ -14,7 +14,8 @@ import numba
 import numpy as np
 
 from aufait.synthetic.assets import FaceModel, Material
-from aufait.synthetic.hair import brow_color, hair_color
+from aufait.synthetic.hair import _choose_brow as choose_brow
+from aufait.synthetic.hair import brow_color, brow_line, hair_color
 from aufait.synthetic.person import Traits
 from aufait.synthetic.primitives import gaussian, smoothstep, srgb_to_linear
 from aufait.synthetic.scalp import scalp_density, scalp_signed_distance
@@ -23,7 +24,7 @@ from aufait.synthetic.wrinkles import add_layers, static_amounts, wrinkle_maps
 
 TONES = srgb_to_linear(
     np.array(
-        [(238, 200, 180), (228, 184, 158), (212, 170, 143), (189, 145, 118), (156, 115, 91), (121, 86, 67), (90, 63, 51), (64, 46, 39)]
+        [(236, 197, 176), (227, 182, 155), (212, 168, 140), (190, 144, 115), (158, 114, 87), (124, 85, 62), (94, 63, 48), (68, 46, 36)]
     )
     / 255.0
 )
@@ -32,6 +33,8 @@ BLOOD = np.array([0.10, 0.75, 0.60], np.float32)
 BEARD_SHADOW = np.array([0.55, 0.50, 0.42], np.float32)
 NOISE_SCALES = (2.0, 4.0, 9.0, 24.0, 70.0, 180.0)
 _BANK = 3
+_BROW_ROWS = slice(70, 160)
+"""Rows of the face texture that hold the brows."""
 _IRIS = ((52, 33, 20), (78, 51, 29), (99, 82, 50), (84, 104, 80), (88, 116, 142), (118, 136, 152))
 _LIPSTICK = ((168, 42, 52), (190, 74, 84), (150, 60, 70), (196, 96, 96), (120, 30, 44), (178, 92, 82), (200, 60, 80), (142, 78, 70))
 _EYE_SHADOW = ((92, 70, 62), (70, 60, 66), (120, 84, 78), (80, 84, 104), (104, 72, 92), (60, 52, 48), (150, 112, 92))
@@ -135,7 +138,7 @@ def _base_color(traits: Traits) -> np.ndarray:
     mix = float(np.clip(traits.skin_tone, 0, 7)) - k
     base = TONES[k] ** (1 - mix) * TONES[k + 1] ** mix
     rosy, yellow = np.clip(rng.normal(0.0, 1.0, 2), -2, 2)
-    undertone = np.array([0.015 * rosy, -0.035 * rosy + 0.01 * yellow, -0.025 * rosy - 0.07 * yellow])
+    undertone = np.array([0.015 * rosy, -0.035 * rosy + 0.01 * yellow, -0.025 * rosy - 0.055 * yellow])
     return (base * np.exp(undertone + rng.normal(0, 0.04))).astype(np.float32)
 
 
@@ -174,7 +177,7 @@ def _pigments(
     blood *= even
     blood *= fade
     blood += np.float32(np.interp(traits.skin_tone, [0, 2, 7], [0.06, 0.03, 0.0]))
-    flush = rng.uniform(0.12, 0.5) * (1 - 0.65 * dark) * (1 - 0.3 * traits.make_up)
+    flush = rng.uniform(0.2, 0.65) * (1 - 0.65 * dark) * (1 - 0.3 * traits.make_up)
     jitter = rng.uniform(0.5, 1.4, 5)
     for name, weight, j in zip(("cheek", "nose", "ear", "chin", "knuckle"), (0.55, 0.5, 0.6, 0.22, 0.25), jitter, strict=True):
         blood += np.float32(flush * weight * j) * canvas[name]
@@ -241,7 +244,7 @@ def _paint_lips(
     natural = natural * (1 - traits.darkness) + traits.darkness * base * np.array([0.86, 0.66, 0.72]) * rng.uniform(0.75, 1.1)
     color, opacity = natural, rng.uniform(0.62, 0.9)
     if traits.make_up > 0.3 and rng.random() < 0.8:
-        stick = srgb_to_linear(np.array(_LIPSTICK[rng.integers(len(_LIPSTICK))]) / 255.0) * (1 - 0.35 * traits.darkness)
+        stick = srgb_to_linear(np.array(_LIPSTICK[rng.integers(len(_LIPSTICK))]) / 255.0) * (1 - 0.62 * traits.darkness)
         share = np.clip(0.3 + 0.7 * traits.make_up, 0, 1)
         color, opacity = natural * (1 - share) + stick * share, 0.92
     mask = canvas["lip"] * np.clip(opacity * (1 + 0.07 * noise(9.0)), 0, 1)
@@ -269,10 +272,15 @@ def _paint_beard(
 def _paint_brows(
     canvas: _Canvas, traits: Traits, rng: np.random.Generator, color: np.ndarray, fine: np.ndarray, texture: np.ndarray
 ) -> None:
-    """A soft shadow under the strands of the brows, which lie below the landmarks of their upper edge."""
-    strength = rng.uniform(0.12, 0.4) + 0.15 * traits.make_up
-    grain = np.clip(0.85 + 0.3 * fine, 0.2, 1.4)
-    _blend(texture, canvas["brow"] * grain, np.float32(strength), color)
+    """A soft shadow under the strands of the brows, of the same shape and place."""
+    shape = choose_brow(traits, traits.rng("brows"))
+    strength = rng.uniform(0.2, 0.5) + 0.2 * traits.make_up
+    t = np.clip((canvas["beside"] - shape.start) / (shape.end - shape.start), 0.0, 1.0)
+    middle = shape.drop - shape.arch * np.sin(np.pi * t**1.4)
+    half = shape.half_width * np.interp(t, [0.0, 0.08, 0.55, 1.0], [0.55, 1.0, 0.85, 0.18]).astype(np.float32)
+    region = np.exp(-0.5 * ((canvas["below_brow"] - middle) / (0.8 * half + 0.04)) ** 2)
+    region *= smoothstep(-0.02, 0.15, t) * smoothstep(1.0, 0.85, t) * np.clip(0.85 + 0.3 * fine[_BROW_ROWS], 0.2, 1.4)
+    _blend(texture[_BROW_ROWS], region.astype(np.float32), np.float32(strength), color)
 
 
 def _paint_scalp(
@@ -298,7 +306,7 @@ def _specular(canvas: _Canvas, traits: Traits, rng: np.random.Generator, noise: 
     strength = 0.024 + np.float32(0.022 * oil) * canvas["sebum"]
     lips = 0.03 * rng.uniform(0.4, 1.2) * (1 - 0.5 * traits.age_fraction) + 0.03 * traits.make_up * (rng.random() < 0.5)
     strength += np.float32(lips) * canvas["lip"]
-    strength *= np.clip(1.0 + 0.22 * noise(4.0) + 0.12 * noise(24.0), 0.3, 2.0)
+    strength *= np.clip(1.0 + 0.12 * noise(4.0) + 0.12 * noise(24.0), 0.3, 2.0)
     strength *= np.float32(1.0 - 0.25 * traits.darkness)
     return strength
 
@@ -309,7 +317,7 @@ def _paint_head(canvas: _Canvas, traits: Traits, base: np.ndarray, hair: np.ndar
     melanin = 0.025 * noise(24.0) * canvas["inner"]
     blood = 0.03 * noise(24.0) * canvas["inner"]
     blood += np.float32(np.interp(traits.skin_tone, [0, 2, 7], [0.06, 0.03, 0.0]))
-    flush = traits.rng("skin").uniform(0.12, 0.5) * (1 - 0.65 * traits.darkness)
+    flush = traits.rng("skin").uniform(0.2, 0.65) * (1 - 0.65 * traits.darkness)
     blood += np.float32(0.5 * flush) * canvas["ear"]
     texture = np.empty((canvas.size, canvas.size, 4), np.float32)
     _albedo(base, melanin, blood, _shading_noise(noise(2.0), noise(4.0), noise(9.0), 1.0), texture)
@@ -401,7 +409,8 @@ def face_canvas(model: FaceModel) -> _Canvas:
         ) * front,
         "sun": np.clip(smoothstep(6, 7.5, y) + gaussian((ax - 5.5) ** 2 + (y - 1.8) ** 2, 1.6), 0, 1) * front,
         "skin": (inside * smoothstep(0.0, 3.0, z) * (1 - lip_wide)).astype(np.float32),
-        "brow": _brow_mask(model, ax, y, z),
+        "beside": np.ascontiguousarray(ax[_BROW_ROWS]),
+        "below_brow": np.where(z > 5, brow_line(model, x) - y, 9.0)[_BROW_ROWS].astype(np.float32),
     }
     t_zone = smoothstep(3.4, 1.0, ax) * smoothstep(6.0, 7.2, y) * smoothstep(11.0, 9.0, y)
     t_zone = np.maximum(t_zone, gaussian(x**2 * 0.6 + ((y - 1.0) * 0.6) ** 2, 0.85))
@@ -462,15 +471,6 @@ def _lid_masks(model: FaceModel, ax: np.ndarray, y: np.ndarray, z: np.ndarray) -
     upper_line = gaussian((y - upper - 0.02) ** 2, 0.10)
     lower_line = 0.55 * gaussian((y - lower + 0.02) ** 2, 0.08) * smoothstep(2.2, 2.9, ax)
     return shadow.astype(np.float32), (np.maximum(upper_line, lower_line) * across).astype(np.float32)
-
-
-def _brow_mask(model: FaceModel, ax: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    edge = model.neutral[model.landmarks[22:27]]
-    t = (ax - 1.0) / 4.9
-    center = np.interp(ax, edge[:, 0], edge[:, 1]) - 0.72
-    width = 0.30 - 0.12 * np.clip(t, 0, 1)
-    profile = np.exp(-((y - center) ** 2) / (2 * width**2))
-    return (profile * smoothstep(-0.04, 0.1, t) * smoothstep(1.0, 0.8, t) * (z > 5)).astype(np.float32)
 
 
 def _beard_mask(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -155,8 +155,8 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
         Fold(((2.2, 2.35), (3.0, 2.1), (4.0, 2.15), (4.9, 2.6)), 0.08, 0.04, 0.4, 0.4, 0.5),
     ),
     "cheek_bulge": (
-        Blob((4.1, 0.75), (1.15, 0.75), 0.2),
-        Blob((4.5, -0.75), (1.3, 0.55), -0.06, 0.12),
+        Blob((4.1, 0.75), (1.1, 0.7), 0.28),
+        Blob((4.3, -0.8), (1.3, 0.5), -0.08, 0.2),
     ),
     "lid_roll": (
         Fold(((1.95, 2.85), (2.6, 2.62), (3.3, 2.58), (4.0, 2.68), (4.6, 3.1)), 0.075, 0.055, 1.1, 0.2, 0.9),
@@ -247,7 +247,7 @@ _DRIVERS: dict[str, dict[int, float]] = {
     "lid_hood": {7: 0.8, 6: 0.5, 4: 0.35},
     "nasolabial": {12: 1.05, 10: 0.8, 9: 0.55, 13: 0.8, 6: 0.35, 20: 0.35, 14: 0.3, 11: 1.0},
     "nasolabial_upper": {10: 1.25, 9: 1.1, 11: 0.8, 12: 0.3},
-    "nasolabial_outer": {12: 0.65, 14: 0.3, 20: 0.3},
+    "nasolabial_outer": {12: 0.35, 14: 0.3, 20: 0.3},
     "dimple": {14: 1.35, 12: 0.25},
     "marionette": {15: 1.35, 17: 0.3, 14: 0.15},
     "mental_crease": {17: 1.3, 15: 0.4, 24: 0.35},
@@ -314,7 +314,7 @@ def wrinkle_amounts(
         (L,) float32 in the order of ``WrinkleMaps.names``; what age draws by itself is not in it but in the skin.
     """
     personal = _personal_strength(traits)
-    gain = 0.55 + 0.75 * traits.age_fraction
+    gain = 0.68 + 0.62 * traits.age_fraction
     amounts = np.zeros((len(_BASES), 2), np.float32)
     for side, intensity in enumerate((intensity_left, intensity_right)):
         share = np.clip([intensity.get(au, 0.0) / 5.0 for au in _DRIVING_UNITS], 0.0, 1.0) ** 0.85
@@ -331,7 +331,7 @@ def static_amounts(traits: Traits) -> np.ndarray:
     rng = traits.rng("static wrinkles")
     age = traits.age_fraction
     strength = np.array([_AGEING.get(base, 0.0) for base in _BASES]) * _personal_strength(traits)
-    person = rng.uniform(0.45, 1.15)
+    person = rng.uniform(0.8, 1.7)
     layers = rng.uniform(0.5, 1.2, (len(_BASES), 1)) * rng.uniform(0.85, 1.1, (len(_BASES), 2))
     amounts = strength[:, None] * person * layers * age**2
     for base, floor in (("nasolabial", 0.10), ("tear_trough", 0.08), ("upper_lid_crease", 0.35), ("mental_crease", 0.1)):
