@@ -40,10 +40,10 @@ def make_background(size: int, rng: np.random.Generator) -> np.ndarray:
 def _color(rng: np.random.Generator, low: float = 0.1, high: float = 0.9, saturation: float = 0.22) -> np.ndarray:
     """(3,) linear colour: a grey level tinted by at most ``saturation``."""
     grey = rng.uniform(low, high)
-    warm, green = rng.normal(0.0, saturation, 2) * (0.7, 0.3)  # real places vary from warm to cold, rarely to green or pink
+    warm, green = rng.normal(0.0, saturation, 2) * (0.7, 0.3)  # places vary from warm to cold, rarely to green
     tint = warm * np.array([0.7, 0.05, -0.75]) + green * np.array([-0.5, 1.0, -0.5])
     if rng.random() < 0.15:
-        tint += rng.normal(0.0, saturation, 3)
+        tint += rng.normal(0.0, 0.6 * saturation, 3)
     return srgb_to_linear(np.clip(grey * (1 + tint), 0.01, 1.0))
 
 
@@ -67,7 +67,8 @@ def _ramps() -> tuple[np.ndarray, np.ndarray]:
 def _vignette(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = _ramps()
     slope = rng.normal(0, 0.25, 2)
-    light = np.clip(1 + slope[0] * (y - 0.5) + slope[1] * (x - 0.5) - rng.uniform(0, 0.5) * ((y - 0.5) ** 2 + (x - 0.5) ** 2), 0.1, 2)
+    y, x = y - 0.5, x - 0.5
+    light = np.clip(1 + slope[0] * y + slope[1] * x - rng.uniform(0, 0.5) * (y**2 + x**2), 0.1, 2)
     return picture * light.astype(np.float32)[..., None]
 
 
@@ -95,7 +96,7 @@ def _rectangle(picture: np.ndarray, box: np.ndarray, color: np.ndarray) -> None:
 
 def _room(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Wall, floor, a window or pictures, shelves and furniture, lamps."""
-    picture = np.empty((_CANVAS, _CANVAS, 3), np.float32)
+    picture: np.ndarray = np.empty((_CANVAS, _CANVAS, 3), np.float32)
     wall = _color(rng, 0.25, 0.9, 0.15)
     picture[:] = wall
     corner = rng.uniform(-0.3, 1.3)
@@ -126,7 +127,9 @@ def _window(picture: np.ndarray, rng: np.random.Generator) -> None:
     sky = _color(rng, 0.8, 1.0, 0.1) * rng.uniform(1.0, 2.2)
     _rectangle(picture, np.array([left, top, left + width, top + height]), sky)
     if rng.random() < 0.6:
-        _rectangle(picture, np.array([left, top + 0.6 * height, left + width, top + height]), sky * _color(rng, 0.4, 0.8, 0.3))
+        _rectangle(
+            picture, np.array([left, top + 0.6 * height, left + width, top + height]), sky * _color(rng, 0.4, 0.8, 0.3)
+        )
     bar = _color(rng, 0.3, 0.95)
     for t in np.linspace(0, 1, rng.integers(2, 5)):
         _rectangle(picture, np.array([left + t * width - 0.01, top, left + t * width + 0.012, top + height]), bar)
@@ -142,7 +145,9 @@ def _shelf(picture: np.ndarray, rng: np.random.Generator) -> None:
         x = left
         while x < left + width:
             thick = rng.uniform(0.015, 0.05)
-            _rectangle(picture, np.array([x, top + rng.uniform(0, 0.06), x + thick, top + 0.14]), _color(rng, 0.1, 0.8, 0.45))
+            _rectangle(
+                picture, np.array([x, top + rng.uniform(0, 0.06), x + thick, top + 0.14]), _color(rng, 0.1, 0.8, 0.45)
+            )
             x += thick + (rng.random() < 0.1) * 0.1
 
 
@@ -152,7 +157,7 @@ def _bokeh(picture: np.ndarray, rng: np.random.Generator, count: int, blur: floa
         place = rng.uniform(0, _CANVAS, 2).astype(int)
         radius = max(1, int(blur * rng.uniform(0.9, 2.2)))
         glow = srgb_to_linear(np.clip(np.array([1.0, 0.88, 0.7]) + rng.normal(0, 0.1, 3), 0, 1)) * rng.uniform(0.4, 1.6)
-        disc = np.zeros((_CANVAS, _CANVAS), np.float32)
+        disc: np.ndarray = np.zeros((_CANVAS, _CANVAS), np.float32)
         cv2.circle(disc, (int(place[0]), int(place[1] * 0.7)), radius, 1.0, -1, cv2.LINE_AA)
         disc = cv2.GaussianBlur(disc, (0, 0), 0.3 + 0.25 * radius)
         picture += disc[..., None] * glow
@@ -162,7 +167,8 @@ def _outdoors(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Sky, a line of trees or houses, ground, each with its own texture."""
     y, _ = _ramps()
     sky = _color(rng, 0.6, 1.0, 0.08) * np.array([rng.uniform(0.7, 1.0), 0.95, rng.uniform(1.0, 1.25)])
-    foliage = srgb_to_linear(np.array([0.30, 0.36, 0.20]) * rng.uniform(0.5, 1.3) * (1 + rng.normal(0, 0.12, 3)).clip(0.6, 1.4))
+    green = np.array([0.30, 0.36, 0.20]) * rng.uniform(0.5, 1.3)
+    foliage = srgb_to_linear(green * (1 + rng.normal(0, 0.12, 3)).clip(0.6, 1.4))
     ground = _color(rng, 0.2, 0.7, 0.2) if rng.random() < 0.6 else foliage * 1.3
     rough = _noise(rng, 1.3)
     horizon, treetop = rng.uniform(0.45, 1.05), rng.uniform(-0.2, 0.6)
@@ -230,8 +236,12 @@ def _crowd(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     for row in np.sort(rng.uniform(0.2, 0.9, rng.integers(3, 12))):
         x, y, r = int(rng.uniform(0, _CANVAS)), int(row * _CANVAS), int(rng.uniform(5, 12))
         cv2.ellipse(picture, (x, y + 3 * r), (int(2.2 * r), 2 * r), 0, 0, 360, _color(rng, 0.05, 0.8, 0.4).tolist(), -1)
-        cv2.ellipse(picture, (x, y - 2), (int(1.05 * r), int(1.3 * r)), 0, 0, 360, _color(rng, 0.03, 0.35, 0.3).tolist(), -1)
-        cv2.ellipse(picture, (x, y), (int(0.8 * r), r), 0, 0, 360, (skin[rng.integers(3)] * rng.uniform(0.5, 1.1)).tolist(), -1)
+        cv2.ellipse(
+            picture, (x, y - 2), (int(1.05 * r), int(1.3 * r)), 0, 0, 360, _color(rng, 0.03, 0.35, 0.3).tolist(), -1
+        )
+        cv2.ellipse(
+            picture, (x, y), (int(0.8 * r), r), 0, 0, 360, (skin[rng.integers(3)] * rng.uniform(0.5, 1.1)).tolist(), -1
+        )
     return picture, rng.uniform(2.5, 6.0)
 
 

@@ -1,7 +1,7 @@
 """Skin, lips, eyes and mouth of one synthetic person: colours, gloss and fine relief as textures.
 
-Skin colour follows two pigments: melanin darkens blue most, blood absorbs green and blue. Every feature (cheeks, lids, freckles,
-age spots, stubble) adds to one of the two, so that all of them fit the tone of the person.
+Skin colour follows two pigments: melanin darkens blue most, blood absorbs green and blue. Every feature (cheeks, lids,
+freckles, age spots) adds to one of the two, so that all of them fit the tone of the person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from aufait.synthetic.assets import FaceModel, Material
 from aufait.synthetic.hair import _choose_brow as choose_brow
-from aufait.synthetic.hair import brow_color, brow_line, hair_color
+from aufait.synthetic.hair import beard_density, brow_color, brow_line, hair_color
 from aufait.synthetic.person import Traits
 from aufait.synthetic.primitives import gaussian, smoothstep, srgb_to_linear
 from aufait.synthetic.scalp import scalp_density, scalp_signed_distance
@@ -24,7 +24,16 @@ from aufait.synthetic.wrinkles import add_layers, static_amounts, wrinkle_maps
 
 TONES = srgb_to_linear(
     np.array(
-        [(236, 197, 176), (227, 182, 155), (212, 168, 140), (190, 144, 115), (158, 114, 87), (124, 85, 62), (94, 63, 48), (68, 46, 36)]
+        [
+            (236, 197, 176),
+            (227, 182, 155),
+            (212, 168, 140),
+            (190, 144, 115),
+            (158, 114, 87),
+            (124, 85, 62),
+            (94, 63, 48),
+            (68, 46, 36),
+        ]
     )
     / 255.0
 )
@@ -36,7 +45,16 @@ _BANK = 3
 _BROW_ROWS = slice(70, 160)
 """Rows of the face texture that hold the brows."""
 _IRIS = ((52, 33, 20), (78, 51, 29), (99, 82, 50), (84, 104, 80), (88, 116, 142), (118, 136, 152))
-_LIPSTICK = ((168, 42, 52), (190, 74, 84), (150, 60, 70), (196, 96, 96), (120, 30, 44), (178, 92, 82), (200, 60, 80), (142, 78, 70))
+_LIPSTICK = (
+    (168, 42, 52),
+    (190, 74, 84),
+    (150, 60, 70),
+    (196, 96, 96),
+    (120, 30, 44),
+    (178, 92, 82),
+    (200, 60, 80),
+    (142, 78, 70),
+)
 _EYE_SHADOW = ((92, 70, 62), (70, 60, 66), (120, 84, 78), (80, 84, 104), (104, 72, 92), (60, 52, 48), (150, 112, 92))
 
 
@@ -142,9 +160,7 @@ def _base_color(traits: Traits) -> np.ndarray:
     return (base * np.exp(undertone + rng.normal(0, 0.04))).astype(np.float32)
 
 
-def _paint_face(
-    canvas: _Canvas, traits: Traits, base: np.ndarray, hair: np.ndarray, brow: np.ndarray
-) -> np.ndarray:
+def _paint_face(canvas: _Canvas, traits: Traits, base: np.ndarray, hair: np.ndarray, brow: np.ndarray) -> np.ndarray:
     rng = traits.rng("skin")
     noise = _Noise(rng, canvas.size)
     melanin, blood = _pigments(canvas, traits, rng, noise)
@@ -173,15 +189,20 @@ def _pigments(
     melanin = (0.045 + 0.03 * dark) * broad + (0.035 + 0.03 * age) * patches + (0.02 + 0.03 * age) * mottle
     melanin *= fade * even
     blotch, flecks = noise(70.0), noise(24.0)
-    blood = (0.05 + 0.05 * age) * blotch + (0.04 + 0.04 * age) * flecks + 0.03 * noise(9.0)
+    blood = (0.045 + 0.03 * age) * blotch + (0.04 + 0.03 * age) * flecks + 0.03 * noise(9.0)
     blood *= even
     blood *= fade
     blood += np.float32(np.interp(traits.skin_tone, [0, 2, 7], [0.06, 0.03, 0.0]))
     flush = rng.uniform(0.2, 0.65) * (1 - 0.65 * dark) * (1 - 0.3 * traits.make_up)
     jitter = rng.uniform(0.5, 1.4, 5)
-    for name, weight, j in zip(("cheek", "nose", "ear", "chin", "knuckle"), (0.55, 0.5, 0.6, 0.22, 0.25), jitter, strict=True):
+    for name, weight, j in zip(
+        ("cheek", "nose", "ear", "chin", "knuckle"), (0.55, 0.5, 0.6, 0.22, 0.25), jitter, strict=True
+    ):
         blood += np.float32(flush * weight * j) * canvas[name]
-    blood += np.float32(0.14 + 0.1 * rng.random()) * canvas["lid"] + np.float32(0.06 + 0.16 * age * rng.random()) * canvas["under_eye"]
+    blood += (
+        np.float32(0.14 + 0.1 * rng.random()) * canvas["lid"]
+        + np.float32(0.06 + 0.09 * age * rng.random()) * canvas["under_eye"]
+    )
     blood -= np.float32(0.06 * rng.random()) * canvas["forehead"]
     tired = rng.uniform(0.02, 0.14) + 0.16 * age * rng.random()
     melanin += np.float32(tired * even) * canvas["under_eye"] + np.float32(rng.uniform(0.0, 0.18)) * canvas["lid"]
@@ -212,7 +233,12 @@ def _add_spots(
 
 
 def _stamp(
-    mask: np.ndarray, rng: np.random.Generator, count: int, radius: tuple[float, float], strength: tuple[float, float], out: np.ndarray
+    mask: np.ndarray,
+    rng: np.random.Generator,
+    count: int,
+    radius: tuple[float, float],
+    strength: tuple[float, float],
+    out: np.ndarray,
 ) -> None:
     """Add ``count`` soft discs (radius in texels) to ``out`` where ``mask`` accepts them."""
     if count <= 0:
@@ -228,8 +254,15 @@ def _stamp(
 def _paint_lids(canvas: _Canvas, traits: Traits, rng: np.random.Generator, texture: np.ndarray) -> None:
     """Dark lash roots for everybody, eye shadow and eyeliner with make-up."""
     if traits.make_up > 0.25 and rng.random() < 0.7:
-        color = srgb_to_linear(np.array(_EYE_SHADOW[rng.integers(len(_EYE_SHADOW))]) / 255.0) * (1 - 0.45 * traits.darkness)
-        _blend(texture, canvas["upper_lid"], np.float32(0.65 * traits.make_up * rng.uniform(0.3, 1.0)), color.astype(np.float32))
+        color = srgb_to_linear(np.array(_EYE_SHADOW[rng.integers(len(_EYE_SHADOW))]) / 255.0) * (
+            1 - 0.45 * traits.darkness
+        )
+        _blend(
+            texture,
+            canvas["upper_lid"],
+            np.float32(0.65 * traits.make_up * rng.uniform(0.3, 1.0)),
+            color.astype(np.float32),
+        )
     liner = 0.30 if not traits.is_man else 0.12
     if traits.make_up > 0.2 and rng.random() < 0.7:
         liner += 0.55 * traits.make_up
@@ -241,7 +274,9 @@ def _paint_lips(
 ) -> None:
     pale = 1.0 + 0.18 * traits.age_fraction
     natural = base * np.array([rng.uniform(0.74, 0.92), rng.uniform(0.44, 0.60) * pale, rng.uniform(0.48, 0.66) * pale])
-    natural = natural * (1 - traits.darkness) + traits.darkness * base * np.array([0.86, 0.66, 0.72]) * rng.uniform(0.75, 1.1)
+    natural = natural * (1 - traits.darkness) + traits.darkness * base * np.array([0.80, 0.54, 0.60]) * rng.uniform(
+        0.75, 1.1
+    )
     color, opacity = natural, rng.uniform(0.62, 0.9)
     if traits.make_up > 0.3 and rng.random() < 0.8:
         stick = srgb_to_linear(np.array(_LIPSTICK[rng.integers(len(_LIPSTICK))]) / 255.0) * (1 - 0.62 * traits.darkness)
@@ -266,7 +301,7 @@ def _paint_beard(
     if region != "beard":
         _blend(texture, canvas["beard"] * grain, np.float32(shaven), color)
     bluish = np.float32(0.35 * strength) * canvas[region]
-    texture[..., :3] *= 1.0 - bluish[..., None] * np.float32([0.22, 0.15, 0.10])
+    texture[..., :3] *= 1.0 - bluish[..., None] * np.array([0.22, 0.15, 0.10], np.float32)
 
 
 def _paint_brows(
@@ -289,15 +324,13 @@ def _paint_scalp(
     """Darken the scalp under hair, with a soft, uneven hairline; a shaved head keeps a faint shadow."""
     small = canvas.small_positions
     distance = scalp_signed_distance(small, traits)
-    cover = smoothstep(-0.5, 1.1, distance + 0.25 * noise(9.0)[:: _step(canvas), :: _step(canvas)]) * scalp_density(small, traits)
+    step = canvas.size // len(small)
+    distance += 0.25 * noise(9.0)[::step, ::step]
+    cover = smoothstep(-0.5, 1.1, distance) * scalp_density(small, traits)
     cover = cv2.resize(cover, (canvas.size, canvas.size), interpolation=cv2.INTER_LINEAR)
     strength = {"bald": 0.12, "buzz": 0.75}.get(traits.hair_style, 0.85)
     grain = np.clip(0.97 + 0.07 * noise(4.0), 0.6, 1.08)
     _blend(texture, cover * grain, np.float32(strength), (hair * 0.6 + base * 0.08).astype(np.float32))
-
-
-def _step(canvas: _Canvas) -> int:
-    return canvas.size // len(canvas.small_positions)
 
 
 def _specular(canvas: _Canvas, traits: Traits, rng: np.random.Generator, noise: _Noise) -> np.ndarray:
@@ -305,6 +338,7 @@ def _specular(canvas: _Canvas, traits: Traits, rng: np.random.Generator, noise: 
     oil = rng.uniform(0.5, 1.6) * (1 - 0.5 * traits.age_fraction) * (1 - 0.6 * traits.make_up)
     strength = 0.024 + np.float32(0.022 * oil) * canvas["sebum"]
     lips = 0.03 * rng.uniform(0.4, 1.2) * (1 - 0.5 * traits.age_fraction) + 0.03 * traits.make_up * (rng.random() < 0.5)
+    lips *= 1.0 - 0.6 * traits.darkness
     strength += np.float32(lips) * canvas["lip"]
     strength *= np.clip(1.0 + 0.12 * noise(4.0) + 0.12 * noise(24.0), 0.3, 2.0)
     strength *= np.float32(1.0 - 0.25 * traits.darkness)
@@ -405,8 +439,11 @@ def face_canvas(model: FaceModel) -> _Canvas:
         "lip": lip,
         "lip_grooves": (np.abs(np.sin(7.5 * x + 1.3 * np.sin(3 * x))) ** 4 * lip).astype(np.float32),
         "freckle": np.clip(
-            gaussian((ax - 3.2) ** 2 * 0.4 + (y - 0.7) ** 2, 1.1) + 0.6 * gaussian(x**2 + (y - 1.5) ** 2, 1.2) + 0.06, 0, 1
-        ) * front,
+            gaussian((ax - 3.2) ** 2 * 0.4 + (y - 0.7) ** 2, 1.1) + 0.6 * gaussian(x**2 + (y - 1.5) ** 2, 1.2) + 0.06,
+            0,
+            1,
+        )
+        * front,
         "sun": np.clip(smoothstep(6, 7.5, y) + gaussian((ax - 5.5) ** 2 + (y - 1.8) ** 2, 1.6), 0, 1) * front,
         "skin": (inside * smoothstep(0.0, 3.0, z) * (1 - lip_wide)).astype(np.float32),
         "beside": np.ascontiguousarray(ax[_BROW_ROWS]),
@@ -415,10 +452,10 @@ def face_canvas(model: FaceModel) -> _Canvas:
     t_zone = smoothstep(3.4, 1.0, ax) * smoothstep(6.0, 7.2, y) * smoothstep(11.0, 9.0, y)
     t_zone = np.maximum(t_zone, gaussian(x**2 * 0.6 + ((y - 1.0) * 0.6) ** 2, 0.85))
     masks["sebum"] = (np.clip(t_zone + 0.5 * masks["cheek"] + 0.6 * masks["chin"], 0, 1) * front).astype(np.float32)
-    beard = _beard_mask(x, y, z) * (1 - np.clip(1.5 * lip_wide, 0, 1))
-    masks["beard"] = beard.astype(np.float32)
-    masks["moustache"] = (beard * smoothstep(3.1, 2.4, ax) * smoothstep(-4.0, -3.0, y)).astype(np.float32)
-    masks["goatee"] = (beard * smoothstep(3.3, 2.5, ax)).astype(np.float32)
+    free = 1.0 - np.clip(1.6 * cv2.GaussianBlur(lip, (0, 0), 1.2), 0.0, 1.0)
+    for name, kind in (("beard", "full"), ("moustache", "moustache"), ("goatee", "goatee")):
+        density = cv2.GaussianBlur(beard_density(model, p, kind).astype(np.float32), (0, 0), 1.5)
+        masks[name] = (density * free).astype(np.float32)
     return _freeze(_Canvas(FACE_TEXTURE, p, position_map(model, Material.FACE, FACE_TEXTURE // 2), masks))
 
 
@@ -471,16 +508,6 @@ def _lid_masks(model: FaceModel, ax: np.ndarray, y: np.ndarray, z: np.ndarray) -
     upper_line = gaussian((y - upper - 0.02) ** 2, 0.10)
     lower_line = 0.55 * gaussian((y - lower + 0.02) ** 2, 0.08) * smoothstep(2.2, 2.9, ax)
     return shadow.astype(np.float32), (np.maximum(upper_line, lower_line) * across).astype(np.float32)
-
-
-def _beard_mask(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Below a line from the sideburn over the cheek to the corner of the mouth, and the upper lip."""
-    ax = np.abs(x)
-    line = np.interp(ax, [0, 2.4, 3.4, 4.6, 5.6, 6.4, 7.0], [-3.4, -3.4, -3.3, -2.9, -1.6, 0.2, 2.2])
-    jaw = smoothstep(-0.35, 0.6, line - y) * smoothstep(-9.6, -7.9, y) * smoothstep(0.6, 2.4, z)
-    lip = smoothstep(3.1, 2.2, ax) * smoothstep(-1.25, -1.6, y) * smoothstep(-4.2, -3.4, y) * (z > 6)
-    sides = 1.0 - 0.65 * gaussian((ax - 1.9) ** 2 + ((y + 4.95) * 1.3) ** 2, 0.4)
-    return np.maximum(jaw * sides, lip)
 
 
 @numba.njit(cache=True, fastmath=True)

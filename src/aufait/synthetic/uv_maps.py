@@ -1,7 +1,7 @@
 """The neutral face laid out in texture space: which point of the head each texel shows.
 
-Skin and wrinkles are written as functions of the neutral position in centimetres. That keeps the masks readable (a crow's
-foot starts at x = 4.95 cm, y = 3.35 cm) and makes the face texture and the head texture agree along their common border.
+Skin and wrinkles are written as functions of the neutral position in centimetres. That keeps the masks readable (a
+crow's foot starts at x = 4.95 cm, y = 3.35 cm) and makes face and head agree along their common border.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def position_map(model: FaceModel, material: Material = Material.FACE, size: int
         size: texture side in texels.
 
     Returns:
-        (size, size, 3) float32, cm, read-only. Row 0 holds v = 1. Texels outside the layout repeat the nearest texel inside
-        it, so that bilinear sampling at the border of the layout never reads a hole.
+        (size, size, 3) float32, cm, read-only. Row 0 holds v = 1. Texels outside the layout repeat the nearest texel
+        inside it, so that bilinear sampling at the border of the layout never reads a hole.
     """
     chosen = model.material == int(material)
     corners = model.neutral[model.triangles[chosen]]

@@ -1,9 +1,9 @@
 """Wrinkles, folds and bulges that action units make in the skin.
 
-A layer is a height field (cm) and a cavity field (0-1, how much the bottom of the fold darkens) over the face texture. Each
-layer exists for the subject's left and right side, so that one-sided action units wrinkle one side only. What each action
-unit does to the skin follows the appearance changes that FACS describes; places are written in centimetres of the neutral
-face, for the left side (x > 0).
+A layer is a height field (cm) and a cavity field (0-1, how much the bottom of the fold darkens) over the face texture.
+Each layer exists for the subject's left and right side, so that one-sided action units wrinkle one side only. What each
+action unit does to the skin follows the appearance changes that FACS describes; places are written in centimetres of
+the neutral face, for the left side (x > 0).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Fold:
         points: polyline knots (x, y) in cm, passed through smoothly.
         width: standard deviation of the valley across, cm.
         depth: cm.
-        left_bank, right_bank: height of the bulge beside it, as share of ``depth``, seen along the direction of drawing.
+        left_bank, right_bank: height of the bulge beside it as share of ``depth``, seen along the drawing.
         cavity: darkness of the bottom, 0-1.
         taper: 1 both ends fade, 0 both ends stay full.
     """
@@ -96,7 +96,9 @@ class WrinkleMaps:
         return maps[0], maps[1]
 
 
-def _ray(start: tuple[float, float], degrees: float, length: float, bend: float = 0.0) -> tuple[tuple[float, float], ...]:
+def _ray(
+    start: tuple[float, float], degrees: float, length: float, bend: float = 0.0
+) -> tuple[tuple[float, float], ...]:
     """Three knots of a slightly bent line."""
     direction = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
     normal = np.array([-direction[1], direction[0]])
@@ -144,7 +146,13 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
     ),
     "crows_feet_a": tuple(
         Fold(_ray((4.95, 3.35), angle, length, bend), 0.085, 0.062, 0.5, 0.5, 0.85)
-        for angle, length, bend in ((38, 1.5, 0.1), (16, 1.9, 0.06), (-6, 2.0, -0.05), (-28, 1.7, -0.12), (-48, 1.3, -0.15))
+        for angle, length, bend in (
+            (38, 1.5, 0.1),
+            (16, 1.9, 0.06),
+            (-6, 2.0, -0.05),
+            (-28, 1.7, -0.12),
+            (-48, 1.3, -0.15),
+        )
     ),
     "crows_feet_b": tuple(
         Fold(_ray((5.05, 3.2), angle, length, bend), 0.095, 0.066, 0.5, 0.5, 0.85)
@@ -169,7 +177,14 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
     ),
     "lid_hood": (Fold(((2.2, 4.35), (3.0, 4.55), (4.0, 4.35), (5.0, 3.6), (5.5, 3.15)), 0.13, 0.06, 0.6, 0.0, 0.6),),
     "nasolabial": (
-        Fold(((1.8, 0.15), (2.1, -0.4), (2.5, -1.15), (2.9, -2.05), (3.2, -3.1), (3.25, -3.9)), 0.15, 0.105, 1.0, 0.15, 1.0),
+        Fold(
+            ((1.8, 0.15), (2.1, -0.4), (2.5, -1.15), (2.9, -2.05), (3.2, -3.1), (3.25, -3.9)),
+            0.15,
+            0.105,
+            1.0,
+            0.15,
+            1.0,
+        ),
     ),
     "nasolabial_upper": (
         Fold(((1.55, 0.95), (1.8, 0.2), (2.15, -0.5), (2.65, -1.3)), 0.15, 0.12, 1.1, 0.1, 1.0),
@@ -193,7 +208,10 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
         Blob((0.0, -6.0), (1.0, 0.5), 0.11),
     ),
     "chin_bend": (Fold(((1.7, -5.3), (2.0, -5.9), (1.8, -6.6)), 0.14, 0.06, 0.2, 0.5, 0.6),),
-    "chin_flat": (Blob((0.0, -6.1), (1.2, 0.6), -0.13), Fold(((0.4, -5.3), (1.3, -5.2), (2.3, -5.3)), 0.11, 0.05, 0.3, 0.3, 0.6)),
+    "chin_flat": (
+        Blob((0.0, -6.1), (1.2, 0.6), -0.13),
+        Fold(((0.4, -5.3), (1.3, -5.2), (2.3, -5.3)), 0.11, 0.05, 0.3, 0.3, 0.6),
+    ),
     "lip_press": (
         Fold(((-0.3, -1.75), (0.8, -1.8), (1.7, -2.2), (2.5, -3.0)), 0.13, 0.05, 0.1, 0.9, 0.4, 0.5),
         Fold(((-0.3, -4.85), (0.8, -4.8), (1.6, -4.55), (2.4, -3.95)), 0.13, 0.07, 0.9, 0.1, 0.7, 0.5),
@@ -218,7 +236,10 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
         Blob((3.1, 2.15), (0.8, 0.25), 0.05),
     ),
     "tear_trough": (Fold(((1.65, 2.7), (2.0, 2.0), (2.7, 1.3), (3.3, 0.9)), 0.16, 0.05, 0.3, 0.3, 0.6),),
-    "jowl": (Fold(((2.95, -4.7), (3.15, -5.6), (3.0, -6.4)), 0.18, 0.09, 0.8, 0.2, 0.7), Blob((4.2, -5.4), (0.8, 0.6), 0.1)),
+    "jowl": (
+        Fold(((2.95, -4.7), (3.15, -5.6), (3.0, -6.4)), 0.18, 0.09, 0.8, 0.2, 0.7),
+        Blob((4.2, -5.4), (0.8, 0.6), 0.1),
+    ),
     "cheek_lines": tuple(
         Fold(((x, 0.4), (x + 0.35, -1.6), (x + 0.1, -3.6)), 0.1, 0.045, 0.4, 0.4, 0.5) for x in (4.3, 5.0, 5.6)
     ),
@@ -263,11 +284,11 @@ _DRIVERS: dict[str, dict[int, float]] = {
 
 # How strongly age alone draws a layer, at 80 years.
 _AGEING: dict[str, float] = {
-    "forehead_inner_a": 0.5, "forehead_inner_b": 0.5, "forehead_outer_a": 0.4, "forehead_outer_b": 0.4, "glabella": 0.4,
-    "nose_root": 0.2, "crows_feet_a": 0.5, "crows_feet_b": 0.5, "infraorbital": 0.3, "lid_hood": 0.7, "nasolabial": 0.7,
-    "nasolabial_upper": 0.35, "nasolabial_outer": 0.35, "marionette": 0.6, "mental_crease": 0.3, "lip_lines": 0.45,
-    "eye_bag": 1.0, "tear_trough": 0.8, "jowl": 0.9, "cheek_lines": 0.6, "neck_lines": 1.1, "chin_bend": 0.3,
-    "forehead_fine": 0.6, "neck_bands": 0.5,
+    "forehead_inner_a": 0.8, "forehead_inner_b": 0.8, "forehead_outer_a": 0.65, "forehead_outer_b": 0.65, "glabella": 0.55,
+    "nose_root": 0.2, "crows_feet_a": 0.85, "crows_feet_b": 0.85, "infraorbital": 0.3, "lid_hood": 0.7, "nasolabial": 0.7,
+    "nasolabial_upper": 0.35, "nasolabial_outer": 0.35, "marionette": 0.6, "mental_crease": 0.3, "lip_lines": 0.6,
+    "eye_bag": 1.0, "tear_trough": 0.8, "jowl": 0.9, "cheek_lines": 0.9, "neck_lines": 1.1, "chin_bend": 0.3,
+    "forehead_fine": 1.0, "neck_bands": 0.5,
 }  # fmt: skip
 _VARIANTS = ("forehead_inner", "forehead_outer", "crows_feet")
 
@@ -327,14 +348,19 @@ def wrinkle_amounts(
 
 
 def static_amounts(traits: Traits) -> np.ndarray:
-    """(L,) float32: what age alone has drawn; grows with the square of age, differs between people and slightly by side."""
+    """(L,) float32: what age alone has drawn; grows with the square of age, differs between people and sides."""
     rng = traits.rng("static wrinkles")
     age = traits.age_fraction
     strength = np.array([_AGEING.get(base, 0.0) for base in _BASES]) * _personal_strength(traits)
     person = rng.uniform(0.8, 1.7)
     layers = rng.uniform(0.5, 1.2, (len(_BASES), 1)) * rng.uniform(0.85, 1.1, (len(_BASES), 2))
     amounts = strength[:, None] * person * layers * age**2
-    for base, floor in (("nasolabial", 0.10), ("tear_trough", 0.08), ("upper_lid_crease", 0.35), ("mental_crease", 0.1)):
+    for base, floor in (
+        ("nasolabial", 0.10),
+        ("tear_trough", 0.08),
+        ("upper_lid_crease", 0.35),
+        ("mental_crease", 0.1),
+    ):
         amounts[_BASES.index(base)] += floor * rng.uniform(0.3, 1.5)
     return amounts.astype(np.float32).ravel()
 
@@ -370,7 +396,7 @@ def _personal_strength(traits: Traits) -> np.ndarray:
     rng = traits.rng("wrinkles")
     strength = np.clip(rng.normal(1.0, 0.15, len(_BASES)), 0.65, 1.4)
     for stem in _VARIANTS:
-        mix = smoothstep(0.3, 0.7, np.float32(rng.random()))
+        mix = float(smoothstep(0.3, 0.7, np.array(rng.random())))
         strength[_BASES.index(f"{stem}_a")] *= mix
         strength[_BASES.index(f"{stem}_b")] *= 1.0 - mix
     return strength.astype(np.float32)
@@ -397,7 +423,9 @@ def _draw_layer(base: str, positions: np.ndarray, front: np.ndarray, sign: float
     return (height * own_side).astype(np.float32), (np.clip(cavity, 0, 1) * own_side).astype(np.float32)
 
 
-def _draw_fold(fold: Fold, x: np.ndarray, y: np.ndarray, front: np.ndarray, height: np.ndarray, cavity: np.ndarray) -> None:
+def _draw_fold(
+    fold: Fold, x: np.ndarray, y: np.ndarray, front: np.ndarray, height: np.ndarray, cavity: np.ndarray
+) -> None:
     line = _smooth_line(np.array(fold.points, np.float64))
     along = np.linspace(0.0, 1.0, len(line))
     fade = (1.0 - fold.taper) + fold.taper * np.sqrt(np.sin(np.pi * np.clip(along * 0.96 + 0.02, 0, 1)))
@@ -418,13 +446,18 @@ def _draw_pattern(base: str, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tup
     if base == "chin_peel":
         mask = smoothstep(1.9, 0.9, np.hypot(x, 1.15 * (y + 5.95))) * (z > 6.0)
         pits = _pits(x, y, 0.34)
-        return -0.045 * mask * pits, 0.75 * mask * pits
+        return -0.06 * mask * pits, 0.75 * mask * pits
     if base == "lip_lines":
         ring = np.hypot(x / 2.7, (y + 3.4) / 1.55)
-        mask = smoothstep(1.15, 0.85, ring) * smoothstep(0.02, 0.25, np.abs(y + 3.35)) * (z > 9.0)
+        mask = (
+            (0.8 * smoothstep(1.12, 0.85, ring) + 0.3 * smoothstep(0.85, 0.6, ring))
+            * smoothstep(0.02, 0.25, np.abs(y + 3.35))
+            * (z > 9.0)
+        )
         fan = x * (1.0 - 0.12 * np.abs(y + 3.4)) + 0.05 * np.sin(4.1 * y)
-        lines = np.abs(np.sin(6.8 * fan + 0.9 * np.sin(2.7 * fan))) ** 5
-        return -0.05 * mask * lines, 0.7 * mask * lines
+        uneven = 0.62 + 0.38 * np.sin(5.3 * fan + 1.0) * np.sign(np.sin(2.9 * y + 1.7 * fan))
+        lines = np.abs(np.sin(7.4 * fan + 1.3 * np.sin(2.3 * fan + 0.8))) ** 5 * uneven
+        return -0.06 * mask * lines, 0.62 * mask * lines
     mask = smoothstep(6.4, 7.2, y) * smoothstep(10.8, 9.5, y) * smoothstep(5.8, 4.0, x)
     lines = np.abs(np.sin(5.2 * y + 1.1 * np.sin(1.9 * x) + 0.5 * np.sin(4.3 * x))) ** 8
     return -0.03 * mask * lines, 0.35 * mask * lines
