@@ -186,10 +186,10 @@ def _pigments(
     even = 1.0 - 0.65 * traits.make_up
     fade = canvas["inner"]
     broad, patches, mottle = noise(180.0), noise(70.0), noise(24.0)
-    melanin = (0.045 + 0.03 * dark) * broad + (0.035 + 0.03 * age) * patches + (0.02 + 0.03 * age) * mottle
+    melanin = (0.05 + 0.03 * dark) * broad + (0.045 + 0.03 * age) * patches + (0.028 + 0.03 * age) * mottle
     melanin *= fade * even
     blotch, flecks = noise(70.0), noise(24.0)
-    blood = (0.045 + 0.03 * age) * blotch + (0.04 + 0.03 * age) * flecks + 0.03 * noise(9.0)
+    blood = (0.045 + 0.03 * age) * blotch + (0.04 + 0.03 * age) * flecks + 0.045 * noise(9.0)
     blood *= even
     blood *= fade
     blood += np.float32(np.interp(traits.skin_tone, [0, 2, 7], [0.06, 0.03, 0.0]))
@@ -220,7 +220,7 @@ def _add_spots(
     age, light, cover = traits.age_fraction, 1.0 - traits.darkness, 1.0 - 0.7 * traits.make_up
     if rng.random() < 0.35 * light:
         count = int(rng.integers(60, 420))
-        _stamp(canvas["freckle"], rng, count, (0.6, 1.5), (0.12, 0.45 * cover + 0.1), melanin)
+        _stamp(canvas["freckle"], rng, count, (0.6, 1.5), (0.1, (0.1 + 0.45 * cover) * (1 - 0.5 * age)), melanin)
     _stamp(canvas["skin"], rng, int(rng.integers(0, 9)), (0.7, 1.6), (0.4, 1.6), melanin)
     if age > 0.35 and rng.random() < 0.75:
         count = int(60 * (age - 0.3) * rng.random())
@@ -248,7 +248,7 @@ def _stamp(
     accepted = places[rng.random(len(places)) < mask[places[:, 0], places[:, 1]]][:count]
     radii = rng.uniform(*radius, len(accepted))
     low, high = min(strength), max(strength)
-    _stamp_discs(accepted, radii, rng.uniform(low, high, len(accepted)), rng.uniform(0.7, 1.4, len(accepted)), out)
+    _stamp_discs(accepted, radii, rng.uniform(low, high, len(accepted)), rng.uniform(0.8, 1.15, len(accepted)), out)
 
 
 def _paint_lids(canvas: _Canvas, traits: Traits, rng: np.random.Generator, texture: np.ndarray) -> None:
@@ -297,6 +297,7 @@ def _paint_beard(
     strength = {"none": shaven, "stubble": rng.uniform(0.3, 0.7)}.get(traits.beard, 0.4 + 0.2 * rng.random())
     region = {"moustache": "moustache", "goatee": "goatee"}.get(traits.beard, "beard")
     grain = np.clip(0.75 + 0.45 * fine, 0.1, 1.6)
+    strength *= 1.0 - 0.7 * float(smoothstep(0.08, 0.3, color.mean()))  # pale stubble hardly shades
     _blend(texture, canvas[region] * grain, np.float32(strength), color)
     if region != "beard":
         _blend(texture, canvas["beard"] * grain, np.float32(shaven), color)

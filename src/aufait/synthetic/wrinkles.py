@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 SIDES = ("left", "right")
 MIN_AMOUNT = 0.02
 MAX_CAVITY = 1.2
+CM_PER_TEXTURE = 47.0
+"""About what the side of the face texture measures on the skin."""
+SKY_SHADE = 0.7
+"""Cavity per unit of slope that faces down: light mostly comes from above, also where it is too soft to cast a shadow."""
 _SOFT_MAXIMUM = 4.0
 
 
@@ -269,7 +273,7 @@ _DRIVERS: dict[str, dict[int, float]] = {
     "nasolabial": {12: 1.05, 10: 0.8, 9: 0.55, 13: 0.8, 6: 0.35, 20: 0.35, 14: 0.3, 11: 1.0},
     "nasolabial_upper": {10: 1.25, 9: 1.1, 11: 0.8, 12: 0.3},
     "nasolabial_outer": {12: 0.35, 14: 0.3, 20: 0.3},
-    "dimple": {14: 1.35, 12: 0.25},
+    "dimple": {14: 1.35, 12: 0.12},
     "marionette": {15: 1.35, 17: 0.3, 14: 0.15},
     "mental_crease": {17: 1.3, 15: 0.4, 24: 0.35},
     "chin_bend": {15: 1.0, 17: 0.6},
@@ -284,8 +288,9 @@ _DRIVERS: dict[str, dict[int, float]] = {
 
 # How strongly age alone draws a layer, at 80 years.
 _AGEING: dict[str, float] = {
-    "forehead_inner_a": 0.8, "forehead_inner_b": 0.8, "forehead_outer_a": 0.65, "forehead_outer_b": 0.65, "glabella": 0.55,
-    "nose_root": 0.2, "crows_feet_a": 0.85, "crows_feet_b": 0.85, "infraorbital": 0.3, "lid_hood": 0.7, "nasolabial": 0.7,
+    "forehead_inner_a": 0.8, "forehead_inner_b": 0.8, "forehead_outer_a": 0.65, "forehead_outer_b": 0.65,
+    "glabella": 0.55, "nose_root": 0.2, "crows_feet_a": 0.85, "crows_feet_b": 0.85, "infraorbital": 0.3,
+    "lid_hood": 0.7, "nasolabial": 0.7,
     "nasolabial_upper": 0.35, "nasolabial_outer": 0.35, "marionette": 0.6, "mental_crease": 0.3, "lip_lines": 0.6,
     "eye_bag": 1.0, "tear_trough": 0.8, "jowl": 0.9, "cheek_lines": 0.9, "neck_lines": 1.1, "chin_bend": 0.3,
     "forehead_fine": 1.0, "neck_bands": 0.5,
@@ -538,7 +543,7 @@ def _accumulate(boxes, starts, heights, cavities, amounts, height, cavity):  # t
 
 @numba.njit(cache=True)
 def _slopes(height, cavity, out):  # type: ignore[no-untyped-def]
-    """Central differences of ``height`` per unit of texture, v upwards, and the clipped cavity."""
+    """Central differences of ``height`` per unit of texture, v upwards, and the clipped cavity with overhangs shaded."""
     size = height.shape[0]
     for row in range(size):
         above, below = max(row - 1, 0), min(row + 1, size - 1)
@@ -546,4 +551,5 @@ def _slopes(height, cavity, out):  # type: ignore[no-untyped-def]
             before, after = max(column - 1, 0), min(column + 1, size - 1)
             out[row, column, 0] = (height[row, after] - height[row, before]) * (0.5 * size)
             out[row, column, 1] = (height[above, column] - height[below, column]) * (0.5 * size)
-            out[row, column, 2] = min(max(cavity[row, column], 0.0), MAX_CAVITY)
+            overhang = min(max(out[row, column, 1] / CM_PER_TEXTURE, 0.0), 0.7)
+            out[row, column, 2] = min(max(cavity[row, column] + SKY_SHADE * overhang, 0.0), MAX_CAVITY)
