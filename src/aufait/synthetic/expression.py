@@ -9,20 +9,20 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 |---|---|
 | 1 | browInnerUp 1.40 |
 | 2 | browOuterUp 1.25 |
-| 4 | browDown 1.60, own: browsTogether 1.0 |
+| 4 | browDown 1.80, own: browsTogether 0.6 |
 | 5 | eyeWide 1.75, less as the lid closes |
-| 6 | cheekSquint 1.35, eyeSquint 0.50, own: cheekBulge 1.0 |
-| 7 | eyeSquint 1.60, eyeBlink 0.26 |
-| 9 | noseSneer 1.05, browDown 0.40, mouthUpperUp -0.20 |
-| 10 | mouthUpperUp 0.90, noseSneer 0.15 |
+| 6 | cheekSquint 1.35, eyeSquint 0.56, own: cheekBulge 1.0 |
+| 7 | eyeSquint 1.55, eyeBlink 0.22 |
+| 9 | noseSneer 1.15, browDown 0.65, mouthUpperUp -0.20 |
+| 10 | mouthUpperUp 1.00, noseSneer 0.12 |
 | 11 | noseSneer 0.2, mouthUpperUp 0.35 |
-| 12 | mouthSmile 0.98 |
-| 14 | mouthDimple 1.20, mouthPress 0.30, own: cornerTuck 1.0 |
-| 15 | mouthFrown 1.60, own: cornerDown 1.0 |
+| 12 | mouthSmile 1.10 |
+| 14 | mouthDimple 1.30, mouthPress 0.40, own: cornerTuck 0.6 |
+| 15 | mouthFrown 1.60, own: cornerDown 0.35, cornerBack 0.4 |
 | 16 | mouthLowerDown 0.90 |
-| 17 | mouthShrugLower 1.20, mouthShrugUpper 0.35, own: chinUp 1.0 |
+| 17 | mouthShrugLower 1.40, mouthShrugUpper 0.45, own: chinUp 0.35 |
 | 18 | mouthPucker 1.0 |
-| 20 | mouthStretch 1.30, own: cornerBack 1.0 |
+| 20 | mouthStretch 1.45, own: cornerBack 1.0 |
 | 22 | mouthFunnel 1.0 |
 | 23 | mouthPress 0.40, mouthRollUpper 0.45, mouthRollLower 0.50, own: lipsTight 1.0 |
 | 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
@@ -50,20 +50,20 @@ SideWeights = Mapping[str, float]
 FORMULAS: dict[int, SideWeights] = {
     1: {"browInnerUp_": 1.40},
     2: {"browOuterUp_": 1.25},
-    4: {"browDown_": 1.60, "own_browsTogether_": 1.0},
+    4: {"browDown_": 1.80, "own_browsTogether_": 0.6},
     5: {"eyeWide_": 1.75},
-    6: {"cheekSquint_": 1.35, "eyeSquint_": 0.50, "own_cheekBulge_": 1.0},
-    7: {"eyeSquint_": 1.60, "eyeBlink_": 0.26},
-    9: {"noseSneer_": 1.05, "browDown_": 0.40, "mouthUpperUp_": -0.20},
-    10: {"mouthUpperUp_": 0.90, "noseSneer_": 0.15},
+    6: {"cheekSquint_": 1.35, "eyeSquint_": 0.56, "own_cheekBulge_": 1.0},
+    7: {"eyeSquint_": 1.55, "eyeBlink_": 0.22},
+    9: {"noseSneer_": 1.15, "browDown_": 0.65, "mouthUpperUp_": -0.20},
+    10: {"mouthUpperUp_": 1.00, "noseSneer_": 0.12},
     11: {"noseSneer_": 0.20, "mouthUpperUp_": 0.35},
-    12: {"mouthSmile_": 0.98},
-    14: {"mouthDimple_": 1.20, "mouthPress_": 0.30, "own_cornerTuck_": 1.0},
-    15: {"mouthFrown_": 1.60, "own_cornerDown_": 1.0},
+    12: {"mouthSmile_": 1.10},
+    14: {"mouthDimple_": 1.30, "mouthPress_": 0.40, "own_cornerTuck_": 0.6},
+    15: {"mouthFrown_": 1.60, "own_cornerDown_": 0.35, "own_cornerBack_": 0.4},
     16: {"mouthLowerDown_": 0.90},
-    17: {"mouthShrugLower": 1.20, "mouthShrugUpper": 0.35, "own_chinUp": 1.0},
+    17: {"mouthShrugLower": 1.40, "mouthShrugUpper": 0.45, "own_chinUp": 0.35},
     18: {"mouthPucker": 1.0},
-    20: {"mouthStretch_": 1.30, "own_cornerBack_": 1.0},
+    20: {"mouthStretch_": 1.45, "own_cornerBack_": 1.0},
     22: {"mouthFunnel": 1.0},
     23: {"mouthPress_": 0.40, "mouthRollUpper": 0.45, "mouthRollLower": 0.50, "own_lipsTight": 1.0},
     24: {

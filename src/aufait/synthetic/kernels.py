@@ -337,7 +337,7 @@ def _eyeball(j, eyes, rotation, px, py, pz, albedo):
     in_pupil = min(max((pupil + 0.02 - radius) / 0.04, 0.0), 1.0)
     vein = min(max((radius - 0.7) / 0.7, 0.0), 1.0)
     for k in range(3):
-        white = eyes[j, 8 + k] * (1.0 - (0.06 if k == 0 else 0.26 * (0.6 + eyes[j, 11])) * vein)
+        white = 0.82 * eyes[j, 8 + k] * (1.0 - (0.06 if k == 0 else 0.26 * (0.6 + eyes[j, 11])) * vein)
         iris = eyes[j, 5 + k] * fibre * limbus * (0.72 + 0.55 * (1.0 - abs(2 * t - 0.7)))
         albedo[k] = white * (1 - in_iris) + (iris * (1 - in_pupil) + 0.006 * in_pupil) * in_iris
     bulge = 1.0 + 0.9 * math.exp(-((radius / 0.62) ** 4))

@@ -133,7 +133,7 @@ def _sample_light(rng: np.random.Generator) -> Light:
 
 def _sample_sensor(rng: np.random.Generator, size: int) -> Sensor:
     scale = size / 256.0
-    gains = 1.0 + rng.normal(0, 0.035, 3)
+    gains = 1.0 + rng.normal(0, 0.03, 3)
     return Sensor(
         shot_noise=float(rng.uniform(0, 0.0008)),
         read_noise=float(rng.uniform(0, 0.00003)) * (6.0 if rng.random() < 0.1 else 1.0),

@@ -1,0 +1,201 @@
+"""Speed and realism of the synthetic face engine, measured.
+
+    python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, beside an older engine if given
+    python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe makes of the renders
+
+Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must lie where the labels
+say, and switching one action unit from 0 to 5 must move the blend-shape score that names it. MediaPipe is an independent
+judge of visibility, not of correctness. Needs the extras ``synth`` and, for realism, ``mediapipe``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import cv2
+import numpy as np
+
+from aufait.synthetic.assets import load_face_model
+from aufait.synthetic.dataset import DatasetConfig, identity_frames
+from aufait.synthetic.expression import Intensities
+from aufait.synthetic.renderer import make_person, render
+from aufait.synthetic.scene import sample_scene
+
+MATCHING = {
+    1: ("browInnerUp",),
+    2: ("browOuterUpLeft", "browOuterUpRight"),
+    4: ("browDownLeft", "browDownRight"),
+    5: ("eyeWideLeft", "eyeWideRight"),
+    6: ("eyeSquintLeft", "eyeSquintRight"),
+    7: ("eyeSquintLeft", "eyeSquintRight"),
+    9: ("browDownLeft", "browDownRight"),
+    10: ("mouthUpperUpLeft", "mouthUpperUpRight"),
+    12: ("mouthSmileLeft", "mouthSmileRight"),
+    14: ("mouthPressLeft", "mouthPressRight"),
+    15: ("mouthFrownLeft", "mouthFrownRight"),
+    17: ("mouthShrugLower",),
+    20: ("mouthStretchLeft", "mouthStretchRight"),
+    23: ("mouthRollLower",),
+    24: ("mouthPressLeft", "mouthPressRight"),
+    25: ("mouthLowerDownLeft", "mouthLowerDownRight"),
+    26: ("jawOpen",),
+    28: ("mouthRollLower", "mouthRollUpper"),
+    43: ("eyeBlinkLeft", "eyeBlinkRight"),
+}
+"""Blend shape that an action unit should move (MediaPipe's noseSneer and cheekSquint outputs are dead)."""
+
+
+def machine() -> str:
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
+
+
+def speed(args: argparse.Namespace) -> None:
+    """Three repeats of a fixed job on one core, alternating with the older engine when there is one."""
+    cv2.setNumThreads(1)
+    model = load_face_model()
+    config = DatasetConfig(frames=args.frames, seed=9, size=256)
+    list(identity_frames(model, config, config.identities[0]))  # compile and fill caches
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(args.repeats):
+        start = time.perf_counter()
+        count = sum(len(list(identity_frames(model, config, i))) for i in config.identities)
+        ours.append(count / (time.perf_counter() - start))
+        if args.prototype:
+            theirs.append(_prototype_speed(args.prototype, args.frames))
+    _print_rate("aufait", ours)
+    if theirs:
+        _print_rate("prototype", theirs)
+        print(f"ratio {statistics.median(ours) / statistics.median(theirs):.2f}")
+
+
+def _prototype_speed(folder: Path, frames: int) -> float:
+    """Frames/s that the older engine's own generator prints, run in a process of its own after a warm-up of its cache."""
+    out = subprocess.run(
+        [sys.executable, "gen.py", str(frames), "0", "/tmp/prototype_frames"],  # noqa: S108
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(out.stdout.split()[0])
+
+
+def _print_rate(name: str, rates: list[float]) -> None:
+    print(f"{name}: median {statistics.median(rates):.2f} frames/s on one core (range {min(rates):.2f}-{max(rates):.2f})")
+
+
+def realism(args: argparse.Namespace) -> None:
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    from aufait.faces.mediapipe_landmarks import landmarks_from_mesh
+
+    options = vision.FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(args.model)), output_face_blendshapes=True
+    )
+    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+
+        def look(image: np.ndarray) -> tuple[np.ndarray, dict[str, float]] | None:
+            found = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image)))
+            if not found.face_landmarks:
+                return None
+            side = image.shape[0]
+            points = np.array([[p.x * side - 0.5, p.y * side - 0.5] for p in found.face_landmarks[0]])
+            return landmarks_from_mesh(points), {c.category_name: c.score for c in found.face_blendshapes[0]}
+
+        _random_frames(look, args.frames)
+        _paired_responses(look, args.identities)
+
+
+def _random_frames(look, frames: int) -> None:  # type: ignore[no-untyped-def]
+    model = load_face_model()
+    config = DatasetConfig(frames=frames * 2, seed=7, occluder_odds=0.0)
+    errors, missed, seen, scores, truths = [], 0, 0, [], []
+    for identity in config.identities:
+        for frame in identity_frames(model, config, identity):
+            if seen == frames:
+                break
+            if abs(frame.scene.rotation[1]) > 40 or frame.traits.eyewear == "sunglasses":
+                continue
+            seen += 1
+            result = look(frame.image)
+            if result is None:
+                missed += 1
+                continue
+            scale = np.linalg.norm(frame.landmarks[36] - frame.landmarks[45])
+            errors.append(np.linalg.norm(result[0] - frame.landmarks, axis=1) / scale)
+            scores.append(result[1])
+            truths.append(frame.intensities)
+    table = np.array(errors)
+    inner = table[:, 17:].mean(axis=1)
+    regions = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
+    print(f"found {seen - missed} of {seen} ({100 * (seen - missed) / seen:.1f} %)")
+    print(f"inner 51 points: median {np.median(inner):.4f}, 90 % {np.quantile(inner, 0.9):.4f} of the outer-canthus distance")
+    print("by region: " + ", ".join(f"{k} {table[:, a:b].mean():.3f}" for k, (a, b) in regions.items()))
+    correlations = {}
+    for au, names in MATCHING.items():
+        y = np.array([t.mean(au) for t in truths])
+        x = np.array([np.mean([s[n] for n in names]) for s in scores])
+        correlations[au] = float(np.corrcoef(x, y)[0, 1]) if x.std() > 1e-5 and y.std() > 0 else float("nan")
+    print("correlation with the matching score: " + ", ".join(f"AU{au} {r:.2f}" for au, r in correlations.items()))
+
+
+def _paired_responses(look, identities: int) -> None:  # type: ignore[no-untyped-def]
+    """Same face, pose and light; one unit 0 -> 5: mean change of the matching score and of the three that moved most."""
+    model = load_face_model()
+    changes: dict[int, list[dict[str, float]]] = {au: [] for au in MATCHING}
+    for i in range(identities):
+        person = replace(make_person(model, 7_100_000 + i), head_props=())
+        rng = np.random.default_rng(i)
+        rotation = tuple(float(v) for v in rng.normal(0, (5, 12, 4)))
+        scene = replace(sample_scene(4000 + i), rotation=rotation, gaze=(0.0, 0.0), occluder="none")  # type: ignore[arg-type]
+        rest = look(render(person, Intensities({}, {}), scene).image)
+        for au in MATCHING:
+            units = {26: 5.0, 25: 4.0} if au == 26 else {au: 5.0}
+            moved = look(render(person, Intensities.symmetric(units), scene).image)
+            if rest and moved:
+                changes[au].append({k: moved[1][k] - rest[1][k] for k in rest[1]})
+    for au, names in MATCHING.items():
+        mean = {k: float(np.mean([c[k] for c in changes[au]])) for k in changes[au][0]}
+        top = sorted(mean, key=lambda k: -mean[k])[:3]
+        match = np.mean([mean[n] for n in names])
+        print(f"AU{au:<3} {'/'.join(names):42s} {match:+.2f}   most: " + ", ".join(f"{k} {mean[k]:+.2f}" for k in top))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    fast = commands.add_parser("speed")
+    fast.add_argument("--frames", type=int, default=60)
+    fast.add_argument("--repeats", type=int, default=3)
+    fast.add_argument("--prototype", type=Path)
+    fast.set_defaults(run=speed)
+    real = commands.add_parser("realism")
+    real.add_argument("--frames", type=int, default=240)
+    real.add_argument("--identities", type=int, default=14)
+    real.add_argument("--model", type=Path, required=True)
+    real.set_defaults(run=realism)
+    args = parser.parse_args()
+    print(f"machine: {machine()}\ncommand: {' '.join(sys.argv)}")
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()
