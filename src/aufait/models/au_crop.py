@@ -1,0 +1,52 @@
+"""The crop that the default AU model looks at: five points brought to a template, grey, divided by its own contrast."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aufait.alignment import similarity_from_points, warp
+
+TEMPLATE_SIZE = 128
+"""Side of the stored training crop; the network sees the middle ``CROP_SIZE`` of it."""
+CROP_SIZE = 112
+ALIGNMENT_POINTS = (36, 39, 42, 45, 33)
+"""68-point indices: the four eye corners and the base of the nose, which expressions hardly move."""
+TEMPLATE = np.array([[32.0, 46.0], [54.7, 47.3], [73.3, 47.3], [96.0, 46.0], [64.0, 78.0]], np.float64)
+"""Where those points lie in the ``TEMPLATE_SIZE`` crop: outer eye corners half the crop apart."""
+CONTRAST_FLOOR = 0.05
+"""Added to the standard deviation of grey values in [0, 1], so that flat crops stay quiet."""
+
+
+def crop_transforms(landmarks: np.ndarray, *, size: int = CROP_SIZE) -> np.ndarray:
+    """(F, 68, 2) landmarks -> (F, 2, 3) matrices from picture pixels to pixels of the centred ``size`` crop."""
+    points = np.asarray(landmarks, np.float64)[:, list(ALIGNMENT_POINTS)]
+    offset = (TEMPLATE_SIZE - size) / 2
+    return similarity_from_points(points, TEMPLATE - offset)
+
+
+def crop_faces(image: np.ndarray, landmarks: np.ndarray, *, size: int = CROP_SIZE) -> Tensor:
+    """(H, W, 3) uint8 RGB picture, (F, 68, 2) landmarks -> (F, 3, size, size) uint8 aligned crops."""
+    return warp(image, crop_transforms(landmarks, size=size), size)
+
+
+def to_grey(crops: Tensor) -> Tensor:
+    """(F, 3, H, W) uint8 -> (F, 1, H, W) float in [0, 1], plain mean of the channels."""
+    return crops.float().mean(dim=1, keepdim=True) / 255.0
+
+
+def normalize(grey: Tensor) -> Tensor:
+    """(F, 1, H, W) grey in [0, 1] -> zero mean and about unit contrast per face; exposure and contrast drop out."""
+    mean = grey.mean(dim=(2, 3), keepdim=True)
+    return (grey - mean) / (grey.std(dim=(2, 3), keepdim=True) + CONTRAST_FLOOR)
+
+
+def network_input(crops: Tensor) -> Tensor:
+    """(F, 3, 112, 112) uint8 -> (F, 1, 112, 112) float32, what ``AUNet`` takes."""
+    return normalize(to_grey(crops))
+
+
+def mirror_sides(scores: Tensor) -> Tensor:
+    """(F, A, 2, ...) with the two sides exchanged, as a mirrored face shows them."""
+    return torch.flip(scores, dims=(2,))
