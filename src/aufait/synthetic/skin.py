@@ -39,7 +39,7 @@ TONES = srgb_to_linear(
 )
 MELANIN = np.array([0.60, 1.00, 1.35], np.float32)
 BLOOD = np.array([0.10, 0.75, 0.60], np.float32)
-BEARD_SHADOW = np.array([0.55, 0.50, 0.42], np.float32)
+BEARD_SHADOW = np.array([0.077, 0.053, 0.035], np.float32)
 NOISE_SCALES = (2.0, 4.0, 9.0, 24.0, 70.0, 180.0)
 _BANK = 3
 _BROW_ROWS = slice(70, 160)
@@ -301,8 +301,7 @@ def _paint_beard(
     _blend(texture, canvas[region] * grain, np.float32(strength), color)
     if region != "beard":
         _blend(texture, canvas["beard"] * grain, np.float32(shaven), color)
-    bluish = np.float32(0.35 * strength) * canvas[region]
-    texture[..., :3] *= 1.0 - bluish[..., None] * np.array([0.22, 0.15, 0.10], np.float32)
+    _absorb(texture, canvas[region], BEARD_SHADOW * np.float32(strength))
 
 
 def _paint_brows(
@@ -540,6 +539,15 @@ def _blend(texture, mask, strength, color):  # type: ignore[no-untyped-def]
             if share > 1e-3:
                 for k in range(3):
                     texture[row, column, k] += share * (color[k] - texture[row, column, k])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _absorb(texture, mask, share):  # type: ignore[no-untyped-def]
+    """Take ``share`` (3,) of the colour away where ``mask`` is 1."""
+    for row in range(texture.shape[0]):
+        for column in range(texture.shape[1]):
+            for k in range(3):
+                texture[row, column, k] *= np.float32(1.0) - share[k] * mask[row, column]
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -30,7 +30,7 @@ MAX_CAVITY = 1.2
 CM_PER_TEXTURE = 47.0
 """About what the side of the face texture measures on the skin."""
 SKY_SHADE = 0.7
-"""Cavity per unit of slope that faces down: light mostly comes from above, also where it is too soft to cast a shadow."""
+"""Cavity per unit of slope that faces down: light mostly comes from above, even where it is too soft for shadows."""
 _SOFT_MAXIMUM = 4.0
 
 
@@ -543,7 +543,7 @@ def _accumulate(boxes, starts, heights, cavities, amounts, height, cavity):  # t
 
 @numba.njit(cache=True)
 def _slopes(height, cavity, out):  # type: ignore[no-untyped-def]
-    """Central differences of ``height`` per unit of texture, v upwards, and the clipped cavity with overhangs shaded."""
+    """Central differences of ``height`` per unit of texture, v upwards; the clipped cavity with overhangs shaded."""
     size = height.shape[0]
     for row in range(size):
         above, below = max(row - 1, 0), min(row + 1, size - 1)
