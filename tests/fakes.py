@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -73,3 +74,37 @@ class FakePredictor:
         row = np.array([0.25, image.mean() / 255.0], dtype=np.float32)
         scores = np.repeat(row[None], len(landmarks), axis=0)  # (F, A)
         return FakeScores(scores, 5 * scores, scores, 0.5 * scores, 5 * scores, 2.5 * scores)
+
+
+def use_fakes() -> None:
+    """Makes every ``Detector`` of this process use the stand-ins; for child processes, which no fixture reaches."""
+    from aufait.inference import detector
+
+    detector._load_finder = lambda *_: FakeFinder()  # type: ignore[assignment,return-value]
+    detector._load_predictor = lambda *_: FakePredictor()  # type: ignore[assignment,return-value]
+
+
+def textured(width: int = 96, height: int = 64, brightness: int = 128) -> np.ndarray:
+    """(height, width, 3) uint8 picture in which ``FakeFinder`` sees a face."""
+    image = np.full((height, width, 3), brightness, dtype=np.uint8)
+    image[::2, ::2] += 20
+    return image
+
+
+def write_clip(path: Path, frames: int = 12, *, brightness: int = 128, face: bool = True) -> Path:
+    """A short video; without ``face`` its frames are plain."""
+    from aufait.media.video import VideoWriter
+
+    with VideoWriter(path, (96, 64), frame_rate=25.0) as writer:
+        for number in range(frames):
+            image = textured(brightness=brightness) if face else np.full((64, 96, 3), brightness, np.uint8)
+            writer.write(image, number / 25.0)
+    return path
+
+
+def write_picture(path: Path, image: np.ndarray | None = None) -> Path:
+    """A picture file in the format of its extension."""
+    from PIL import Image
+
+    Image.fromarray(textured() if image is None else image).save(path)
+    return path

@@ -13,6 +13,7 @@ from fakes import FakeFinder, FakePredictor
 
 from aufait.errors import InputError
 from aufait.inference.detector import Detector, resolve_device
+from aufait.results import FrameAnalysis
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,19 @@ def test_batch_equals_one_by_one(detector: Detector) -> None:
         np.testing.assert_array_equal(left.faces[0].intensity, right.faces[0].intensity)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_batch_size_changes_nothing(batch_size: int) -> None:
+    def run(size: int) -> list[FrameAnalysis]:
+        detector = Detector(finder=FakeFinder(count=2), model=FakePredictor(), device="cpu", batch_size=size)
+        clip = [*frames(7), Frame(7, 0.3, np.zeros((20, 20, 3), np.uint8)), *frames(3)]
+        return [frame.analysis for frame in detector.follow(clip, source="clip")]
+
+    for left, right in zip(run(batch_size), run(1), strict=True):
+        assert (left.frame, left.timestamp, len(left)) == (right.frame, right.timestamp, len(right))
+        for one, other in zip(left.faces, right.faces, strict=True):
+            np.testing.assert_array_equal(one.probability, other.probability)
+
+
 def test_several_faces_get_different_numbers() -> None:
     detector = Detector(finder=FakeFinder(count=3), model=FakePredictor(), device="cpu")
     assert [face.face_id for face in detector.analyze_image(textured()).faces] == [0, 1, 2]
@@ -161,6 +175,7 @@ def test_wrong_array_is_refused_with_the_reason(detector: Detector, image: np.nd
         ({"max_faces": 0}, "max_faces"),
         ({"min_confidence": 1.5}, "min_confidence"),
         ({"threads": 0}, "threads"),
+        ({"batch_size": 0}, "batch_size"),
         ({"device": "cuda:99"}, "cpu"),
         ({"device": "gpu"}, "device must be"),
     ],

@@ -35,7 +35,7 @@ _EXTRA_PURPOSE = {
 }
 _INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")
-_SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "default")
+_SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default")
 _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufait"
 _MEDIAPIPE_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
 

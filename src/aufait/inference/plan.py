@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from aufait.errors import InputError, OutputError
+from aufait.errors import InputError, MissingExtraError, OutputError
 
 if TYPE_CHECKING:
     from aufait.media.sources import Source
@@ -162,11 +163,14 @@ def unique_names(paths: Sequence[Path], reserved: Iterable[str] = ()) -> list[st
 
 
 def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
-    """Refuses to start where a result would be overwritten, or an input destroyed.
+    """Refuses to start where a result would be overwritten, an input destroyed, or a needed package is absent.
 
     Raises:
+        MissingExtraError: Parquet was asked for without pyarrow.
         OutputError: an output exists and ``overwrite`` is off, the folder is a file, or an output is also an input.
     """
+    if "parquet" in options.formats and find_spec("pyarrow") is None:
+        raise MissingExtraError("writing Parquet tables", "parquet")
     paths = [path for task in tasks for path in task.outputs(options)]
     inputs = {path.resolve() for task in tasks for path in task.inputs}
     doomed = [path for path in paths if path.resolve() in inputs]

@@ -1,0 +1,60 @@
+"""The ``aufait`` command: one function per subcommand, each loading what it needs only when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aufait.cli.bench import bench_app
+from aufait.cli.console import AufaitGroup
+from aufait.cli.demo import demo
+from aufait.cli.detect import detect
+from aufait.cli.doctor import doctor
+from aufait.cli.synth import synth
+from aufait.cli.train import train_default, train_faces
+
+app = typer.Typer(
+    name="aufait",
+    help="Facial action units from photographs and videos.",
+    cls=AufaitGroup,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from aufait import __version__
+
+        typer.echo(f"aufait {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Facial action units from photographs and videos."""
+
+
+app.command("detect")(detect)
+app.command("demo")(demo)
+app.command("doctor")(doctor)
+app.command("synth")(synth)
+app.command("train-default")(train_default)
+app.command("train-faces")(train_faces)
+app.add_typer(bench_app, name="bench")
+
+
+def main() -> None:
+    """Entry point of the ``aufait`` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""``aufait bench``: how fast is this machine?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aufait.cli.console import AufaitGroup, stdout
+
+bench_app = typer.Typer(help="Measure speed and memory on this machine.", cls=AufaitGroup, no_args_is_help=True)
+
+
+@bench_app.callback()
+def _root() -> None:
+    """Measure speed and memory on this machine."""
+
+
+@bench_app.command("detect")
+def bench_detect(
+    video: Annotated[
+        Path | None, typer.Argument(help="Video to analyse; the shipped clip if left out.", show_default=False)
+    ] = None,
+    size: Annotated[
+        str, typer.Option(help="Scale the video to this size first, as WIDTHxHEIGHT; 'original' leaves it.")
+    ] = "1280x720",
+    frames: Annotated[int, typer.Option(min=10, help="Frames per run; the video is repeated as needed.")] = 300,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs, each in a fresh process.")] = 3,
+    finder: Annotated[str, typer.Option(help="auto, builtin or mediapipe.")] = "auto",
+    model: Annotated[str, typer.Option(help="Name or weights file of the action unit model.")] = "default",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Torch threads.", show_default=False)] = None,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Write the annotated video too.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Time the whole of `aufait detect`: reading, finding, scoring and writing the table."""
+    from aufait.inference.benchmark import BenchmarkSettings, benchmark_detect
+
+    settings = BenchmarkSettings(
+        video=None if video is None else str(video),
+        size=None if size == "original" else parse_size(size),
+        frames=frames,
+        repeats=repeats,
+        finder=finder,
+        model=model,
+        device=device,
+        threads=threads,
+        annotate=annotate,
+    )
+    report = benchmark_detect(settings)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        stdout().print(report.to_text(), soft_wrap=True)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``"1280x720"`` -> (1280, 720); both must be even numbers of at least 32, because video encoders ask for that."""
+    width, cross, height = text.lower().partition("x")
+    if cross and width.isdigit() and height.isdigit():
+        size = int(width), int(height)
+        if min(size) >= 32 and not any(side % 2 for side in size):
+            return size
+    message = f"expected WIDTHxHEIGHT in even pixels, such as 1280x720, got {text!r}"
+    raise typer.BadParameter(message, param_hint="--size")

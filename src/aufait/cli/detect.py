@@ -1,0 +1,208 @@
+"""``aufait detect``: pictures and videos in, tables out."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
+
+if TYPE_CHECKING:
+    from aufait.inference.batch import Outcome
+    from aufait.inference.detector import Detector
+    from aufait.inference.plan import OutputOptions, Task
+    from aufait.media.sources import Source
+
+_SHOWN_PROBLEMS = 20
+DEFAULT_OUTPUT = Path("aufait-results")
+
+FinderOption = Annotated[str, typer.Option(help="Face finder: auto, builtin or mediapipe. auto takes the better one.")]
+FinderModelOption = Annotated[
+    Path | None, typer.Option(help="Model file of the mediapipe finder.", show_default=False, metavar="FILE")
+]
+ModelOption = Annotated[str, typer.Option(help="Action unit model: default, or a weights file.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+MaxFacesOption = Annotated[
+    int | None, typer.Option(min=1, help="Keep at most this many faces per frame.", show_default=False)
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option(min=1, help="Processor threads for the networks.", show_default=False)
+]
+
+
+def detect(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="INPUT...", help="Pictures, videos, folders or glob patterns.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", "-out_dir", help="Folder for the results; made if absent.")
+    ] = DEFAULT_OUTPUT,
+    finder: FinderOption = "auto",
+    finder_model: FinderModelOption = None,
+    model: ModelOption = "default",
+    device: DeviceOption = "auto",
+    max_faces: MaxFacesOption = None,
+    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out faces of lower confidence.")] = 0.5,
+    formats: Annotated[str, typer.Option("--format", help="Table formats, separated by commas: csv, parquet.")] = "csv",
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet too: --format csv,parquet.")] = False,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Write each video or picture again with boxes, landmarks and bars.")
+    ] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Write a timeline picture for each video.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write an HTML page that shows the results.")] = False,
+    camera: Annotated[
+        int | None, typer.Option(min=0, help="Analyse this camera until Ctrl-C; 0 is the first.", show_default=False)
+    ] = None,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into folders of folders too.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    allow_no_face: Annotated[
+        bool, typer.Option("--allow-no-face", help="Exit with 0 also where an input shows no face.")
+    ] = False,
+    threads: ThreadsOption = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
+    json_progress: Annotated[
+        bool, typer.Option("--json-progress", help="Print progress as JSON lines, for other programs.")
+    ] = False,
+    openface_files: Annotated[list[str] | None, typer.Option("-f", hidden=True)] = None,
+    openface_folders: Annotated[list[str] | None, typer.Option("-fdir", hidden=True)] = None,
+) -> None:
+    """Find faces and score their action units, in pictures, videos, folders or a camera.
+
+    A video clip.mp4 gives clip.csv (OpenFace 2.2's columns, ours to the right of them) and clip.provenance.json; all
+    pictures of a call share images.csv. One input that fails does not stop the others.
+
+    Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
+    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 130 interrupted.
+    """
+    from aufait.inference.plan import OutputOptions
+
+    names = [name.strip().lower() for name in formats.split(",") if name.strip()]
+    options = OutputOptions(
+        formats=tuple(dict.fromkeys([*names, *(["parquet"] if parquet else [])])),
+        annotate=annotate,
+        plot=plot,
+        report=report,
+        overwrite=overwrite,
+    )
+    wanted = [*(inputs or []), *(openface_files or []), *(openface_folders or [])]
+    tasks, unusable = _prepare(wanted, camera, out, options, recursive)
+    with _termination_as_interrupt():
+        outcomes = _run(
+            tasks,
+            options,
+            {
+                "finder": finder,
+                "finder_model": finder_model,
+                "model": model,
+                "device": device,
+                "max_faces": max_faces,
+                "min_confidence": min_confidence,
+                "threads": threads,
+            },
+            quiet=quiet,
+            json_progress=json_progress,
+        )
+    raise typer.Exit(_conclude(outcomes, unusable, allow_no_face=allow_no_face, quiet=quiet or json_progress))
+
+
+def _prepare(
+    inputs: list[str], camera: int | None, out: Path, options: OutputOptions, recursive: bool
+) -> tuple[list[Task], list[Source]]:
+    """Everything that can go wrong before any work is done, goes wrong here."""
+    from aufait.inference.plan import camera_task, check_outputs, plan_tasks
+    from aufait.media.sources import expand_inputs
+
+    if camera is not None:
+        if inputs:
+            raise typer.BadParameter("give either inputs or --camera, not both")
+        tasks, unusable = [camera_task(camera, out)], []
+    else:
+        if not inputs:
+            raise typer.BadParameter("name at least one picture, video or folder, or give --camera 0")
+        sources = expand_inputs(inputs, recursive=recursive)
+        tasks, unusable = plan_tasks(sources, out), [source for source in sources if source.kind == "unusable"]
+    check_outputs(tasks, options)
+    return tasks, unusable
+
+
+def _run(
+    tasks: list[Task], options: OutputOptions, settings: dict[str, object], *, quiet: bool, json_progress: bool
+) -> list[Outcome]:
+    from aufait.cli.progress import make_reporter
+    from aufait.inference.batch import run_tasks
+    from aufait.inference.detector import Detector
+    from aufait.media.provenance import command_line
+
+    with Detector(**settings) as detector:  # type: ignore[arg-type]
+        if not quiet and not json_progress:
+            print_setup(detector)
+        with make_reporter(quiet=quiet, json_lines=json_progress) as reporter:
+            return run_tasks(
+                tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done, command=command_line()
+            )
+
+
+def print_setup(detector: Detector) -> None:
+    """Says which finder, model and device are used, and why this finder where the choice was left open."""
+    reason = f" ({detector.finder_reason})" if detector.finder_reason else ""
+    line = f"finder {detector.finder_name}{reason}, model {detector.settings['model']}, device {detector.device}"
+    stdout().print(line, soft_wrap=True, markup=False)
+
+
+def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face: bool, quiet: bool) -> int:
+    """Prints the summary and every problem; returns the exit status."""
+    if not quiet:
+        for outcome in outcomes:
+            print_outcome(outcome)
+    problems = [problem for outcome in outcomes for problem in outcome.problems]
+    failures = [problem for problem in problems if not problem.no_face]
+    _print_some([source.problem or str(source.path) for source in unusable] + [str(problem) for problem in failures])
+    if not allow_no_face:
+        _print_some([str(problem) for problem in problems if problem.no_face])
+    if any(outcome.status == "interrupted" for outcome in outcomes):
+        print_warning("interrupted: what was done so far is in the files named .partial")
+        return EXIT_INTERRUPTED
+    if failures and not unusable and all(outcome.status in ("failed", "not started") for outcome in outcomes):
+        return failures[0].exit_code
+    if failures or unusable:
+        return EXIT_SOME_FAILED
+    return EXIT_NO_FACE if problems and not allow_no_face else 0
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """One line on how a task went, and where its files are."""
+    state = "" if outcome.status == "ok" else f" ({outcome.status})"
+    line = f"{outcome.task.title}{state}: {outcome.frames} {'pictures' if outcome.task.kind == 'image' else 'frames'}"
+    line += f", {outcome.frames_with_face} with a face, {outcome.frames_per_second:.1f}/s"
+    stdout().print(line, soft_wrap=True, markup=False)
+    for path in outcome.outputs:
+        stdout().print(f"  {path}", soft_wrap=True, markup=False)
+
+
+def _print_some(messages: list[str]) -> None:
+    for message in messages[:_SHOWN_PROBLEMS]:
+        print_warning(message)
+    if len(messages) > _SHOWN_PROBLEMS:
+        print_warning(f"and {len(messages) - _SHOWN_PROBLEMS} more like this; all are in the provenance record")
+
+
+class _termination_as_interrupt:
+    """Treats a request to terminate like Ctrl-C, so that partial results are kept whole then too."""
+
+    def __enter__(self) -> None:
+        try:
+            self._before = signal.signal(signal.SIGTERM, _interrupt)
+        except ValueError:  # not in the main thread, as in some tests
+            self._before = None
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
