@@ -178,14 +178,14 @@ def _choose_cut(traits: Traits, rng: np.random.Generator) -> _Cut:
     if style == "tied":
         return _Cut(
             6400, 10, 24.0, 24.0, rng.uniform(0.15, 0.5), 0.0, 0.1, clump=rng.uniform(0.3, 0.6), locks=700, sideways=0.0,
-            forward=-1.0, width=0.052, **(soft | {"fringe": fringe if rng.random() < 0.4 else None}),
+            forward=-1.0, width=0.06, **(soft | {"fringe": fringe if rng.random() < 0.4 and not traits.is_man else None}),
         )  # fmt: skip
     medium = style == "medium"
     length = rng.uniform(8.0, 15.0) if medium else rng.uniform(19.0, 30.0)
     return _Cut(
         6800 if medium else 7000, 10 if medium else 12, length, length * rng.uniform(0.75, 1.0), rng.uniform(0.6, 1.7),
-        rng.uniform(0.4, 0.6), rng.uniform(0.3, 0.6), clump=rng.uniform(0.45, 0.85), locks=520,
-        sideways=rng.uniform(0.8, 1.3), forward=rng.uniform(-0.9, 0.0), width=0.055, **soft,
+        rng.uniform(0.4, 0.6), rng.uniform(0.3, 0.6), clump=rng.uniform(0.3, 0.65), locks=800,
+        sideways=rng.uniform(0.8, 1.3), forward=rng.uniform(-0.9, 0.0), width=0.06, **soft,
     )  # fmt: skip
 
 
@@ -233,7 +233,7 @@ def _scalp_roots(model: FaceModel, traits: Traits, cut: _Cut, rng: np.random.Gen
     # The front is seen most: more strands there, fewer low at the back.
     center = _skin_area(model)[2]
     weight *= 0.7 + 0.6 * smoothstep(-4.0, 5.0, center[:, 2])
-    roots = _sample_roots(model, weight, int(cut.strands * 1.12), rng)
+    roots = _sample_roots(model, weight, int(cut.strands * 1.4), rng)
     distance = scalp_signed_distance(roots.neutral, traits)
     chance = smoothstep(-0.35, 0.75, distance + rng.normal(0, 0.12, len(distance))) * scalp_density(roots.neutral, traits)
     keep = np.flatnonzero(rng.random(len(chance)) < chance)
@@ -308,11 +308,13 @@ def _grow_guides(
         direction = _unit(direction)
         position = position + direction * step
         outward = _unit(position - head.center)
-        clearance = np.minimum(0.12 + 0.4 * j * step[:, 0], volume)
+        clearance = np.minimum(0.12 + 0.4 * j * step[:, 0], 0.15 + volume * smoothstep(0.0, 8.0, position[:, 1]))
         position = head.push_out(position, clearance)
         pull = cut.gravity * np.minimum(step, 2.0) * (1.0 + 0.6 * j)
         into = np.minimum(np.einsum("nk,nk->n", direction, outward), 0.0)[:, None]
         direction = direction - 0.8 * into * outward + _DOWN * pull - outward * (0.12 * cut.lift)
+        # Below the ears hair hangs towards the neck instead of keeping its way outwards.
+        direction[:, [0, 2]] *= (1.0 - 0.45 * smoothstep(4.0, -1.0, position[:, 1]) * (cut.gravity > 0.3))[:, None]
         out[:, j] = position
     return out
 
@@ -429,7 +431,7 @@ def _keep_clear(
         _trim_fringe(points, cut.fringe, fringe, rng)
     if cut.top > 3.0:
         loose = ~fringe
-        points[loose] = _off_the_face(points[loose], rng)
+        points[loose] = _off_the_face(points[loose], cut, rng)
     layer = (0.05 + 0.2 * rng.random((len(points), 1)) * min(1.0, 0.3 * cut.top)).astype(np.float32)
     high = points[:, 1:, 1] > -5.5
     pushed = head.push_out(points[:, 1:], layer)
@@ -452,16 +454,18 @@ def _trim_fringe(points: np.ndarray, cut_height: float, fringe: np.ndarray, rng:
     points[fringe] = root + (selected - root) * scale[:, None, None].astype(np.float32)
 
 
-def _off_the_face(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _off_the_face(points: np.ndarray, cut: _Cut, rng: np.random.Generator) -> np.ndarray:
     """Turn points that hang in front of the face sideways, to beside the cheeks."""
     relative_z = points[..., 2] - 1.0
     azimuth = np.arctan2(np.abs(points[..., 0]), np.maximum(relative_z, 1e-3))
     least = np.radians(rng.uniform(47.0, 60.0, (len(points), 1))).astype(np.float32)
     # Above the brows the hair may still cross the forehead.
-    least = least * smoothstep(11.0, 7.0, points[..., 1])
+    least = least * smoothstep(12.0, 7.5, points[..., 1])
     blocked = (azimuth < least) & (relative_z > 0)
     distance = np.hypot(points[..., 0], relative_z)
-    side = np.where(points[:, :1, 0] + 0.15 * points[..., 0] >= 0, 1.0, -1.0)
+    # The parting decides the side, not the middle of the face; without one, where most of the strand lies.
+    lean = points[:, :1, 0] - cut.parting if cut.parting is not None else points[:, 1:4, 0].mean(axis=1, keepdims=True)
+    side = np.where(lean >= 0, 1.0, -1.0)
     x = np.where(blocked, side * distance * np.sin(least), points[..., 0])
     z = np.where(blocked, 1.0 + distance * np.cos(least), points[..., 2])
     return np.stack([x, points[..., 1], z], axis=-1).astype(np.float32)
@@ -514,11 +518,11 @@ def _strand_colors(traits: Traits, neutral: np.ndarray, rng: np.random.Generator
     grey_share = np.clip((traits.age - 38.0) / 55.0, 0.0, 0.6) * rng.uniform(0.2, 1.4)
     if traits.hair_color in ("grey", "white"):
         dark = rng.random(n) < rng.uniform(0.05, 0.5)
-        color[dark] *= rng.uniform(0.25, 0.6)
+        color[dark] *= rng.uniform(0.5, 0.8)
     else:
         temples = 1.0 + 1.2 * gaussian((np.abs(neutral[:, 0]) - 7.2) ** 2 + (neutral[:, 1] - 4.0) ** 2 * 0.3, 1.8)
         grey = rng.random(n) < grey_share * temples
-        color[grey] = 0.35 * color[grey] + 0.65 * srgb_to_linear((0.56, 0.55, 0.54))
+        color[grey] = 0.45 * color[grey] + 0.55 * srgb_to_linear((0.50, 0.49, 0.48))
     return np.clip(color, 0.003, 0.85).astype(np.float32)
 
 
@@ -545,7 +549,7 @@ class _BrowShape:
 def _choose_brow(traits: Traits, rng: np.random.Generator) -> _BrowShape:
     man = traits.is_man
     pencilled = traits.make_up > 0.45 and rng.random() < 0.7
-    half_width = rng.uniform(0.17, 0.34) if man else rng.uniform(0.10, 0.26)
+    half_width = rng.uniform(0.17, 0.34) if man else rng.uniform(0.12, 0.27)
     old = float(smoothstep(50.0, 75.0, np.array(traits.age)))
     bushy = old * rng.random() if man else 0.0
     sparse = 1.0 - rng.uniform(0.0, 0.6) * (rng.random() < 0.25 + 0.3 * old)
@@ -556,7 +560,7 @@ def _choose_brow(traits: Traits, rng: np.random.Generator) -> _BrowShape:
         arch=rng.uniform(-0.12, 0.06) if man else rng.uniform(-0.06, 0.16),
         start=rng.uniform(1.0, 1.7) if rng.random() > 0.12 * man else rng.uniform(0.5, 0.9),
         end=rng.uniform(5.1, 5.75),
-        strands=int(1500 * density * (0.10 + half_width)),
+        strands=int(2100 * density * (0.10 + half_width)),
         length=rng.uniform(0.40, 0.62) * (1 + 0.6 * bushy) * (0.8 if pencilled else 1.0),
         scatter=0.10 if pencilled else rng.uniform(0.14, 0.26) + 0.2 * bushy,
         bushy=bushy,
@@ -696,7 +700,7 @@ def grow_beard(
     offsets = _beard_offsets(roots, _unit(roots.on(model, normals)), length, long_chin, 3 if stubble else 5, rng)
     color = brow_color(traits) * np.exp(rng.normal(0, 0.25, len(roots.triangle)))[:, None]
     grey = rng.random(len(color)) < np.clip((traits.age - 40.0) / 45.0, 0.0, 0.8) * rng.uniform(0.2, 1.3)
-    color[grey] = 0.3 * color[grey] + 0.7 * srgb_to_linear((0.58, 0.57, 0.56))
+    color[grey] = 0.4 * color[grey] + 0.6 * srgb_to_linear((0.52, 0.51, 0.50))
     return Strands(
         roots.triangle,
         roots.barycentric,

@@ -170,7 +170,7 @@ def make_eyewear(traits: Traits, vertices: np.ndarray, model: FaceModel) -> list
     half_width = min(half_width, center_x - 0.55)
     front = max(float(at[27, 2]) + 0.15, float(at[[37, 38, 43, 44], 2].max()) + 0.95)
     metal = rng.random() < 0.4
-    thick = rng.uniform(0.05, 0.08) if metal else rng.uniform(0.11, 0.2)
+    thick = rng.uniform(0.06, 0.09) if metal else rng.uniform(0.12, 0.22)
     outline = _lens_outline(half_width, half_height, rng)
     frames: list[Shape] = []
     lenses: list[Shape] = []
@@ -187,7 +187,7 @@ def make_eyewear(traits: Traits, vertices: np.ndarray, model: FaceModel) -> list
     frame_color = _frame_color(metal, rng)
     tint = float(rng.uniform(0.01, 0.04))
     kind = "sunglasses" if sun else "glasses"
-    lens_color = (tint, tint * rng.uniform(0.7, 1.0), tint * rng.uniform(0.5, 1.1)) if sun else (0.75, 0.8, 0.85)
+    lens_color = (tint, tint * rng.uniform(0.7, 1.0), tint * rng.uniform(0.5, 1.1)) if sun else (0.30, 0.33, 0.36)
     opacity = float(rng.uniform(0.85, 1.0)) if sun else float(rng.uniform(0.04, 0.13))
     gloss = (0.3, 90.0) if metal else (0.12, 50.0)
     return [
@@ -259,7 +259,7 @@ def _mask_plan(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     top = 2.1 - 1.5 * smoothstep(0.05, 0.45, np.abs(u)) - 0.2 * np.abs(u)
     bottom = -7.7 + 3.4 * np.abs(u) ** 2.2
     want = np.stack([spread * u * 9.0, top + (bottom - top) * v], axis=-1).reshape(-1, 2)
-    distance, index = cKDTree(key).query(want, k=6)
+    distance, index = cKDTree(key).query(want, k=10)
     # Among the near vertices prefer the outermost, otherwise nostrils and inner lips pull the cloth in.
     weight = np.exp(2.0 * (reach[outer][index] - reach[outer][index].max(axis=1, keepdims=True))) / (distance + 0.1)
     weight /= weight.sum(axis=1, keepdims=True)
@@ -284,14 +284,18 @@ def make_face_mask(
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
     points = points + 0.25 * normal
     skin = points
+    for _ in range(25):
+        points = _relax(points)
+    normal = _facing(points, normal)
+    # Cloth bridges hollows but never enters the skin: it stays before the foremost of the vertices near each node.
+    near = np.einsum("nkc,nc->nk", posed_vertices[index], normal.reshape(-1, 3)).max(axis=1)
+    least = np.maximum(near.reshape(points.shape[:2]) + 0.2, (skin * normal).sum(axis=-1))
     for _ in range(14):
         points = _relax(points)
-        # Cloth bridges hollows but never enters the skin: only outward moves survive in full.
-        inward = np.minimum(((points - skin) * normal).sum(axis=-1, keepdims=True), 0.0)
-        points = points - inward * normal
-    triangles = grid(points)[1]
-    facing = vertex_normals(points.reshape(-1, 3).astype(np.float32), triangles).reshape(points.shape)
-    facing *= np.sign((facing * normal).sum())
+        inward = np.minimum((points * normal).sum(axis=-1) - least, 0.0)
+        points = points - inward[..., None] * normal
+    points = _relax(_relax(points)) + 0.1 * normal
+    facing = _facing(points, normal)
     v, u = np.linspace(0, 1, _MASK_ROWS)[:, None, None], np.linspace(-1, 1, _MASK_COLUMNS)[None, :, None]
     pleats = 0.13 * (1 - (v * 3.4 + 0.3) % 1.0) * smoothstep(0.12, 0.25, v) * smoothstep(0.9, 0.8, v) * (1 - u**4)
     wrinkle = 0.03 * np.sin(14 * u + rng.uniform(0, 6)) * np.sin(9 * v + rng.uniform(0, 6))
@@ -304,12 +308,20 @@ def make_face_mask(
     return meshes
 
 
+def _facing(points: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """(rows, columns, 3) unit normals of a grid, on the side of ``like``."""
+    normals = vertex_normals(points.reshape(-1, 3).astype(np.float32), grid(points)[1]).reshape(points.shape)
+    return normals * np.sign((normals * like).sum())
+
+
 _MASK_COLORS: tuple[tuple[float, float, float] | None, ...] = ((0.32, 0.55, 0.68), (0.75, 0.76, 0.76), (0.02, 0.02, 0.022), None)
 
 
 def _relax(points: np.ndarray) -> np.ndarray:
-    """One smoothing step of a grid of points; the border stays."""
+    """One smoothing step of a grid of points; the border is smoothed along itself, its corners stay."""
     out = points.copy()
+    for edge, line in ((np.s_[0, 1:-1], points[0]), (np.s_[-1, 1:-1], points[-1]), (np.s_[1:-1, 0], points[:, 0]), (np.s_[1:-1, -1], points[:, -1])):
+        out[edge] = 0.5 * line[1:-1] + 0.25 * (line[:-2] + line[2:])
     out[1:-1, 1:-1] = 0.5 * points[1:-1, 1:-1] + 0.125 * (
         points[:-2, 1:-1] + points[2:, 1:-1] + points[1:-1, :-2] + points[1:-1, 2:]
     )
@@ -318,5 +330,5 @@ def _relax(points: np.ndarray) -> np.ndarray:
 
 def _strap(start: np.ndarray, end: np.ndarray, normal: np.ndarray) -> Shape:
     t = np.linspace(0, 1, 8)[:, None]
-    path = start + (end - start) * t + normal * (0.55 * np.sin(np.pi * t))
-    return tube(path, 0.14, sides=6, flat=0.5, up=(0, 1, 0.05))
+    path = start + (end - start) * t + normal * (0.8 * np.sin(np.pi * t))
+    return tube(path, 0.10, sides=6, flat=0.6, up=(0, 1, 0.05))

@@ -19,7 +19,7 @@ def rim_plane(traits: Traits) -> tuple[float, float]:
     """Height in cm above which a hat covers the head, y > a + b z, as (a, b)."""
     rng = traits.rng("rim")
     if traits.headwear == "knit_cap":
-        return float(rng.uniform(6.4, 7.5)), float(rng.uniform(0.16, 0.24))
+        return float(rng.uniform(5.9, 7.0)), float(rng.uniform(0.20, 0.30))
     return float(rng.uniform(6.9, 7.6)), float(rng.uniform(0.12, 0.18))
 
 
@@ -90,7 +90,7 @@ def _crown(head: HeadMap, traits: Traits, rng: np.random.Generator) -> tuple[Sha
     offset = 0.55 + loose * np.sin(np.pi / 2 * s) ** 2
     if traits.headwear == "brim_hat":
         offset = offset - 1.3 * smoothstep(0.75, 1.0, s)  # a dent on top
-    ribs = 0.05 * np.sin(np.arange(_AROUND) * 2.4)[None] if knit else 0.10 * np.sin(azimuth * 5 + rng.uniform(0, 6))[None] * np.sin(np.pi * s)
+    ribs = 0.08 * np.sin(np.arange(_AROUND) * 2.4)[None] if knit else 0.10 * np.sin(azimuth * 5 + rng.uniform(0, 6))[None] * np.sin(np.pi * s)
     points = head.center + direction * (radius + offset + ribs)[..., None]
     if knit:
         points[..., 2] -= (loose * 0.6 * smoothstep(0.4, 1.0, s)).astype(np.float32)
@@ -107,21 +107,20 @@ def _cuff(crown: Shape, rim: np.ndarray, head: HeadMap, rng: np.random.Generator
     up = np.array([0.0, 1.0, 0.0]) - outward * outward[:, 1:2]
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     ribs = 1.0 + 0.25 * np.sin(np.arange(len(rim)) * 2.4)[:, None]
-    profile = [(-0.35, 0.1), (-0.15, -0.05), (0.2, 0.0), (0.42, 0.35 * width), (0.38, 0.75 * width), (0.1, width), (-0.5, 0.95 * width)]
-    inward = np.linspace(0, 1, len(profile))
-    rows = [rim + outward * (o * ribs - 0.045 * (h**2)) + up * h for (o, h), _ in zip(profile, inward, strict=True)]
+    profile = [(-0.35, 0.1), (-0.1, -0.1), (0.3, 0.0), (0.55, 0.35 * width), (0.52, 0.75 * width), (0.3, width), (-0.5, 0.97 * width)]
+    rows = [rim + outward * (o * ribs - 0.045 * h**2) + up * h for o, h in profile]
     return join([crown, grid(np.stack(rows), close_columns=True)])
 
 
 def _visor(rim: np.ndarray, rng: np.random.Generator) -> Shape:
     """A curved peak over the forehead."""
     center = np.argmax(rim[:, 2])
-    span = np.arange(-9, 10)
+    span = np.arange(-8, 9)
     edge = rim[(center + span) % len(rim)] * [1, 1, 1] - [0, 0, 0.3]
-    t = span[:, None] / 9.0
-    reach, droop, curve = rng.uniform(5.5, 7.5), rng.uniform(0.6, 2.2), rng.uniform(0.6, 2.0)
+    t = span[:, None] / 8.0
+    reach, droop, curve = rng.uniform(5.5, 7.5), rng.uniform(0.4, 1.8), rng.uniform(0.3, 1.1)
     s = np.linspace(0, 1, 6)[:, None, None]
-    out = np.concatenate([0.25 * t * reach, np.zeros_like(t), np.sqrt(np.clip(1.02 - t**2, 0, 1)) * reach], axis=1)
+    out = np.concatenate([0.12 * t * reach, np.zeros_like(t), np.clip(1.0 - np.abs(t) ** 2.6, 0, 1) * reach], axis=1)
     fall = np.stack([np.zeros(len(t)), -(curve * t[:, 0] ** 2), np.zeros(len(t))], axis=1)
     top = edge[None] + out[None] * s + (fall[None] - [0, droop, 0] * np.ones_like(out)[None]) * s
     under = top[::-1] - [0, 0.22, 0]
@@ -154,7 +153,7 @@ def _scarf_directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     around = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)  # 0 = subject's left, 90 degrees = up
     edge = np.interp(
         np.degrees(around), [0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330, 360],
-        [60, 52, 41, 37, 41, 52, 60, 61, 54, 52, 54, 61, 60],
+        [58, 48, 36, 32, 36, 48, 58, 61, 54, 52, 54, 61, 58],
     )  # fmt: skip
     edge = np.radians(np.mean([np.roll(edge, k) for k in range(-2, 3)], axis=0))
     s = np.linspace(0, 1, 18)[:, None]
@@ -165,11 +164,15 @@ def _scarf_directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _headscarf(head: HeadMap, color: tuple[float, float, float], rng: np.random.Generator) -> list[Mesh]:
     direction, s, around = _scarf_directions()
-    radius = head.radius(direction)
+    raw = head.radius(direction)
+    # Widened to the largest neighbour first: smoothing alone would let the ears through.
+    radius = np.maximum.reduce([np.roll(raw, k, 1) for k in (-2, -1, 0, 1, 2)])
+    radius[1:-1] = np.maximum(radius[1:-1], np.maximum(radius[:-2], radius[2:]))
     low = smoothstep(-0.55, -0.8, direction[..., 1])
     radius = np.where(low > 0, radius * (1 - low) + low * np.minimum(radius, 11.0), radius)
     radius = _smooth_rings(radius, 3)
-    folds = 0.14 * np.sin(around * 9 + 5 * s + rng.uniform(0, 6)) * smoothstep(0.0, 0.3, s)
+    radius[0] = np.minimum(radius[0], raw[0] + 0.15)
+    folds = 0.2 * np.sin(around * 7 + 6 * s + rng.uniform(0, 6)) * smoothstep(0.0, 0.3, s)
     offset = 0.32 + rng.uniform(0.5, 1.1) * smoothstep(0.0, 0.35, s)
     points = head.center + direction * (radius + offset + folds)[..., None]
     tucked = head.center + direction[:1] * (radius[:1] - 0.15)[..., None]
