@@ -10,12 +10,12 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from aufait.errors import MissingModelError  # noqa: E402
-from aufait.synthetic import hair  # noqa: E402
-from aufait.synthetic.assets import FaceModel, load_face_model  # noqa: E402
-from aufait.synthetic.person import BEARDS, HAIR_COLORS, HAIR_STYLES, Traits, sample_traits  # noqa: E402
-from aufait.synthetic.primitives import Strands, vertex_normals  # noqa: E402
-from aufait.synthetic.scalp import HeadMap  # noqa: E402
+from aufait.errors import MissingModelError
+from aufait.synthetic import hair
+from aufait.synthetic.assets import FaceModel, load_face_model
+from aufait.synthetic.person import BEARDS, HAIR_COLORS, HAIR_STYLES, Traits, sample_traits
+from aufait.synthetic.primitives import Strands, vertex_normals
+from aufait.synthetic.scalp import HeadMap
 
 SEEDS = (1, 2, 3)
 

@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from aufait.errors import MissingModelError  # noqa: E402
-from aufait.synthetic import props, props_hands, props_shapes  # noqa: E402
-from aufait.synthetic.assets import FaceModel, load_face_model  # noqa: E402
-from aufait.synthetic.person import HEADWEAR, Traits, sample_traits  # noqa: E402
-from aufait.synthetic.primitives import Mesh, vertex_normals  # noqa: E402
-from aufait.synthetic.props_headwear import covered_depth  # noqa: E402
+from aufait.errors import MissingModelError
+from aufait.synthetic import props, props_hands, props_shapes
+from aufait.synthetic.assets import FaceModel, load_face_model
+from aufait.synthetic.person import HEADWEAR, Traits, sample_traits
+from aufait.synthetic.primitives import Mesh, vertex_normals
+from aufait.synthetic.props_headwear import covered_depth
 
 SEEDS = (1, 2, 3, 4)
 

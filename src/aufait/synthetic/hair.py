@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -128,65 +128,136 @@ def _tangential(v: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Cut:
-    """How one person's hair is cut and combed. Lengths in cm."""
+    """How one person's hair is cut and combed. Lengths in cm.
+
+    Attributes:
+        strands, points: how many, and points of each.
+        top, side: length on top and at the sides.
+        volume: how far the hair stands off the head.
+        gravity: how fast it turns downwards; lift: how steeply it leaves the skin.
+        curl, turns: radius of the locks' waves and how often they wind.
+        clump, locks: how tightly strands follow their lock; how many locks.
+        frizz: random bend of single strands.
+        parting: x of the parting; None without one.
+        sideways, forward: the way the hair is combed.
+        fringe: height of the lower edge of a fringe; None without one.
+        width: of a strand.
+    """
 
     strands: int
     points: int
     top: float
     side: float
-    volume: float
-    gravity: float
-    lift: float
-    curl: float
-    turns: float
-    clump: float
-    locks: int
-    frizz: float
-    parting: float | None
-    sideways: float
-    forward: float
-    fringe: float | None
-    width: float
+    volume: float = 0.0
+    gravity: float = 0.0
+    lift: float = 1.0
+    curl: float = 0.0
+    turns: float = 1.0
+    clump: float = 0.0
+    locks: int = 800
+    frizz: float = 0.05
+    parting: float | None = None
+    sideways: float = 0.3
+    forward: float = 0.4
+    fringe: float | None = None
+    width: float = 0.05
 
 
 def _choose_cut(traits: Traits, rng: np.random.Generator) -> _Cut:
-    style = traits.hair_style
-    wavy = rng.random()
-    curl = 0.0 if wavy < 0.45 else rng.uniform(0.05, 0.3)
-    parting = None if rng.random() < 0.2 else float(rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 4.0) * (rng.random() < 0.65))
-    fringe = float(rng.uniform(6.9, 8.4)) if rng.random() < (0.32 if traits.sex == "woman" else 0.22) else None
-    soft = dict(curl=curl, turns=rng.uniform(0.8, 2.2), parting=parting, fringe=fringe, frizz=rng.uniform(0.03, 0.12))
-    if style == "buzz":
-        length = rng.uniform(0.2, 0.8)
-        return _Cut(7800, 3, length, length * rng.uniform(0.4, 1.0), 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 900, 0.05, None, 0.3, 0.4, None, 0.042)
-    if style == "short":
-        top = rng.uniform(1.8, 5.0)
-        soft["parting"] = parting if rng.random() < 0.5 else None
-        forward = rng.uniform(0.5, 1.2) if fringe else rng.uniform(-0.8, 0.5)
-        return _Cut(
-            7600, 6, top, rng.uniform(0.5, min(2.4, top)), rng.uniform(0.3, 1.5), 0.12, rng.uniform(0.35, 1.0),
-            clump=rng.uniform(0.45, 0.8), locks=800, sideways=rng.uniform(0.2, 0.9), forward=forward, width=0.05, **soft,
-        )  # fmt: skip
-    if style == "curly":
-        tight = rng.random() < 0.3 + 0.5 * traits.darkness
-        top = rng.uniform(2.5, 7.0) if traits.is_man else rng.uniform(4.0, 11.0)
-        soft.update(curl=rng.uniform(0.25, 0.4) if tight else rng.uniform(0.4, 0.7), turns=top / (1.6 if tight else 3.0))
-        return _Cut(
-            7400, 12, top, top * rng.uniform(0.4, 1.0), rng.uniform(0.6, 1.2), 0.06 if tight else 0.2, 1.2 if tight else 0.8,
-            clump=rng.uniform(0.6, 0.8), locks=650, sideways=0.5, forward=rng.uniform(-0.3, 0.3), width=0.05, **(soft | {"fringe": None}),
-        )  # fmt: skip
-    if style == "tied":
-        return _Cut(
-            6400, 10, 24.0, 24.0, rng.uniform(0.15, 0.5), 0.0, 0.1, clump=rng.uniform(0.3, 0.6), locks=700, sideways=0.0,
-            forward=-1.0, width=0.06, **(soft | {"fringe": fringe if rng.random() < 0.4 and not traits.is_man else None}),
-        )  # fmt: skip
-    medium = style == "medium"
+    base = _Cut(
+        strands=7600,
+        points=6,
+        top=1.0,
+        side=1.0,
+        curl=0.0 if rng.random() < 0.45 else float(rng.uniform(0.05, 0.3)),
+        turns=rng.uniform(0.8, 2.2),
+        frizz=rng.uniform(0.03, 0.12),
+        parting=None
+        if rng.random() < 0.2
+        else float(rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 4.0) * (rng.random() < 0.65)),
+        fringe=float(rng.uniform(6.9, 8.4)) if rng.random() < (0.22 if traits.is_man else 0.32) else None,
+    )
+    choose = {"buzz": _buzz_cut, "short": _short_cut, "curly": _curly_cut, "tied": _tied_cut}
+    return choose.get(traits.hair_style, _hanging_cut)(base, traits, rng)
+
+
+def _buzz_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
+    length = rng.uniform(0.2, 0.8)
+    return _Cut(strands=7800, points=3, top=length, side=length * rng.uniform(0.4, 1.0), width=0.042)
+
+
+def _short_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
+    top = rng.uniform(1.8, 5.0)
+    return replace(
+        base,
+        top=top,
+        side=rng.uniform(0.5, min(2.4, top)),
+        volume=rng.uniform(0.3, 1.5),
+        gravity=0.12,
+        lift=rng.uniform(0.35, 1.0),
+        clump=rng.uniform(0.35, 0.7),
+        parting=base.parting if rng.random() < 0.5 else None,
+        sideways=rng.uniform(0.2, 0.9),
+        forward=rng.uniform(0.5, 1.2) if base.fringe else rng.uniform(-0.8, 0.5),
+    )
+
+
+def _curly_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
+    tight = rng.random() < 0.3 + 0.5 * traits.darkness
+    top = rng.uniform(2.5, 7.0) if traits.is_man else rng.uniform(4.0, 11.0)
+    return replace(
+        base,
+        strands=7400,
+        points=12,
+        top=top,
+        side=top * rng.uniform(0.4, 1.0),
+        volume=rng.uniform(0.6, 1.2),
+        gravity=0.06 if tight else 0.2,
+        lift=1.2 if tight else 0.8,
+        curl=rng.uniform(0.25, 0.4) if tight else rng.uniform(0.4, 0.7),
+        turns=top / (1.6 if tight else 3.0),
+        clump=rng.uniform(0.6, 0.8),
+        locks=650,
+        sideways=0.5,
+        forward=rng.uniform(-0.3, 0.3),
+        fringe=None,
+    )
+
+
+def _tied_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
+    return replace(
+        base,
+        strands=6400,
+        points=10,
+        top=24.0,
+        side=24.0,
+        volume=rng.uniform(0.15, 0.5),
+        curl=0.4 * base.curl,
+        clump=rng.uniform(0.2, 0.5),
+        sideways=0.0,
+        forward=-1.0,
+        fringe=base.fringe if rng.random() < 0.5 and not traits.is_man else None,
+        width=0.06,
+    )
+
+
+def _hanging_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
+    medium = traits.hair_style == "medium"
     length = rng.uniform(8.0, 15.0) if medium else rng.uniform(19.0, 30.0)
-    return _Cut(
-        6800 if medium else 7000, 10 if medium else 12, length, length * rng.uniform(0.75, 1.0), rng.uniform(0.6, 1.7),
-        rng.uniform(0.4, 0.6), rng.uniform(0.3, 0.6), clump=rng.uniform(0.3, 0.65), locks=800,
-        sideways=rng.uniform(0.8, 1.3), forward=rng.uniform(-0.9, 0.0), width=0.06, **soft,
-    )  # fmt: skip
+    return replace(
+        base,
+        strands=6800,
+        points=10 if medium else 12,
+        top=length,
+        side=length * rng.uniform(0.75, 1.0),
+        volume=rng.uniform(0.6, 1.7),
+        gravity=rng.uniform(0.4, 0.6),
+        lift=rng.uniform(0.3, 0.6),
+        clump=rng.uniform(0.3, 0.65),
+        sideways=rng.uniform(0.8, 1.3),
+        forward=rng.uniform(-0.9, 0.0),
+        width=0.06,
+    )
 
 
 def grow_scalp_hair(model: FaceModel, traits: Traits, vertices: np.ndarray, normals: np.ndarray) -> Strands | None:
@@ -235,13 +306,23 @@ def _scalp_roots(model: FaceModel, traits: Traits, cut: _Cut, rng: np.random.Gen
     weight *= 0.7 + 0.6 * smoothstep(-4.0, 5.0, center[:, 2])
     roots = _sample_roots(model, weight, int(cut.strands * 1.4), rng)
     distance = scalp_signed_distance(roots.neutral, traits)
-    chance = smoothstep(-0.35, 0.75, distance + rng.normal(0, 0.12, len(distance))) * scalp_density(roots.neutral, traits)
+    chance = smoothstep(-0.35, 0.75, distance + rng.normal(0, 0.12, len(distance))) * scalp_density(
+        roots.neutral, traits
+    )
     keep = np.flatnonzero(rng.random(len(chance)) < chance)
-    return roots.take(keep[: cut.strands] if len(keep) <= cut.strands else np.sort(rng.choice(keep, cut.strands, False)))
+    return roots.take(
+        keep[: cut.strands] if len(keep) <= cut.strands else np.sort(rng.choice(keep, cut.strands, False))
+    )
 
 
 def _comb(
-    cut: _Cut, traits: Traits, head: HeadMap, roots: _Roots, root: np.ndarray, normal: np.ndarray, rng: np.random.Generator
+    cut: _Cut,
+    traits: Traits,
+    head: HeadMap,
+    roots: _Roots,
+    root: np.ndarray,
+    normal: np.ndarray,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Strand points (n, K, 3) and which strands (n,) belong to the fringe."""
     n, k = len(root), cut.points
@@ -301,7 +382,9 @@ def _grow_guides(
     step = (length / (cut.points - 1))[:, None]
     comb = _comb_direction(cut, traits, root, neutral, fringe, rng)
     volume = (cut.volume * smoothstep(3.0, 9.0, neutral[:, 1]) + 0.12).astype(np.float32)
-    direction = _unit(_tangential(comb, normal)) + normal * (cut.lift * (0.4 + 0.6 * smoothstep(4, 10, neutral[:, 1])))[:, None]
+    direction = (
+        _unit(_tangential(comb, normal)) + normal * (cut.lift * (0.4 + 0.6 * smoothstep(4, 10, neutral[:, 1])))[:, None]
+    )
     out = np.empty((len(root), cut.points, 3), np.float32)
     out[:, 0] = position = root
     for j in range(1, cut.points):
@@ -332,7 +415,9 @@ def _comb_direction(
     down = np.stack([0.3 * np.sign(root[:, 0]), np.full(len(root), -1.3), np.full(len(root), -0.35)], axis=1)
     comb = comb * (1 - 0.8 * low) + down * low
     if cut.fringe is not None:
-        ahead = np.stack([0.12 * root[:, 0] + 0.25 * cut.sideways * sign, np.full(len(root), -0.3), np.full(len(root), 1.2)], axis=1)
+        ahead = np.stack(
+            [0.12 * root[:, 0] + 0.25 * cut.sideways * sign, np.full(len(root), -0.3), np.full(len(root), 1.2)], axis=1
+        )
         comb = np.where(fringe[:, None], ahead, comb)
     waves = rng.normal(0, 0.5, (3, 3)).astype(np.float32)
     return (comb + 0.22 * np.sin(root @ waves + rng.uniform(0, 6.28, 3))).astype(np.float32)
@@ -349,7 +434,9 @@ def _tie_back(cut: _Cut, head: HeadMap, root: np.ndarray, fringe: np.ndarray, rn
     a, b = root[:, None] - head.center, (tie - head.center)[None, None]
     path = a * (1 - t) + b * t
     # A straight way through the head, projected onto its surface, is the great circle to the tie.
-    path += 0.35 * np.array([0, 1, 0]) * np.sin(np.pi * t) * np.linalg.norm(a, axis=-1, keepdims=True) * (a[..., 1:2] > 0)
+    path += (
+        0.35 * np.array([0, 1, 0]) * np.sin(np.pi * t) * np.linalg.norm(a, axis=-1, keepdims=True) * (a[..., 1:2] > 0)
+    )
     surface = _unit(path) * head.radius(path)[..., None]
     clearance = 0.10 + cut.volume * np.sin(np.pi * np.clip(t * 1.05, 0, 1))
     out = np.empty((len(root), k, 3), np.float32)
@@ -363,9 +450,13 @@ def _tie_back(cut: _Cut, head: HeadMap, root: np.ndarray, fringe: np.ndarray, rn
         if bun:
             angle = spin + 2.6 * s
             around = np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
-            out[:, j] = tie + outward * size * 0.8 + around * size * (0.6 + 0.4 * s) * rng.uniform(0.6, 1.0, (len(root), 1))
+            out[:, j] = (
+                tie + outward * size * 0.8 + around * size * (0.6 + 0.4 * s) * rng.uniform(0.6, 1.0, (len(root), 1))
+            )
         else:
-            jitter = np.stack([np.cos(spin), np.zeros_like(spin), np.sin(spin)], axis=1) * (0.5 + 0.6 * np.sin(np.pi * s))
+            jitter = np.stack([np.cos(spin), np.zeros_like(spin), np.sin(spin)], axis=1) * (
+                0.5 + 0.6 * np.sin(np.pi * s)
+            )
             out[:, j] = tie + outward * (1.2 * np.sin(np.pi * min(s, 0.6))) + _DOWN * (9.0 * s * s) + jitter
     if fringe.any():
         out[fringe] = _short_fringe(cut, head, root[fringe])
@@ -382,7 +473,12 @@ def _short_fringe(cut: _Cut, head: HeadMap, root: np.ndarray) -> np.ndarray:
 
 
 def _lock_offsets(
-    cut: _Cut, key: np.ndarray, guide_key: np.ndarray, guide_offsets: np.ndarray, normal: np.ndarray, rng: np.random.Generator
+    cut: _Cut,
+    key: np.ndarray,
+    guide_key: np.ndarray,
+    guide_offsets: np.ndarray,
+    normal: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """(m, K, 3) offsets of the locks: nearest guides blended, then waved or curled and strayed."""
     distance, index = cKDTree(guide_key).query(key, k=3)
@@ -478,7 +574,10 @@ def _drape(points: np.ndarray) -> np.ndarray:
     distance = np.hypot(x, z + 0.8)
     scale = np.where((y < -5.5) & (distance < neck), neck / np.maximum(distance, 0.1), 1.0)
     x, z = x * scale, (z + 0.8) * scale - 0.8
-    half_width, depth = np.interp(y, [-20, -15.5, -13.0, -10.5], [20, 16.0, 9.5, 6.5]), np.interp(y, [-20, -13.0, -10.5], [9.8, 8.2, 6.4])
+    half_width, depth = (
+        np.interp(y, [-20, -15.5, -13.0, -10.5], [20, 16.0, 9.5, 6.5]),
+        np.interp(y, [-20, -13.0, -10.5], [9.8, 8.2, 6.4]),
+    )
     inside = np.clip(1.0 - (x / half_width) ** 2, 0.0, 1.0)
     surface = depth * np.sqrt(inside) + 0.3
     front = points[:, :1, 2] > 1.5
@@ -592,12 +691,23 @@ def grow_brows(model: FaceModel, traits: Traits, vertices: np.ndarray, normals: 
     offsets = _brow_offsets(shape, _unit(roots.on(model, normals)), along, across, sign, rng)
     color = brow_color(traits) * np.exp(rng.normal(0, 0.2, len(keep)))[:, None]
     return Strands(
-        roots.triangle, roots.barycentric, offsets, shape.width, 0.75, np.clip(color, 0.002, 0.8).astype(np.float32), 0.02
+        roots.triangle,
+        roots.barycentric,
+        offsets,
+        shape.width,
+        0.75,
+        np.clip(color, 0.002, 0.8).astype(np.float32),
+        0.02,
     )
 
 
 def _across_brow(
-    model: FaceModel, shape: _BrowShape, neutral: np.ndarray, along: np.ndarray, shift: np.ndarray, rng: np.random.Generator
+    model: FaceModel,
+    shape: _BrowShape,
+    neutral: np.ndarray,
+    along: np.ndarray,
+    shift: np.ndarray,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Position across the brow (-1 lower edge, 1 upper edge) and whether a hair grows there."""
     t = np.clip(along, 0.0, 1.0)
@@ -613,7 +723,12 @@ def _across_brow(
 
 
 def _brow_offsets(
-    shape: _BrowShape, normal: np.ndarray, along: np.ndarray, across: np.ndarray, sign: np.ndarray, rng: np.random.Generator
+    shape: _BrowShape,
+    normal: np.ndarray,
+    along: np.ndarray,
+    across: np.ndarray,
+    sign: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """(n, 4, 3): upright at the root of the nose, then outwards, upper hairs leaning down and lower ones up."""
     n = len(along)
@@ -644,7 +759,12 @@ def beard_density(model: FaceModel, points: np.ndarray, kind: str) -> np.ndarray
     jaw *= 1.0 - 0.75 * bare
     lower_edge = np.interp(x, [0.0, 2.3, 3.2], [-2.6, -3.6, -4.4])
     upper_edge = np.interp(x, [0.0, 0.35, 1.2, 2.2, 3.1], [-1.75, -1.45, -1.5, -2.1, -3.2])
-    moustache = smoothstep(-0.12, 0.2, upper_edge - y) * smoothstep(-0.2, 0.15, y - lower_edge) * smoothstep(3.3, 2.7, x) * (z > 8)
+    moustache = (
+        smoothstep(-0.12, 0.2, upper_edge - y)
+        * smoothstep(-0.2, 0.15, y - lower_edge)
+        * smoothstep(3.3, 2.7, x)
+        * (z > 8)
+    )
     if kind == "moustache":
         return moustache
     if kind == "goatee":
@@ -722,7 +842,9 @@ def _beard_offsets(
     lip = smoothstep(-3.3, -2.9, y) * (np.abs(x) < 3)
     reach = length * (1 + (long_chin - 1) * chin) * np.where(lip > 0.5, 0.75, 1.0)
     reach = np.minimum(reach, np.where(lip > 0.5, 0.55, 9.0)) * rng.uniform(0.55, 1.15, n)
-    sideways = np.sign(x) * (0.25 * np.clip(np.abs(x) / 4, 0, 1) * (1 - lip) + lip * np.clip(0.35 + 0.3 * np.abs(x), 0, 1.1))
+    sideways = np.sign(x) * (
+        0.25 * np.clip(np.abs(x) / 4, 0, 1) * (1 - lip) + lip * np.clip(0.35 + 0.3 * np.abs(x), 0, 1.1)
+    )
     fall = np.stack([sideways, np.where(lip > 0.5, -0.8, -1.0), 0.12 * np.ones(n)], axis=1)
     lock = np.sin(roots.neutral @ rng.normal(0, 2.0, (3, 3)) + rng.uniform(0, 6.28, 3)) * 0.16
     direction = _unit(0.45 * normal + fall + lock + rng.normal(0, 0.24, (n, 3)))

@@ -112,18 +112,27 @@ def _collar(
     if kind in ("crew", "v_neck"):
         return [(tube(edge, 0.45, sides=8, closed=True, flat=0.45), darker)]
     if kind == "turtleneck":
-        rows = [_inset(edge, 0.1) + [0, h, 0] + (edge * [1, 0, 1]) * w for h, w in ((-0.8, 0.08), (0.3, 0.06), (1.2, 0.0), (2.0, -0.03), (2.1, -0.07), (1.2, -0.08))]
+        rows = [
+            _inset(edge, 0.1) + [0, h, 0] + (edge * [1, 0, 1]) * w
+            for h, w in ((-0.8, 0.08), (0.3, 0.06), (1.2, 0.0), (2.0, -0.03), (2.1, -0.07), (1.2, -0.08))
+        ]
         return [(grid(np.stack(rows), close_columns=True), darker)]
     if kind == "hoodie":
         back = smoothstep(0.75, -0.6, np.sin(angle))
-        path = edge + (edge * [1, 0, 1]) * (0.03 + 0.16 * back)[:, None] + np.stack([0 * back, 0.9 * back - 0.2, -0.5 * back], 1)
+        path = (
+            edge
+            + (edge * [1, 0, 1]) * (0.03 + 0.16 * back)[:, None]
+            + np.stack([0 * back, 0.9 * back - 0.2, -0.5 * back], 1)
+        )
         return [(tube(path, 0.6 + 1.5 * back, sides=12, closed=True, flat=0.8), color)]
     if kind == "scarf":
         second = fabric_color(rng)
         shapes = []
         for k in range(2):
             wave = 0.35 * np.sin(2 * angle + rng.uniform(0, 6)) + 0.2 * np.sin(5 * angle + rng.uniform(0, 6))
-            path = edge * [1.06 + 0.05 * k, 1, 1.06 + 0.05 * k] + np.stack([0 * wave, wave + 0.9 - 1.5 * k, 0 * wave], 1)
+            path = edge * [1.06 + 0.05 * k, 1, 1.06 + 0.05 * k] + np.stack(
+                [0 * wave, wave + 0.9 - 1.5 * k, 0 * wave], 1
+            )
             shapes.append(tube(path, 1.25 + 0.2 * np.sin(4 * angle + k), sides=10, closed=True, flat=0.8))
         return [(join(shapes), second)]
     return [(_shirt_collar(edge, angle, rng), color)]
@@ -134,7 +143,9 @@ def _shirt_collar(edge: np.ndarray, angle: np.ndarray, rng: np.random.Generator)
     gap = rng.uniform(0.10, 0.35)
     t = np.linspace(gap, 2 * np.pi - gap, 57)
     around = (t + np.pi / 2) % (2 * np.pi)
-    base = np.stack([np.interp(around, np.append(angle, 2 * np.pi), np.append(edge[:, k], edge[0, k])) for k in range(3)], axis=1)
+    base = np.stack(
+        [np.interp(around, np.append(angle, 2 * np.pi), np.append(edge[:, k], edge[0, k])) for k in range(3)], axis=1
+    )
     out = (base - [0, 0, -0.7]) * [1, 0, 1]
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     front = np.clip(np.cos(t), 0, 1)[:, None]
@@ -182,7 +193,10 @@ def make_eyewear(traits: Traits, vertices: np.ndarray, model: FaceModel) -> list
         frames.append(_temple(points[np.argmax(np.abs(x) + 0.25 * outline[:, 1])], at, side, thick, metal))
     inner = center_x - half_width
     arc = np.linspace(-1, 1, 9)
-    bridge = np.stack([arc * (inner + thick), center_y + 0.35 * half_height + 0.28 * (1 - arc**2), front + 0.12 * (1 - arc**2)], axis=1)
+    bridge = np.stack(
+        [arc * (inner + thick), center_y + 0.35 * half_height + 0.28 * (1 - arc**2), front + 0.12 * (1 - arc**2)],
+        axis=1,
+    )
     frames.append(tube(bridge, thick * 1.15, sides=8, flat=1.0, up=(0, 0, 1)))
     frame_color = _frame_color(metal, rng)
     tint = float(rng.uniform(0.01, 0.04))
@@ -303,7 +317,10 @@ def make_face_mask(
     color = _MASK_COLORS[int(rng.choice(len(_MASK_COLORS), p=(0.45, 0.2, 0.2, 0.15)))] or fabric_color(rng)
     meshes = [Mesh(*grid(points), color, 0.01, 6.0, "skin", "mask")]
     for side, column in ((0, 0), (1, -1)):
-        loops = [_strap(points[row, column], posed_vertices[straps[side, k]], normal[row, column]) for k, row in ((0, 1), (1, -2))]
+        loops = [
+            _strap(points[row, column], posed_vertices[straps[side, k]], normal[row, column])
+            for k, row in ((0, 1), (1, -2))
+        ]
         meshes.append(Mesh(*join(loops), (0.72, 0.72, 0.72), 0.01, 6.0, "skin", "mask"))
     return meshes
 
@@ -314,13 +331,23 @@ def _facing(points: np.ndarray, like: np.ndarray) -> np.ndarray:
     return normals * np.sign((normals * like).sum())
 
 
-_MASK_COLORS: tuple[tuple[float, float, float] | None, ...] = ((0.32, 0.55, 0.68), (0.75, 0.76, 0.76), (0.02, 0.02, 0.022), None)
+_MASK_COLORS: tuple[tuple[float, float, float] | None, ...] = (
+    (0.32, 0.55, 0.68),
+    (0.75, 0.76, 0.76),
+    (0.02, 0.02, 0.022),
+    None,
+)
 
 
 def _relax(points: np.ndarray) -> np.ndarray:
     """One smoothing step of a grid of points; the border is smoothed along itself, its corners stay."""
     out = points.copy()
-    for edge, line in ((np.s_[0, 1:-1], points[0]), (np.s_[-1, 1:-1], points[-1]), (np.s_[1:-1, 0], points[:, 0]), (np.s_[1:-1, -1], points[:, -1])):
+    for edge, line in (
+        (np.s_[0, 1:-1], points[0]),
+        (np.s_[-1, 1:-1], points[-1]),
+        (np.s_[1:-1, 0], points[:, 0]),
+        (np.s_[1:-1, -1], points[:, -1]),
+    ):
         out[edge] = 0.5 * line[1:-1] + 0.25 * (line[:-2] + line[2:])
     out[1:-1, 1:-1] = 0.5 * points[1:-1, 1:-1] + 0.125 * (
         points[:-2, 1:-1] + points[2:, 1:-1] + points[1:-1, :-2] + points[1:-1, 2:]

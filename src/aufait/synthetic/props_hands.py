@@ -76,7 +76,9 @@ def _hand_shape(rng: np.random.Generator, pose: str) -> tuple[Shape, Shape]:
         curl = np.radians(curl * rng.uniform(0.75, 1.2, 3) + rng.normal(0, 3, 3))
         lean = np.radians(spread * (1.2, 0.3, -0.6, -1.8)[k] + rng.normal(0, 1.5))
         path, tip_axes = _finger_path(np.array([x, y - 0.9, -0.1]), lean, curl, length + 0.9)
-        radii = radius * np.interp(np.linspace(0, 1, len(path)), [0, 0.2, 0.42, 0.55, 0.72, 0.82, 1], [1.08, 1.0, 1.06, 0.93, 0.97, 0.86, 0.78])
+        radii = radius * np.interp(
+            np.linspace(0, 1, len(path)), [0, 0.2, 0.42, 0.55, 0.72, 0.82, 1], [1.08, 1.0, 1.06, 0.93, 0.97, 0.86, 0.78]
+        )
         shapes.append(tube(path, radii, sides=10, up=(1.0, 0.0, 0.0), round_ends=True))
         nails.append(_nail(path[-1], tip_axes, radii[-1]))
     curl = np.radians(np.array([12.0, 18.0, 12.0]) * rng.uniform(0.6, 1.5) + (18 if pose == "fist" else 0))
@@ -180,13 +182,27 @@ _Part = tuple[Shape, tuple[float, float, float], float, float]
 def _cup(rng: np.random.Generator) -> list[_Part]:
     height, radius, flare = rng.uniform(6.5, 10.5), rng.uniform(3.2, 4.4), rng.uniform(0.78, 1.0)
     angle = np.linspace(0, 2 * np.pi, 36, endpoint=False)
-    profile = [(0.01, -0.5), (flare * 0.97, -0.5), (flare, -0.47), (0.5 * (1 + flare), 0), (1.0, 0.5), (0.94, 0.49), (0.9, 0.0), (0.01, -0.4)]
-    rows = [np.stack([r * radius * np.cos(angle), np.full(36, h * height), r * radius * np.sin(angle) + radius], 1) for r, h in profile]
+    profile = [
+        (0.01, -0.5),
+        (flare * 0.97, -0.5),
+        (flare, -0.47),
+        (0.5 * (1 + flare), 0),
+        (1.0, 0.5),
+        (0.94, 0.49),
+        (0.9, 0.0),
+        (0.01, -0.4),
+    ]
+    rows = [
+        np.stack([r * radius * np.cos(angle), np.full(36, h * height), r * radius * np.sin(angle) + radius], 1)
+        for r, h in profile
+    ]
     shapes = [grid(np.stack(rows), close_columns=True)]
     if rng.random() < 0.6:
         t = np.linspace(-1.25, 1.25, 12)
         side = rng.choice([-1.0, 1.0])
-        path = np.stack([side * (radius * 0.86 + 2.6 * np.cos(t)), 0.3 * height * np.sin(t), np.full(12, radius)], axis=1)
+        path = np.stack(
+            [side * (radius * 0.86 + 2.6 * np.cos(t)), 0.3 * height * np.sin(t), np.full(12, radius)], axis=1
+        )
         shapes.append(tube(path, 0.42, sides=8, up=(0, 0, 1)))
     return [(join(shapes), fabric_color(rng), 0.18, 60.0)]
 
@@ -206,7 +222,12 @@ def _card(rng: np.random.Generator) -> list[_Part]:
 def _microphone(rng: np.random.Generator, tip: np.ndarray, lean: np.ndarray, up: np.ndarray) -> list[Mesh]:
     head = tip[None] + lean * np.array([0.0, 1.2, 2.6])[:, None]
     ball = tube(head, np.array([2.1, 2.45, 2.2]), sides=18, up=tuple(up), round_ends=True)
-    handle = tube(tip[None] + lean * np.array([3.6, 5.0, 16.0, 20.0])[:, None], np.array([2.1, 1.75, 1.3, 1.25]), sides=14, up=tuple(up))
+    handle = tube(
+        tip[None] + lean * np.array([3.6, 5.0, 16.0, 20.0])[:, None],
+        np.array([2.1, 1.75, 1.3, 1.25]),
+        sides=14,
+        up=tuple(up),
+    )
     grey = rng.uniform(0.03, 0.3)
     dark = float(rng.uniform(0.01, 0.05))
     return [

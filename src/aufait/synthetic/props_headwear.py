@@ -86,11 +86,17 @@ def _crown(head: HeadMap, traits: Traits, rng: np.random.Generator) -> tuple[Sha
     direction = _directions(azimuth[None], start + (np.pi / 2 - start) * s)
     radius = _smooth_rings(head.radius(direction), 4)
     knit = traits.headwear == "knit_cap"
-    loose = {"knit_cap": rng.uniform(0.2, 2.2), "cap": rng.uniform(0.6, 1.6), "brim_hat": rng.uniform(2.5, 4.0)}[traits.headwear]
+    loose = {"knit_cap": rng.uniform(0.2, 2.2), "cap": rng.uniform(0.6, 1.6), "brim_hat": rng.uniform(2.5, 4.0)}[
+        traits.headwear
+    ]
     offset = 0.55 + loose * np.sin(np.pi / 2 * s) ** 2
     if traits.headwear == "brim_hat":
         offset = offset - 1.3 * smoothstep(0.75, 1.0, s)  # a dent on top
-    ribs = 0.08 * np.sin(np.arange(_AROUND) * 2.4)[None] if knit else 0.10 * np.sin(azimuth * 5 + rng.uniform(0, 6))[None] * np.sin(np.pi * s)
+    ribs = (
+        0.08 * np.sin(np.arange(_AROUND) * 2.4)[None]
+        if knit
+        else 0.10 * np.sin(azimuth * 5 + rng.uniform(0, 6))[None] * np.sin(np.pi * s)
+    )
     points = head.center + direction * (radius + offset + ribs)[..., None]
     if knit:
         points[..., 2] -= (loose * 0.6 * smoothstep(0.4, 1.0, s)).astype(np.float32)
@@ -107,7 +113,15 @@ def _cuff(crown: Shape, rim: np.ndarray, head: HeadMap, rng: np.random.Generator
     up = np.array([0.0, 1.0, 0.0]) - outward * outward[:, 1:2]
     up /= np.linalg.norm(up, axis=1, keepdims=True)
     ribs = 1.0 + 0.25 * np.sin(np.arange(len(rim)) * 2.4)[:, None]
-    profile = [(-0.35, 0.1), (-0.1, -0.1), (0.3, 0.0), (0.55, 0.35 * width), (0.52, 0.75 * width), (0.3, width), (-0.5, 0.97 * width)]
+    profile = [
+        (-0.35, 0.1),
+        (-0.1, -0.1),
+        (0.3, 0.0),
+        (0.55, 0.35 * width),
+        (0.52, 0.75 * width),
+        (0.3, width),
+        (-0.5, 0.97 * width),
+    ]
     rows = [rim + outward * (o * ribs - 0.045 * h**2) + up * h for o, h in profile]
     return join([crown, grid(np.stack(rows), close_columns=True)])
 
@@ -183,7 +197,12 @@ def _headscarf(head: HeadMap, color: tuple[float, float, float], rng: np.random.
         grow = 0.5 * k + 0.2 * np.sin(3 * angle + rng.uniform(0, 6))
         front = smoothstep(0.2, 1.0, np.sin(angle))
         path = np.stack(
-            [(6.3 + grow) * np.cos(angle), y - 0.9 * front + 0.25 * np.sin(2 * angle + rng.uniform(0, 6)), -0.6 + (6.4 + grow) * np.sin(angle)], 1
+            [
+                (6.3 + grow) * np.cos(angle),
+                y - 0.9 * front + 0.25 * np.sin(2 * angle + rng.uniform(0, 6)),
+                -0.6 + (6.4 + grow) * np.sin(angle),
+            ],
+            1,
         )
         wraps.append(tube(path, 1.25 + 0.15 * np.sin(5 * angle + k), sides=10, closed=True))
     return [_hat(hood, color), Mesh(*join(wraps), color, 0.015, 8.0, "body", "hat")]

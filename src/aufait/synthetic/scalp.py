@@ -22,7 +22,19 @@ _CELLS = 128
 
 # Azimuth and elevation in degrees of one half, from the middle of the forehead over sideburn and ear to the nape.
 _HAIRLINE = np.array(
-    [(0, 40), (12, 40.5), (23, 40), (32, 38), (39, 31), (44, 23), (49, 15), (53, 8), (55.5, 0), (57.5, -10), (58.5, -20)]
+    [
+        (0, 40),
+        (12, 40.5),
+        (23, 40),
+        (32, 38),
+        (39, 31),
+        (44, 23),
+        (49, 15),
+        (53, 8),
+        (55.5, 0),
+        (57.5, -10),
+        (58.5, -20),
+    ]
     + [(65, -21), (67, -8), (70, 3), (78, 9), (90, 10), (102, 5), (112, -10), (118, -27), (124, -42), (132, -52)]
     + [(150, -57), (180, -58)],
     np.float32,
@@ -67,10 +79,12 @@ def _hairline_shape(traits: Traits | None) -> tuple[float, ...]:
     if traits is None:
         return (0.0, 0.0, 0.0, 0.0, 0.0)
     rng = traits.rng("hairline")
-    front, peak, sideburn, nape = rng.normal(-0.5, 1.8), rng.uniform(0, 4) * (rng.random() < 0.3), rng.uniform(-6, 8), rng.normal(0, 3)
+    front, peak = rng.normal(-0.5, 1.8), rng.uniform(0, 4) * (rng.random() < 0.3)
+    sideburn, nape = rng.uniform(-6, 8), rng.normal(0, 3)
     recess = 0.0
     if traits.is_man:
-        recess = rng.uniform(0.0, 4.0) + rng.uniform(0.0, 17.0) * smoothstep(28.0, 70.0, np.array(traits.age)) * (rng.random() < 0.7)
+        aged = float(smoothstep(28.0, 70.0, np.array(traits.age))) * (rng.random() < 0.7)
+        recess = float(rng.uniform(0.0, 4.0) + rng.uniform(0.0, 17.0) * aged)
         front += 0.35 * max(recess - 4.0, 0.0)
     else:
         sideburn = abs(sideburn) + 3.0
