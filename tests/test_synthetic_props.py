@@ -92,7 +92,7 @@ def test_headwear_leaves_the_face_free(model: FaceModel, normals: np.ndarray, he
     meshes = props.make_headwear(model, traits, model.neutral, normals)
     check_meshes(meshes, {"head", "body"}, {"hat"})
     points = np.concatenate([m.vertices for m in meshes if m.follows == "head"])
-    before_face = (np.abs(points[:, 0]) < 5.0) & (points[:, 1] > -6.5) & (points[:, 1] < 6.0) & (points[:, 2] > 4.0)
+    before_face = (np.abs(points[:, 0]) < 5.0) & (points[:, 1] > -5.5) & (points[:, 1] < 6.0) & (points[:, 2] > 6.5)
     assert not before_face.any()
     assert points[:, 1].max() > model.neutral[:, 1].max()
     assert same(meshes, props.make_headwear(model, traits, model.neutral, normals))

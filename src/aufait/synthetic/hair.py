@@ -1,8 +1,8 @@
 """Hair of a synthetic person: scalp hair, brows, beard and lashes as strands.
 
-Scalp hair grows in three steps, each cheap: a few hundred guides are combed over the head and fall under gravity; locks are
-blends of neighbouring guides with their own length, curl and stray; every strand follows its lock, spread by the distance of
-the roots.
+Scalp hair grows in three steps, each cheap: a few hundred guides are combed over the head and fall under gravity; locks
+are blends of neighbouring guides with their own length, curl and stray; every strand follows its lock, spread by the
+distance of the roots.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def brow_color(traits: Traits) -> np.ndarray:
     return (color * rng.uniform(0.8, 1.1)).astype(np.float32)
 
 
-# ---- roots -----------------------------------------------------------------------------------------------------------
+# ---- roots ---------------------------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=2)
@@ -123,7 +123,7 @@ def _tangential(v: np.ndarray, normal: np.ndarray) -> np.ndarray:
     return v - np.einsum("...k,...k->...", v, normal)[..., None] * normal
 
 
-# ---- scalp hair --------------------------------------------------------------------------------------------------------
+# ---- scalp hair ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -309,6 +309,9 @@ def _scalp_roots(model: FaceModel, traits: Traits, cut: _Cut, rng: np.random.Gen
     chance = smoothstep(-0.35, 0.75, distance + rng.normal(0, 0.12, len(distance))) * scalp_density(
         roots.neutral, traits
     )
+    if traits.hair_style == "tied":  # no sideburns: they are too short to reach the tie
+        low = smoothstep(5.0, 3.0, roots.neutral[:, 1]) * smoothstep(1.0, 2.2, roots.neutral[:, 2])
+        chance = chance * (1.0 - 0.9 * low)
     keep = np.flatnonzero(rng.random(len(chance)) < chance)
     return roots.take(
         keep[: cut.strands] if len(keep) <= cut.strands else np.sort(rng.choice(keep, cut.strands, False))
@@ -370,9 +373,15 @@ def _lengths(cut: _Cut, neutral: np.ndarray, rng: np.random.Generator) -> np.nda
 
 
 def _grow_guides(
-    cut: _Cut, traits: Traits, head: HeadMap, root: np.ndarray, normal: np.ndarray, neutral: np.ndarray, fringe: np.ndarray,
+    cut: _Cut,
+    traits: Traits,
+    head: HeadMap,
+    root: np.ndarray,
+    normal: np.ndarray,
+    neutral: np.ndarray,
+    fringe: np.ndarray,
     rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """(g, K, 3) guides combed over the head, step by step, never inside it."""
     length = _lengths(cut, neutral, rng)
     if cut.fringe is not None:
@@ -405,7 +414,7 @@ def _grow_guides(
 def _comb_direction(
     cut: _Cut, traits: Traits, root: np.ndarray, neutral: np.ndarray, fringe: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """(g, 3) the way the hair is laid at its roots: off the whorl, to the sides of the parting, downwards at the sides."""
+    """(g, 3) how the hair is laid at its roots: off the whorl, away from the parting, downwards at the sides."""
     whorl = np.array([rng.uniform(-1.5, 1.5), 13.2, -4.5], np.float32)
     comb = 0.5 * _unit(root - whorl)
     comb[:, 2] += cut.forward * smoothstep(-3.0, 3.0, neutral[:, 2])
@@ -591,8 +600,8 @@ def _flatten_under_headwear(points: np.ndarray, traits: Traits, head: HeadMap) -
     depth = covered_depth(points, traits)
     relative = points - head.center
     length = np.linalg.norm(relative, axis=-1)
-    most = head.radius(relative) + 0.2 + 1.5 * smoothstep(0.6, -1.0, depth)
-    scale = np.where(depth > -1.0, np.minimum(most / np.maximum(length, 1e-3), 1.0), 1.0)
+    most = head.radius(relative) + 0.2 + 0.3 * smoothstep(0.6, -0.6, depth) + 1.5 * smoothstep(-0.4, -4.0, depth)
+    scale = np.where(depth > -4.0, np.minimum(most / np.maximum(length, 1e-3), 1.0), 1.0)
     return (head.center + relative * scale[..., None]).astype(np.float32)
 
 
@@ -625,10 +634,10 @@ def _strand_colors(traits: Traits, neutral: np.ndarray, rng: np.random.Generator
     return np.clip(color, 0.003, 0.85).astype(np.float32)
 
 
-# ---- brows -------------------------------------------------------------------------------------------------------------
+# ---- brows ---------------------------------------------------------------------------------------------------------
 
 BROW_BAND = (0.42, 1.10)
-"""cm below landmarks 17-26, within which brow hairs are rooted: those landmarks lie on the upper edge of the brow ridge."""
+"""Brow hairs are rooted this many cm below landmarks 17-26, which lie on the upper edge of the brow ridge."""
 
 
 @dataclass(frozen=True)
@@ -745,7 +754,7 @@ def _brow_offsets(
     return offsets.astype(np.float32)
 
 
-# ---- beard -------------------------------------------------------------------------------------------------------------
+# ---- beard ---------------------------------------------------------------------------------------------------------
 
 
 def beard_density(model: FaceModel, points: np.ndarray, kind: str) -> np.ndarray:
@@ -855,7 +864,7 @@ def _beard_offsets(
     return offsets.astype(np.float32)
 
 
-# ---- lashes ------------------------------------------------------------------------------------------------------------
+# ---- lashes --------------------------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=2)

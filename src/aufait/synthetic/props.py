@@ -164,7 +164,7 @@ def _shirt_collar(edge: np.ndarray, angle: np.ndarray, rng: np.random.Generator)
     return grid(np.stack(rows))
 
 
-# ---- glasses -----------------------------------------------------------------------------------------------------------
+# ---- glasses -------------------------------------------------------------------------------------------------------
 
 
 def make_eyewear(traits: Traits, vertices: np.ndarray, model: FaceModel) -> list[Mesh]:
@@ -249,13 +249,14 @@ def _frame_color(metal: bool, rng: np.random.Generator) -> tuple[float, float, f
     if metal:
         grey = rng.uniform(0.05, 0.5)
         return (grey, grey * rng.uniform(0.75, 1.0), grey * rng.uniform(0.5, 1.0))
-    if rng.random() < 0.6:
+    if rng.random() < 0.75:
         dark = rng.uniform(0.008, 0.03)
         return (dark * rng.uniform(1, 2.2), dark, dark * rng.uniform(0.5, 1.0))
-    return fabric_color(rng)
+    color = fabric_color(rng)
+    return (0.5 * color[0], 0.5 * color[1], 0.5 * color[2])
 
 
-# ---- face mask ---------------------------------------------------------------------------------------------------------
+# ---- face mask -----------------------------------------------------------------------------------------------------
 
 _MASK_ROWS, _MASK_COLUMNS = 22, 34
 
@@ -321,7 +322,7 @@ def make_face_mask(
             _strap(points[row, column], posed_vertices[straps[side, k]], normal[row, column])
             for k, row in ((0, 1), (1, -2))
         ]
-        meshes.append(Mesh(*join(loops), (0.72, 0.72, 0.72), 0.01, 6.0, "skin", "mask"))
+        meshes.append(Mesh(*join(loops), (0.5, 0.5, 0.5), 0.01, 6.0, "skin", "mask"))
     return meshes
 
 
@@ -332,8 +333,8 @@ def _facing(points: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 
 _MASK_COLORS: tuple[tuple[float, float, float] | None, ...] = (
-    (0.32, 0.55, 0.68),
-    (0.75, 0.76, 0.76),
+    (0.22, 0.40, 0.50),
+    (0.52, 0.53, 0.53),
     (0.02, 0.02, 0.022),
     None,
 )

@@ -93,7 +93,7 @@ def _hand_shape(rng: np.random.Generator, pose: str) -> tuple[Shape, Shape]:
 
 
 def _finger_path(base: np.ndarray, lean: float, curl: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray]:
-    """(10, 3) centre line of three bent phalanges, and the axes (3, 3) of the tip: across, forward, towards the palm."""
+    """(10, 3) centre line of three bent phalanges, and the axes (3, 3) of the tip: across, forward, palmward."""
     shares = np.array([0.48, 0.30, 0.22]) * length
     bend = np.cumsum(curl)
     joints = [base]
@@ -163,7 +163,8 @@ def make_object(rng: np.random.Generator, landmarks: np.ndarray, kind: str | Non
     mouth = at[[51, 57]].mean(axis=0)
     roll = rng.normal(0, 0.25)
     x, y = np.cos(roll) * across + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * across
-    gap = out * rng.uniform(0.6, 2.5)
+    # Flat things stay before the tip of the nose.
+    gap = out * (rng.uniform(0.6, 2.5) + (max((at[30] - mouth) @ out, 0.0) if kind != "cup" else 0.0))
     if kind == "microphone":
         lean = unit(-up + 0.55 * rng.normal() * across + rng.uniform(0.5, 1.4) * out)
         return _microphone(rng, mouth + out * rng.uniform(2.2, 5.0) - up * rng.uniform(0.5, 3.0), lean, across)

@@ -24,7 +24,7 @@ def rim_plane(traits: Traits) -> tuple[float, float]:
 
 
 def covered_depth(points: np.ndarray, traits: Traits) -> np.ndarray:
-    """(...) cm by which ``points`` (..., 3) lie above the rim of a hat; a headscarf covers all hair; bare heads none."""
+    """(...) cm by which ``points`` (..., 3) lie under a hat; a headscarf covers everything, a bare head nothing."""
     if traits.headwear == "none":
         return np.full(points.shape[:-1], -100.0, np.float32)
     if traits.headwear == "headscarf":
@@ -182,8 +182,8 @@ def _headscarf(head: HeadMap, color: tuple[float, float, float], rng: np.random.
     # Widened to the largest neighbour first: smoothing alone would let the ears through.
     radius = np.maximum.reduce([np.roll(raw, k, 1) for k in (-2, -1, 0, 1, 2)])
     radius[1:-1] = np.maximum(radius[1:-1], np.maximum(radius[:-2], radius[2:]))
-    low = smoothstep(-0.55, -0.8, direction[..., 1])
-    radius = np.where(low > 0, radius * (1 - low) + low * np.minimum(radius, 11.0), radius)
+    low = smoothstep(-0.9, -0.97, direction[..., 1])
+    radius = np.where(low > 0, radius * (1 - low) + low * np.minimum(radius, 15.0), radius)
     radius = _smooth_rings(radius, 3)
     radius[0] = np.minimum(radius[0], raw[0] + 0.15)
     folds = 0.2 * np.sin(around * 7 + 6 * s + rng.uniform(0, 6)) * smoothstep(0.0, 0.3, s)

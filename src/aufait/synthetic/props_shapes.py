@@ -124,7 +124,7 @@ def unit(v: np.ndarray) -> np.ndarray:
 def fabric_color(rng: np.random.Generator) -> tuple[float, float, float]:
     """A random linear RGB reflectance as cloth has it: mostly muted, sometimes vivid, black or white."""
     hue, kind = rng.random(), rng.random()
-    value = rng.uniform(0.015, 0.55) if kind > 0.2 else (0.018 if kind > 0.1 else 0.68)
+    value = rng.uniform(0.015, 0.55) if kind > 0.2 else (0.018 if kind > 0.1 else 0.52)
     saturation = rng.uniform(0.0, 0.45) if rng.random() < 0.75 else rng.uniform(0.45, 0.85)
     if kind <= 0.2:
         saturation *= 0.15

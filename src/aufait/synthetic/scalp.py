@@ -1,6 +1,6 @@
 """Where hair grows and what it must not enter: hairline, density and a radial map of the head.
 
-The head is seen from a centre behind the brows: azimuth 0 looks forward, 180 degrees backward; elevation 90 is the crown.
+The head is seen from a centre behind the brows: azimuth 0 looks forward, 180 degrees backward; elevation 90 is up.
 All positions are neutral centimetres unless a function says otherwise.
 """
 
@@ -103,7 +103,7 @@ def _hairline_map(shape: tuple[float, ...]) -> np.ndarray:
     line[_SIDEBURN, 1] += sideburn * np.array([0.3, 1.0, 1.0], np.float32)
     line[_NAPE, 1] += nape
     elevation, azimuth = np.meshgrid(np.arange(-90, 91, _GRID), np.arange(0, 181, _GRID), indexing="ij")
-    inside = _inside(azimuth, elevation, np.vstack([line, [(180, 95), (0, 95)]]))
+    inside = _inside(azimuth, elevation, np.vstack([line, [(181, line[-1, 1]), (181, 95), (-1, 95), (-1, line[0, 1])]]))
     narrow = np.cos(np.radians(np.clip(elevation, -75, 75)))
     nearest = np.full(azimuth.shape, np.inf)
     for (a0, e0), (a1, e1) in zip(line[:-1], line[1:], strict=True):
