@@ -567,7 +567,8 @@ def _off_the_face(points: np.ndarray, cut: _Cut, rng: np.random.Generator) -> np
     # Above the brows the hair may still cross the forehead.
     least = least * smoothstep(12.0, 7.5, points[..., 1])
     blocked = (azimuth < least) & (relative_z > 0)
-    distance = np.hypot(points[..., 0], relative_z)
+    # At least a cheek's distance: what lies inside the head would be pushed out before the face again.
+    distance = np.maximum(np.hypot(points[..., 0], relative_z), 7.2)
     # The parting decides the side, not the middle of the face; without one, where most of the strand lies.
     lean = points[:, :1, 0] - cut.parting if cut.parting is not None else points[:, 1:4, 0].mean(axis=1, keepdims=True)
     side = np.where(lean >= 0, 1.0, -1.0)
@@ -623,7 +624,7 @@ def _strand_colors(traits: Traits, neutral: np.ndarray, rng: np.random.Generator
     if traits.hair_color not in ("black", "grey", "white") and rng.random() < 0.35:
         lighter = rng.random(n) < rng.uniform(0.1, 0.4)
         color[lighter] = 0.55 * color[lighter] + 0.45 * srgb_to_linear((0.72, 0.58, 0.40)) * rng.uniform(0.4, 0.9)
-    grey_share = np.clip((traits.age - 38.0) / 55.0, 0.0, 0.6) * rng.uniform(0.2, 1.4)
+    grey_share = np.clip((traits.age - 40.0) / 60.0, 0.0, 0.45) * rng.uniform(0.1, 1.2)
     if traits.hair_color in ("grey", "white"):
         dark = rng.random(n) < rng.uniform(0.05, 0.5)
         color[dark] *= rng.uniform(0.5, 0.8)
@@ -763,7 +764,7 @@ def beard_density(model: FaceModel, points: np.ndarray, kind: str) -> np.ndarray
     if kind == "none":
         return np.zeros(x.shape, np.float32)
     cheek = np.interp(x, [0.0, 2.6, 3.6, 5.0, 6.2, 7.0, 7.6], [-2.9, -2.9, -3.1, -2.6, -0.9, 1.8, 3.0])
-    jaw = smoothstep(-0.25, 0.45, cheek - y) * smoothstep(-9.6, -8.2, y) * smoothstep(0.8, 2.6, z)
+    jaw = smoothstep(-0.45, 0.85, cheek - y) * smoothstep(-9.6, -8.2, y) * smoothstep(0.8, 2.6, z)
     bare = gaussian((x - 1.45) ** 2 * 1.4 + (y + 4.75) ** 2 * 2.5, 0.45)
     jaw *= 1.0 - 0.75 * bare
     lower_edge = np.interp(x, [0.0, 2.3, 3.2], [-2.6, -3.6, -4.4])
@@ -818,7 +819,7 @@ def grow_beard(
     near_lips = (density > 0) & (np.hypot(center[:, 0] / 3.2, (center[:, 1] + 3.4) / 1.6) < 1)
     density[near_lips] = np.maximum(density[near_lips], 0.05)
     stubble = traits.beard == "stubble"
-    count = {"stubble": 4200, "moustache": 1100, "goatee": 2000, "full": 5600}[traits.beard]
+    count = {"stubble": 3000, "moustache": 1100, "goatee": 2000, "full": 5600}[traits.beard]
     length = rng.uniform(0.06, 0.2) if stubble else float(np.exp(rng.uniform(np.log(0.35), np.log(1.3))))
     long_chin = rng.uniform(1.0, 4.5) if traits.beard in ("full", "goatee") and rng.random() < 0.3 else 1.0
     roots = _sample_roots(model, density, int(count * 1.15), rng)
@@ -834,7 +835,7 @@ def grow_beard(
         roots.triangle,
         roots.barycentric,
         offsets,
-        0.022 if stubble else 0.034,
+        0.016 if stubble else 0.032,
         0.6,
         np.clip(color, 0.002, 0.8).astype(np.float32),
         0.012,
