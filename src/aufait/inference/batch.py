@@ -25,6 +25,7 @@ from aufait.inference.plan import OutputOptions, Task
 
 Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started"]
 
+_WHOLE_SHARE = 0.9  # of the duration in the header, below which a video counts as broken off
 _WAITING_FRAMES = 4  # frames that may wait to be written
 
 
@@ -71,6 +72,7 @@ class Outcome:
         outputs: files that were written, the table first.
         problems: what the user should know.
         disc_full: the task failed because there was no space left.
+        last_timestamp: presentation time of the last frame in seconds.
     """
 
     task: Task
@@ -82,6 +84,7 @@ class Outcome:
     outputs: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     disc_full: bool = False
+    last_timestamp: float = 0.0
 
     @property
     def frames_per_second(self) -> float:
@@ -195,7 +198,8 @@ def _open_source(
     from aufait.media.video import Camera, open_video
 
     with Camera(task.camera or 0) if task.kind == "camera" else open_video(task.inputs[0]) as reader:
-        info = StreamInfo(reader.info.frame_count, reader.info.size, reader.info.frame_rate, reader)
+        facts = reader.info
+        info = StreamInfo(facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader)
         frames = detector.follow(reader, source=task.title)
         try:
             yield info, frames
@@ -238,6 +242,7 @@ def _until_interrupted(frames: Iterator[AnalyzedFrame], *, stop_is_end: bool) ->
 def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:
     faces = len(frame.analysis.faces)
     outcome.frames += 1
+    outcome.last_timestamp = frame.analysis.timestamp
     outcome.faces += faces
     outcome.frames_with_face += faces > 0
 
@@ -245,8 +250,9 @@ def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:
 def _judge(outcome: Outcome, info: StreamInfo) -> None:
     """Status and problems of a task whose source has ended."""
     task, reader = outcome.task, info.reader
-    if reader is not None and reader.error:
-        message = f"{task.title}: {reader.error}; the results cover the part that can be read"
+    end = _early_end(info, outcome) if reader is not None else None
+    if end is not None:
+        message = f"{task.title}: {end}; the results cover the part that can be read"
         outcome.problems.append(Problem(message, InputError.exit_code))
     elif reader is not None and reader.corrupt:
         message = f"{task.title}: {reader.corrupt} frames or packets are damaged; trust the frames round them less"
@@ -259,6 +265,16 @@ def _judge(outcome: Outcome, info: StreamInfo) -> None:
         outcome.status = "incomplete"
     elif not outcome.frames_with_face:
         outcome.status = "no face"
+
+
+def _early_end(info: StreamInfo, outcome: Outcome) -> str | None:
+    """Why a video counts as broken off, or None."""
+    if info.reader is not None and info.reader.error:
+        return info.reader.error
+    # Some containers end without complaint where they were cut. A sound track that runs on a little is no sign of that.
+    if info.duration is not None and outcome.last_timestamp < _WHOLE_SHARE * info.duration - 1.0:
+        return f"the video ends after {outcome.last_timestamp:.2f} s, its header says {info.duration:.2f} s"
+    return None
 
 
 def _as_problem(task: Task, error: Exception) -> Problem:

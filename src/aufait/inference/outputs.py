@@ -32,6 +32,7 @@ class StreamInfo:
     frame_count: int | None = None
     size: tuple[int, int] | None = None
     frame_rate: float | None = None
+    duration: float | None = None
     reader: SourceReader | None = None
 
 
@@ -89,8 +90,11 @@ class TaskOutputs:
         try:
             self._provenance = self._open_provenance(command)
             self._tables = [self._open_table(name) for name in options.formats]
-            if options.annotate and task.kind != "image":
-                self._video = self._open_video()
+            if options.annotate:
+                from aufait.visualization.annotate import Annotator
+
+                self._annotator = Annotator(caption=task.kind != "image")
+                self._video = self._open_video() if task.kind != "image" else None
         except BaseException as error:
             self._abandon(error)
             raise
@@ -169,9 +173,9 @@ class TaskOutputs:
         )
 
     def _draw(self, frame: AnalyzedFrame) -> None:
-        from aufait.visualization import annotate
-
-        drawing = annotate(frame.image, frame.analysis)
+        if self._task.kind == "image":
+            self._annotator.reset()  # the panels of one picture say nothing about the next
+        drawing = self._annotator(frame.image, frame.analysis)
         if self._video is not None:
             self._video.write(drawing, frame.analysis.timestamp)
             return

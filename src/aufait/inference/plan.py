@@ -115,16 +115,15 @@ def plan_tasks(sources: Sequence[Source], folder: Path) -> list[Task]:
         sources: usable and unusable sources; the unusable ones are left out.
         folder: folder for all outputs.
     """
-    usable = [source for source in sources if source.kind != "unusable"]
-    reserved = [IMAGES_STEM] if any(source.kind == "image" for source in usable) else []
-    names = dict(zip((source.path for source in usable), unique_names([s.path for s in usable], reserved), strict=True))
+    pictures = tuple(source.path for source in sources if source.kind == "image")
+    videos = [source.path for source in sources if source.kind == "video"]
+    names = dict(zip(videos, unique_names(videos, [IMAGES_STEM] if pictures else []), strict=True))
     tasks: list[Task] = []
-    pictures = tuple(source.path for source in usable if source.kind == "image")
-    for source in usable:
+    for source in sources:
         if source.kind == "video":
             tasks.append(Task("video", (source.path,), (names[source.path],), folder, names[source.path]))
-        elif source.path == pictures[0]:
-            tasks.append(Task("image", pictures, tuple(names[path] for path in pictures), folder, IMAGES_STEM))
+        elif pictures and source.path == pictures[0]:
+            tasks.append(Task("image", pictures, tuple(unique_names(pictures)), folder, IMAGES_STEM))
     return tasks
 
 
