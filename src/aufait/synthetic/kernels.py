@@ -235,7 +235,7 @@ def shade(
             scale = np.float32(1.0) / math.sqrt(nx * nx + ny * ny + nz * nz + np.float32(1e-12))
             nx, ny, nz = nx * scale, ny * scale, nz * scale
             m = material[t]
-            skin = m < 2
+            skin, smooth_up = m < 2, ny
             eyeball = m == 5 or m == 6
             specular, exponent = np.float32(0.03), np.float32(30.0)
             vx, vy, vz = camera[0] - px, camera[1] - py, camera[2] - pz
@@ -314,8 +314,10 @@ def shade(
             mirror = specular * np.float32(0.35) + np.float32(0.30) * fresnel * min(specular * 8, np.float32(1.0))
             if eyeball:
                 shine, mirror = min(shine, np.float32(3.0)), np.float32(0.003) + np.float32(0.05) * fresnel
+            # Ambient light is per vertex; most of it comes from above, so what the bump turns up or down gains or loses.
+            tilt = max(np.float32(1.0) + np.float32(0.6) * (ny - smooth_up), np.float32(0.2)) if m == 0 else np.float32(1.0)
             for k in range(3):
-                e = w0 * irradiance[a, k] + w1 * irradiance[b, k] + w2 * irradiance[c, k]
+                e = (w0 * irradiance[a, k] + w1 * irradiance[b, k] + w2 * irradiance[c, k]) * tilt
                 out_irradiance[y, x, k] = e + light_color[k] * diffuse
                 out_albedo[y, x, k] = albedo[k]
                 out_specular[y, x, k] = light_color[k] * shine + e * mirror

@@ -169,7 +169,8 @@ def render(
     depth, index, bary = view.buffers()
     kernels.rasterize(view.project(drawing.vertices), drawing.triangles, drawing.cull, depth, index, bary)
 
-    strands = [(s.points(posed, model.triangles, rotation_matrix(angles)), s) for s in person.strands]
+    head = rotation_matrix(angles)
+    strands = [(s.points(posed, model.triangles, head), s) for s in person.strands if not _under_mask(s, person, scene)]
     light = _Lighting.of(scene)
     scalp = [points.reshape(-1, 3) for points, s in strands if s.is_scalp]
     irradiance = light.ambient(drawing, index, scalp)
@@ -266,6 +267,12 @@ def _props(
     elif scene.occluder == "object":
         meshes += props.make_object(rng, points)
     return [m for m in meshes if m.opacity >= 0.99], [m for m in meshes if m.opacity < 0.99]
+
+
+def _under_mask(strands: Strands, person: Person, scene: Scene) -> bool:
+    """Beards stay under a face mask."""
+    mean_height = person.model.triangle_center[strands.root_triangle[::50], 1].mean()
+    return scene.occluder == "mask" and bool(mean_height < 0)
 
 
 def _skin_color(person: Person) -> np.ndarray:

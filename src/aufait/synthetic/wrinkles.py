@@ -29,7 +29,7 @@ MIN_AMOUNT = 0.02
 MAX_CAVITY = 1.2
 CM_PER_TEXTURE = 47.0
 """About what the side of the face texture measures on the skin."""
-SKY_SHADE = 0.7
+SKY_SHADE = 0.3
 """Cavity per unit of slope that faces down: light mostly comes from above, even where it is too soft for shadows."""
 _SOFT_MAXIMUM = 4.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,14 @@ class CropSet:
     Attributes:
         crops: (N, 3, 128, 128) uint8 RGB.
         intensity: (N, A, 2) float32, 0-5, side 0 = the subject's left.
+        known: (N, A, 2) bool, False where a mask, a hand or dark glasses hide what the label tells.
         identity: (N,) int64 person numbers; split by these.
         yaw, skin_tone, age: (N,) float32. is_man: (N,) bool.
     """
 
     crops: np.ndarray
     intensity: np.ndarray
+    known: np.ndarray
     identity: np.ndarray
     yaw: np.ndarray
     skin_tone: np.ndarray
@@ -49,6 +51,29 @@ class CropSet:
         np.random.default_rng(seed).shuffle(people)
         held = np.isin(self.identity, people[: max(1, round(len(people) * held_out))])
         return self.select(np.flatnonzero(~held)), self.select(np.flatnonzero(held))
+
+
+def load_all_crops(
+    folders: Sequence[str | Path],
+    action_units: tuple[int, ...],
+    *,
+    cache_folder: str | Path | None = None,
+    workers: int = 2,
+    progress: Callable[[int], None] | None = None,
+) -> CropSet:
+    """``load_crops`` of several data sets, joined; their persons must differ (other seeds).
+
+    Raises:
+        InputError: two data sets share persons.
+    """
+    sets = []
+    for number, folder in enumerate(folders):
+        cache = Path(cache_folder) / f"crops_{number}.npz" if cache_folder else None
+        sets.append(load_crops(folder, action_units, cache=cache, workers=workers, progress=progress))
+    people = [np.unique(s.identity) for s in sets]
+    if len(np.unique(np.concatenate(people))) < sum(map(len, people)):
+        raise InputError("the data folders share persons; render them with different seeds")
+    return CropSet(*(np.concatenate([getattr(s, name) for s in sets]) for name in _FIELDS))
 
 
 def load_crops(
@@ -79,6 +104,7 @@ def load_crops(
     result = CropSet(
         crops=crops,
         intensity=np.stack([_intensity(r, action_units) for r in records]),
+        known=np.stack([_known(r, action_units) for r in records]),
         identity=np.array([r.identity for r in records]),
         yaw=np.array([r.rotation[1] for r in records], np.float32),
         skin_tone=np.array([r.skin_tone for r in records], np.float32),
@@ -110,3 +136,19 @@ def _crop(record: FrameRecord) -> np.ndarray:
 def _intensity(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
     sides = (record.intensity_left, record.intensity_right)
     return np.array([[side.get(au, 0.0) for side in sides] for au in action_units], np.float32)
+
+
+_HIDING = {"mask": (27, 68), "sunglasses": (36, 48)}
+"""Points that an occluder hides although it lies close on them."""
+_REGION = {1: (17, 27), 2: (17, 27), 4: (17, 27), 5: (36, 48), 6: (36, 48), 7: (36, 48), 43: (36, 48), 9: (27, 36)}
+"""68-point range in which a unit shows; the mouth for all others."""
+_MOUTH = (48, 68)
+
+
+def _known(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
+    """(A, 2) bool: at least half of the points of the unit's region are in view."""
+    visible = record.visible.copy()
+    if record.occlusion in _HIDING:
+        visible[slice(*_HIDING[record.occlusion])] = False
+    seen = [visible[slice(*_REGION.get(au, _MOUTH))].mean() >= 0.5 for au in action_units]
+    return np.repeat(np.array(seen)[:, None], 2, axis=1)

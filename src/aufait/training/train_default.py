@@ -1,0 +1,257 @@
+"""Training of the shipped AU model, from nothing but our own renders.
+
+    aufait train-default OUT                    # renders the data, trains, calibrates, writes weights and figures
+    aufait train-default OUT --data A --data B  # uses data sets that exist
+
+Own recipe: ordinal cross-entropy over five thresholds per unit and side, AdamW with a one-cycle schedule, averaged
+weights. Persons are split three ways: training, calibration, test; the test persons are scored once, at the end. Every
+epoch leaves a checkpoint, from which an interrupted run goes on. Seeded: the same machine, threads and data give the same
+weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from aufait.errors import InputError, OutputError
+from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE, mirror_sides, network_input
+from aufait.models.au_network import AUNetwork, AUNetworkConfig
+from aufait.models.au_predictor import AUPredictor
+from aufait.models.ordinal import OCCURRENCE_LEVEL, level_targets
+from aufait.training.au_augment import AugmentConfig, augment
+from aufait.training.au_data import CropSet, load_all_crops
+from aufait.training.au_report import evaluate, model_card
+from aufait.training.calibration import fit_calibration
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The CPU-sized recipe. On a GPU use ``full_size``."""
+
+    frames: int = 24_000
+    """Frames to render when no data set is given."""
+    image_size: int = 192
+    """Side of the rendered pictures, pixels; the eyes are then about 70 px apart, as in the crop."""
+    epochs: int = 32
+    batch: int = 64
+    learning_rate: float = 3e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 0.02
+    averaging: float = 0.998
+    """Decay of the running average of the weights, which is what is kept."""
+    held_out: float = 0.12
+    """Share of persons kept from training; half for calibration, half for the test."""
+    max_positive_weight: float = 2.5
+    """Largest weight of a present unit in the loss: the square root of its skew, capped."""
+    seed: int = 0
+    network: AUNetworkConfig = field(default_factory=AUNetworkConfig)
+    augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+
+
+def full_size() -> TrainConfig:
+    """The recipe for a machine with a GPU: ten times the frames, a wider network."""
+    return TrainConfig(
+        frames=240_000,
+        batch=256,
+        epochs=40,
+        network=AUNetworkConfig(widths=(32, 64, 128, 256), blocks=(2, 3, 3), hidden=512),
+    )
+
+
+def train_default(
+    out: str | Path,
+    data: Sequence[str | Path] = (),
+    *,
+    config: TrainConfig | None = None,
+    assets: str | Path | None = None,
+    device: str = "cpu",
+    workers: int | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Path:
+    """Train, calibrate and test the AU model; returns the path of the weight file.
+
+    Args:
+        out: folder for checkpoints, weights (``au_default.safetensors``), ``metrics.json`` and ``model_card.md``.
+        data: folders of ``aufait synth``; when empty, ``config.frames`` frames are rendered into ``out/data``.
+        config: recipe; the CPU-sized one by default.
+        assets: ICT-FaceKit file, needed only to render.
+        device: "cpu", "cuda" or "mps".
+        workers: rendering processes.
+        report: called with one line of progress.
+
+    Raises:
+        InputError: data that cannot be used, or a loss that is not finite (with the step).
+        OutputError: ``out`` holds a run with another recipe.
+    """
+    config, say = config or TrainConfig(), report or (lambda line: None)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, config)
+    folders = list(data) or [_render(folder, config, assets, workers, say)]
+    crops = load_all_crops(folders, config.network.action_units, cache_folder=folder)
+    train, held = crops.split(config.held_out, config.seed)
+    tuning, test = held.split(0.5, config.seed + 1)
+    say(f"{len(train)} crops to train on, {len(tuning)} to calibrate, {len(test)} to test; no person in two of them")
+    network = _fit(folder, train, config, torch.device(device), say)
+    logits = _predict(network, tuning, torch.device(device))
+    predictor = AUPredictor(network.cpu(), fit_calibration(logits, torch.from_numpy(tuning.intensity)))
+    metrics = evaluate(predictor, test)
+    notes = {"frames": len(train), "recipe": asdict(config), "synthetic": True, "test": metrics["mean"]}
+    weights = predictor.save(folder / "au_default.safetensors", notes)
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    (folder / "model_card.md").write_text(model_card(AUPredictor.load(weights), metrics, notes))
+    mean = metrics["mean"]
+    say(f"test persons: mean F1 {mean['f1']:.3f}, ROC area {mean['roc_area']:.3f}, ICC {mean['icc']:.3f}; {weights}")
+    return weights
+
+
+def _claim(folder: Path, config: TrainConfig) -> None:
+    marker, settings = folder / "recipe.json", json.loads(json.dumps(asdict(config)))
+    if marker.is_file() and json.loads(marker.read_text()) != settings:
+        raise OutputError(f"{folder} holds a run with another recipe; choose another folder")
+    marker.write_text(json.dumps(settings, indent=1))
+
+
+def _render(
+    folder: Path, config: TrainConfig, assets: str | Path | None, workers: int | None, say: Callable[[str], None]
+) -> Path:
+    from aufait.synthetic.dataset import DatasetConfig, generate_dataset
+
+    say(f"rendering {config.frames} frames")
+    job = DatasetConfig(frames=config.frames, seed=config.seed + 1, size=config.image_size)
+    return generate_dataset(folder / "data", job, assets=assets, workers=workers)
+
+
+# --- optimisation -----------------------------------------------------------------------------------------------------
+
+
+def ordinal_loss(logits: Tensor, intensity: Tensor, known: Tensor, positive_weight: Tensor) -> Tensor:
+    """Mean cross-entropy over known units, sides and thresholds.
+
+    Args:
+        logits: (B, A, 2, 5) of level >= 1..5.
+        intensity: (B, A, 2) truth, 0-5.
+        known: (B, A, 2) bool.
+        positive_weight: (A,) weight of thresholds that the truth exceeds.
+    """
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, level_targets(intensity), pos_weight=positive_weight[:, None, None], reduction="none"
+    )
+    mask = known[..., None].to(loss.dtype)
+    return (loss * mask).sum() / (mask.sum() * logits.shape[-1]).clamp_min(1.0)
+
+
+def positive_weights(intensity: np.ndarray, limit: float) -> Tensor:
+    """(N, A, 2) -> (A,) square root of each unit's skew (absent / present), between 1 and ``limit``."""
+    rate = np.clip((intensity >= OCCURRENCE_LEVEL - 0.5).mean(axis=(0, 2)), 1e-3, 1.0)
+    return torch.from_numpy(np.clip(np.sqrt((1 - rate) / rate), 1.0, limit)).float()
+
+
+def _fit(
+    folder: Path, train: CropSet, config: TrainConfig, device: torch.device, say: Callable[[str], None]
+) -> AUNetwork:
+    torch.manual_seed(config.seed)
+    network = AUNetwork(config.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    steps = max(1, len(train) // config.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=steps * config.epochs + 1, pct_start=0.15
+    )
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging), use_buffers=True
+    )
+    first = _resume(folder, network, average, optimiser, schedule, say)
+    weight = positive_weights(train.intensity, config.max_positive_weight).to(device)
+    for epoch in range(first, config.epochs):
+        start = time.monotonic()
+        network.train()
+        loss = _one_epoch(network, average, optimiser, schedule, train, weight, config, epoch, steps)
+        _save_checkpoint(folder, epoch, network, average, optimiser, schedule)
+        say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
+    result = AUNetwork(config.network).to(device)
+    result.load_state_dict(average.module.state_dict())
+    return result.eval()
+
+
+def _one_epoch(
+    network: AUNetwork,
+    average: torch.optim.swa_utils.AveragedModel,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    train: CropSet,
+    weight: Tensor,
+    config: TrainConfig,
+    epoch: int,
+    steps: int,
+) -> float:
+    """One pass over the training crops; returns the mean loss."""
+    generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
+    order = torch.randperm(len(train), generator=generator).numpy()
+    device, total = weight.device, 0.0
+    for step in range(steps):
+        rows = np.sort(order[step * config.batch : (step + 1) * config.batch])
+        inputs, intensity = augment(
+            torch.from_numpy(train.crops[rows]), torch.from_numpy(train.intensity[rows]), generator, config.augmentation
+        )
+        known = torch.from_numpy(train.known[rows]).to(device)  # both sides alike, so mirroring leaves it
+        inputs = inputs.to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network(inputs)
+        loss = ordinal_loss(logits.float(), intensity.to(device), known, weight)
+        if not math.isfinite(float(loss)):
+            raise InputError(f"the loss is {float(loss)} in epoch {epoch + 1}, step {step}; lower the learning rate")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(network)
+        total += float(loss)
+    return total / steps
+
+
+def _save_checkpoint(folder: Path, epoch: int, network, average, optimiser, schedule) -> None:  # type: ignore[no-untyped-def]
+    state = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
+    state |= {f"average.{k}": v.contiguous().clone() for k, v in average.state_dict().items()}
+    save_file(state, folder / "checkpoint.safetensors.part", metadata={"epoch": str(epoch)})
+    torch.save({"optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, folder / "checkpoint.pt.part")
+    (folder / "checkpoint.pt.part").replace(folder / "checkpoint.pt")
+    (folder / "checkpoint.safetensors.part").replace(folder / "checkpoint.safetensors")
+    (folder / "epoch.json").write_text(json.dumps({"finished": epoch + 1}))
+
+
+def _resume(folder: Path, network, average, optimiser, schedule, say: Callable[[str], None]) -> int:  # type: ignore[no-untyped-def]
+    marker = folder / "epoch.json"
+    if not marker.is_file():
+        return 0
+    state = load_file(folder / "checkpoint.safetensors")
+    network.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("network.")})
+    average.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("average.")})
+    rest = torch.load(folder / "checkpoint.pt", weights_only=True)
+    optimiser.load_state_dict(rest["optimiser"])
+    schedule.load_state_dict(rest["schedule"])
+    finished = int(json.loads(marker.read_text())["finished"])
+    say(f"continuing after epoch {finished}")
+    return finished
+
+
+@torch.inference_mode()
+def _predict(network: AUNetwork, crops: CropSet, device: torch.device, batch: int = 128) -> Tensor:
+    """(N, A, 2, 5) uncalibrated logits, each crop averaged with its mirror image, as the predictor does."""
+    offset = (TEMPLATE_SIZE - CROP_SIZE) // 2
+    parts = []
+    for start in range(0, len(crops), batch):
+        window = crops.crops[start : start + batch, :, offset : offset + CROP_SIZE, offset : offset + CROP_SIZE]
+        inputs = network_input(torch.from_numpy(window)).to(device)
+        parts.append((network(inputs) + mirror_sides(network(inputs.flip(3)))).cpu() / 2)
+    return torch.cat(parts)
