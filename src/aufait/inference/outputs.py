@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from aufait.inference.plan import OutputOptions, Task
     from aufait.media.provenance import ProvenanceWriter
     from aufait.results import FrameAnalysis
+    from aufait.visualization.annotate import Annotator
+    from aufait.visualization.report import Report
+    from aufait.visualization.timeline import Timeline
 
 
 class SourceReader(Protocol):
@@ -86,15 +89,14 @@ class TaskOutputs:
         self._pictures: list[Path] = []
         self._tables: list[_Table] = []
         self._video: Any = None
+        self._annotator: Annotator | None = None
+        self._timeline: Timeline | None = None
+        self._report: Report | None = None
         self.paths: list[Path] = []
         try:
             self._provenance = self._open_provenance(command)
             self._tables = [self._open_table(name) for name in options.formats]
-            if options.annotate:
-                from aufait.visualization.annotate import Annotator
-
-                self._annotator = Annotator(caption=task.kind != "image")
-                self._video = self._open_video() if task.kind != "image" else None
+            self._open_pictures()
         except BaseException as error:
             self._abandon(error)
             raise
@@ -128,8 +130,15 @@ class TaskOutputs:
         for table in self._tables:
             table.write(analysis)
         self._provenance.count(analysis, corrupt=analysis.error is not None)
-        if self._options.annotate:
-            self._draw(frame)
+        if self._timeline is not None:
+            self._timeline.add(analysis)
+        if self._task.kind == "image":
+            self._show_picture(frame)
+            return
+        if self._annotator is not None and self._video is not None:
+            self._video.write(self._annotator(frame.image, analysis), analysis.timestamp)
+        if self._report is not None:
+            self._report.add(analysis, frame.image)
 
     def note_problems(self, problems: Sequence[str]) -> None:
         """Puts problems with the input into the provenance record."""
@@ -172,31 +181,67 @@ class TaskOutputs:
             self._task.annotated(), size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite
         )
 
-    def _draw(self, frame: AnalyzedFrame) -> None:
-        if self._task.kind == "image":
-            self._annotator.reset()  # the panels of one picture say nothing about the next
-        drawing = self._annotator(frame.image, frame.analysis)
-        if self._video is not None:
-            self._video.write(drawing, frame.analysis.timestamp)
+    def _open_pictures(self) -> None:
+        """Prepares everything that is drawn."""
+        task, options = self._task, self._options
+        if options.annotate or (options.report and task.kind == "image"):
+            from aufait.visualization.annotate import Annotator
+
+            self._annotator = Annotator(caption=task.kind != "image")
+        if options.annotate and task.kind != "image":
+            self._video = self._open_video()
+        if task.kind != "image" and (options.plot or options.report):
+            from aufait.visualization.timeline import Timeline
+
+            self._timeline = Timeline()
+        if options.report:
+            from aufait.visualization.report import Report
+
+            title = task.inputs[0].name if task.kind == "video" else task.title
+            self._report = Report(title, kind="image" if task.kind == "image" else "video")
+
+    def _show_picture(self, frame: AnalyzedFrame) -> None:
+        """Draws one of many pictures, for its own file and for the page."""
+        if self._annotator is None:
             return
         from aufait.media.images import write_image
 
-        path = self._task.annotated(self._number[frame.analysis.source])
-        self._pictures.append(write_image(path, drawing, overwrite=self._options.overwrite))
+        self._annotator.reset()  # the panels of one picture say nothing about the next
+        drawing, link = self._annotator(frame.image, frame.analysis), None
+        if self._options.annotate:
+            link = self._task.annotated(self._number[frame.analysis.source])
+            self._pictures.append(write_image(link, drawing, overwrite=self._options.overwrite))
+        if self._report is not None:
+            self._report.add(frame.analysis, drawing, link=link)
 
     def _finish(self) -> None:
-        paths = [table.close() for table in self._tables]
-        if self._video is not None:
-            paths.append(self._video.close())
-        paths += self._pictures
-        for path in paths:
+        """Completes the files, the page last because it shows the finished record."""
+        from aufait.media.atomic import write_bytes
+
+        overwrite = self._options.overwrite
+        for table in self._tables:
+            self.paths.append(table.close())
+        film = None if self._video is None else self._video.close()
+        self.paths += [film] if film is not None else self._pictures
+        drawing = None if self._timeline is None else self._timeline.to_png()
+        if self._options.plot and drawing is not None:
+            self.paths.append(write_bytes(self._task.timeline, drawing, overwrite=overwrite))
+        page = self._task.page if self._report is not None else None
+        for path in [*self.paths, *([page] if page is not None else [])]:
             self._provenance.add_output(path)
-        self.paths = [*paths, self._provenance.finish()]
+        record = self._provenance.finish()
+        if self._report is not None and page is not None:
+            files = [*self.paths[: len(self._tables)], record]
+            facts = self._provenance.as_dict()
+            self._report.write(page, video=film, timeline=drawing, files=files, provenance=facts, overwrite=overwrite)
+            self.paths.append(page)
+        self.paths.append(record)
 
     def _abandon(self, error: BaseException | None) -> None:
         """Keeps what is whole under partial names; where nothing was written, removes all traces."""
         writers: list[_StreamWriter] = [*self._tables, *([self._video] if self._video is not None else [])]
-        paths = [path for writer in writers if (path := _quietly(writer.abandon)) is not None] + self._pictures
+        paths = [path for writer in writers if (path := _quietly(writer.abandon)) is not None]
+        paths += [path for path in self._pictures if path not in self.paths]
         provenance = getattr(self, "_provenance", None)
         if provenance is None:
             return
@@ -208,7 +253,7 @@ class TaskOutputs:
             if record is not None:
                 record.unlink(missing_ok=True)
             return
-        self.paths = paths + ([record] if record is not None else [])
+        self.paths += paths + ([record] if record is not None else [])
 
 
 def _quietly(action: Callable[[], Path | None]) -> Path | None:
