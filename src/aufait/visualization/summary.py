@@ -1,0 +1,113 @@
+"""Running totals per face and action unit: how often, how strongly, and when most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aufait.results import FaceAnalysis, FrameAnalysis
+
+
+@dataclass(frozen=True)
+class UnitSummary:
+    """One action unit of one face.
+
+    Attributes:
+        action_unit: FACS number.
+        share: frames in which it occurs / frames with this face, 0 to 1.
+        mean_present: mean intensity over the frames in which it occurs; nan where it never does.
+        maximum: highest intensity in any frame with this face.
+        time_of_maximum: presentation time of that frame in seconds.
+        source: path of the picture or video of that frame.
+        left_minus_right: mean intensity of the subject's left side minus the right, over the frames in which it occurs.
+    """
+
+    action_unit: int
+    share: float
+    mean_present: float
+    maximum: float
+    time_of_maximum: float
+    source: str
+    left_minus_right: float
+
+
+@dataclass
+class _Totals:
+    units: tuple[int, ...]
+    frames: int = 0
+    present: np.ndarray = field(init=False)
+    intensity: np.ndarray = field(init=False)
+    difference: np.ndarray = field(init=False)
+    maximum: np.ndarray = field(init=False)
+    time: np.ndarray = field(init=False)
+    source: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        count = len(self.units)
+        self.present, self.intensity, self.difference, self.time = (np.zeros(count) for _ in range(4))
+        self.maximum = np.full(count, -1.0)
+        self.source = [""] * count
+
+    def add(self, face: FaceAnalysis, frame: FrameAnalysis) -> None:
+        occurs = face.occurrence
+        self.frames += 1
+        self.present += occurs
+        self.intensity += np.where(occurs, face.intensity, 0)
+        self.difference += np.where(occurs, face.intensity_left - face.intensity_right, 0)
+        for position in np.flatnonzero(face.intensity > self.maximum):
+            self.maximum[position] = face.intensity[position]
+            self.time[position] = frame.timestamp
+            self.source[position] = frame.source
+
+
+class Summary:
+    """Counts frames and faces and sums up each action unit; memory grows with the number of faces only.
+
+    Attributes:
+        frames, frames_without_face: frames seen so far.
+        first_time, last_time: presentation time of the first and the last frame in seconds, None before any.
+    """
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.frames_without_face = 0
+        self.first_time: float | None = None
+        self.last_time: float | None = None
+        self._faces: dict[int, _Totals] = {}
+
+    def add(self, frame: FrameAnalysis) -> None:
+        """Count one frame."""
+        self.frames += 1
+        self.frames_without_face += not frame.faces
+        self.first_time = frame.timestamp if self.first_time is None else self.first_time
+        self.last_time = frame.timestamp
+        for face in frame.faces:
+            if face.face_id not in self._faces:
+                self._faces[face.face_id] = _Totals(face.action_units)
+            self._faces[face.face_id].add(face, frame)
+
+    @property
+    def face_ids(self) -> list[int]:
+        """Ids of the faces, the one seen longest first."""
+        return sorted(self._faces, key=lambda face_id: (-self._faces[face_id].frames, face_id))
+
+    def frames_of(self, face_id: int) -> int:
+        """Number of frames with this face."""
+        return self._faces[face_id].frames
+
+    def units(self, face_id: int) -> Iterator[UnitSummary]:
+        """The action units of one face, by number."""
+        totals = self._faces[face_id]
+        for position in sorted(range(len(totals.units)), key=lambda place: totals.units[place]):
+            present = totals.present[position]
+            yield UnitSummary(
+                action_unit=totals.units[position],
+                share=float(present / totals.frames),
+                mean_present=float(totals.intensity[position] / present) if present else float("nan"),
+                maximum=float(totals.maximum[position]),
+                time_of_maximum=float(totals.time[position]),
+                source=totals.source[position],
+                left_minus_right=float(totals.difference[position] / present) if present else float("nan"),
+            )

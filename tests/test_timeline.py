@@ -1,0 +1,155 @@
+"""Timelines: bounded memory, true times, gaps shown, only what occurs is drawn."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aufait.action_units import DEFAULT_ACTION_UNITS
+from aufait.errors import OutputError
+from aufait.results import FaceAnalysis, FrameAnalysis
+from aufait.visualization.summary import Summary
+from aufait.visualization.timeline import MAX_FACES, Timeline
+
+UNITS = DEFAULT_ACTION_UNITS
+
+
+def make_face(face_id: int = 0, **intensities: float) -> FaceAnalysis:
+    intensity = np.array([intensities.get(f"au{unit}", 0.0) for unit in UNITS])
+    probability = np.clip(intensity / 3, 0, 1)
+    return FaceAnalysis(
+        face_id=face_id,
+        box=[0, 0, 10, 10],
+        confidence=0.9,
+        landmarks=np.zeros((68, 2)),
+        pose=None,
+        action_units=UNITS,
+        probability=probability,
+        intensity=intensity,
+        probability_left=probability,
+        probability_right=probability,
+        intensity_left=intensity,
+        intensity_right=intensity / 2,
+    )
+
+
+def make_frame(number: int, *faces: FaceAnalysis, timestamp: float | None = None) -> FrameAnalysis:
+    return FrameAnalysis("clip.mp4", number, number / 25 if timestamp is None else timestamp, (10, 10), faces)
+
+
+def picture(timeline: Timeline) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(timeline.to_png(dpi=40))).convert("RGB"))
+
+
+def test_bins_keep_counts_extremes_and_times():
+    timeline = Timeline(max_bins=8)
+    for number in range(40):
+        timeline.add(make_frame(number + 1, make_face(au12=number / 10), timestamp=number * 0.1))
+    course, place = timeline._courses[0], UNITS.index(12)
+    used = timeline._used
+    assert used <= 8 and course.count[:used].sum() == 40
+    assert course.total[:used, place].sum() == pytest.approx(sum(number / 10 for number in range(40)), rel=1e-5)
+    assert course.low[0, place] == 0 and course.high[used - 1, place] == pytest.approx(3.9)
+    assert course.present[:used, place].sum() == 25  # probability reaches 0.5 at intensity 1.5
+    assert np.allclose(np.diff(timeline._starts[:used]), 0.8) and timeline._edges()[-1] >= 3.9
+
+
+def test_memory_does_not_grow_with_the_video():
+    timeline = Timeline(max_bins=64)
+    for number in range(1, 1000):
+        timeline.add(make_frame(number, make_face(au1=2)))
+    assert timeline._used <= 64 and len(timeline._courses[0].count) == 64
+    assert timeline._courses[0].count[: timeline._used].sum() == 999
+
+
+def test_crowds_are_bounded_too():
+    timeline = Timeline(max_bins=64)
+    for number in range(1, 100):
+        timeline.add(make_frame(number, make_face(number, au12=3)))
+    assert len(timeline._courses) == MAX_FACES
+    picture(timeline)
+
+
+def test_only_action_units_that_occur_get_a_row():
+    timeline = Timeline()
+    for number in range(1, 30):
+        timeline.add(make_frame(number, make_face(au12=3, au4=2, au1=0.5)))
+    course = timeline._courses[0]
+    assert [course.units[position] for position in timeline._active(course)] == [4, 12]
+
+
+def test_rows_make_the_picture_taller():
+    few, many = Timeline(), Timeline()
+    for number in range(1, 10):
+        few.add(make_frame(number, make_face(au12=3)))
+        many.add(make_frame(number, make_face(**{f"au{unit}": 3.0 for unit in UNITS})))
+    assert picture(many).shape[0] > picture(few).shape[0] + 150
+
+
+def test_gaps_look_different():
+    whole, broken = Timeline(), Timeline()
+    for number in range(1, 50):
+        whole.add(make_frame(number, make_face(au12=3)))
+        broken.add(make_frame(number, *([] if 20 < number < 30 else [make_face(au12=3)])))
+    assert (picture(whole) != picture(broken)).any()
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2])
+def test_very_short_videos(frames):
+    timeline = Timeline()
+    for number in range(1, frames + 1):
+        timeline.add(make_frame(number, make_face(au12=3)))
+    assert picture(timeline).shape[1] > 400
+
+
+def test_video_without_faces():
+    timeline = Timeline()
+    for number in range(1, 5):
+        timeline.add(make_frame(number))
+    assert picture(timeline).shape[0] > 60
+
+
+def test_face_without_action_units():
+    timeline = Timeline()
+    timeline.add(make_frame(1, make_face()))
+    assert picture(timeline).shape[0] > 60
+
+
+def test_saved_once_unless_told_otherwise(tmp_path):
+    timeline = Timeline()
+    timeline.add(make_frame(1, make_face(au12=3)))
+    path = timeline.save(tmp_path / "a.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(OutputError, match="exists already"):
+        timeline.save(path)
+    timeline.save(path, overwrite=True)
+
+
+def test_no_global_plotting_state_is_touched():
+    before = "matplotlib.pyplot" in sys.modules
+    timeline = Timeline()
+    timeline.add(make_frame(1, make_face(au12=3)))
+    timeline.to_png(dpi=50)
+    assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+def test_odd_bins_are_refused():
+    with pytest.raises(ValueError, match="even"):
+        Timeline(max_bins=7)
+
+
+def test_summary_counts_shares_and_peaks():
+    summary = Summary()
+    for number, strength in enumerate((0.0, 2.0, 4.0, 1.0), start=1):
+        summary.add(make_frame(number, make_face(au12=strength)))
+    summary.add(make_frame(5))
+    assert summary.frames == 5 and summary.frames_without_face == 1 and summary.frames_of(0) == 4
+    unit = next(unit for unit in summary.units(0) if unit.action_unit == 12)
+    assert unit.share == 0.5 and unit.mean_present == 3 and unit.maximum == 4 and unit.time_of_maximum == 3 / 25
+    assert unit.left_minus_right == pytest.approx(1.5)
+    absent = next(unit for unit in summary.units(0) if unit.action_unit == 1)
+    assert absent.share == 0 and np.isnan(absent.mean_present)
