@@ -2,42 +2,94 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-DataFolder = Annotated[Path, typer.Argument(help="Folder made by `aufait synth`.", show_default=False)]
-OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, model card and log.")]
+from aufait.cli.console import stderr, stdout
+
+
+class Recipe(str, Enum):  # noqa: UP042 - Typer shows the values of a str Enum as choices
+    """Size of a training run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    full = "full"
+
+
+OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, figures and checkpoints.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default=False)]
-Seed = Annotated[int, typer.Option(help="Seed of weights, sampling and augmentation.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, sampling and augmentation.")]
 
 
 def train_default(
-    data: DataFolder,
+    data: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Folders made by `aufait synth`; rendered first if left out.", show_default=False),
+    ] = None,
     out: OutFolder = Path("aufait-model"),
-    device: Device = "auto",
+    recipe: Annotated[
+        Recipe, typer.Option(help="cpu: hours on two cores; full: for a GPU; auto: full where there is a GPU.")
+    ] = Recipe.auto,
+    frames: Annotated[
+        int | None, typer.Option(min=100, help="Pictures to render where no data are given.", show_default=False)
+    ] = None,
     epochs: Epochs = None,
     seed: Seed = 0,
-    resume: Resume = False,
+    device: Device = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that render.", show_default=False)] = None,
+    assets: Annotated[
+        Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
+    ] = None,
 ) -> None:
-    """Train the default action unit model on rendered faces."""
+    """Train, calibrate and test the default action unit model on rendered faces.
+
+    A run that was stopped goes on where it was when the same command is given again.
+    """
+    from aufait.inference.detector import resolve_device
+    from aufait.training.train_default import TrainConfig, full_size
     from aufait.training.train_default import train_default as train
 
-    train(data, out, device=device, epochs=epochs, seed=seed, resume=resume)
+    where = resolve_device(device)
+    large = recipe is Recipe.full or (recipe is Recipe.auto and where != "cpu")
+    config = replace(full_size() if large else TrainConfig(), seed=seed)
+    if frames is not None:
+        config = replace(config, frames=frames)
+    if epochs is not None:
+        config = replace(config, epochs=epochs)
+    log = stderr()
+    weights = train(
+        out,
+        data or (),
+        config=config,
+        assets=assets,
+        device=where,
+        workers=workers,
+        report=lambda line: log.print(line, markup=False, soft_wrap=True),
+    )
+    stdout().print(str(weights), soft_wrap=True, markup=False)
 
 
 def train_faces(
-    data: DataFolder,
+    data: Annotated[Path, typer.Argument(help="Folder made by `aufait synth`.", show_default=False)],
     out: OutFolder = Path("aufait-faces"),
-    device: Device = "auto",
     epochs: Epochs = None,
-    seed: Seed = 0,
-    resume: Resume = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default=False)] = None,
+    device: Device = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
 ) -> None:
     """Train the builtin face detector and landmark network on rendered faces."""
+    import logging
+
+    from aufait.inference.detector import resolve_device
     from aufait.training.train_faces import train_faces as train
 
-    train(data, out, device=device, epochs=epochs, seed=seed, resume=resume)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    report = train(data, out, device=resolve_device(device), epochs=epochs, seed=seed, resume=resume)
+    for name, figure in report.figures.items():
+        stdout().print(f"{name}: {figure:.4g}", markup=False)
+    stdout().print(f"{report.detector}\n{report.landmarks}", soft_wrap=True, markup=False)
