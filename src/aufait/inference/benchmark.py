@@ -23,6 +23,8 @@ import numpy as np
 
 from aufait.errors import AufaitError, InputError
 
+_SOURCE_FRAMES = 150  # of the source video are used, which bounds the memory of the preparation
+
 
 @dataclass(frozen=True)
 class BenchmarkSettings:
@@ -121,7 +123,7 @@ def prepare_video(settings: BenchmarkSettings, target: Path) -> Path:
 
     source = Path(settings.video) if settings.video else demo_clip()
     with open_video(source) as reader:
-        images = [_scaled(frame.image, settings.size) for frame in islice(reader, settings.frames)]
+        images = [_scaled(frame.image, settings.size) for frame in islice(reader, min(settings.frames, _SOURCE_FRAMES))]
     if not images:
         raise InputError(f"{source} has no frames")
     height, width = images[0].shape[:2]
