@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import resource
 from fractions import Fraction
 from pathlib import Path
 
@@ -182,6 +181,7 @@ def test_sound_without_pictures_is_refused(tmp_path):
 
 
 def test_memory_stays_flat_over_a_long_video(tmp_path):
+    resource = pytest.importorskip("resource")
     path = make_video(tmp_path / "long.mp4", [i / 30 for i in range(900)], size=(320, 240))
     with open_video(path) as reader:
         frames = iter(reader)
@@ -204,7 +204,7 @@ def test_writer_keeps_times_size_and_colours(tmp_path):
     assert not (tmp_path / "out.partial.mp4").exists()
 
 
-@pytest.mark.parametrize("suffix", [".mkv", ".mov", ".avi"])
+@pytest.mark.parametrize("suffix", [".mkv", ".mov"])
 def test_other_containers(tmp_path, suffix):
     with VideoWriter(tmp_path / f"out{suffix}", (64, 48), frame_rate=30) as writer:
         for index in range(10):
@@ -226,12 +226,13 @@ def test_odd_sizes_are_padded(tmp_path, size):
 
 def test_mpeg4_stands_in_for_a_missing_h264(tmp_path, monkeypatch):
     monkeypatch.setattr(av.codec, "codecs_available", {"mpeg4"})
+    times = [0.0, 0.04, 0.05, 0.3, 1.0]
     with VideoWriter(tmp_path / "out.mp4", (64, 48), frame_rate=25) as writer:
-        for index in range(5):
-            writer.write(card(), index / 25)
+        for time in times:
+            writer.write(card(), time)
     reader = open_video(tmp_path / "out.mp4")
     assert reader.info.codec == "mpeg4"
-    assert [frame.timestamp for frame in reader] == pytest.approx([i / 25 for i in range(5)], abs=1e-2)
+    assert [frame.timestamp for frame in reader] == pytest.approx(times, abs=1e-3)
 
 
 def test_existing_output_is_refused_and_kept(tmp_path):
@@ -258,6 +259,7 @@ def test_nothing_is_left_when_nothing_was_written(tmp_path):
 
 
 def test_full_disc_is_an_output_error(tmp_path):
+    resource = pytest.importorskip("resource")  # stands in for a full disc: a limit on the size of files
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     rng = np.random.default_rng(0)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limit[1]))

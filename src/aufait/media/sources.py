@@ -228,7 +228,8 @@ def _expand_folder(folder: Path, recursive: bool) -> list[Source]:
 def _take(path: Path) -> list[Source]:
     """A file met in a folder: passed over when neither its content nor its name suggests a picture or video."""
     source = _classify(path)
-    named = path.suffix.lower() in IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
+    # Source code may end in .ts too; such a file is no damaged video.
+    named = path.suffix.lower() in (IMAGE_EXTENSIONS | VIDEO_EXTENSIONS) - {".ts", ".mts"}
     return [source] if source.kind != "unusable" or named else []
 
 

@@ -26,7 +26,8 @@ import numpy as np
 from aufait.errors import InputError, OutputError
 from aufait.media.atomic import AtomicOutput, output_errors
 
-_WRITE_TIME_BASE = Fraction(1, 90_000)
+_H264_CLOCK = Fraction(1, 90_000)
+_MPEG4_CLOCK = Fraction(1, 30_000)  # MPEG-4 knows no finer clock than 1/65535
 _ASPECT_TOLERANCE = 0.02  # stored aspects such as 1281:1280 are rounding, not intent
 _SHORT_SECONDS = 0.25
 _SHORT_SHARE = 0.98
@@ -323,7 +324,7 @@ class VideoWriter:
     block is left by an exception, what was written stays as ``<stem>.partial<suffix>`` and can be played.
 
     Args:
-        path: file to write; the extension picks the container (.mp4, .mov, .mkv, .avi, .webm is not supported).
+        path: file to write; the extension picks the container (.mp4, .m4v, .mov, .mkv).
         size: width and height in pixels; frames of another size are scaled to it.
         frame_rate: nominal rate, a hint for the encoder; the times come with the frames.
         overwrite: whether an existing file may be replaced.
@@ -342,7 +343,7 @@ class VideoWriter:
         overwrite: bool = False,
         quality: int = 20,
     ) -> None:
-        container = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".avi": "avi"}
+        container = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
         suffix = Path(path).suffix.lower()
         if suffix not in container:
             raise OutputError(f"cannot write {path}: videos are written as {', '.join(container)}")
@@ -361,7 +362,8 @@ class VideoWriter:
                 self._container = av.open(
                     str(self._output.partial), "w", format=container[suffix], container_options=options
                 )
-                self._stream = _add_stream(self._container, size, frame_rate, quality, fixed_rate=suffix == ".avi")
+                self._stream = _add_stream(self._container, size, frame_rate, quality)
+                self._clock = Fraction(self._stream.codec_context.time_base)
         except BaseException:
             self._output.discard()
             raise
@@ -396,7 +398,7 @@ class VideoWriter:
             dst_color_range="MPEG",
             threads=1,
         )
-        frame.time_base = _WRITE_TIME_BASE
+        frame.time_base = self._clock
         frame.pts = self._pts(timestamp)
         with output_errors(self.path), _encoder_errors(self.path):
             self._container.mux(self._stream.encode(frame))
@@ -406,7 +408,7 @@ class VideoWriter:
         # Containers want times from zero up; a source that starts earlier is shifted, one that starts later is not.
         if self.frames == 0:
             self._first_time = min(0.0, timestamp)
-        pts = round((timestamp - self._first_time) / float(_WRITE_TIME_BASE))
+        pts = round((timestamp - self._first_time) / float(self._clock))
         # Two frames cannot share an instant; a broken source clock must not end the recording.
         self._last_pts = max(pts, self._last_pts + 1)
         return self._last_pts
@@ -459,9 +461,7 @@ class _encoder_errors:
             raise OutputError(f"cannot write {self._path}: {_reason(value)}") from value
 
 
-def _add_stream(
-    container: Any, size: tuple[int, int], frame_rate: float | None, quality: int, *, fixed_rate: bool
-) -> Any:
+def _add_stream(container: Any, size: tuple[int, int], frame_rate: float | None, quality: int) -> Any:
     has_h264 = "libx264" in av.codec.codecs_available
     rate = Fraction(frame_rate or 30).limit_denominator(1001)
     stream = container.add_stream("libx264" if has_h264 else "mpeg4", rate=max(rate, Fraction(1)))
@@ -472,9 +472,7 @@ def _add_stream(
     else:
         stream.bit_rate = max(400_000, size[0] * size[1] * 6)
     context = stream.codec_context
-    # MPEG-4 knows no finer clock than 1/65535, AVI none but the frame rate.
-    if not fixed_rate and has_h264:
-        stream.time_base = context.time_base = _WRITE_TIME_BASE
+    stream.time_base = context.time_base = _H264_CLOCK if has_h264 else _MPEG4_CLOCK
     context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
     context.color_range = 1  # studio range
     context.thread_type = "AUTO"
