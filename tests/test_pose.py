@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from aufait.errors import InputError
-from aufait.faces.pose import Camera, estimate_pose, euler_from_matrix, head_points, matrix_from_euler, project, solve_pose
+from aufait.faces.pose import (
+    Camera,
+    estimate_pose,
+    euler_from_matrix,
+    head_points,
+    matrix_from_euler,
+    project,
+    solve_pose,
+)
 
 SIZE = (1280, 720)
 CAMERA = Camera.guess(*SIZE)

@@ -22,7 +22,8 @@ class HeadPose:
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face in one picture. Coordinates are pixels, x to the right and y down, the centre of the top-left pixel is 0.
+    """One face in one picture. Coordinates are pixels, x to the right and y down, the centre of the top-left pixel
+    is 0.
 
     Attributes:
         box: (4,) float32, x0, y0, x1, y1: the smallest upright box round brows, jaw and chin.

@@ -1,11 +1,11 @@
 """Track ids: who is who from one frame to the next.
 
 Each track carries a constant-velocity model of the face's centre and size and a small colour sketch of its looks. New
-faces are assigned to tracks by least total cost (position, overlap, size, shape of the landmarks, looks), solved exactly. A
-track that is not seen lives on for a second, moving on at a fading speed; ids are never used twice.
+faces are assigned to tracks by least total cost (position, overlap, size, shape of the landmarks, looks), solved
+exactly. A track that is not seen lives on for a second, moving on at a fading speed; ids are never used twice.
 
-Faces that cross: while one hides the other only one is seen; when both are back, motion and looks together tell which is
-which. The sketch is no face recognition: it tells apart people who look different in this very video.
+Faces that cross: while one hides the other only one is seen; when both are back, motion and looks together tell
+which is which. The sketch is no face recognition: it tells apart people who look different in this very video.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class TrackerConfig:
     """Seconds that a track survives without being seen."""
 
     max_distance: float = 1.2
-    """Distance between predicted and seen centre, in face sizes, beyond which they cannot be the same face (at rest)."""
+    """Distance between predicted and seen centre, in face sizes, beyond which they cannot be the same face (at
+    rest)."""
 
     distance_growth: float = 1.5
     """How much that limit grows per second of absence, in face sizes per second."""
@@ -182,7 +183,8 @@ class FaceTracker:
 
 
 def _shape_difference(faces: list[Face], tracks: list[Face]) -> np.ndarray:
-    """(F, T) mean distance between landmarks after centring and scaling, in face sizes: a turned head has another shape."""
+    """(F, T) mean distance between landmarks after centring and scaling, in face sizes: a turned head has another
+    shape."""
 
     def normalised(items: list[Face]) -> np.ndarray:
         points = np.stack([item.landmarks for item in items]).astype(np.float64)
@@ -202,8 +204,8 @@ def _difference(first: np.ndarray | None, second: np.ndarray | None) -> float:
 def sketch(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """A tiny picture of the head, turned upright: (8, 8, 3) float in [0, 1].
 
-    The square reaches from above the hair to the collar, four distances between eye centre and mouth wide, so that hair and
-    clothes count. Its mean brightness is moved half-way to a medium grey, so that light changes matter less.
+    The square reaches from above the hair to the collar, four distances between eye centre and mouth wide, so that
+    hair and clothes count. Its mean brightness is moved half-way to a medium grey, so that light changes matter less.
     """
     points = np.asarray(landmarks, dtype=np.float64)
     eyes, mouth = points[36:48].mean(axis=0), points[48:60].mean(axis=0)

@@ -1,0 +1,307 @@
+"""Faces by aufait's own two networks: nothing to install, nothing to download.
+
+A single picture goes through the detector at several sizes; every box is cropped and read by the landmark network,
+cropped again after those points (upright and tight), and read once more. In a video the crop comes from the previous
+frame's points, and the detector runs only now and then. The landmark network's face score decides what is a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from aufait.alignment import apply_transform, invert, warp
+from aufait.errors import InputError, MissingModelError
+from aufait.faces.boxes import keep_best, landmark_boxes, overlap
+from aufait.faces.face import Face
+from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
+from aufait.faces.networks import (
+    FaceDetectorConfig,
+    FaceDetectorNet,
+    FaceLandmarkConfig,
+    FaceLandmarkNet,
+    decode_boxes,
+    prepare,
+    soft_argmax,
+)
+from aufait.faces.pose import Camera, estimate_pose, fit_error
+from aufait.faces.weights import load_weights
+
+_BORDER = 110
+"""Grey level outside the picture."""
+
+ConfigT = TypeVar("ConfigT", FaceDetectorConfig, FaceLandmarkConfig)
+
+
+@dataclass(frozen=True)
+class BuiltinConfig:
+    """Settings of ``BuiltinFinder``."""
+
+    glance_sides: tuple[int, ...] = (320,)
+    """Longer side of the picture that the detector sees, in pixels, when it must be quick. Faces of 12 to 400 pixels
+    there are found."""
+
+    look_sides: tuple[int, ...] = (320, 640)
+    """The same for the regular search in a video: at 1280 x 720, faces from about 24 pixels."""
+
+    search_sides: tuple[int, ...] = (160, 320, 640, 1280)
+    """The same for single pictures. Sides that would enlarge the picture more than twice are left out."""
+
+    box_score: float = 0.35
+    """Boxes below this detector score are not looked at."""
+
+    smallest_face: float = 16.0
+    """Pixels; smaller faces have no readable expression."""
+
+    max_candidates: int = 60
+    """Most boxes that are read per picture, best first."""
+
+    same_face: float = 0.2
+    """A look at a box or at a followed face counts when the points found have this overlap with it."""
+
+
+class BoxDetector:
+    """The detector network with its image pyramid."""
+
+    def __init__(self, network: FaceDetectorNet, device: str = "cpu", config: BuiltinConfig | None = None) -> None:
+        self.device = torch.device(device)
+        self.config = config or BuiltinConfig()
+        self._network = prepare(network, self.device)
+        self._sizes = network.config
+
+    @classmethod
+    def load(cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None) -> Self:
+        """The shipped weights, or those in ``folder``.
+
+        Raises:
+            MissingModelError: no such file, or not of this network.
+        """
+        tensors, header = load_weights("face_detector", folder)
+        network = FaceDetectorNet(_config_from(header, FaceDetectorConfig))
+        _load_state(network, tensors, "face_detector")
+        return cls(network, device, config)
+
+    def propose(self, image: np.ndarray) -> np.ndarray:
+        """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check."""
+        return self.detect(image, self.config.look_sides, 0.7 * self.config.box_score)[0]
+
+    @torch.inference_mode()
+    def detect(self, image: np.ndarray, sides: Sequence[int], threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (N, 4) float32 in pixels and scores (N,) in [0, 1], best first, overlaps removed.
+
+        Args:
+            image: (H, W, 3) uint8.
+            sides: longer side in pixels of each level of the pyramid.
+            threshold: least score.
+        """
+        longer = max(image.shape[:2])
+        usable = [side for side in sides if side <= 2 * longer] or [min(sides)]
+        # A level much above the picture's own size only repeats the one below.
+        usable = [s for k, s in enumerate(usable) if k == 0 or usable[k - 1] < 1.1 * longer]
+        levels = [self._level(image, side) for side in usable]
+        boxes = np.concatenate([b for b, _ in levels])
+        scores = np.concatenate([s for _, s in levels])
+        rows = np.flatnonzero(scores >= threshold)
+        rows = rows[np.argsort(-scores[rows], kind="stable")][:500]
+        kept = rows[keep_best(boxes[rows], scores[rows], 0.4, nested=0.75)][: self.config.max_candidates]
+        return boxes[kept], scores[kept]
+
+    def _level(self, image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        pixels, scale = self._shrunk(image, side)
+        boxes, scores = [], []
+        outputs = self._network(pixels)
+        for (logits, edges), stride, reference in zip(
+            outputs, self._sizes.strides, self._sizes.reference_sizes, strict=True
+        ):
+            score = logits[0].flatten().sigmoid()
+            rows = (score > 0.05).nonzero()[:, 0]
+            scores.append(score[rows])
+            boxes.append(decode_boxes(edges, stride, reference)[0, rows])
+        box = (torch.cat(boxes) + 0.5) * torch.tensor([*scale, *scale], device=pixels.device) - 0.5
+        return box.cpu().numpy().astype(np.float32), torch.cat(scores).cpu().numpy()
+
+    def _shrunk(self, image: np.ndarray, side: int) -> tuple[Tensor, tuple[float, float]]:
+        """(1, 3, h, w) in [0, 1] with h, w multiples of 32, grey beyond the picture; source pixels per pixel in x
+        and y."""
+        height, width = image.shape[:2]
+        factor = side / max(height, width)
+        size = (max(round(height * factor), 1), max(round(width * factor), 1))
+        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
+        pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+        margin = (0, -size[1] % 32, 0, -size[0] % 32)
+        pixels = functional.pad(pixels, margin, value=_BORDER).float().div_(255.0)
+        return pixels.contiguous(memory_format=torch.channels_last), (width / size[1], height / size[0])
+
+
+class LandmarkReader:
+    """The landmark network on windows of a picture."""
+
+    def __init__(self, network: FaceLandmarkNet, device: str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.sizes = network.config
+        self._network = prepare(network, self.device)
+
+    @classmethod
+    def load(cls, folder: Path | None = None, device: str = "cpu") -> Self:
+        """The shipped weights, or those in ``folder``.
+
+        Raises:
+            MissingModelError: no such file, or not of this network.
+        """
+        tensors, header = load_weights("face_landmarks", folder)
+        network = FaceLandmarkNet(_config_from(header, FaceLandmarkConfig))
+        _load_state(network, tensors, "face_landmarks")
+        return cls(network, device)
+
+    @torch.inference_mode()
+    def read(self, image: np.ndarray, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points and face scores.
+
+        Args:
+            image: (H, W, 3) uint8.
+            matrices: (F, 2, 3) from picture to crop pixels, see ``crop_from_boxes`` and ``crop_from_landmarks``.
+
+        Returns:
+            (F, 68, 2) float32 pixels of the picture, and (F,) how much each crop looks like a face, in [0, 1].
+        """
+        if len(matrices) == 0:
+            return np.zeros((0, 68, 2), np.float32), np.zeros(0)
+        crops = warp(image, matrices, self.sizes.crop_size, _BORDER).to(self.device).float().div_(255.0)
+        heatmaps, logits = self._network(crops.contiguous(memory_format=torch.channels_last))
+        points = soft_argmax(heatmaps).cpu().numpy().astype(np.float64)
+        scores = logits.float().sigmoid().cpu().numpy()
+        return apply_transform(invert(matrices), points).astype(np.float32), scores
+
+    def crop_from_boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Upright crops round boxes (F, 4) -> (F, 2, 3)."""
+        size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0).astype(np.float64)
+        center = (boxes[:, :2] + boxes[:, 2:]) / 2.0
+        return self._crops(np.zeros(len(boxes)), center.astype(np.float64), size)
+
+    def crop_from_landmarks(self, landmarks: np.ndarray) -> np.ndarray:
+        """Crops round faces (F, 68, 2), turned so that the line between the eyes is level -> (F, 2, 3)."""
+        points = landmarks.astype(np.float64)
+        eyes = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)
+        angle = -np.arctan2(eyes[:, 1], eyes[:, 0])
+        cosine, sine = np.cos(angle), np.sin(angle)
+        turn = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], axis=1)
+        level = points @ turn.transpose(0, 2, 1)
+        low, high = level.min(axis=1), level.max(axis=1)
+        center = ((low + high)[:, None] / 2.0 @ turn)[:, 0]
+        return self._crops(angle, center, np.maximum((high - low).max(axis=1), 1.0))
+
+    def _crops(self, angle: np.ndarray, center: np.ndarray, size: np.ndarray) -> np.ndarray:
+        scale = self.sizes.crop_size / (self.sizes.crop_scale * size)
+        cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
+        linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], axis=1)
+        middle = (self.sizes.crop_size - 1) / 2.0
+        return np.concatenate([linear, middle - linear @ center[..., None]], axis=2)
+
+
+class BuiltinFinder(FollowingFinder):
+    """``FaceFinder`` on the builtin networks.
+
+    ``confidence`` is the landmark network's face score, lowered where the points do not fit a head.
+
+    Args:
+        weights: folder with other weights files; None takes those of the package.
+        device: "cpu", "cuda", ...
+        max_faces, min_confidence, following: see ``FollowingFinder``.
+
+    Raises:
+        MissingModelError: the weights are not there or are of another network.
+        InputError: the device does not exist.
+    """
+
+    name = "builtin"
+
+    def __init__(
+        self,
+        *,
+        weights: Path | None = None,
+        device: str = "cpu",
+        max_faces: int | None = None,
+        min_confidence: float = 0.5,
+        config: BuiltinConfig | None = None,
+        following: FollowingConfig | None = None,
+    ) -> None:
+        super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
+        self.config = config or BuiltinConfig()
+        _check_device(device)
+        self._detector = BoxDetector.load(weights, device, self.config)
+        self._reader = LandmarkReader.load(weights, device)
+
+    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
+        settings = self.config
+        sides = (settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
+        boxes, _ = self._detector.detect(image, sides, settings.box_score)
+        boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
+        landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
+        near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
+        return self._again(image, landmarks[near & (scores >= 0.3)])
+
+    def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        return self._again(image, np.stack([face.landmarks for face in expected]))
+
+    def _again(self, image: np.ndarray, landmarks: np.ndarray) -> list[Face]:
+        """Faces at known points, read from crops that fit those points."""
+        if len(landmarks) == 0:
+            return []
+        points, scores = self._reader.read(image, self._reader.crop_from_landmarks(landmarks))
+        boxes, before = landmark_boxes(points), landmark_boxes(landmarks)
+        near = _overlap_of_pairs(boxes, before) >= self.config.same_face
+        size = (image.shape[1], image.shape[0])
+        poses = estimate_pose(points, size)
+        misfit = np.clip((fit_error(points, poses, Camera.guess(*size)) - 0.09) / 0.09, 0.0, 1.0)
+        return [
+            Face(
+                box=boxes[row],
+                confidence=float(scores[row] * (1.0 - misfit[row])),
+                landmarks=points[row],
+                pose=poses[row],
+            )
+            for row in np.flatnonzero(near)
+        ]
+
+
+def _overlap_of_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Intersection over union of first[k] and second[k]: (N, 4), (N, 4) -> (N,)."""
+    return np.diagonal(overlap(first, second)) if len(first) else np.zeros(0)
+
+
+def _config_from(header: dict[str, Any], kind: type[ConfigT]) -> ConfigT:
+    """The network's sizes as the weights file states them."""
+    values = header.get("config")
+    if not isinstance(values, dict):
+        raise MissingModelError(f"the weights file of {kind.__name__} does not state its sizes; train it again")
+    try:
+        return kind(**{key: _tuples(value) for key, value in values.items()})
+    except TypeError as error:
+        raise MissingModelError(f"the weights file is not for this version's {kind.__name__}: {error}") from error
+
+
+def _tuples(value: Any) -> Any:
+    """JSON lists as tuples, all the way down."""
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _load_state(network: torch.nn.Module, tensors: dict[str, Tensor], name: str) -> None:
+    result = network.load_state_dict(tensors, strict=False)
+    missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
+    if missing or result.unexpected_keys:
+        odd = (missing + list(result.unexpected_keys))[:3]
+        raise MissingModelError(f"the weights {name} do not fit the network of this version (first differences: {odd})")
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"the device {device!r} cannot be used: {error}; use device='cpu'") from error

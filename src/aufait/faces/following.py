@@ -1,0 +1,180 @@
+"""What both finders share: searching a picture, and following faces through a video.
+
+A back end says how to search a whole picture and how to look again near known faces. Following then costs one look per
+face and frame; the whole picture is searched at the start, twice a second, and when somebody is lost.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+
+from aufait.errors import InputError
+from aufait.faces.boxes import box_sizes, check_image, keep_best
+from aufait.faces.face import Face
+from aufait.faces.pose import estimate_pose
+from aufait.faces.tracking import FaceTracker, TrackerConfig
+
+
+class Effort(IntEnum):
+    """How hard to search a whole picture."""
+
+    GLANCE = 0
+    """A few milliseconds: large faces only. Every frame without a face, or in which somebody is missing."""
+    LOOK = 1
+    """Now and then in a video: faces down to about 40 pixels at 1280 x 720."""
+    SEARCH = 2
+    """A single picture: everything, however long it takes."""
+
+
+@dataclass(frozen=True)
+class FollowingConfig:
+    """Settings of ``FollowingFinder``."""
+
+    search_interval: float = 0.5
+    """Seconds between two looks at the whole picture while following."""
+
+    search_frames: int = 15
+    """Frames between them at most."""
+
+    lost_interval: float = 0.2
+    """Seconds between two such looks while somebody is missing."""
+
+    max_overlap: float = 0.35
+    """Faces whose boxes have more intersection over union are the same face."""
+
+    nested: float = 0.7
+    """Faces whose intersection covers more than this of the smaller box are the same face."""
+
+
+class FollowingFinder(ABC):
+    """Base of the finders: ``find`` for single pictures, ``track`` for the frames of a video in their order.
+
+    Args:
+        max_faces: keep this many, the largest; None for all.
+        min_confidence: faces below are dropped, in [0, 1].
+    """
+
+    name = ""
+    reason = ""
+
+    def __init__(
+        self,
+        *,
+        max_faces: int | None = None,
+        min_confidence: float = 0.5,
+        following: FollowingConfig | None = None,
+        tracker: TrackerConfig | None = None,
+    ) -> None:
+        if max_faces is not None and max_faces < 1:
+            raise InputError(f"max_faces must be at least 1 or None for no limit, got {max_faces}")
+        if not 0.0 <= min_confidence <= 1.0:
+            raise InputError(f"min_confidence must lie in [0, 1], got {min_confidence}")
+        self.max_faces = max_faces
+        self.min_confidence = min_confidence
+        self.following = following or FollowingConfig()
+        self._tracker = FaceTracker(tracker)
+        self._last_look: float | None = None
+        self._frames_since_look = 0
+        self._now: float | None = None
+        self._closed = False
+
+    @abstractmethod
+    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
+        """Every face of a picture, without pose and track."""
+
+    @abstractmethod
+    def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
+        """The faces near expected ones; those that are gone are left out, the order is free."""
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        """The faces of one picture, largest first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Raises:
+            InputError: another shape or type.
+        """
+        image = self._checked(image)
+        faces = self._distinct(self._search(image, Effort.SEARCH))
+        faces.sort(key=lambda face: -float(box_sizes(face.box[None])[0]))
+        return self._with_pose(faces, image)
+
+    def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
+        """The faces of the next frame of a video, with track ids, in the order of their ids.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            timestamp: seconds, growing from frame to frame; a step back starts new tracks.
+
+        Raises:
+            InputError: another shape or type, or a timestamp that is not finite.
+        """
+        image = self._checked(image)
+        if not np.isfinite(timestamp):
+            raise InputError(f"timestamp must be a finite number of seconds, got {timestamp}")
+        expected = self._tracker.predict(timestamp)
+        seen = self._distinct(self._look_again(image, expected)) if expected else []
+        effort = self._effort(timestamp, missing=len(seen) < max(len(expected), 1))
+        if effort is not None:
+            seen = self._distinct(seen, self._search(image, effort))
+        self._now = timestamp
+        faces = self._tracker.update(self._with_pose(seen, image), timestamp, image)
+        return sorted(faces, key=lambda face: face.track_id)
+
+    def reset(self) -> None:
+        """Start of another video: forgets all tracks."""
+        self._tracker.reset()
+        self._last_look = self._now = None
+        self._frames_since_look = 0
+
+    def close(self) -> None:
+        """Release what the back end holds; the finder cannot be used afterwards. Closing twice is harmless."""
+        self._closed = True
+
+    def __enter__(self) -> FollowingFinder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _effort(self, timestamp: float, *, missing: bool) -> Effort | None:
+        """How hard to search this frame; None to leave it at the faces that are followed."""
+        settings = self.following
+        self._frames_since_look += 1
+        since = np.inf if self._last_look is None else timestamp - self._last_look
+        stale = since >= settings.search_interval or self._frames_since_look >= settings.search_frames or since < 0
+        if stale or (missing and since >= settings.lost_interval):
+            self._last_look, self._frames_since_look = timestamp, 0
+            return Effort.LOOK
+        return Effort.GLANCE if missing else None
+
+    def _distinct(self, known: list[Face], found: list[Face] | None = None) -> list[Face]:
+        """Each person once, sure enough, at most ``max_faces``. A known face wins over one found at the same place."""
+        faces = [f for f in [*known, *(found or [])] if f.confidence >= self.min_confidence]
+        if not faces:
+            return []
+        boxes = np.stack([face.box for face in faces])
+        rank = np.array([face.confidence for face in faces])
+        rank[: sum(f.confidence >= self.min_confidence for f in known)] += 1.0 if found is not None else 0.0
+        rows = keep_best(boxes, rank, self.following.max_overlap, nested=self.following.nested)
+        if self.max_faces is not None and len(rows) > self.max_faces:
+            rows = sorted(rows, key=lambda row: -float(box_sizes(boxes[row : row + 1])[0]))[: self.max_faces]
+        return [faces[row] for row in rows]
+
+    def _with_pose(self, faces: list[Face], image: np.ndarray) -> list[Face]:
+        without = [row for row, face in enumerate(faces) if face.pose is None]
+        if not without:
+            return faces
+        points = np.stack([faces[row].landmarks for row in without])
+        poses = dict(zip(without, estimate_pose(points, (image.shape[1], image.shape[0])), strict=True))
+        return [replace(face, pose=poses.get(row, face.pose)) for row, face in enumerate(faces)]
+
+    def _checked(self, image: np.ndarray) -> np.ndarray:
+        if self._closed:
+            raise InputError(f"this {self.name} face finder is closed; create another one")
+        return check_image(image)

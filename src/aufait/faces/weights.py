@@ -1,0 +1,69 @@
+"""The weights that come with the package: safetensors files whose header says what they are."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aufait.errors import MissingModelError
+
+if TYPE_CHECKING:
+    import torch
+
+FORMAT_VERSION = "1"
+
+
+def weights_path(name: str, folder: Path | None = None) -> Path:
+    """Path of the weights ``name`` ("face_detector", "face_landmarks") in ``folder`` or in the package."""
+    base = Path(str(files("aufait"))) / "weights" if folder is None else folder
+    return base / f"{name}.safetensors"
+
+
+def weights_available(name: str, folder: Path | None = None) -> bool:
+    """Whether the file is there."""
+    return weights_path(name, folder).is_file()
+
+
+def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+    """Tensors (float32) and header of a weights file.
+
+    Raises:
+        MissingModelError: the file is absent, damaged, or of another format version.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = weights_path(name, folder)
+    if not path.is_file():
+        raise MissingModelError(
+            f"the builtin face finder's weights are not at {path}; reinstall aufait, or train them with: "
+            "aufait train-faces"
+        )
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:
+        raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
+    if str(header.get("format_version")) != FORMAT_VERSION:
+        raise MissingModelError(
+            f"{path} has format version {header.get('format_version')}, this aufait reads version {FORMAT_VERSION}"
+        )
+    return tensors, header
+
+
+def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, object]) -> None:
+    """Write tensors as float16 with a header of JSON values; whole or not at all."""
+    import torch
+    from safetensors.torch import save_file
+
+    stored = {
+        k: v.detach().cpu().to(torch.float16 if v.is_floating_point() else v.dtype).contiguous()
+        for k, v in tensors.items()
+    }
+    metadata = {key: json.dumps(value) for key, value in {**header, "format_version": FORMAT_VERSION}.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(stored, str(partial), metadata=metadata)
+    partial.replace(path)
