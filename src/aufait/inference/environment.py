@@ -15,6 +15,7 @@ from typing import Literal
 
 from aufait.errors import MissingModelError
 from aufait.faces.mediapipe_model import MODEL_NAME, MODEL_VARIABLE, cache_folder, find_model
+from aufait.faces.mediapipe_release import advice, reporting_release
 from aufait.faces.weights import weights_available, weights_path
 
 Status = Literal["ok", "optional", "missing"]
@@ -161,6 +162,8 @@ def mediapipe_problems() -> list[tuple[str, str]]:
     problems = []
     if installed_version("mediapipe") is None:
         problems.append(("package not installed", "pip install 'aufait[mediapipe]'"))
+    if (release := reporting_release()) is not None:
+        problems.append((f"release {release} reports each use to its maker", advice()))
     absent = [package for library, package in _MEDIAPIPE_LIBRARIES.items() if not _loads(library)]
     if sys.platform.startswith("linux") and absent:
         problems.append((f"system libraries absent ({', '.join(absent)})", f"apt-get install {' '.join(absent)}"))
