@@ -1,8 +1,8 @@
 """Which releases of MediaPipe keep what they do to themselves.
 
 From 0.10.35 on (seen up to 1.2.2) MediaPipe's native library posts a record of each use to ``play.googleapis.com``,
-from a thread of its own and without a switch to turn it off. aufait promises that detection opens no network connection, so
-such a release is not used unless the user allows it with ``AUFAIT_ALLOW_MEDIAPIPE_REPORTS=1``.
+from a thread of its own and without a switch to turn it off. aufait promises that detection opens no network
+connection, so such a release is not used unless the user allows it with ``AUFAIT_ALLOW_MEDIAPIPE_REPORTS=1``.
 """
 
 from __future__ import annotations
