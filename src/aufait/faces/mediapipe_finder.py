@@ -30,6 +30,7 @@ from aufait.faces.face import Face
 from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
 from aufait.faces.mediapipe_landmarks import MESH_POINTS, landmarks_from_mesh
 from aufait.faces.mediapipe_model import find_model
+from aufait.faces.mediapipe_release import refuse_reporting_release
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 
 _NOISE = re.compile(rb"^(?:[IWEF]\d{4} |INFO: |WARNING: (?:All log messages|Logging before)|\s*$)")
@@ -73,7 +74,8 @@ class MediaPipeFinder(FollowingFinder):
         proposals: picture (H, W, 3) uint8 -> candidate boxes (N, 4); used beside MediaPipe's own detector.
 
     Raises:
-        MissingExtraError: the package is not installed, or it misses a system library.
+        MissingExtraError: the package is not installed, misses a system library, or is of a release that reports its
+            use over the network (see ``mediapipe_release``).
         MissingModelError: no model file, or another one.
     """
 
@@ -93,6 +95,7 @@ class MediaPipeFinder(FollowingFinder):
         self.config = config or MediaPipeConfig()
         self._proposals = proposals
         self._landmarker: Any = None
+        refuse_reporting_release()
         model = find_model(model_path)
         with _quiet():
             self._mediapipe, vision = _import_mediapipe()
@@ -219,9 +222,9 @@ def _create_landmarker(vision: Any, model: Path, config: MediaPipeConfig) -> Any
 def _missing_library(error: BaseException) -> MissingExtraError:
     """MediaPipe is there, but the system misses a shared library that it loads."""
     problem = MissingExtraError("the mediapipe face finder", "mediapipe")
-    problem.args = (
+    problem.msg = (
         f"MediaPipe is installed but cannot be loaded: {error}. On Debian or Ubuntu: apt-get install libegl1 libgles2 "
-        "libgl1 libglib2.0-0; or use the builtin finder (--finder builtin), which needs no system library.",
+        "libgl1 libglib2.0-0; or use the builtin finder (--finder builtin), which needs no system library."
     )
     return problem
 

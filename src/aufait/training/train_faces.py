@@ -225,7 +225,7 @@ class _Run:
             self._apply(terms, number)
             if (number + 1) % self.config.checkpoint_steps == 0 and number + 1 < self.steps:
                 self._save(number + 1)
-                figures = ", ".join(f"{key} {float(value):.3f}" for key, value in terms.items())
+                figures = ", ".join(f"{key} {float(value.detach()):.3f}" for key, value in terms.items())
                 logger.info("%s step %d of %d: %s", self.checkpoint.name, number + 1, self.steps, figures)
         self._save(self.steps)
         own = self.network.state_dict()
@@ -235,7 +235,7 @@ class _Run:
     def _apply(self, terms: dict[str, Tensor], number: int) -> None:
         loss = terms["total"]
         if not torch.isfinite(loss):
-            values = {key: float(value) for key, value in terms.items()}
+            values = {key: float(value.detach()) for key, value in terms.items()}
             raise RuntimeError(f"{self.checkpoint.name}: the loss is not finite at step {number}: {values}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
