@@ -176,8 +176,9 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
 def print_outcome(outcome: Outcome) -> None:
     """One line on how a task went, and where its files are."""
     state = "" if outcome.status == "ok" else f" ({outcome.status})"
-    line = f"{outcome.task.title}{state}: {outcome.frames} {'pictures' if outcome.task.kind == 'image' else 'frames'}"
-    line += f", {outcome.frames_with_face} with a face, {outcome.frames_per_second:.1f}/s"
+    count = "" if outcome.task.kind == "image" else f"{outcome.frames} frames, "
+    line = f"{outcome.task.title}{state}: {count}{outcome.frames_with_face} with a face, "
+    line += f"{outcome.frames_per_second:.1f}/s"
     stdout().print(line, soft_wrap=True, markup=False)
     for path in outcome.outputs:
         stdout().print(f"  {path}", soft_wrap=True, markup=False)
