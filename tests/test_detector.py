@@ -148,6 +148,23 @@ def test_batch_size_changes_nothing(batch_size: int) -> None:
             np.testing.assert_array_equal(one.probability, other.probability)
 
 
+def test_batched_crops_of_the_real_network_score_as_single_frames() -> None:
+    from aufait.models.au_network import AUNetwork
+    from aufait.models.au_predictor import AUPredictor
+
+    torch.manual_seed(0)
+    predictor = AUPredictor(AUNetwork())
+
+    def run(size: int) -> list[FrameAnalysis]:
+        detector = Detector(finder=FakeFinder(count=2), model=predictor, device="cpu", batch_size=size)
+        return [frame.analysis for frame in detector.follow(frames(5), source="clip")]
+
+    for left, right in zip(run(4), run(1), strict=True):
+        for one, other in zip(left.faces, right.faces, strict=True):
+            np.testing.assert_allclose(one.probability, other.probability, atol=1e-5)
+            np.testing.assert_allclose(one.intensity_left, other.intensity_left, atol=1e-4)
+
+
 def test_several_faces_get_different_numbers() -> None:
     detector = Detector(finder=FakeFinder(count=3), model=FakePredictor(), device="cpu")
     assert [face.face_id for face in detector.analyze_image(textured()).faces] == [0, 1, 2]
