@@ -133,9 +133,7 @@ def test_longer_bars_for_stronger_action_units():
     weak = make_face(intensity=np.full(len(UNITS), 0.5))
     strong = make_face(intensity=np.full(len(UNITS), 4.5))
     options = {"landmarks": False, "caption": False}
-    bright = [
-        int((Annotator(**options)(grey(), make_frame(face)).astype(int) - 128).clip(0).sum()) for face in (weak, strong)
-    ]
+    bright = [int((Annotator(**options)(grey(), make_frame(face)).astype(int) - 128).clip(0).sum()) for face in (weak, strong)]
     assert bright[1] > 1.2 * bright[0]
 
 

@@ -25,6 +25,7 @@ ASYMMETRY = 1.0
 _CLOSED = {"right_eye", "left_eye", "outer_lip", "inner_lip"}
 _MANY_FACES = 3
 _SMALL_FACE = 80  # pixels
+_CRAMPED = 0.15  # what a smaller panel costs, in sizes of the face
 _FORGET_AFTER = 300  # frames without a face before its panel's place is given up
 
 
@@ -156,12 +157,20 @@ class Annotator:
             panel = (x, y, x + layout.width, y + layout.height(rows))
             if (rows == units or not many) and not _overlaps(panel, boxes) and not _overlaps(panel, np.array(taken)):
                 return old
-        for layout in _layouts(size, scale, units, many):
+        reach = max(float(np.max(face.box[2:] - face.box[:2])), 0.12 * min(size[:2]))
+        best, least = None, np.inf
+        for rank, layout in enumerate(_layouts(size, scale, units, many)):
             rows = min(units, layout.rows)
             spot = _best_spot(size, face.box, boxes, taken, layout.width, layout.height(rows), scale)
-            if spot is not None:
-                return layout, rows, *spot
-        return None
+            if spot is None:
+                continue
+            # A cramped panel beside its face beats a comfortable one on the other side of the picture.
+            cost = spot[2] / reach + _CRAMPED * rank
+            if cost < least:
+                best, least = (layout, rows, *spot[:2]), cost
+            if least < _CRAMPED * (rank + 1):
+                break
+        return best
 
 
 def annotate(image: np.ndarray, frame: FrameAnalysis, *, caption: bool = False) -> np.ndarray:
@@ -205,14 +214,13 @@ def _layouts(size: tuple[int, ...], scale: float, units: int, many: bool) -> Ite
     height = size[0]
     largest = max(11, round(15 * scale))
     smallest = max(9, round(9.5 * scale))
-    kinds = ("short", "number") if many else ("full", "short", "number")
-    for names in kinds:
-        for font in sorted({largest, max(smallest, round(largest * 0.85)), smallest}, reverse=True):
-            layout = _layout(font, names, units)
-            fits = (height - 2 * layout.padding) // layout.row - 1
-            # A few rows of large names help less than all rows of small ones.
-            if fits >= units:
-                yield layout
+    kinds = ("short",) if many else ("full", "short")
+    fonts = sorted({largest, max(smallest, round(largest * 0.85)), smallest}, reverse=True)
+    for font, names in [(font, names) for font in fonts for names in kinds] + [(smallest, "number")]:
+        layout = _layout(font, names, units)
+        # A few rows of large names help less than all rows of small ones.
+        if (height - 2 * layout.padding) // layout.row - 1 >= units:
+            yield layout
     for names in ("short", "number"):
         layout = _layout(smallest, names, units)
         for rows in (units, 12, 8, 5, 3):
@@ -237,8 +245,8 @@ def _best_spot(
     width: int,
     height: int,
     scale: float,
-) -> tuple[int, int] | None:
-    """Upper left corner of a panel in the picture, clear of all faces and panels and near its face; None for none."""
+) -> tuple[int, int, float] | None:
+    """Upper left corner of a panel, clear of all faces and panels and near its face, and its cost; None for none."""
     gap = max(3, round(12 * scale))
     right, bottom = size[1] - width, size[0] - height
     if right < 0 or bottom < 0:
@@ -268,7 +276,7 @@ def _best_spot(
                 continue
             cost = _cost(panel, box, boxes)
             if cost < least:
-                best, least = (left, top), cost
+                best, least = (left, top, cost), cost
     return best
 
 
@@ -297,9 +305,7 @@ def _overlaps(panel: _Box, boxes: np.ndarray) -> bool:
     return bool(((across > 0) & (down > 0)).any())
 
 
-def _draw_panel(
-    canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, units: list[int], rows: int, x: int, y: int
-) -> None:
+def _draw_panel(canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, units: list[int], rows: int, x: int, y: int) -> None:
     width, height, pad = layout.width, layout.height(rows), layout.padding
     drawing.panel(canvas, (x, y, x + width, y + height), layout.font // 2, PANEL)
     middle = y + pad + layout.row * 0.42

@@ -51,9 +51,7 @@ def corners(image: np.ndarray, box: np.ndarray, thickness: int, colour: Colour) 
                     rectangle(image, (left - grow, top - grow, right + grow, bottom + grow), paint, opacity)
 
 
-def strokes(
-    image: np.ndarray, lines: list[np.ndarray], thickness: float, dots: np.ndarray, radius: float, colour: Colour
-) -> None:
+def strokes(image: np.ndarray, lines: list[np.ndarray], thickness: float, dots: np.ndarray, radius: float, colour: Colour) -> None:
     """Draw polylines and dots with smooth edges over a soft dark rim.
 
     Args:
@@ -84,9 +82,7 @@ def strokes(
     _paint(view, *_coverage(*dot, size), colour, 1.0)
 
 
-def text(
-    image: np.ndarray, place: tuple[float, float], words: str, size: int, colour: Colour, *, anchor: str = "l"
-) -> int:
+def text(image: np.ndarray, place: tuple[float, float], words: str, size: int, colour: Colour, *, anchor: str = "l") -> int:
     """Write one line of text with its vertical middle at y.
 
     Args:

@@ -187,11 +187,11 @@ class Report:
         items = []
         for frame, uri, link in self._pictures:
             name = html.escape(PurePath(frame.source).name)
-            found = "; ".join(_occurring(face) for face in frame.faces) or "no face"
-            picture = f'<img src="{uri}" alt="{name}: {found}" loading="lazy">'
+            found = [_occurring(face, name=len(frame.faces) > 1) for face in frame.faces] or ["no face"]
+            picture = f'<img src="{uri}" alt="{name}: {"; ".join(found)}" loading="lazy">'
             if link is not None:
                 picture = f'<a href="{_url(link)}">{picture}</a>'
-            items.append(f"<li><figure>{picture}<figcaption>{name}<br><span>{found}</span></figcaption></figure></li>")
+            items.append(f"<li><figure>{picture}<figcaption>{name}<br><span>{'<br>'.join(found)}</span></figcaption></figure></li>")
         more = self.summary.frames - len(self._pictures)
         rest = f"<p class='lead'>{more} more pictures are in the table.</p>" if more > 0 else ""
         return _section("Pictures", "pictures", f'<ul class="gallery large">{"".join(items)}</ul>{rest}')
@@ -290,9 +290,10 @@ def _time_link(time: float, film: str | None) -> str:
     return shown if film is None else f'<a href="{film}#t={time:.3f}" data-time="{time:.3f}">{shown}</a>'
 
 
-def _occurring(face: FaceAnalysis) -> str:
+def _occurring(face: FaceAnalysis, *, name: bool) -> str:
     strongest = sorted(face.active(), key=lambda unit: -face.intensity[face.index(unit)])
-    return ", ".join(f"AU{unit} {face.intensity[face.index(unit)]:.1f}" for unit in strongest) or "no action unit"
+    found = ", ".join(f"AU{unit} {face.intensity[face.index(unit)]:.1f}" for unit in strongest) or "no action unit"
+    return f"Face {face.face_id}: {found}" if name else found
 
 
 def _unit_name(unit: int) -> str:

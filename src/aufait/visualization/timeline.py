@@ -195,9 +195,7 @@ class Timeline:
                   va="bottom")  # fmt: skip
         axes.text(0.095, 1.0, share, transform=axes.transAxes, color=_MUTED, fontsize=8.5, va="bottom")
         if not units:
-            axes.text(
-                0.5, 0.5, "no action unit occurs", transform=axes.transAxes, ha="center", va="center", color=_MUTED
-            )
+            axes.text(0.5, 0.5, "no action unit occurs", transform=axes.transAxes, ha="center", va="center", color=_MUTED)
 
     def _draw_row(
         self, axes: Axes, course: _Course, position: int, row: int, seen: np.ndarray, edges: np.ndarray, colour: str
