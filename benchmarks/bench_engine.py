@@ -60,7 +60,9 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         model = names[0] if names else model
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
 
@@ -88,7 +90,7 @@ def speed(args: argparse.Namespace) -> None:
 def _prototype_speed(folder: Path, frames: int) -> float:
     """Frames/s that the older engine's own generator prints, run in a process of its own after a warm-up of its cache."""
     out = subprocess.run(
-        [sys.executable, "gen.py", str(frames), "0", "/tmp/prototype_frames"],  # noqa: S108
+        [sys.executable, "gen.py", str(frames), "0", "/tmp/prototype_frames"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -98,7 +100,9 @@ def _prototype_speed(folder: Path, frames: int) -> float:
 
 
 def _print_rate(name: str, rates: list[float]) -> None:
-    print(f"{name}: median {statistics.median(rates):.2f} frames/s on one core (range {min(rates):.2f}-{max(rates):.2f})")
+    print(
+        f"{name}: median {statistics.median(rates):.2f} frames/s on one core (range {min(rates):.2f}-{max(rates):.2f})"
+    )
 
 
 def realism(args: argparse.Namespace) -> None:
@@ -147,7 +151,9 @@ def _random_frames(look, frames: int) -> None:  # type: ignore[no-untyped-def]
     inner = table[:, 17:].mean(axis=1)
     regions = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
     print(f"found {seen - missed} of {seen} ({100 * (seen - missed) / seen:.1f} %)")
-    print(f"inner 51 points: median {np.median(inner):.4f}, 90 % {np.quantile(inner, 0.9):.4f} of the outer-canthus distance")
+    print(
+        f"inner 51 points: median {np.median(inner):.4f}, 90 % {np.quantile(inner, 0.9):.4f} of the outer-canthus distance"
+    )
     print("by region: " + ", ".join(f"{k} {table[:, a:b].mean():.3f}" for k, (a, b) in regions.items()))
     correlations = {}
     for au, names in MATCHING.items():

@@ -104,7 +104,8 @@ def train_default(
     say(f"{len(train)} crops to train on, {len(tuning)} to calibrate, {len(test)} to test; no person in two of them")
     network = _fit(folder, train, config, torch.device(device), say)
     logits = _predict(network, tuning, torch.device(device))
-    predictor = AUPredictor(network.cpu(), fit_calibration(logits, torch.from_numpy(tuning.intensity)))
+    table = fit_calibration(logits, torch.from_numpy(tuning.intensity), torch.from_numpy(tuning.known))
+    predictor = AUPredictor(network.cpu(), table)
     metrics = evaluate(predictor, test)
     notes = {"frames": len(train), "recipe": asdict(config), "synthetic": True, "test": metrics["mean"]}
     weights = predictor.save(folder / "au_default.safetensors", notes)
@@ -208,15 +209,16 @@ def _one_epoch(
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(inputs)
         loss = ordinal_loss(logits.float(), intensity.to(device), known, weight)
-        if not math.isfinite(float(loss)):
-            raise InputError(f"the loss is {float(loss)} in epoch {epoch + 1}, step {step}; lower the learning rate")
+        value = loss.detach().item()
+        if not math.isfinite(value):
+            raise InputError(f"the loss is {value} in epoch {epoch + 1}, step {step}; lower the learning rate")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimiser.step()
         schedule.step()
         average.update_parameters(network)
-        total += float(loss)
+        total += value
     return total / steps
 
 

@@ -1,0 +1,139 @@
+"""Render what the repository shows of the face engine: the demo clip, the contact sheet, one unit at a time.
+
+    python tools/make_pictures.py clip   src/aufait/assets/demo.mp4
+    python tools/make_pictures.py people docs/images/contact_sheet.png
+    python tools/make_pictures.py units  docs/images/action_units.png
+
+Needs the extra ``synth``, and PyAV for the clip. Everything in these pictures is artificial.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from aufait.synthetic.actions import LABELLED_ACTION_UNITS
+from aufait.synthetic.assets import load_face_model
+from aufait.synthetic.dataset import render_sequence
+from aufait.synthetic.expression import Intensities
+from aufait.synthetic.renderer import Person, make_person, render
+from aufait.synthetic.scene import Scene, sample_scene
+
+FPS = 25
+CLIP_CAST = (614, 619)
+CLIP_SIDE = 480
+SHEET_CAST = (611, 622, 614, 619, 609, 610)
+EXPRESSIONS: tuple[dict[int, float], ...] = (
+    {},
+    {12: 5, 6: 4, 25: 4},
+    {1: 5, 2: 5, 5: 4, 25: 3, 26: 4},
+    {4: 5, 7: 3, 24: 4},
+    {9: 4, 10: 4, 4: 2},
+    {15: 4, 17: 4, 1: 4, 4: 2},
+)
+
+Event = tuple[float, float, dict[int, float], dict[int, float]]
+"""Start and end in seconds, intensities at the apex on the left and the right side."""
+
+SMILE, SURPRISE, FROWN = {12: 4.5, 6: 3.5, 25: 3.5}, {1: 4.5, 2: 4.5, 5: 4.0, 25: 3.0, 26: 3.5}, {4: 4.5, 7: 3.0, 23: 3.0}
+SCRIPTS: tuple[tuple[Event, ...], ...] = (
+    ((0.6, 2.6, SMILE, SMILE), (3.2, 4.8, {12: 0.5}, {12: 3.5, 14: 3.0}), (5.4, 7.4, SURPRISE, SURPRISE)),
+    ((1.4, 3.0, SURPRISE, SURPRISE), (3.6, 5.4, FROWN, FROWN), (6.0, 7.6, SMILE, SMILE)),
+)
+BLINKS = ((0.3, 3.0, 5.0), (0.9, 3.3, 5.7))
+
+
+def scripted(events: tuple[Event, ...], blinks: tuple[float, ...], seconds: float) -> Iterator[Intensities]:
+    """Intensities per frame: onset and offset of 0.4 s with smooth edges, blinks of a quarter of a second."""
+    for t in np.arange(round(seconds * FPS)) / FPS:
+        left: dict[int, float] = {}
+        right: dict[int, float] = {}
+        for start, stop, on_left, on_right in events:
+            edge = np.clip(min(t - start, stop - t) / 0.4, 0, 1)
+            gain = float(edge * edge * (3 - 2 * edge))
+            for side, units in ((left, on_left), (right, on_right)):
+                side.update({au: max(side.get(au, 0.0), gain * value) for au, value in units.items() if gain > 0})
+        closed = max((5 * np.sin(np.pi * (t - b) / 0.26) for b in blinks if b < t < b + 0.26), default=0.0)
+        if closed > 0:
+            left[43] = right[43] = float(closed)
+        yield Intensities(left, right)
+
+
+def studio(seed: int, **changes: object) -> Scene:
+    """Soft light from the side, a long lens, no sensor effects."""
+    scene = sample_scene(seed)
+    light = replace(scene.light, key=(20.0, 35.0), share=0.5, warmth=0.03)
+    base = {"rotation": (0.0, 0.0, 0.0), "gaze": (0.0, 0.0), "field_of_view": 18.0, "light": light, "mouth_drift": {}}
+    return scene.clean(**(base | changes))
+
+
+def clip(path: Path, seconds: float = 8.0) -> None:
+    model = load_face_model()
+    takes = []
+    for number, seed in enumerate(CLIP_CAST):
+        person = replace(make_person(model, seed), head_props=())
+        turn = (2.0, 14.0 if number == 0 else -12.0, 0.0)
+        base = studio(90 + number, rotation=turn, frame_height=27.0)
+        course = scripted(SCRIPTS[number], BLINKS[number], seconds)
+        frames = round(seconds * FPS)
+        takes.append(render_sequence(person, seed, frames, size=CLIP_SIDE, fps=FPS, course=course, base=base))
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"crf": "24", "preset": "slow"})
+        stream.width, stream.height, stream.pix_fmt = CLIP_SIDE * 2, CLIP_SIDE, "yuv420p"
+        for pair in zip(*takes, strict=True):
+            picture = np.concatenate([frame.image for frame in pair], axis=1)
+            cv2.putText(picture, "synthetic", (10, CLIP_SIDE - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def people(path: Path, side: int = 192) -> None:
+    """One row per person, one expression per column, each picture with camera, light and place of its own."""
+    model = load_face_model()
+    rows = []
+    for seed in SHEET_CAST:
+        person = make_person(model, seed)
+        scenes = [replace(sample_scene(seed * 10 + k, size=side), occluder="none") for k in range(len(EXPRESSIONS))]
+        pictures = [render(person, Intensities.symmetric(e), s, size=side).image for e, s in zip(EXPRESSIONS, scenes, strict=True)]
+        rows.append(np.concatenate(pictures, axis=1))
+    write(path, np.concatenate(rows))
+
+
+def units(path: Path, side: int = 220, seed: int = 614) -> None:
+    """One person, one labelled unit at intensity 5 per picture."""
+    person = replace(make_person(load_face_model(), seed), head_props=())
+    scene = studio(91, rotation=(0.0, 12.0, 0.0), frame_height=22.0)
+    pictures = [captioned(person, scene, None, side)]
+    pictures += [captioned(person, scene, au, side) for au in LABELLED_ACTION_UNITS]
+    write(path, np.concatenate([np.concatenate(pictures[k : k + 5], axis=1) for k in range(0, 20, 5)]))
+
+
+def captioned(person: Person, scene: Scene, au: int | None, side: int) -> np.ndarray:
+    wanted = {} if au is None else {26: 5.0, 25: 3.0} if au == 26 else {au: 5.0}
+    picture = render(person, Intensities.symmetric(wanted), scene, size=side).image.copy()
+    text = "neutral" if au is None else f"AU{au}"
+    cv2.putText(picture, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    if not cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]):
+        raise SystemExit(f"cannot write {path}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("clip", "people", "units"))
+    parser.add_argument("path", type=Path)
+    args = parser.parse_args()
+    {"clip": clip, "people": people, "units": units}[args.what](args.path)
+
+
+if __name__ == "__main__":
+    main()
