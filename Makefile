@@ -33,7 +33,7 @@ $(VENV)/.created:
 $(VENV)/.base: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing into $(VENV); torch is large, the first time takes some minutes."
 	$(INSTALL) torch
-	$(INSTALL) -e '.[parquet]'
+	$(INSTALL) -e '.[parquet,plot]'
 	touch $@
 
 # MediaPipe asks for the OpenCV build with windows, which needs system libraries that servers lack. Both builds fill the

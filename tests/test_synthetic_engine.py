@@ -16,7 +16,14 @@ from aufait.synthetic.actions import LABELLED_ACTION_UNITS, event_course, sample
 from aufait.synthetic.assets import FaceModel, load_face_model
 from aufait.synthetic.dataset import DatasetConfig, generate_dataset, identity_frames, read_records
 from aufait.synthetic.expression import FORMULAS, MAX_WEIGHT, MIN_WEIGHT, Intensities, own_shapes, shape_weights
-from aufait.synthetic.geometry import blend_expression, fit_rotation, occluder_proxy, pose_head, push_lids_out, rotation_matrix
+from aufait.synthetic.geometry import (
+    blend_expression,
+    fit_rotation,
+    occluder_proxy,
+    pose_head,
+    push_lids_out,
+    rotation_matrix,
+)
 from aufait.synthetic.person import sample_traits
 from aufait.synthetic.renderer import PARTS, Frame, Person, make_person, render
 from aufait.synthetic.scene import Scene, sample_scene

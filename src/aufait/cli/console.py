@@ -29,9 +29,7 @@ _EXTRA_OF_PACKAGE = {
     "numba": "synth",
     "scipy": "synth",
     "cv2": "synth",
-    "lightning": "train",
-    "torchmetrics": "train",
-    "pandas": "train",
+    "matplotlib": "plot",
     "mediapipe": "mediapipe",
     "pyarrow": "parquet",
 }

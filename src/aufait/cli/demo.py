@@ -35,13 +35,15 @@ def demo(
     from aufait.inference.batch import run_tasks
     from aufait.inference.benchmark import demo_clip
     from aufait.inference.detector import Detector
-    from aufait.inference.plan import OutputOptions, check_outputs, plan_tasks
+    from aufait.inference.plan import OutputOptions, can_plot, check_outputs, plan_tasks
     from aufait.media.sources import expand_inputs
 
     clip = file or demo_clip()
-    options = OutputOptions(annotate=True, plot=True, report=True, overwrite=overwrite or out == DEFAULT_FOLDER)
+    options = OutputOptions(annotate=True, plot=can_plot(), report=True, overwrite=overwrite or out == DEFAULT_FOLDER)
     tasks = plan_tasks(expand_inputs([clip]), out)
     check_outputs(tasks, options)
+    if not options.plot:
+        print_warning("no timeline: drawing it needs the 'plot' extra; pip install 'aufait[plot]'")
     if file is None:
         stdout().print("The shipped clip is synthetic: rendered by aufait's face engine.")
     with Detector(finder=finder, model=model, device=device) as detector:

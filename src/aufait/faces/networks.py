@@ -204,6 +204,18 @@ def soft_argmax(heatmaps: Tensor, stride: int = 4) -> Tensor:
     return torch.stack([(chance.sum(dim=2) * xs).sum(dim=2), (chance.sum(dim=3) * ys).sum(dim=2)], dim=-1)
 
 
+def heatmap_spread(heatmaps: Tensor, stride: int = 4) -> Tensor:
+    """How wide each heatmap's distribution is: logits (B, N, h, w) -> (B, N) standard deviation in crop pixels."""
+    chance = heatmaps.float().flatten(2).softmax(dim=2).view(heatmaps.shape)
+    variance = torch.zeros(heatmaps.shape[:2], device=heatmaps.device)
+    for axis, cells in ((2, heatmaps.shape[3]), (3, heatmaps.shape[2])):
+        along = chance.sum(dim=axis)  # (B, N, cells)
+        steps = torch.arange(cells, device=heatmaps.device)
+        mean = (along * steps).sum(dim=2, keepdim=True)
+        variance = variance + (along * (steps - mean) ** 2).sum(dim=2)
+    return variance.sqrt() * stride
+
+
 def fuse(network: nn.Module) -> nn.Module:
     """Fold batch norm into the convolutions before it, in place, for inference; outputs stay the same."""
     for module in network.modules():

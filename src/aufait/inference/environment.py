@@ -21,18 +21,18 @@ from aufait.faces.weights import weights_available, weights_path
 Status = Literal["ok", "optional", "missing"]
 """ok; absent but not needed; absent although the base installation should have it."""
 
-_BASE_PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "typer", "rich", "matplotlib")
+_BASE_PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "typer", "rich")
 _EXTRA_PACKAGES: dict[str, tuple[str, ...]] = {
     "mediapipe": ("mediapipe",),
     "parquet": ("pyarrow",),
     "synth": ("numba", "scipy", "opencv-python-headless"),
-    "train": ("lightning", "torchmetrics", "pandas", "pyarrow"),
+    "plot": ("matplotlib",),
 }
 _EXTRA_PURPOSE = {
     "mediapipe": "second face finder, better on hard pictures",
     "parquet": "tables in Parquet format",
-    "synth": "rendering of synthetic faces",
-    "train": "training and evaluation",
+    "synth": "rendering of synthetic faces, training",
+    "plot": "the timeline picture and its place on the page",
 }
 _INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")

@@ -183,6 +183,8 @@ class TaskOutputs:
 
     def _open_pictures(self) -> None:
         """Prepares everything that is drawn."""
+        from aufait.inference.plan import can_plot
+
         task, options = self._task, self._options
         if options.annotate or (options.report and task.kind == "image"):
             from aufait.visualization.annotate import Annotator
@@ -190,7 +192,7 @@ class TaskOutputs:
             self._annotator = Annotator(caption=task.kind != "image")
         if options.annotate and task.kind != "image":
             self._video = self._open_video()
-        if task.kind != "image" and (options.plot or options.report):
+        if task.kind != "image" and (options.plot or (options.report and can_plot())):
             from aufait.visualization.timeline import Timeline
 
             self._timeline = Timeline()

@@ -161,15 +161,22 @@ def unique_names(paths: Sequence[Path], reserved: Iterable[str] = ()) -> list[st
     return [names[path] for path in paths]
 
 
+def can_plot() -> bool:
+    """Whether matplotlib, which draws the timeline, is installed."""
+    return find_spec("matplotlib") is not None
+
+
 def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
     """Refuses to start where a result would be overwritten, an input destroyed, or a needed package is absent.
 
     Raises:
-        MissingExtraError: Parquet was asked for without pyarrow.
+        MissingExtraError: Parquet was asked for without pyarrow, or a timeline without matplotlib.
         OutputError: an output exists and ``overwrite`` is off, the folder is a file, or an output is also an input.
     """
     if "parquet" in options.formats and find_spec("pyarrow") is None:
         raise MissingExtraError("writing Parquet tables", "parquet")
+    if options.plot and not can_plot():
+        raise MissingExtraError("drawing the timeline", "plot")
     paths = [path for task in tasks for path in task.outputs(options)]
     inputs = {path.resolve() for task in tasks for path in task.inputs}
     doomed = [path for path in paths if path.resolve() in inputs]

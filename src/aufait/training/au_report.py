@@ -81,7 +81,8 @@ def _groups(test: CropSet) -> dict[str, np.ndarray]:
 
 def _mean_roc(present: np.ndarray, probability: np.ndarray, known: np.ndarray) -> float:
     areas = [roc_area(present[k, a], probability[k, a]) for a, k in enumerate(known.T)]
-    return float(np.nanmean(areas))
+    defined = [area for area in areas if not np.isnan(area)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str, Any]) -> str:

@@ -25,21 +25,25 @@ def base_rate_weights(present: np.ndarray, rate: float = REFERENCE_RATE) -> np.n
     return np.where(present, rate / share, (1 - rate) / (1 - share))
 
 
-def fit_calibration(logits: Tensor, intensity: Tensor, *, steps: int = 60) -> np.ndarray:
+def fit_calibration(logits: Tensor, intensity: Tensor, known: Tensor | None = None, *, steps: int = 60) -> np.ndarray:
     """Scale and shift per action unit that minimise the weighted log loss of occurrence.
+
+    A unit occurs where it shows on either side, so the stronger side's logit is fitted to the stronger side's truth.
 
     Args:
         logits: (N, A, 2, 5) on held-out persons.
         intensity: (N, A, 2) truth.
+        known: (N, A, 2) bool, frames to use; default all.
 
     Returns:
         (A, 2) scale (> 0) and shift; (1, 0) for a unit that is never or always present.
     """
-    truth = (intensity >= OCCURRENCE_LEVEL - 0.5).double()
-    scores = logits[..., OCCURRENCE_LEVEL - 1].double()
+    truth = (intensity.amax(dim=2) >= OCCURRENCE_LEVEL - 0.5).double()
+    scores = logits[..., OCCURRENCE_LEVEL - 1].amax(dim=2).double()
+    usable = torch.ones_like(truth, dtype=torch.bool) if known is None else known.all(dim=2)
     table = np.tile([1.0, 0.0], (logits.shape[1], 1))
     for a in range(logits.shape[1]):
-        target, score = truth[:, a].reshape(-1), scores[:, a].reshape(-1)
+        target, score = truth[usable[:, a], a], scores[usable[:, a], a]
         if 0 < float(target.mean()) < 1:
             weight = torch.from_numpy(base_rate_weights(target.numpy().astype(bool)))
             table[a] = _fit_one(score, target, weight, steps)
@@ -59,4 +63,4 @@ def _fit_one(score: Tensor, target: Tensor, weight: Tensor, steps: int) -> tuple
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return float(log_scale.exp()), float(shift)
+    return log_scale.detach().exp().item(), shift.detach().item()

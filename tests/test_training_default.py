@@ -1,0 +1,168 @@
+"""Training of the default AU model on crops made up here: it learns, resumes, calibrates and reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aufait.errors import InputError, OutputError
+from aufait.models.au_network import AUNetwork, AUNetworkConfig
+from aufait.models.au_predictor import AUPredictor
+from aufait.training import train_default as module
+from aufait.training.au_augment import AugmentConfig, augment
+from aufait.training.au_data import CropSet
+from aufait.training.au_report import evaluate, model_card
+from aufait.training.calibration import REFERENCE_RATE, base_rate_weights, fit_calibration
+from aufait.training.train_default import TrainConfig, ordinal_loss, positive_weights
+
+UNITS = (1, 12)
+NETWORK = AUNetworkConfig(action_units=UNITS, widths=(4, 8, 8, 8), blocks=(1, 1, 1), reduced=4, hidden=16)
+CONFIG = TrainConfig(epochs=3, batch=16, network=NETWORK, augmentation=AugmentConfig(noise=0.0, occluded=0.0))
+
+
+def made_up_crops(count: int = 96, seed: int = 0) -> CropSet:
+    """A bright bar on the forehead stands for AU1, one on the mouth for AU12; bar length is the intensity."""
+    rng = np.random.default_rng(seed)
+    crops = rng.integers(90, 110, (count, 3, 128, 128)).astype(np.uint8)
+    intensity = np.where(rng.random((count, 2)) < 0.5, rng.uniform(2, 5, (count, 2)), 0.0).astype(np.float32)
+    for row, (brow, mouth) in enumerate(intensity):
+        crops[row, :, 30:38, 64 - int(8 * brow) : 64 + int(8 * brow)] = 250
+        crops[row, :, 95:103, 64 - int(8 * mouth) : 64 + int(8 * mouth)] = 250
+    return CropSet(
+        crops=crops,
+        intensity=np.repeat(intensity[..., None], 2, axis=2),
+        known=np.ones((count, 2, 2), bool),
+        identity=np.arange(count) // 3,
+        yaw=np.zeros(count, np.float32),
+        skin_tone=np.linspace(0, 7, count, dtype=np.float32),
+        age=np.linspace(18, 80, count, dtype=np.float32),
+        is_man=np.arange(count) % 2 == 0,
+    )
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> CropSet:
+    crops = made_up_crops()
+    monkeypatch.setattr(module, "load_all_crops", lambda *args, **kwargs: crops)
+    return crops
+
+
+def test_training_lowers_the_loss_and_writes_everything(made_up: CropSet, tmp_path: Path) -> None:
+    lines: list[str] = []
+    weights = module.train_default(tmp_path, ["data"], config=replace(CONFIG, epochs=8), report=lines.append)
+    losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines if "loss" in line]
+    assert losses[-1] < 0.85 * losses[0]
+    model = AUPredictor.load(weights)
+    assert model.action_units == UNITS
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert set(metrics["units"]) == {"AU1", "AU12"}
+    card = (tmp_path / "model_card.md").read_text()
+    assert "synthetic" in card.lower()
+    assert model.sha256 in card
+
+
+def test_interrupted_training_ends_with_the_same_weights(made_up: CropSet, tmp_path: Path) -> None:
+    whole = module.train_default(tmp_path / "whole", ["data"], config=CONFIG)
+
+    class Stop(Exception):
+        pass
+
+    def interrupt(line: str) -> None:
+        if line.startswith("epoch 2"):
+            raise Stop
+
+    with pytest.raises(Stop):
+        module.train_default(tmp_path / "parts", ["data"], config=CONFIG, report=interrupt)
+    lines: list[str] = []
+    parts = module.train_default(tmp_path / "parts", ["data"], config=CONFIG, report=lines.append)
+    assert any("continuing after epoch 2" in line for line in lines)
+    assert AUPredictor.load(whole).sha256 == AUPredictor.load(parts).sha256
+
+
+def test_a_folder_of_another_recipe_is_refused(made_up: CropSet, tmp_path: Path) -> None:
+    module._claim(tmp_path, CONFIG)
+    with pytest.raises(OutputError, match="another recipe"):
+        module.train_default(tmp_path, ["data"], config=replace(CONFIG, epochs=4))
+
+
+def test_splits_share_no_person() -> None:
+    train, held = made_up_crops().split(0.25, 1)
+    assert not set(train.identity) & set(held.identity)
+    assert len(train) + len(held) == 96
+
+
+def test_unknown_labels_change_neither_loss_nor_gradient() -> None:
+    logits = torch.randn(4, 2, 2, 5, requires_grad=True)
+    intensity, known = torch.rand(4, 2, 2) * 5, torch.ones(4, 2, 2, dtype=torch.bool)
+    known[:, 1] = False
+    weight = torch.tensor([1.0, 2.0])
+    first = ordinal_loss(logits, intensity, known, weight)
+    other = intensity.clone()
+    other[:, 1] = 5 - other[:, 1]
+    assert torch.equal(first, ordinal_loss(logits, other, known, weight))
+    first.backward()
+    assert logits.grad is not None
+    assert (logits.grad[:, 1] == 0).all()
+    assert (logits.grad[:, 0] != 0).any()
+
+
+def test_rare_units_weigh_more_up_to_the_limit() -> None:
+    intensity = np.zeros((100, 3, 2), np.float32)
+    intensity[:50, 0], intensity[:10, 1], intensity[:1, 2] = 5, 5, 5
+    assert positive_weights(intensity, 4.0).tolist() == pytest.approx([1.0, 3.0, 4.0])
+
+
+def test_augmentation_exchanges_sides_only_of_mirrored_crops() -> None:
+    crops = torch.randint(0, 256, (64, 3, 128, 128), dtype=torch.uint8)
+    intensity = torch.stack([torch.zeros(64, 1), torch.ones(64, 1)], dim=2)  # right side only
+    inputs, labels = augment(crops, intensity, torch.Generator().manual_seed(0), AugmentConfig())
+    assert inputs.shape == (64, 1, 112, 112)
+    assert torch.isfinite(inputs).all()
+    mirrored = labels[:, 0, 0] == 1
+    assert 10 < mirrored.sum() < 54
+    assert (labels[mirrored, 0, 1] == 0).all()
+
+
+def test_calibration_recovers_a_known_scale_and_shift() -> None:
+    rng = np.random.default_rng(0)
+    logit = rng.normal(0, 2, 40_000)
+    present = rng.random(40_000) < 1 / (1 + np.exp(-logit))
+    logits = torch.zeros(40_000, 1, 2, 5, dtype=torch.double)
+    logits[:, 0, :, 1] = torch.from_numpy((logit - 1.0) / 2.0)[:, None]
+    intensity = torch.from_numpy(np.where(present, 3.0, 0.0))[:, None, None].expand(-1, -1, 2)
+    scale, shift = fit_calibration(logits, intensity)[0]
+    prior = np.log(REFERENCE_RATE / (1 - REFERENCE_RATE)) - np.log(present.mean() / (1 - present.mean()))
+    assert scale == pytest.approx(2.0, abs=0.1)
+    assert shift == pytest.approx(1.0 + prior, abs=0.1)
+
+
+def test_a_unit_never_seen_is_left_uncalibrated() -> None:
+    assert fit_calibration(torch.randn(10, 1, 2, 5), torch.zeros(10, 1, 2)).tolist() == [[1.0, 0.0]]
+
+
+def test_base_rate_weights_give_the_reference_rate() -> None:
+    present = np.arange(100) < 7
+    weight = base_rate_weights(present)
+    assert weight.mean() == pytest.approx(1.0)
+    assert (weight * present).sum() / weight.sum() == pytest.approx(REFERENCE_RATE)
+
+
+def test_report_counts_only_what_can_be_seen() -> None:
+    crops = made_up_crops(30)
+    crops.known[:10, 1] = False
+    predictor = AUPredictor(AUNetwork(NETWORK))
+    metrics = evaluate(predictor, crops)
+    assert [u["frames"] for u in metrics["units"].values()] == [30, 20]
+    card = model_card(predictor, metrics, {"frames": 1, "recipe": {"seed": 0}})
+    assert "do not transfer" in card
+
+
+def test_diverging_loss_names_the_step(made_up: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ordinal_loss", lambda *args: torch.tensor(float("nan"), requires_grad=True))
+    with pytest.raises(InputError, match="epoch 1, step 0"):
+        module.train_default(tmp_path, ["data"], config=CONFIG)
