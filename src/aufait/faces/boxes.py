@@ -75,7 +75,7 @@ def keep_best(boxes: np.ndarray, confidence: np.ndarray, max_overlap: float, *, 
 
 
 def check_image(image: np.ndarray) -> np.ndarray:
-    """The picture itself, contiguous, or an error that says what is wrong with it.
+    """The picture itself, or a copy if it is not contiguous and writable, or an error that says what is wrong with it.
 
     Raises:
         InputError: not an (H, W, 3) uint8 array with at least one pixel.
@@ -86,4 +86,4 @@ def check_image(image: np.ndarray) -> np.ndarray:
         raise InputError(f"a picture must be an (H, W, 3) uint8 RGB array, got {kind} of shape {shape}")
     if image.size == 0:
         raise InputError(f"the picture is empty: its shape is {image.shape}")
-    return np.ascontiguousarray(image)
+    return np.require(image, requirements=("C", "W"))  # torch wants memory that it could write to

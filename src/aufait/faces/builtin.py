@@ -28,6 +28,7 @@ from aufait.faces.networks import (
     FaceLandmarkConfig,
     FaceLandmarkNet,
     decode_boxes,
+    heatmap_spread,
     prepare,
     soft_argmax,
 )
@@ -66,6 +67,15 @@ class BuiltinConfig:
     same_face: float = 0.2
     """A look at a box or at a followed face counts when the points found have this overlap with it."""
 
+    agreement: float = 0.6
+    """The second look at a new face must overlap this much with the first: on a face the two agree closely."""
+
+    sharp: float = 0.08
+    """Spread of the heatmaps, as a share of the crop's side, up to which they are as sharp as on a clear face."""
+
+    flat: float = 0.18
+    """Spread from which there is no face: the network is trained to leave heatmaps flat where it sees none."""
+
 
 class BoxDetector:
     """The detector network with its image pyramid."""
@@ -92,7 +102,6 @@ class BoxDetector:
         """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check."""
         return self.detect(image, self.config.look_sides, 0.7 * self.config.box_score)[0]
 
-    @torch.inference_mode()
     def detect(self, image: np.ndarray, sides: Sequence[int], threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) float32 in pixels and scores (N,) in [0, 1], best first, overlaps removed.
 
@@ -113,6 +122,7 @@ class BoxDetector:
         kept = rows[keep_best(boxes[rows], scores[rows], 0.4, nested=0.75)][: self.config.max_candidates]
         return boxes[kept], scores[kept]
 
+    @torch.inference_mode()
     def _level(self, image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
         pixels, scale = self._shrunk(image, side)
         boxes, scores = [], []
@@ -143,13 +153,14 @@ class BoxDetector:
 class LandmarkReader:
     """The landmark network on windows of a picture."""
 
-    def __init__(self, network: FaceLandmarkNet, device: str = "cpu") -> None:
+    def __init__(self, network: FaceLandmarkNet, device: str = "cpu", config: BuiltinConfig | None = None) -> None:
         self.device = torch.device(device)
+        self.config = config or BuiltinConfig()
         self.sizes = network.config
         self._network = prepare(network, self.device)
 
     @classmethod
-    def load(cls, folder: Path | None = None, device: str = "cpu") -> Self:
+    def load(cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None) -> Self:
         """The shipped weights, or those in ``folder``.
 
         Raises:
@@ -158,7 +169,7 @@ class LandmarkReader:
         tensors, header = load_weights("face_landmarks", folder)
         network = FaceLandmarkNet(_config_from(header, FaceLandmarkConfig))
         _load_state(network, tensors, "face_landmarks")
-        return cls(network, device)
+        return cls(network, device, config)
 
     @torch.inference_mode()
     def read(self, image: np.ndarray, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,14 +180,17 @@ class LandmarkReader:
             matrices: (F, 2, 3) from picture to crop pixels, see ``crop_from_boxes`` and ``crop_from_landmarks``.
 
         Returns:
-            (F, 68, 2) float32 pixels of the picture, and (F,) how much each crop looks like a face, in [0, 1].
+            (F, 68, 2) float32 pixels of the picture, and (F,) how much each crop looks like a face, in [0, 1]: the
+            network's face score, lowered where the heatmaps of the inner points are not sharp.
         """
         if len(matrices) == 0:
             return np.zeros((0, 68, 2), np.float32), np.zeros(0)
         crops = warp(image, matrices, self.sizes.crop_size, _BORDER).to(self.device).float().div_(255.0)
         heatmaps, logits = self._network(crops.contiguous(memory_format=torch.channels_last))
         points = soft_argmax(heatmaps).cpu().numpy().astype(np.float64)
-        scores = logits.float().sigmoid().cpu().numpy()
+        spread = heatmap_spread(heatmaps)[:, 17:].median(dim=1).values / self.sizes.crop_size
+        sharpness = ((self.config.flat - spread) / (self.config.flat - self.config.sharp)).clamp(0.0, 1.0)
+        scores = (logits.float().sigmoid() * sharpness).cpu().numpy()
         return apply_transform(invert(matrices), points).astype(np.float32), scores
 
     def crop_from_boxes(self, boxes: np.ndarray) -> np.ndarray:
@@ -236,7 +250,7 @@ class BuiltinFinder(FollowingFinder):
         self.config = config or BuiltinConfig()
         _check_device(device)
         self._detector = BoxDetector.load(weights, device, self.config)
-        self._reader = LandmarkReader.load(weights, device)
+        self._reader = LandmarkReader.load(weights, device, self.config)
 
     def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
         settings = self.config
@@ -245,18 +259,18 @@ class BuiltinFinder(FollowingFinder):
         boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
         landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
         near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
-        return self._again(image, landmarks[near & (scores >= 0.3)])
+        return self._again(image, landmarks[near & (scores >= 0.3)], settings.agreement)
 
     def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
-        return self._again(image, np.stack([face.landmarks for face in expected]))
+        return self._again(image, np.stack([face.landmarks for face in expected]), self.config.same_face)
 
-    def _again(self, image: np.ndarray, landmarks: np.ndarray) -> list[Face]:
-        """Faces at known points, read from crops that fit those points."""
+    def _again(self, image: np.ndarray, landmarks: np.ndarray, least_overlap: float) -> list[Face]:
+        """Faces at known points, read from crops that fit those points, where the new points overlap the old enough."""
         if len(landmarks) == 0:
             return []
         points, scores = self._reader.read(image, self._reader.crop_from_landmarks(landmarks))
         boxes, before = landmark_boxes(points), landmark_boxes(landmarks)
-        near = _overlap_of_pairs(boxes, before) >= self.config.same_face
+        near = _overlap_of_pairs(boxes, before) >= least_overlap
         size = (image.shape[1], image.shape[0])
         poses = estimate_pose(points, size)
         misfit = np.clip((fit_error(points, poses, Camera.guess(*size)) - 0.09) / 0.09, 0.0, 1.0)

@@ -38,20 +38,44 @@ def _opencv() -> ModuleType:
 
 
 def _picture(rng: np.random.Generator, side: int) -> np.ndarray:
-    base: list[Callable[..., np.ndarray]] = [_noise, _gradient, _leaves, _stripes]
-    image = base[rng.integers(len(base))](rng, side)
-    if rng.random() < 0.4:
-        other = base[rng.integers(len(base))](rng, side)
-        mask = _noise(rng, side)[..., :1] / 255.0 if rng.random() < 0.5 else np.float32(rng.uniform(0.2, 0.8))
-        image = image * mask + other * (1 - mask)
+    image = _surface(rng, side)
+    if rng.random() < 0.6:
+        image = _second_surface(rng, image)
     image = np.ascontiguousarray(np.clip(image, 0, 255).astype(np.uint8))
-    marks = [_blobs, _text, _strands, _limbs, _pairs, _boxes]
+    marks = [_blobs, _text, _letters, _strands, _limbs, _pairs, _boxes, _panels, _balls]
     for _ in range(rng.integers(0, 5)):
         marks[rng.integers(len(marks))](rng, image)
     if rng.random() < 0.35:
         blur = float(rng.uniform(0.6, 6.0))
         image = _opencv().GaussianBlur(image, (0, 0), blur)
     return image
+
+
+def _surface(rng: np.random.Generator, side: int) -> np.ndarray:
+    base: list[Callable[..., np.ndarray]] = [_noise, _gradient, _leaves, _stripes, _grain]
+    return base[rng.integers(len(base))](rng, side)
+
+
+def _second_surface(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Another surface over part of the picture: mixed in, or behind a straight edge, a corner or an arch."""
+    cv2, side = _opencv(), image.shape[0]
+    other = _surface(rng, side)
+    kind = rng.integers(4)
+    if kind == 0:
+        share = _noise(rng, side)[..., :1] / 255.0 if rng.random() < 0.5 else np.float32(rng.uniform(0.2, 0.8))
+        return image * share + other * (1 - share)
+    mask = np.zeros((side, side), np.uint8)
+    x, y = rng.uniform(0.1 * side, 0.9 * side, 2)
+    reach, turn = 3.0 * side, rng.uniform(0, 2 * np.pi)
+    if kind == 3:
+        cv2.ellipse(mask, ((x, y), tuple((side * rng.uniform(0.2, 1.5, 2)).tolist()), float(np.degrees(turn))), 255, -1)
+    else:
+        opening = np.pi if kind == 1 else rng.uniform(0.8, 2.4)
+        angles = turn + np.linspace(0, opening, 5)
+        fan = np.stack([x + reach * np.cos(angles), y + reach * np.sin(angles)], axis=1)
+        cv2.fillPoly(mask, [np.concatenate([[(x, y)], fan]).astype(np.int32)], 255, cv2.LINE_AA)
+    share = cv2.GaussianBlur(mask, (0, 0), float(rng.choice([0.5, 1.5, 6.0])))[..., None] / 255.0
+    return image * (1 - share) + other * share
 
 
 def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
@@ -129,6 +153,22 @@ def _stripes(rng: np.random.Generator, side: int) -> np.ndarray:
         wave = wave * other if rng.random() < 0.5 else wave + other
     t = 1 / (1 + np.exp(-wave * rng.uniform(1, 12)))[..., None]
     return np.array(_colour(rng), np.float32) * (1 - t) + np.array(_colour(rng), np.float32) * t
+
+
+def _grain(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Wood, brushed metal, cloth: noise drawn out in one direction, slightly bent."""
+    cv2 = _opencv()
+    length, wave = side * 2, rng.uniform(0, 0.05)
+    field = rng.normal(0, 1, (length, length)).astype(np.float32)
+    long, thin = float(rng.uniform(12, 60)), float(rng.uniform(0.6, 3))
+    field = cv2.GaussianBlur(field, (0, 0), sigmaX=long, sigmaY=thin)
+    field += 0.6 * cv2.GaussianBlur(rng.normal(0, 1, field.shape).astype(np.float32), (0, 0), sigmaX=40, sigmaY=8)
+    angle = rng.uniform(0, 180)
+    matrix = cv2.getRotationMatrix2D((length / 2, length / 2), angle, 1.0)
+    field = cv2.warpAffine(field, matrix, (length, length), borderMode=cv2.BORDER_REFLECT)
+    part = field[side // 2 : side // 2 + side, side // 2 : side // 2 + side]
+    part = part / (part.std() + 1e-6) + wave
+    return np.clip(np.array(_colour(rng), np.float32) + rng.uniform(4, 30) * part[..., None], 0, 255)
 
 
 def _blobs(rng: np.random.Generator, image: np.ndarray) -> None:
@@ -219,3 +259,66 @@ def _boxes(rng: np.random.Generator, image: np.ndarray) -> None:
             colour = np.clip(base + rng.normal(0, 15, 3), 0, 255).tolist()
             a, b = corner.astype(int).tolist(), (corner + size).astype(int).tolist()
             cv2.rectangle(image, tuple(a), tuple(b), colour, filled, cv2.LINE_AA)
+
+
+def _letters(rng: np.random.Generator, image: np.ndarray) -> None:
+    """One to three big letters with outline and shading, as on signs and cartoons; the size of a face."""
+    cv2, side = _opencv(), image.shape[0]
+    letters = list("ABCDEGJOPQRSUaecgosdbpq0689&!?%@")
+    size = float(rng.uniform(2.5, 9.0))
+    x, y = rng.uniform(-0.1, 0.7) * side, rng.uniform(0.3, 1.1) * side
+    mask, ring = np.zeros(image.shape[:2], np.uint8), np.zeros(image.shape[:2], np.uint8)
+    thick, outline, font = int(size * rng.uniform(2, 6)), int(size * rng.uniform(1, 4)), int(rng.integers(0, 8))
+    for _ in range(rng.integers(1, 4)):
+        letter, place = str(rng.choice(letters)), (int(x), int(y + rng.normal(0, 5)))
+        cv2.putText(ring, letter, place, font, size, 255, thick + 2 * outline, cv2.LINE_AA)
+        cv2.putText(mask, letter, place, font, size, 255, thick, cv2.LINE_AA)
+        x += size * rng.uniform(14, 22)
+    shade = _gradient(rng, side) if rng.random() < 0.7 else np.array(_colour(rng), np.float32)
+    for area, colour in ((ring, np.array(_colour(rng), np.float32)), (mask, shade)):
+        alpha = area[..., None].astype(np.float32) / 255
+        image[:] = np.clip(image * (1 - alpha) + colour * alpha, 0, 255).astype(np.uint8)
+
+
+def _panels(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Nested frames with light and dark edges: doors, drawers, window frames, pictures; often faint."""
+    cv2, side = _opencv(), image.shape[0]
+    x, y = rng.uniform(-0.2, 0.7, 2) * side
+    width, height = rng.uniform(0.15, 0.9, 2) * side
+    strength = float(rng.choice([12.0, 30.0, 80.0]))
+    tilt = rng.normal(0, 0.1)
+    layer = np.zeros((*image.shape[:2], 1), np.float32)
+    for _ in range(rng.integers(1, 4)):
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+        turned = corners @ np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]]) + (x, y)
+        points = turned.round().astype(int).tolist()
+        for k in range(4):
+            shade = strength if k in (0, 3) else -strength
+            cv2.line(layer, points[k], points[(k + 1) % 4], float(shade), int(rng.integers(1, 5)), cv2.LINE_AA)
+        inset = rng.uniform(0.03, 0.12) * min(width, height)
+        x, y, width, height = x + inset, y + inset, width - 2 * inset, height - 2 * inset
+        if min(width, height) < 8:
+            break
+    image[:] = np.clip(image + layer, 0, 255).astype(np.uint8)
+
+
+def _balls(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Shaded balls, rings and buttons with a highlight: round, smooth, lit from one side, like a head."""
+    cv2, side = _opencv(), image.shape[0]
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
+    for _ in range(rng.integers(1, 4)):
+        cx, cy, radius = *rng.uniform(0, side, 2), side * rng.uniform(0.04, 0.4)
+        squash, colour = rng.uniform(0.6, 1.6), np.array(_colour(rng) if rng.random() < 0.6 else _skin(rng), np.float32)
+        u, v = (x - cx) / radius, (y - cy) / (radius * squash)
+        inside = np.clip((1 - np.hypot(u, v)) * radius / 1.5, 0, 1)[..., None]
+        light = rng.uniform(-0.7, 0.7, 2)
+        shade = 1 - rng.uniform(0.2, 0.8) * ((u - light[0]) ** 2 + (v - light[1]) ** 2)[..., None] / 2
+        body = colour * np.clip(shade, 0.1, 1.3)
+        if rng.random() < 0.4:
+            body = np.where(np.hypot(u, v)[..., None] > rng.uniform(0.6, 0.9), np.array(_colour(rng), np.float32), body)
+        if rng.random() < 0.4:
+            spot = np.exp(-((u - light[0]) ** 2 + (v - light[1]) ** 2) * rng.uniform(8, 40))[..., None]
+            body = body + 160 * spot
+        image[:] = np.clip(image * (1 - inside) + body * inside, 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        cv2.circle(image, (int(cx), int(cy)), int(radius), _colour(rng), int(rng.integers(1, 8)), cv2.LINE_AA)

@@ -170,19 +170,22 @@ def sample(sources: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
 
 
 def background_batch(bank: FaceBank, batch: int, side: int, draw: Draw) -> Tensor:
-    """Random windows of random backgrounds: (batch, 3, side, side) in [0, 1], at full or at half size, mirrored or
-    not."""
+    """Random windows of random backgrounds: (batch, 3, side, side) in [0, 1], at half, full or double size, mirrored or
+    turned upside down now and then."""
     stored = bank.backgrounds.shape[-1]
     out = torch.empty((batch, 3, side, side), device=bank.backgrounds.device)
     rows = draw.integers(len(bank.backgrounds), batch).tolist()
-    halved = draw.chance(0.4 if 2 * side <= stored else 0.0, batch).tolist()
+    zooms = draw.uniform(0, 1, batch).tolist()
     corners = draw.uniform(0, 1, batch, 2).tolist()
     flips = draw.integers(4, batch).tolist()
     for k in range(batch):
-        span = 2 * side if halved[k] else side
+        span = side if zooms[k] < 0.4 else side // 2 if zooms[k] < 0.75 or 2 * side > stored else 2 * side
         x, y = (int(c * (stored - span + 1)) for c in corners[k])
         window = bank.backgrounds[rows[k], :, y : y + span, x : x + span].float()
-        window = functional.avg_pool2d(window, 2) if halved[k] else window
+        if span > side:
+            window = functional.avg_pool2d(window, 2)
+        elif span < side:
+            window = functional.interpolate(window[None], size=(side, side), mode="bilinear")[0]
         window = window.flip(-1) if flips[k] & 1 else window
         out[k] = window.flip(-2) if flips[k] == 3 else window
     return out / 255.0
@@ -388,7 +391,7 @@ def shuffle_blocks(pictures: Tensor, draw: Draw, blocks: int = 5) -> Tensor:
 
 
 def landmark_batch(
-    bank: FaceBank, batch: int, side: int, scale: float, draw: Draw, *, negatives: float = 0.25
+    bank: FaceBank, batch: int, side: int, scale: float, draw: Draw, *, negatives: float = 0.35
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Crops for the landmark network.
 
@@ -406,10 +409,10 @@ def landmark_batch(
     faces = take_faces(bank, batch, draw, keep_scene=0.3)
     is_face = ~draw.chance(negatives, batch)
     pixels = faces.pixels
-    shuffled = (draw.chance(0.3, batch) & ~is_face).nonzero()[:, 0]
+    shuffled = (draw.chance(0.25, batch) & ~is_face).nonzero()[:, 0]
     if len(shuffled):
         pixels[shuffled] = shuffle_blocks(pixels[shuffled], draw)
-    pixels[draw.chance(0.4, batch) & ~is_face] = 0.0  # nothing but background
+    pixels[draw.chance(0.55, batch) & ~is_face] = 0.0  # nothing but background
     matrix = _crop_placement(faces.landmarks, side, scale, is_face, draw)
     layer = sample(pixels, compose(matrix, faces.matrix), side, side)
     crops = background_batch(bank, batch, side, draw).mul_(1 - layer[:, 3:]).add_(layer[:, :3])

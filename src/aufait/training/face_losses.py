@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -76,10 +78,11 @@ def detector_loss(
 def landmark_loss(
     heatmaps: Tensor, face_logits: Tensor, landmarks: Tensor, is_face: Tensor, *, stride: int = 4
 ) -> dict[str, Tensor]:
-    """Heatmap, distance and face terms.
+    """Heatmap, distance, flatness and face terms.
 
     Heatmap: cross-entropy between a heatmap's distribution and a bell of one cell round the true point. Distance:
-    smooth L1 of the soft-argmax in pixels. Both average over points inside the crop of crops that show a face. Face:
+    smooth L1 of the soft-argmax in pixels. Both average over points inside the crop of crops that show a face. Flat:
+    cross-entropy between the heatmaps of crops without a face and an even distribution, above its least value. Face:
     binary cross-entropy.
 
     Args:
@@ -100,9 +103,12 @@ def landmark_loss(
     distance = functional.smooth_l1_loss(soft_argmax(heatmaps, stride), landmarks, beta=1.0, reduction="none").sum(
         dim=2
     )
+    absent = (~is_face).float()
+    unevenness = -chance.mean(dim=(1, 2, 3)) - math.log(height * width)
     return {
         "heatmap": (entropy * weight).sum() / count,
         "distance": (distance * weight).sum() / count,
+        "flat": (unevenness * absent).sum() / absent.sum().clamp(min=1),
         "face": functional.binary_cross_entropy_with_logits(face_logits.float(), is_face.float()),
     }
 

@@ -45,7 +45,7 @@ class FaceTrainingConfig:
     """Renders to hold in memory, 0.2 MB each."""
     held_out: float = 0.1
     """Share of identities kept for evaluation."""
-    backgrounds: int = 500
+    backgrounds: int = 1_000
     """Procedural pictures to draw backgrounds from."""
     scene_size: int = 256
     """Side of the detector's training pictures in pixels."""
@@ -58,12 +58,16 @@ class FaceTrainingConfig:
     landmark_rate: float = 2e-3
     distance_weight: float = 0.15
     """Weight of the distance term (pixels) beside the heatmap term (nats)."""
+    flat_weight: float = 0.3
+    """Weight of the term that keeps heatmaps flat where there is no face (nats)."""
     weight_decay: float = 0.01
     warmup: float = 0.05
     """Share of the steps in which the learning rate rises; it falls as a cosine afterwards."""
     averaging: float = 0.995
     """Decay of the moving average of the weights, which is what is kept."""
     checkpoint_steps: int = 100
+    evaluation_batches: int = 12
+    """Batches of held-out scenes and crops in the figures that go with the weights."""
     threads: int = 0
     """CPU threads of torch; 0 leaves them alone."""
 
@@ -139,8 +143,10 @@ def train_on_bank(
         landmarks = _train_landmarks(train, out, config, device, resume)
         minutes = (time.monotonic() - started) / 60
         figures = {
-            **evaluate_detector(detector, held_out, config.scene_size, seed=config.seed + 1),
-            **evaluate_landmarks(landmarks, held_out, seed=config.seed + 1),
+            **evaluate_detector(
+                detector, held_out, config.scene_size, seed=config.seed + 1, batches=config.evaluation_batches
+            ),
+            **evaluate_landmarks(landmarks, held_out, seed=config.seed + 1, batches=config.evaluation_batches),
         }
     counts = {"frames": len(bank), "identities": len(torch.unique(bank.identity)), "minutes": round(minutes, 1)}
     counts["detector_minutes"] = round(detector_minutes, 1)
@@ -179,7 +185,8 @@ def _train_landmarks(
         with _mixed_precision(device):
             heatmaps, face_logits = network(crops.contiguous(memory_format=torch.channels_last))
         terms = landmark_loss(heatmaps, face_logits, landmarks, is_face)
-        return {**terms, "total": terms["heatmap"] + config.distance_weight * terms["distance"] + terms["face"]}
+        points = terms["heatmap"] + config.distance_weight * terms["distance"]
+        return {**terms, "total": points + config.flat_weight * terms["flat"] + terms["face"]}
 
     run = _Run(
         network, step, config.landmark_steps, config.landmark_rate, config, out / "checkpoints" / "face_landmarks"
@@ -296,7 +303,7 @@ def _save(
 ) -> FaceTrainingReport:
     common: dict[str, object] = {
         "licence": "Apache-2.0",
-        "data": "rendered faces of aufait's engine (ICT-FaceKit geometry, MIT) before procedural backgrounds; no photograph",
+        "data": "rendered faces of aufait's engine (ICT-FaceKit geometry, MIT), procedural backgrounds; no photograph",
         "training": asdict(config),
         "counts": counts,
         "figures": figures,
