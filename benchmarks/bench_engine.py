@@ -23,14 +23,14 @@ from pathlib import Path
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-import cv2
-import numpy as np
+import cv2  # noqa: E402
+import numpy as np  # noqa: E402
 
-from aufait.synthetic.assets import load_face_model
-from aufait.synthetic.dataset import DatasetConfig, identity_frames
-from aufait.synthetic.expression import Intensities
-from aufait.synthetic.renderer import make_person, render
-from aufait.synthetic.scene import sample_scene
+from aufait.synthetic.assets import load_face_model  # noqa: E402
+from aufait.synthetic.dataset import DatasetConfig, identity_frames  # noqa: E402
+from aufait.synthetic.expression import Intensities  # noqa: E402
+from aufait.synthetic.renderer import make_person, render  # noqa: E402
+from aufait.synthetic.scene import sample_scene  # noqa: E402
 
 MATCHING = {
     1: ("browInnerUp",),

@@ -78,7 +78,8 @@ def main() -> None:
         y, p = np.array(truth[name]), np.array(score[name])
         print(f"{name:5s} n={len(y):2d} present={y.sum():2d}  F1 {f1_frame(y, p >= 0.5):.2f}  ROC {roc_area(y, p):.2f}")
     y, p = np.concatenate(list(map(np.array, truth.values()))), np.concatenate(list(map(np.array, score.values())))
-    print(f"pooled over units: F1 {f1_frame(y, p >= 0.5):.3f}, ROC area {roc_area(y, p):.3f}, accuracy {np.mean((p >= 0.5) == y):.3f}")
+    accuracy = np.mean((p >= 0.5) == y)
+    print(f"pooled over units: F1 {f1_frame(y, p >= 0.5):.3f}, ROC area {roc_area(y, p):.3f}, accuracy {accuracy:.3f}")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def calibration_error(
 
 
 def _pair(first: np.ndarray, second: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    a, b = np.asarray(first).astype(dtype).ravel(), np.asarray(second).astype(dtype).ravel()
+    a: np.ndarray = np.asarray(first).astype(dtype).ravel()
+    b: np.ndarray = np.asarray(second).astype(dtype).ravel()
     if a.shape != b.shape:
         raise ValueError(f"both inputs must have one length, got {a.shape[0]} and {b.shape[0]}")
     return a, b

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -189,7 +190,8 @@ class AUPredictor:
 
 
 def _config_from(values: dict) -> AUNetworkConfig:
-    return AUNetworkConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return AUNetworkConfig(**fields)
 
 
 def _resolve(name_or_path: str | Path) -> Path:

@@ -182,8 +182,8 @@ def render(
 
     coverage = np.zeros(depth.shape, np.float32)
     lashes = hair.lash_points(model, posed, traits.make_up)
-    ambient = irradiance[model.landmarks].mean(axis=0) * 0.8 + 0.02
-    _draw_all_strands(picture, coverage, depth, strands, lashes, light, shadow, view, ambient.astype(np.float32), angles)
+    ambient = (irradiance[model.landmarks].mean(axis=0) * 0.8 + 0.02).astype(np.float32)
+    _draw_all_strands(picture, coverage, depth, strands, lashes, light, shadow, view, ambient, angles)
     for lens in lenses:
         _draw_lens(picture, depth, lens, view, light, ambient)
 
@@ -275,8 +275,9 @@ def _under_mask(strands: Strands, person: Person, scene: Scene) -> bool:
     return scene.occluder == "mask" and bool(mean_height < 0)
 
 
-def _skin_color(person: Person) -> np.ndarray:
-    return np.median(person.skin.face[..., :3].reshape(-1, 3)[::97], axis=0)
+def _skin_color(person: Person) -> tuple[float, float, float]:
+    red, green, blue = np.median(person.skin.face[..., :3].reshape(-1, 3)[::97], axis=0)
+    return float(red), float(green), float(blue)
 
 
 def _moved(mesh: Mesh, vertices: np.ndarray) -> Mesh:
@@ -558,9 +559,9 @@ def _compose(
     picture *= np.float32(0.55)
     picture += specular
     rng = scene.rng("background")
-    background = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
-    background = cv2.resize(background, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
-    cv2.copyTo(background, (index < 0).astype(np.uint8), picture)
+    small = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
+    backdrop = cv2.resize(small, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
+    cv2.copyTo(backdrop, (index < 0).astype(np.uint8), picture)
     return picture
 
 
@@ -584,7 +585,7 @@ def _draw_all_strands(
     coverage: np.ndarray,
     depth: np.ndarray,
     strands: Sequence[tuple[np.ndarray, Strands]],
-    lashes: tuple[np.ndarray, float, np.ndarray],
+    lashes: tuple[np.ndarray, float, tuple[float, float, float]],
     light: _Lighting,
     shadow: np.ndarray,
     view: _View,
@@ -593,9 +594,9 @@ def _draw_all_strands(
 ) -> None:
     center = turn(np.array([[0.0, 4.0, -1.0]], np.float32), rotation_matrix(angles))[0]
     items = [(p, s.color, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
-    points, width, color = lashes
-    shade = np.broadcast_to(np.asarray(color, np.float32), (len(points), 3))
-    items.append((points, np.ascontiguousarray(shade), width, 0.8, 0.0, False))
+    lash_points, lash_width, lash_color = lashes
+    tint = np.tile(np.asarray(lash_color, np.float32), (len(lash_points), 1))
+    items.append((lash_points, tint, lash_width, 0.8, 0.0, False))
     for points, color, width, taper, specular, scalp in items:
         if len(points) == 0:
             continue
@@ -695,7 +696,7 @@ def _degrade(image: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.
         image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     if sensor.jpeg_quality:
         _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, sensor.jpeg_quality])
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
     return np.ascontiguousarray(image)
 
 

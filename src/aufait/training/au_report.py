@@ -24,7 +24,7 @@ def evaluate(predictor: AUPredictor, test: CropSet, *, batch: int = 128) -> dict
     scores = _score(predictor, test, batch)
     truth = test.intensity.max(axis=2)
     present = truth >= OCCURRENCE_LEVEL - 0.5
-    known = test.known.all(axis=2)
+    known: np.ndarray = np.asarray(test.known.all(axis=2))
     units = {}
     for a, au in enumerate(predictor.action_units):
         rows = known[:, a]
@@ -110,12 +110,13 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
 ## What the numbers mean
 
 Occurrence is level B or stronger on at least one side (rounded intensity >= 2). Probabilities are calibrated on
-held-out rendered persons for a base rate of {REFERENCE_RATE:.0%}; where a unit is rarer, 0.5 overstates it. Intensity is the median
-of the same distribution: intensity >= 1.5 exactly where the probability is >= 0.5.
+held-out rendered persons for a base rate of {REFERENCE_RATE:.0%}; where a unit is rarer, 0.5 overstates it. Intensity is
+the median of the same distribution: intensity >= 1.5 exactly where the probability is >= 0.5.
 
 ## Figures on synthetic faces
 
-{metrics["frames"]} frames of {metrics["persons"]} rendered persons that neither training nor calibration saw, scored once. One seed.
+{metrics["frames"]} frames of {metrics["persons"]} rendered persons whom neither training nor
+calibration saw, scored once. One seed.
 **Synthetic test figures do not transfer to photographs as they are.** Hidden units (mask, hand, dark glasses) are left out.
 
 | action unit | positives / frames | F1 at 0.5 | ROC area | ICC(3,1) | calibration error |

@@ -157,7 +157,7 @@ def occlude(images: Tensor, textures: Tensor, rows: Tensor, draw: Draw) -> Tenso
     """
     if len(rows) == 0:
         return images
-    mask = obstacle_masks(len(rows), *images.shape[-2:], draw)
+    mask = obstacle_masks(len(rows), images.shape[-2], images.shape[-1], draw)
     plain = textures.mean(dim=(2, 3), keepdim=True)
     cover = torch.where(draw.chance(0.5, len(rows), 1, 1, 1), textures, plain)
     images[rows] = torch.where(mask[:, None], cover, images[rows])

@@ -57,9 +57,14 @@ class FaceBank:
 
     def to(self, device: torch.device | str) -> FaceBank:
         """The same on another device."""
-        moved = (t.to(device) for t in (self.pixels, self.landmarks, self.identity, self.backgrounds))
         half, quarter = (level.to(device) for level in self.smaller)
-        return FaceBank(*moved, smaller=(half, quarter))
+        return FaceBank(
+            self.pixels.to(device),
+            self.landmarks.to(device),
+            self.identity.to(device),
+            self.backgrounds.to(device),
+            (half, quarter),
+        )
 
 
 def build_bank(pixels: Tensor, landmarks: Tensor, identity: Tensor, backgrounds: Tensor) -> FaceBank:
