@@ -115,17 +115,17 @@ class AUPredictor:
         path = _resolve(name_or_path)
         try:
             with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
+                header = json.loads((file.metadata() or {}).get("aufait", "{}"))
                 tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
         except Exception as error:  # safetensors raises its own, undocumented, error class
             raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
         if header.get("format") != FORMAT:
             raise MissingModelError(f"{path} is not an aufait AU model (format {header.get('format')!r}, need {FORMAT!r})")
-        network = AUNetwork(_config_from(json.loads(header["config"])))
+        network = AUNetwork(_config_from(header["config"]))
         network.load_state_dict(tensors, strict=True)
         return cls(
             network,
-            np.array(json.loads(header["calibration"])),
+            np.array(header["calibration"]),
             name=header.get("name", path.stem),
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             device=device,
@@ -138,16 +138,17 @@ class AUPredictor:
         header = {
             "format": FORMAT,
             "name": self.name,
-            "config": json.dumps(dataclasses.asdict(self.network.config)),
-            "calibration": json.dumps(self.calibration.cpu().numpy().round(5).tolist()),
-            "training": json.dumps(training or {}),
+            "config": dataclasses.asdict(self.network.config),
+            "calibration": self.calibration.cpu().numpy().astype(float).round(5).tolist(),
+            "training": training or {},
         }
         tensors = {
             key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
             for key, value in self.network.state_dict().items()
         }
         temporary = target.with_suffix(".part")
-        save_file(tensors, temporary, metadata=header)
+        # One entry: the file format does not keep the order of several, and equal models must give equal files.
+        save_file(tensors, temporary, metadata={"aufait": json.dumps(header, sort_keys=True)})
         temporary.replace(target)
         return target
 

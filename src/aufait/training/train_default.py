@@ -196,6 +196,7 @@ def _one_epoch(
     steps: int,
 ) -> float:
     """One pass over the training crops; returns the mean loss."""
+    torch.manual_seed(config.seed * 1000 + epoch)  # dropout; an epoch's draws depend on its number alone
     generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
     order = torch.randperm(len(train), generator=generator).numpy()
     device, total = weight.device, 0.0
