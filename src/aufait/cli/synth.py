@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from aufait.cli.console import is_terminal, stderr, stdout
+from aufait.errors import InputError
 
 
 def synth(
-    out: Annotated[Path, typer.Argument(help="Folder for pictures, masks and labels.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Argument(help="Folder for pictures, masks and labels.", show_default=False)
+    ] = None,
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Number of pictures to render.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same pictures; other seeds show other people.")] = 0,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the pictures in pixels.")] = 256,
@@ -30,12 +33,27 @@ def synth(
     assets: Annotated[
         Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
     ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch-assets", help="Get the face geometry once: download ICT-FaceKit and convert it.")
+    ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--assets-source", help="Convert this copy of ICT-FaceKit (clone or zip) instead.", show_default=False
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set with other settings in the same folder.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Render synthetic faces with action unit labels. A second run goes on where the first one stopped."""
+    if fetch or source is not None:
+        assets = _fetch(source, quiet)
+        if out is None:
+            return
+    if out is None:
+        raise InputError("name the folder for the pictures: aufait synth OUT")
     from aufait.synthetic.dataset import DatasetConfig, generate_dataset
 
     config = DatasetConfig(
@@ -63,3 +81,21 @@ def synth(
         )
     if not quiet:
         stdout().print(f"{frames} frames in {folder}", soft_wrap=True)
+
+
+def _fetch(source: Path | None, quiet: bool) -> Path:
+    """Gets the face geometry into the cache folder and says where it is."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from aufait.synthetic.fetch_assets import fetch_assets
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:
+        task = bar.add_task("downloading", total=None)
+        file = fetch_assets(
+            source=source,
+            progress=lambda what, done, total: bar.update(task, description=what, completed=done, total=total),
+        )
+    if not quiet:
+        stdout().print(f"face geometry: {file}", soft_wrap=True)
+    return file

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from aufait.download import download
 from aufait.errors import MissingModelError
 
 MODEL_NAME = "face_landmarker.task"
@@ -52,7 +51,7 @@ def find_model(path: Path | None = None) -> Path:
 
 
 def fetch_model(folder: Path | None = None) -> Path:
-    """Download the model file (3.8 MB) once into the cache folder and check it; the only place that uses the network.
+    """Download the model file (3.8 MB) once into the cache folder and check it.
 
     Raises:
         MissingModelError: no connection, or the file that came is another one (it is not kept).
@@ -63,15 +62,11 @@ def fetch_model(folder: Path | None = None) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-            partial = Path(scratch) / MODEL_NAME
-            with urllib.request.urlopen(MODEL_URL, timeout=60) as answer:
-                partial.write_bytes(answer.read())
-            _checked(partial)
-            partial.replace(target)
-    except (urllib.error.URLError, OSError) as error:
-        if isinstance(error, MissingModelError):
-            raise
-        raise MissingModelError(f"could not download MediaPipe's face model from {MODEL_URL}: {error}") from error
+            _checked(download(MODEL_URL, Path(scratch) / MODEL_NAME)).replace(target)
+    except MissingModelError:
+        raise
+    except OSError as error:
+        raise MissingModelError(f"could not keep MediaPipe's face model as {target}: {error}") from error
     return target
 
 

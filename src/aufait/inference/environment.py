@@ -141,6 +141,19 @@ def _models() -> Iterator[Check]:
             yield Check("Models", path.stem, "ok", f"{path.stat().st_size / 1e6:.1f} MB, sha256 {sha256_of(path)}")
         else:
             yield Check("Models", path.stem, "missing", f"{path} is not there", _REINSTALL)
+    yield _geometry()
+
+
+def _geometry() -> Check:
+    """The face geometry, which only rendering needs."""
+    from aufait.synthetic.assets import find_assets
+
+    try:
+        path = find_assets()
+    except MissingModelError:
+        advice = "aufait synth --fetch-assets (downloads ICT-FaceKit and converts it once), or set AUFAIT_ASSETS"
+        return Check("Models", "face geometry", "optional", "not there; only rendering of faces needs it", advice)
+    return Check("Models", "face geometry", "ok", f"{path.stat().st_size / 1e6:.1f} MB, {path}")
 
 
 def _finders() -> Iterator[Check]:

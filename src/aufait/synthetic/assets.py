@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,7 +114,8 @@ def load_face_model(path: str | Path | None = None, *, verify: bool = False) -> 
 
     Args:
         path: file or folder.
-        verify: also compare the file's SHA-256 with the pinned one.
+        verify: also check that it is the geometry that aufait was built on: by the file's SHA-256, or, for one that
+            was converted on this machine, by its content.
 
     Raises:
         MissingModelError: the file is absent or, with ``verify``, another one.
@@ -121,10 +123,22 @@ def load_face_model(path: str | Path | None = None, *, verify: bool = False) -> 
     """
     file = find_assets(path)
     if verify:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        if digest != ASSET_SHA256:
-            raise MissingModelError(f"{file} has SHA-256 {digest}, expected {ASSET_SHA256}; fetch it again")
+        _verify(file)
     return _load(file.resolve())
+
+
+def _verify(file: Path) -> None:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if digest == ASSET_SHA256:
+        return
+    from aufait.synthetic.asset_content import content_problem
+
+    problem = content_problem(file)
+    if problem:
+        raise MissingModelError(
+            f"{file} is not the face geometry that aufait was built on: its SHA-256 is {digest}, expected {ASSET_SHA256}, "
+            f"and {problem}. Remove it and fetch it again with: aufait synth --fetch-assets"
+        )
 
 
 @functools.lru_cache(maxsize=2)
@@ -132,7 +146,7 @@ def _load(file: Path) -> FaceModel:
     try:
         arrays = np.load(file, allow_pickle=False)
         return _prepare(arrays)
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} is not the compact ICT-FaceKit file: {error}") from error
 
 

@@ -1,0 +1,57 @@
+"""The one place that opens a network connection. Nothing calls it unless a user asked for a file by name."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from aufait.errors import MissingModelError
+
+_REACH_SECONDS = 4.0
+_ANSWER_SECONDS = 60.0
+_CHUNK = 1 << 18
+
+
+def download(url: str, target: Path, *, progress: Callable[[int, int | None], None] | None = None) -> Path:
+    """Fetch an https address into a file; it is written as ``<name>.part`` and renamed when it is whole.
+
+    Args:
+        url: address of the file.
+        target: file to write; its folder must exist.
+        progress: called with the bytes so far and, where the server tells, the bytes of the whole.
+
+    Raises:
+        MissingModelError: no connection (said within seconds), or one that broke off; nothing is kept.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        _reach(url)
+        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer, part.open("wb") as file:
+            size = int(answer.headers.get("Content-Length") or 0) or None
+            done = 0
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                if progress:
+                    progress(done, size)
+        if size is not None and done != size:
+            raise OSError(f"the connection broke off after {done} of {size} bytes")
+        return part.replace(target)
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        raise MissingModelError(f"could not download {url}: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _reach(url: str) -> None:
+    """Fails soon where there is no network: the server may take long to answer, but not to take the call."""
+    address = urlsplit(url)
+    host = address.hostname or ""
+    if address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+        return
+    socket.create_connection((host, address.port or 443), timeout=_REACH_SECONDS).close()
