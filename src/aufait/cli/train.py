@@ -41,6 +41,9 @@ def train_default(
     epochs: Epochs = None,
     seed: Seed = 0,
     device: Device = "auto",
+    init: Annotated[
+        Path | None, typer.Option(help="Weight file to go on from, of the same recipe.", show_default=False)
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that render.", show_default=False)] = None,
     assets: Annotated[
         Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
@@ -66,6 +69,7 @@ def train_default(
         out,
         data or (),
         config=config,
+        init=init,
         assets=assets,
         device=where,
         workers=workers,

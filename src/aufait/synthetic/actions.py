@@ -55,15 +55,23 @@ def sample_intensities(rng: np.random.Generator) -> Intensities:
             mean[au] = float(np.clip(5 * weight * gain * rng.uniform(0.6, 1.25), 0, 5))
     if kind > 0.17:
         for au in LABELLED_ACTION_UNITS:
-            odds = 0.05 if au == 28 else 0.04 if au == 43 else 0.12
+            odds = 0.06 if au == 28 else 0.04 if au == 43 else 0.15 if au == 23 else 0.12
             if rng.random() < odds:
                 mean[au] = max(mean.get(au, 0.0), float(rng.uniform(0.5, 5)))
     if rng.random() < 0.07:
         mean[43] = 5.0 if rng.random() < 0.6 else float(rng.uniform(1, 5))
     if rng.random() < 0.14:
         mean[int(rng.choice(_DISTRACTORS))] = float(rng.uniform(0.5, 4.0))
+    _raise_cheeks(mean, rng)
     _resolve_conflicts(mean, rng)
     return _with_sides(mean, rng)
+
+
+def _raise_cheeks(mean: dict[int, float], rng: np.random.Generator) -> None:
+    """Strong smiles mostly come with raised cheeks; without this the draw would hold too many that do not."""
+    smile = mean.get(12, 0.0)
+    if smile > 2.2 and mean.get(6, 0.0) == 0 and rng.random() < 0.6:
+        mean[6] = float(smile * rng.uniform(0.5, 1.0))
 
 
 def _resolve_conflicts(mean: dict[int, float], rng: np.random.Generator) -> None:

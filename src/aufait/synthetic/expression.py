@@ -9,9 +9,9 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 |---|---|
 | 1 | browInnerUp 1.40 |
 | 2 | browOuterUp 1.25 |
-| 4 | browDown 1.80, own: browsTogether 0.6 |
+| 4 | browDown 1.80, own: browsTogether 0.6; with AU 1 less of the first and more of the second (oblique brows) |
 | 5 | eyeWide 1.75, less as the lid closes |
-| 6 | cheekSquint 1.35, eyeSquint 0.56, own: cheekBulge 1.0 |
+| 6 | cheekSquint 1.40, eyeSquint 0.65, own: cheekBulge 1.2 |
 | 7 | eyeSquint 1.55, eyeBlink 0.22 |
 | 9 | noseSneer 1.15, browDown 0.65, mouthUpperUp -0.20 |
 | 10 | mouthUpperUp 1.00, noseSneer 0.12 |
@@ -24,7 +24,7 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 18 | mouthPucker 1.0 |
 | 20 | mouthStretch 1.45, own: cornerBack 1.0 |
 | 22 | mouthFunnel 1.0 |
-| 23 | mouthPress 0.40, mouthRollUpper 0.45, mouthRollLower 0.50, own: lipsTight 1.0 |
+| 23 | mouthPress 0.40, mouthRollUpper 0.45, mouthRollLower 0.50, mouthPucker 0.20, own: lipsTight 1.5 |
 | 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
 | 25 | mouthLowerDown 0.55, mouthUpperUp 0.25, jawOpen 0.09 |
 | 26 | jawOpen 0.60; lips stay together (mouthClose) unless AU 25, 10, 16 or 27 part them |
@@ -52,7 +52,7 @@ FORMULAS: dict[int, SideWeights] = {
     2: {"browOuterUp_": 1.25},
     4: {"browDown_": 1.80, "own_browsTogether_": 0.6},
     5: {"eyeWide_": 1.75},
-    6: {"cheekSquint_": 1.35, "eyeSquint_": 0.56, "own_cheekBulge_": 1.0},
+    6: {"cheekSquint_": 1.40, "eyeSquint_": 0.65, "own_cheekBulge_": 1.2},
     7: {"eyeSquint_": 1.55, "eyeBlink_": 0.22},
     9: {"noseSneer_": 1.15, "browDown_": 0.65, "mouthUpperUp_": -0.20},
     10: {"mouthUpperUp_": 1.00, "noseSneer_": 0.12},
@@ -65,7 +65,7 @@ FORMULAS: dict[int, SideWeights] = {
     18: {"mouthPucker": 1.0},
     20: {"mouthStretch_": 1.45, "own_cornerBack_": 1.0},
     22: {"mouthFunnel": 1.0},
-    23: {"mouthPress_": 0.40, "mouthRollUpper": 0.45, "mouthRollLower": 0.50, "own_lipsTight": 1.0},
+    23: {"mouthPress_": 0.40, "mouthRollUpper": 0.45, "mouthRollLower": 0.50, "mouthPucker": 0.20, "own_lipsTight": 1.5},
     24: {
         "mouthPress_": 1.20,
         "mouthRollUpper": 0.35,
@@ -122,6 +122,7 @@ def shape_weights(intensities: Intensities, rng: np.random.Generator | None = No
             for full, value in _sides(name, intensities, au):
                 jitter = 1.0 if rng is None else 1.0 + 0.05 * float(rng.standard_normal())
                 weights[full] = weights.get(full, 0.0) + weight * value / 5.0 * jitter
+    _oblique_brows(weights, intensities)
     _keep_lips_together(weights, intensities)
     _limit_lids(weights)
     return {name: float(np.clip(w, MIN_WEIGHT, MAX_WEIGHT)) for name, w in weights.items() if abs(w) > 1e-4}
@@ -131,6 +132,16 @@ def _sides(name: str, intensities: Intensities, au: int) -> list[tuple[str, floa
     if name.endswith("_"):
         return [(name + "L", intensities.left.get(au, 0.0)), (name + "R", intensities.right.get(au, 0.0))]
     return [(name, intensities.mean(au))]
+
+
+def _oblique_brows(weights: dict[str, float], intensities: Intensities) -> None:
+    """AU 1 with AU 4 does not cancel out: the inner brows rise and draw together, the outer ones come down (grief)."""
+    for side, values in (("L", intensities.left), ("R", intensities.right)):
+        both = min(values.get(1, 0.0), values.get(4, 0.0)) / 5.0
+        if both > 0:
+            weights[f"browDown_{side}"] -= 1.05 * both
+            weights[f"browInnerUp_{side}"] += 0.25 * both
+            weights[f"own_browsTogether_{side}"] += 0.9 * both
 
 
 def _keep_lips_together(weights: dict[str, float], intensities: Intensities) -> None:

@@ -326,6 +326,11 @@ def wrinkle_maps(model: FaceModel) -> WrinkleMaps:
     )
 
 
+def foldability(traits: Traits) -> float:
+    """How readily a person's skin folds, 0.05-1.3: some smile without a line, so units must also show without folds."""
+    return float(traits.rng("foldability").uniform(0.05, 1.0 + 0.3 * traits.age_fraction))
+
+
 def wrinkle_amounts(
     intensity_left: Mapping[int, float], intensity_right: Mapping[int, float], traits: Traits
 ) -> np.ndarray:
@@ -340,7 +345,7 @@ def wrinkle_amounts(
         (L,) float32 in the order of ``WrinkleMaps.names``; what age draws by itself is not in it but in the skin.
     """
     personal = _personal_strength(traits)
-    gain = 0.68 + 0.62 * traits.age_fraction
+    gain = (0.68 + 0.62 * traits.age_fraction) * foldability(traits)
     amounts = np.zeros((len(_BASES), 2), np.float32)
     for side, intensity in enumerate((intensity_left, intensity_right)):
         share = np.clip([intensity.get(au, 0.0) / 5.0 for au in _DRIVING_UNITS], 0.0, 1.0) ** 0.85

@@ -73,6 +73,7 @@ def train_default(
     data: Sequence[str | Path] = (),
     *,
     config: TrainConfig | None = None,
+    init: str | Path | None = None,
     assets: str | Path | None = None,
     device: str = "cpu",
     workers: int | None = None,
@@ -84,6 +85,7 @@ def train_default(
         out: folder for checkpoints, weights (``au_default.safetensors``), ``metrics.json`` and ``model_card.md``.
         data: folders of ``aufait synth``; when empty, ``config.frames`` frames are rendered into ``out/data``.
         config: recipe; the CPU-sized one by default.
+        init: weight file of an earlier model with the same network, to go on from instead of from random weights.
         assets: ICT-FaceKit file, needed only to render.
         device: "cpu", "cuda" or "mps".
         workers: rendering processes.
@@ -102,12 +104,14 @@ def train_default(
     train, held = crops.split(config.held_out, config.seed)
     tuning, test = held.split(0.5, config.seed + 1)
     say(f"{len(train)} crops to train on, {len(tuning)} to calibrate, {len(test)} to test; no person in two of them")
-    network = _fit(folder, train, config, torch.device(device), say)
+    network = _fit(folder, train, config, torch.device(device), say, init)
     logits = _predict(network, tuning, torch.device(device))
     table = fit_calibration(logits, torch.from_numpy(tuning.intensity), torch.from_numpy(tuning.known))
     predictor = AUPredictor(network.cpu(), table)
     metrics = evaluate(predictor, test)
     notes = {"frames": len(train), "recipe": asdict(config), "synthetic": True, "test": metrics["mean"]}
+    if init is not None:
+        notes["init"] = AUPredictor.load(init).sha256
     weights = predictor.save(folder / "au_default.safetensors", notes)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     (folder / "model_card.md").write_text(model_card(AUPredictor.load(weights), metrics, notes))
@@ -159,10 +163,18 @@ def positive_weights(intensity: np.ndarray, limit: float) -> Tensor:
 
 
 def _fit(
-    folder: Path, train: CropSet, config: TrainConfig, device: torch.device, say: Callable[[str], None]
+    folder: Path,
+    train: CropSet,
+    config: TrainConfig,
+    device: torch.device,
+    say: Callable[[str], None],
+    init: str | Path | None = None,
 ) -> AUNetwork:
     torch.manual_seed(config.seed)
-    network = AUNetwork(config.network).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = AUNetwork(config.network)
+    if init is not None:
+        network.load_state_dict(_initial_state(init, config))
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     steps = max(1, len(train) // config.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -182,6 +194,13 @@ def _fit(
     result = AUNetwork(config.network).to(device)
     result.load_state_dict(average.module.state_dict())
     return result.eval()
+
+
+def _initial_state(init: str | Path, config: TrainConfig) -> dict[str, Tensor]:
+    network = AUPredictor.load(init).network
+    if network.config != config.network:
+        raise InputError(f"{init} holds a network of other sizes or units than the recipe; train without it")
+    return network.state_dict()
 
 
 def _one_epoch(
