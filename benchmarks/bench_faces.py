@@ -30,7 +30,7 @@ CLIPS: dict[str, Callable[[int], bool]] = {
     "WolfgangLanger_Pexels.mp4": lambda frame: True,
     "single_face.mp4": lambda frame: True,
     "face_noface.mov": lambda frame: frame < 72,
-    "noface_face.mov": lambda frame: frame >= 97,
+    "noface_face.mov": lambda frame: 96 <= frame < 168,
     "no_face.mp4": lambda frame: False,
 }
 """Clip -> whether its frame, counted from 0, shows a face."""

@@ -62,7 +62,8 @@ def test_numbers_out_of_range_are_refused(options: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)]
+    "image",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 4), np.uint8)],
 )
 def test_what_is_no_picture_is_refused(image: np.ndarray) -> None:
     with pytest.raises(InputError):
@@ -79,7 +80,12 @@ def test_a_closed_finder_says_so() -> None:
 
 def test_single_pictures_get_every_face_once_with_pose_largest_first() -> None:
     finder = ScriptedFinder()
-    finder.there = [face_at(100, 100, 50), face_at(400, 200, 120), face_at(402, 201, 118, 0.6), face_at(250, 300, 40, 0.3)]
+    finder.there = [
+        face_at(100, 100, 50),
+        face_at(400, 200, 120),
+        face_at(402, 201, 118, 0.6),
+        face_at(250, 300, 40, 0.3),
+    ]
     faces = finder.find(IMAGE)
     assert [round(float(np.ptp(f.landmarks[:, 1]))) for f in faces] == [120, 50]
     assert all(f.pose is not None and f.track_id == -1 for f in faces)

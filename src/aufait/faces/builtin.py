@@ -34,6 +34,7 @@ from aufait.faces.networks import (
 )
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.faces.weights import load_weights
+from aufait.landmarks import MIRROR_68
 
 _BORDER = 110
 """Grey level outside the picture."""
@@ -67,14 +68,23 @@ class BuiltinConfig:
     same_face: float = 0.2
     """A look at a box or at a followed face counts when the points found have this overlap with it."""
 
-    agreement: float = 0.6
+    agreement: float = 0.8
     """The second look at a new face must overlap this much with the first: on a face the two agree closely."""
 
-    sharp: float = 0.08
+    mirrored: tuple[float, float] = (0.02, 0.06)
+    """Distance between the points of a crop and those of its mirror image, over the face's size: up to the first a new
+    face counts in full, from the second not at all. Half of held-out rendered faces lie below 0.01, 98 of 100 below
+    0.044; half of the crops without a face above 0.1."""
+
+    new_face: float = 1.5
+    """A new face must be surer than a followed one by this factor of ``min_confidence``."""
+
+    sharp: float = 0.06
     """Spread of the heatmaps, as a share of the crop's side, up to which they are as sharp as on a clear face."""
 
-    flat: float = 0.18
-    """Spread from which there is no face: the network is trained to leave heatmaps flat where it sees none."""
+    flat: float = 0.12
+    """Spread from which there is no face. On held-out renders 98 of 100 faces, dark and covered ones included, lie
+    below the middle between the two; half of the crops without a face lie above 0.2."""
 
 
 class BoxDetector:
@@ -185,13 +195,40 @@ class LandmarkReader:
         """
         if len(matrices) == 0:
             return np.zeros((0, 68, 2), np.float32), np.zeros(0)
-        crops = warp(image, matrices, self.sizes.crop_size, _BORDER).to(self.device).float().div_(255.0)
+        points, scores = self._run(self._crops_of(image, matrices))
+        return self._in_picture(matrices, points), scores.cpu().numpy()
+
+    @torch.inference_mode()
+    def read_twice(self, image: np.ndarray, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``read`` of the crops and of their mirror images: mean points, and a score that both must support.
+
+        What is no face seldom looks the same to the network from both sides.
+        """
+        if len(matrices) == 0:
+            return self.read(image, matrices)
+        crops = self._crops_of(image, matrices)
+        points, scores = self._run(torch.cat([crops, crops.flip(-1)]))
+        first, second = points[: len(crops)], points[len(crops) :, list(MIRROR_68)]
+        second[..., 0] = self.sizes.crop_size - 1 - second[..., 0]
+        size = self.sizes.crop_size / self.sizes.crop_scale
+        apart = (first - second).norm(dim=2)[:, 17:].mean(dim=1) / size
+        low, high = self.config.mirrored
+        agreement = ((high - apart) / (high - low)).clamp(0.0, 1.0)
+        together = torch.minimum(scores[: len(crops)], scores[len(crops) :]) * agreement
+        return self._in_picture(matrices, (first + second) / 2), together.cpu().numpy()
+
+    def _crops_of(self, image: np.ndarray, matrices: np.ndarray) -> Tensor:
+        return warp(image, matrices, self.sizes.crop_size, _BORDER).to(self.device).float().div_(255.0)
+
+    def _run(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Crops (F, 3, S, S) -> points (F, 68, 2) in crop pixels and scores (F,)."""
         heatmaps, logits = self._network(crops.contiguous(memory_format=torch.channels_last))
-        points = soft_argmax(heatmaps).cpu().numpy().astype(np.float64)
         spread = heatmap_spread(heatmaps)[:, 17:].median(dim=1).values / self.sizes.crop_size
         sharpness = ((self.config.flat - spread) / (self.config.flat - self.config.sharp)).clamp(0.0, 1.0)
-        scores = (logits.float().sigmoid() * sharpness).cpu().numpy()
-        return apply_transform(invert(matrices), points).astype(np.float32), scores
+        return soft_argmax(heatmaps), logits.float().sigmoid() * sharpness
+
+    def _in_picture(self, matrices: np.ndarray, points: Tensor) -> np.ndarray:
+        return apply_transform(invert(matrices), points.cpu().numpy().astype(np.float64)).astype(np.float32)
 
     def crop_from_boxes(self, boxes: np.ndarray) -> np.ndarray:
         """Upright crops round boxes (F, 4) -> (F, 2, 3)."""
@@ -259,28 +296,31 @@ class BuiltinFinder(FollowingFinder):
         boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
         landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
         near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
-        return self._again(image, landmarks[near & (scores >= 0.3)], settings.agreement)
+        near &= scores >= 0.3
+        points, again = self._reader.read_twice(image, self._reader.crop_from_landmarks(landmarks[near]))
+        faces = self._faces(image, points, np.minimum(again, scores[near]), landmarks[near], settings.agreement)
+        return [face for face in faces if face.confidence >= min(settings.new_face * self.min_confidence, 1.0)]
 
     def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
-        return self._again(image, np.stack([face.landmarks for face in expected]), self.config.same_face)
+        before = np.stack([face.landmarks for face in expected])
+        points, scores = self._reader.read_twice(image, self._reader.crop_from_landmarks(before))
+        return self._faces(image, points, scores, before, self.config.same_face)
 
-    def _again(self, image: np.ndarray, landmarks: np.ndarray, least_overlap: float) -> list[Face]:
-        """Faces at known points, read from crops that fit those points, where the new points overlap the old enough."""
-        if len(landmarks) == 0:
+    def _faces(
+        self, image: np.ndarray, points: np.ndarray, scores: np.ndarray, before: np.ndarray, least_overlap: float
+    ) -> list[Face]:
+        """Faces from points that overlap those of an earlier look enough, with pose; less sure where they fit no
+        head."""
+        if len(points) == 0:
             return []
-        points, scores = self._reader.read(image, self._reader.crop_from_landmarks(landmarks))
-        boxes, before = landmark_boxes(points), landmark_boxes(landmarks)
-        near = _overlap_of_pairs(boxes, before) >= least_overlap
+        boxes = landmark_boxes(points)
+        near = _overlap_of_pairs(boxes, landmark_boxes(before)) >= least_overlap
         size = (image.shape[1], image.shape[0])
         poses = estimate_pose(points, size)
         misfit = np.clip((fit_error(points, poses, Camera.guess(*size)) - 0.09) / 0.09, 0.0, 1.0)
+        sure = scores * (1.0 - misfit)
         return [
-            Face(
-                box=boxes[row],
-                confidence=float(scores[row] * (1.0 - misfit[row])),
-                landmarks=points[row],
-                pose=poses[row],
-            )
+            Face(box=boxes[row], confidence=float(sure[row]), landmarks=points[row], pose=poses[row])
             for row in np.flatnonzero(near)
         ]
 
