@@ -178,3 +178,23 @@ def test_training_goes_on_from_given_weights_of_the_same_network(made_up: CropSe
         module._initial_state(first, other)
     second = module.train_default(tmp_path / "second", ["data"], config=CONFIG, init=first)
     assert AUPredictor.load(second).sha256 != AUPredictor.load(first).sha256
+
+
+def test_persons_held_out_by_folder_are_never_trained_on(
+    made_up: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Record:
+        def __init__(self, identity: int) -> None:
+            self.identity = identity
+
+    monkeypatch.setattr(module, "read_records", lambda folder: [Record(i) for i in range(24, 32)])
+    seen: list[int] = []
+    fit = module._fit
+
+    def spy(folder: Path, train: CropSet, *rest: object) -> AUNetwork:
+        seen.extend(train.identity)
+        return fit(folder, train, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "_fit", spy)
+    module.train_default(tmp_path, ["data"], config=CONFIG, held_out_data=["other"])
+    assert max(seen) == 23

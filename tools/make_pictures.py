@@ -88,7 +88,8 @@ def clip(path: Path, seconds: float = 8.0) -> None:
         stream.width, stream.height, stream.pix_fmt = CLIP_SIDE * 2, CLIP_SIDE, "yuv420p"
         for pair in zip(*takes, strict=True):
             picture = np.concatenate([frame.image for frame in pair], axis=1)
-            cv2.putText(picture, "synthetic", (CLIP_SIDE * 2 - 90, CLIP_SIDE - 12), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+            corner = (CLIP_SIDE * 2 - 90, CLIP_SIDE - 12)
+            cv2.putText(picture, "synthetic", corner, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
         container.mux(stream.encode(None))
 

@@ -44,6 +44,10 @@ def train_default(
     init: Annotated[
         Path | None, typer.Option(help="Weight file to go on from, of the same recipe.", show_default=False)
     ] = None,
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that render.", show_default=False)] = None,
     assets: Annotated[
         Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
@@ -70,6 +74,7 @@ def train_default(
         data or (),
         config=config,
         init=init,
+        held_out_data=held_out or (),
         assets=assets,
         device=where,
         workers=workers,

@@ -28,6 +28,7 @@ from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE, mirror_sides, networ
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
 from aufait.models.au_predictor import AUPredictor
 from aufait.models.ordinal import OCCURRENCE_LEVEL, level_targets
+from aufait.synthetic.dataset import read_records
 from aufait.training.au_augment import AugmentConfig, augment
 from aufait.training.au_data import CropSet, load_all_crops
 from aufait.training.au_report import evaluate, model_card
@@ -74,6 +75,7 @@ def train_default(
     *,
     config: TrainConfig | None = None,
     init: str | Path | None = None,
+    held_out_data: Sequence[str | Path] = (),
     assets: str | Path | None = None,
     device: str = "cpu",
     workers: int | None = None,
@@ -85,7 +87,9 @@ def train_default(
         out: folder for checkpoints, weights (``au_default.safetensors``), ``metrics.json`` and ``model_card.md``.
         data: folders of ``aufait synth``; when empty, ``config.frames`` frames are rendered into ``out/data``.
         config: recipe; the CPU-sized one by default.
-        init: weight file of an earlier model with the same network, to go on from instead of from random weights.
+        init: weight file of an earlier model with the same network, to go on from instead of from random weights. It has
+            seen persons of its own data, so give ``held_out_data`` rendered with another seed to test on.
+        held_out_data: folders whose persons serve calibration and test alone; without them a share of ``data`` does.
         assets: ICT-FaceKit file, needed only to render.
         device: "cpu", "cuda" or "mps".
         workers: rendering processes.
@@ -100,23 +104,35 @@ def train_default(
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
     folders = list(data) or [_render(folder, config, assets, workers, say)]
-    crops = load_all_crops(folders, config.network.action_units, cache_folder=folder)
-    train, held = crops.split(config.held_out, config.seed)
+    units = config.network.action_units
+    crops = load_all_crops([*folders, *held_out_data], units, cache_folder=folder)
+    if held_out_data:
+        apart = np.isin(crops.identity, [r.identity for name in held_out_data for r in read_records(name)])
+        train, held = crops.select(np.flatnonzero(~apart)), crops.select(np.flatnonzero(apart))
+    else:
+        train, held = crops.split(config.held_out, config.seed)
     tuning, test = held.split(0.5, config.seed + 1)
     say(f"{len(train)} crops to train on, {len(tuning)} to calibrate, {len(test)} to test; no person in two of them")
     network = _fit(folder, train, config, torch.device(device), say, init)
-    logits = _predict(network, tuning, torch.device(device))
+    notes: dict[str, object] = {"frames": len(train), "recipe": asdict(config), "synthetic": True}
+    if init is not None:
+        notes["init"] = AUPredictor.load(init).sha256
+    weights = finish(folder, network, tuning, test, notes)
+    mean = json.loads((folder / "metrics.json").read_text())["mean"]
+    say(f"test persons: mean F1 {mean['f1']:.3f}, ROC area {mean['roc_area']:.3f}, ICC {mean['icc']:.3f}; {weights}")
+    return weights
+
+
+def finish(folder: Path, network: AUNetwork, tuning: CropSet, test: CropSet, notes: dict[str, object]) -> Path:
+    """Calibrate on one set of persons, test once on another, write weights, ``metrics.json`` and ``model_card.md``."""
+    logits = _predict(network, tuning, next(network.parameters()).device)
     table = fit_calibration(logits, torch.from_numpy(tuning.intensity), torch.from_numpy(tuning.known))
     predictor = AUPredictor(network.cpu(), table)
     metrics = evaluate(predictor, test)
-    notes = {"frames": len(train), "recipe": asdict(config), "synthetic": True, "test": metrics["mean"]}
-    if init is not None:
-        notes["init"] = AUPredictor.load(init).sha256
+    notes = notes | {"test": metrics["mean"]}
     weights = predictor.save(folder / "au_default.safetensors", notes)
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     (folder / "model_card.md").write_text(model_card(AUPredictor.load(weights), metrics, notes))
-    mean = metrics["mean"]
-    say(f"test persons: mean F1 {mean['f1']:.3f}, ROC area {mean['roc_area']:.3f}, ICC {mean['icc']:.3f}; {weights}")
     return weights
 
 
