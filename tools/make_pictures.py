@@ -3,8 +3,9 @@
     python tools/make_pictures.py clip   src/aufait/assets/demo.mp4
     python tools/make_pictures.py people docs/images/contact_sheet.png
     python tools/make_pictures.py units  docs/images/action_units.png
+    python tools/make_pictures.py hero   docs/images/hero.png           (what detection makes of the clip)
 
-Needs the extra ``synth``, and PyAV for the clip. Everything in these pictures is artificial.
+Needs the extra ``synth``, for the last one ``plot``. Everything in these pictures is artificial.
 """
 
 from __future__ import annotations
@@ -123,6 +124,33 @@ def captioned(person: Person, scene: Scene, au: int | None, side: int) -> np.nda
     return picture
 
 
+def hero(path: Path, moment: float = 1.6, width: int = 1120) -> None:
+    """An annotated frame of the shipped clip above its timeline."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    from aufait import Detector
+    from aufait.inference.benchmark import demo_clip
+    from aufait.media.video import open_video
+    from aufait.visualization.annotate import Annotator
+    from aufait.visualization.timeline import Timeline
+
+    timeline, annotator, shots = Timeline("demo.mp4"), Annotator(), []
+    with Detector() as detector, open_video(demo_clip()) as video:
+        for analysis, frame in zip(detector.stream(demo_clip()), video, strict=True):
+            timeline.add(analysis)
+            if abs(frame.timestamp - moment) < 0.5 / FPS:
+                shots.append(annotator(frame.image, analysis))
+    course = Image.open(BytesIO(timeline.to_png())).convert("RGB")
+    top = [Image.fromarray(shot).resize((width, width * shot.shape[0] // shot.shape[1])) for shot in shots]
+    course = course.resize((width, width * course.height // course.width))
+    sheet = Image.new("RGB", (width, top[0].height + course.height), "white")
+    sheet.paste(top[0], (0, 0))
+    sheet.paste(course, (0, top[0].height))
+    sheet.quantize(256).save(path, optimize=True)
+
+
 def write(path: Path, picture: np.ndarray) -> None:
     if not cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9]):
         raise SystemExit(f"cannot write {path}")
@@ -130,10 +158,10 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("clip", "people", "units"))
+    parser.add_argument("what", choices=("clip", "people", "units", "hero"))
     parser.add_argument("path", type=Path)
     args = parser.parse_args()
-    {"clip": clip, "people": people, "units": units}[args.what](args.path)
+    {"clip": clip, "people": people, "units": units, "hero": hero}[args.what](args.path)
 
 
 if __name__ == "__main__":

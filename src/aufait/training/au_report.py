@@ -111,7 +111,8 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
 
 Occurrence is level B or stronger on at least one side (rounded intensity >= 2). Probabilities are calibrated on
 held-out rendered persons for a base rate of {REFERENCE_RATE:.0%} (AU 25: its own, higher one);
-where a unit is rarer, 0.5 overstates it. Intensity is the median of the same distribution: intensity >= 1.5 exactly where the probability is >= 0.5.
+where a unit is rarer, 0.5 overstates it. Intensity is the median of the same distribution: intensity >= 1.5 exactly
+where the probability is >= 0.5.
 
 ## Figures on synthetic faces
 
