@@ -39,6 +39,9 @@ def train_default(
         int | None, typer.Option(min=100, help="Pictures to render where no data are given.", show_default=False)
     ] = None,
     epochs: Epochs = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-6, max=1.0, help="Peak of the schedule.", show_default=False)
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     init: Annotated[
@@ -68,6 +71,8 @@ def train_default(
         config = replace(config, frames=frames)
     if epochs is not None:
         config = replace(config, epochs=epochs)
+    if learning_rate is not None:
+        config = replace(config, learning_rate=learning_rate)
     log = stderr()
     weights = train(
         out,
