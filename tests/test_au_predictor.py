@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from aufait.errors import InputError, MissingModelError
 from aufait.models.au_crop import ALIGNMENT_POINTS, CROP_SIZE, TEMPLATE, crop_faces, crop_transforms, network_input
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
-from aufait.models.au_predictor import AUPredictor
+from aufait.models.au_predictor import FORMAT, AUPredictor
 
 SMALL = AUNetworkConfig(widths=(8, 8, 16, 16), blocks=(1, 1, 1), reduced=8, hidden=32)
 
@@ -106,6 +107,10 @@ def test_unknown_names_and_wrong_files_are_answered(tmp_path: Path) -> None:
     save_file({"weight": torch.zeros(2)}, other)
     with pytest.raises(MissingModelError, match="not an aufait AU model"):
         AUPredictor.load(other)
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, foreign, metadata={"aufait": json.dumps({"format": FORMAT, "config": {}})})
+    with pytest.raises(MissingModelError, match="its header states"):
+        AUPredictor.load(foreign)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"not a weight file")
     with pytest.raises(MissingModelError, match="cannot be read"):

@@ -28,6 +28,7 @@ from aufait.faces.networks import (
 )
 from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights, save_weights, weights_available
+from aufait.media.video import open_video
 from aufait.training.face_losses import detector_targets
 
 POINTS = project(
@@ -168,7 +169,7 @@ def test_missing_or_foreign_weights_are_explained(tmp_path: Path) -> None:
     small = FaceDetectorNet(FaceDetectorConfig(neck=32))
     header: dict[str, object] = {"config": asdict(FaceDetectorConfig())}
     save_weights(tmp_path / "face_detector.safetensors", small.state_dict(), header)
-    with pytest.raises((MissingModelError, RuntimeError)):
+    with pytest.raises(MissingModelError, match="do not fit"):
         BoxDetector.load(tmp_path)
     save_weights(tmp_path / "face_detector.safetensors", small.state_dict(), {"config": {"nose": 3}})
     with pytest.raises(MissingModelError, match="this version"):
@@ -204,6 +205,18 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
         assert {"config", "figures", "training", "data", "licence"} <= set(header)
     folder = Path(__file__).resolve().parents[1] / "src" / "aufait" / "weights"
     assert sum((folder / f"{n}.safetensors").stat().st_size for n in ("face_detector", "face_landmarks")) < 12e6
+
+
+@shipped
+@pytest.mark.parametrize("least", [0.5, 0.8])
+def test_a_high_threshold_still_finds_clear_faces(least: float) -> None:
+    clip = Path(__file__).resolve().parents[1] / "src" / "aufait" / "assets" / "demo.mp4"
+    with open_video(clip) as video:
+        image = next(iter(video)).image
+    with create_finder("builtin", min_confidence=least) as finder:  # type: ignore[attr-defined]
+        faces = finder.find(image)
+    assert faces
+    assert all(face.confidence >= least for face in faces)
 
 
 @shipped

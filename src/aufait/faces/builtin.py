@@ -77,7 +77,10 @@ class BuiltinConfig:
     0.044; half of the crops without a face above 0.1."""
 
     new_face: float = 1.5
-    """A new face must be surer than a followed one by this factor of ``min_confidence``."""
+    """A new face must be surer than a followed one by this factor of ``min_confidence`` ..."""
+
+    new_face_limit: float = 0.75
+    """... as long as that asks for no more than this: beyond, ``min_confidence`` alone decides."""
 
     sharp: float = 0.06
     """Spread of the heatmaps, as a share of the crop's side, up to which they are as sharp as on a clear face."""
@@ -153,10 +156,11 @@ class BoxDetector:
         height, width = image.shape[:2]
         factor = side / max(height, width)
         size = (max(round(height * factor), 1), max(round(width * factor), 1))
-        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None]
+        # On the CPU always: GPUs cannot shrink bytes with anti-aliasing, and the small copy travels faster.
+        pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
         pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
         margin = (0, -size[1] % 32, 0, -size[0] % 32)
-        pixels = functional.pad(pixels, margin, value=_BORDER).float().div_(255.0)
+        pixels = functional.pad(pixels, margin, value=_BORDER).to(self.device).float().div_(255.0)
         return pixels.contiguous(memory_format=torch.channels_last), (width / size[1], height / size[0])
 
 
@@ -299,7 +303,8 @@ class BuiltinFinder(FollowingFinder):
         near &= scores >= 0.3
         points, again = self._reader.read_twice(image, self._reader.crop_from_landmarks(landmarks[near]))
         faces = self._faces(image, points, np.minimum(again, scores[near]), landmarks[near], settings.agreement)
-        return [face for face in faces if face.confidence >= min(settings.new_face * self.min_confidence, 1.0)]
+        least = max(min(settings.new_face * self.min_confidence, settings.new_face_limit), self.min_confidence)
+        return [face for face in faces if face.confidence >= least]
 
     def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         before = np.stack([face.landmarks for face in expected])
@@ -347,7 +352,10 @@ def _tuples(value: Any) -> Any:
 
 
 def _load_state(network: torch.nn.Module, tensors: dict[str, Tensor], name: str) -> None:
-    result = network.load_state_dict(tensors, strict=False)
+    try:
+        result = network.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:  # tensors of other shapes
+        raise MissingModelError(f"the weights {name} do not fit the network that their header states: {error}") from error
     missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
     if missing or result.unexpected_keys:
         odd = (missing + list(result.unexpected_keys))[:3]

@@ -121,11 +121,15 @@ class AUPredictor:
             raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
         if header.get("format") != FORMAT:
             raise MissingModelError(f"{path} is not an aufait AU model (format {header.get('format')!r}, need {FORMAT!r})")
-        network = AUNetwork(_config_from(header["config"]))
-        network.load_state_dict(tensors, strict=True)
+        try:
+            network = AUNetwork(_config_from(header["config"]))
+            network.load_state_dict(tensors, strict=True)
+            calibration = np.array(header["calibration"], np.float32).reshape(len(network.config.action_units), 2)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise MissingModelError(f"{path} does not hold the network that its header states: {error}") from error
         return cls(
             network,
-            np.array(header["calibration"]),
+            calibration,
             name=header.get("name", path.stem),
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             device=device,
