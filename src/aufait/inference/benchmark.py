@@ -45,7 +45,7 @@ class BenchmarkSettings:
     device: str = "auto"
     """Device of the networks."""
     threads: int | None = None
-    """Torch threads; None for torch's own choice."""
+    """Torch threads; None for the detector's own choice."""
     annotate: bool = False
     """Write the annotated video too."""
 

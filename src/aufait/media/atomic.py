@@ -108,4 +108,5 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> Path:
     """Write a whole UTF-8 file with Unix line ends at once, or nothing; errors as in ``write_bytes``."""
-    return write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
+    # File names in the text need not be valid Unicode.
+    return write_bytes(path, text.encode("utf-8", "surrogateescape"), overwrite=overwrite)

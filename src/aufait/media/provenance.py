@@ -1,6 +1,7 @@
 """A record beside every table: which software, model, settings and input made it, and whether it is complete.
 
-It names no person, host or folder: of the input its file name, size and SHA-256 are kept, of the machine its kind.
+Of the input its file name, size and SHA-256 are kept, of the machine its kind, not its name. Folders appear only where
+the command line, as typed, or a message names them.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ class ProvenanceWriter:
         """Write the final record and return where it is.
 
         Args:
-            completed: whether every frame of the inputs was analysed and written.
+            completed: whether the run reached its end. Inputs or frames that could not be read are told in ``errors``.
             error: why not.
         """
         if self._finished:

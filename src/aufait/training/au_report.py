@@ -105,7 +105,7 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
 | training data | {notes["frames"]} crops of **synthetic** faces, rendered by `aufait.synthetic`; no photograph of a person |
 | geometry | ICT Face Model Light (MIT licence) |
 | licence of the weights | Apache-2.0, like the code |
-| training command | `aufait train-default OUT` (recipe in `training/train_default.py`, seed {notes["recipe"]["seed"]}) |
+| training command | `aufait train-default -o OUT` (recipe in `training/train_default.py`, seed {notes["recipe"]["seed"]}) |
 
 ## What the numbers mean
 

@@ -1,7 +1,7 @@
 """Training of the shipped AU model, from nothing but our own renders.
 
-    aufait train-default OUT                    # renders the data, trains, calibrates, writes weights and figures
-    aufait train-default OUT --data A --data B  # uses data sets that exist
+    aufait train-default -o OUT      # renders the data, trains, calibrates, writes weights and figures
+    aufait train-default A B -o OUT  # uses data sets that exist
 
 Own recipe: ordinal cross-entropy over five thresholds per unit and side, AdamW with a one-cycle schedule, averaged
 weights. Persons are split three ways: training, calibration, test; the test persons are scored once, at the end. Every
