@@ -21,7 +21,10 @@ from typer.testing import CliRunner, Result
 from aufait.cli.app import app
 from aufait.inference import detector as detector_module
 from aufait.inference import plan as plan_module
+from aufait.inference.batch import Progress, run_task
+from aufait.inference.plan import OutputOptions, camera_task
 from aufait.media.tables import read_openface_csv
+from aufait.media.video import open_video
 
 runner = CliRunner()
 TESTS = Path(__file__).resolve().parent
@@ -392,6 +395,20 @@ def test_camera_that_is_absent_is_an_error(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "camera 97" in flat(result.output)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_ctrl_c_is_the_regular_end_of_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 30)
+    monkeypatch.setattr("aufait.media.video.Camera", lambda _: open_video(clip))
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done == 5:
+            raise KeyboardInterrupt
+
+    with detector_module.Detector(device="cpu") as detector:
+        outcome = run_task(camera_task(0, tmp_path / "out"), detector, OutputOptions(), on_frame=interrupt)
+    assert outcome.status == "ok", outcome.problems
+    assert len(read_openface_csv(tmp_path / "out" / "camera0.csv")["frame"]) == 5
 
 
 def test_camera_and_files_together_are_refused(tmp_path: Path) -> None:

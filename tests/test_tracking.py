@@ -72,6 +72,12 @@ def test_an_id_survives_a_loss_of_most_of_a_second() -> None:
     assert back.track_id == 0
 
 
+def test_an_id_stays_in_a_video_of_two_frames_per_second() -> None:
+    tracker = FaceTracker()
+    ids = [tracker.update([face_at(100 + 5 * frame, 180)], frame / 2)[0].track_id for frame in range(6)]
+    assert ids == [0] * 6
+
+
 def test_a_face_that_returns_late_gets_a_new_id_and_ids_are_never_reused() -> None:
     tracker = FaceTracker()
     for frame in range(10):

@@ -79,7 +79,6 @@ class FollowingFinder(ABC):
         self._tracker = FaceTracker(tracker)
         self._last_look: float | None = None
         self._frames_since_look = 0
-        self._now: float | None = None
         self._closed = False
 
     @abstractmethod
@@ -122,14 +121,13 @@ class FollowingFinder(ABC):
         effort = self._effort(timestamp, missing=len(seen) < max(len(expected), 1))
         if effort is not None:
             seen = self._distinct(seen, self._search(image, effort))
-        self._now = timestamp
         faces = self._tracker.update(self._with_pose(seen, image), timestamp, image)
         return sorted(faces, key=lambda face: face.track_id)
 
     def reset(self) -> None:
         """Start of another video: forgets all tracks."""
         self._tracker.reset()
-        self._last_look = self._now = None
+        self._last_look = None
         self._frames_since_look = 0
 
     def close(self) -> None:

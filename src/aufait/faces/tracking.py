@@ -75,19 +75,10 @@ class FaceTracker:
         self._next_id = 0
         self._now = None
 
-    @property
-    def alive(self) -> int:
-        """How many tracks may still be seen again."""
-        return len(self._tracks)
-
     def predict(self, timestamp: float) -> list[Face]:
         """Where each living track should be at ``timestamp`` (seconds): the last face, moved and scaled."""
         self._expire(timestamp)
         return [self._predicted(track, timestamp) for track in self._tracks]
-
-    def lost(self, timestamp: float) -> bool:
-        """Whether some living track was not seen in the last update."""
-        return any(track.seen < (timestamp if self._now is None else self._now) for track in self._tracks)
 
     def update(self, faces: list[Face], timestamp: float, image: np.ndarray | None = None) -> list[Face]:
         """Assign ids.
@@ -120,8 +111,9 @@ class FaceTracker:
         self._tracks = [t for t in self._tracks if timestamp - t.seen <= self._patience(t)]
 
     def _patience(self, track: _Track) -> float:
-        """A face seen only once may be a mistake of the detector; it is given up sooner."""
-        return self.config.max_lost if track.hits > 2 else 0.4 * self.config.max_lost
+        """A face seen once or twice may be a mistake of the detector; it is given up sooner, but not before a frame has
+        come without it: in slow videos the next one may be half a second away."""
+        return self.config.max_lost if track.hits > 2 or track.seen == self._now else 0.4 * self.config.max_lost
 
     def _predicted(self, track: _Track, timestamp: float) -> Face:
         elapsed = max(timestamp - track.seen, 0.0)

@@ -10,7 +10,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -175,12 +175,14 @@ def _analyze(
         outputs = TaskOutputs(task, options, info, detector.action_units, detector.settings, command)
         try:
             with outputs, BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink:
-                for frame in _until_interrupted(frames, stop_is_end=task.kind == "camera"):
-                    sink.put(frame)
-                    _count(outcome, frame)
-                    if on_frame is not None:
-                        rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
-                        on_frame(Progress(task, outcome.frames, info.frame_count, rate))
+                # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
+                with suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext():
+                    for frame in frames:
+                        sink.put(frame)
+                        _count(outcome, frame)
+                        if on_frame is not None:
+                            rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
+                            on_frame(Progress(task, outcome.frames, info.frame_count, rate))
                 _judge(outcome, info)
                 outputs.note_problems([str(problem) for problem in outcome.problems])
         finally:
@@ -228,15 +230,6 @@ def _analyze_pictures(
         if not frame.analysis.has_face:
             outcome.problems.append(Problem(f"{path}: no face was found", no_face=True))
         yield frame
-
-
-def _until_interrupted(frames: Iterator[AnalyzedFrame], *, stop_is_end: bool) -> Iterator[AnalyzedFrame]:
-    """Passes frames on. For a camera, which has no end of its own, Ctrl-C is the regular end."""
-    try:
-        yield from frames
-    except KeyboardInterrupt:
-        if not stop_is_end:
-            raise
 
 
 def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:

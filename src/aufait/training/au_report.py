@@ -74,8 +74,8 @@ def _groups(test: CropSet) -> dict[str, np.ndarray]:
         "lighter third of skin tones": test.skin_tone < 7 / 3,
         "middle third": (test.skin_tone >= 7 / 3) & (test.skin_tone < 14 / 3),
         "darker third": test.skin_tone >= 14 / 3,
-        "|yaw| below 20 degrees": np.abs(test.yaw) < 20,
-        "|yaw| 20-55 degrees": np.abs(test.yaw) >= 20,
+        "yaw below 20 degrees": np.abs(test.yaw) < 20,
+        "yaw 20-55 degrees": np.abs(test.yaw) >= 20,
     }
 
 
