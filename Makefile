@@ -47,7 +47,7 @@ demo: $(VENV)/.base
 	$(BIN)/aufait demo
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/mypy
 
 test: lint

@@ -212,3 +212,12 @@ def test_settings_name_everything_that_decides_the_numbers(detector: Detector) -
     assert settings["model"] == "fake-model"
     assert len(settings["model_sha256"]) == 64
     assert settings["action_units"] == [1, 12]
+
+
+def test_settings_name_the_finders_model_files() -> None:
+    from aufait.inference.detector import finder_models
+
+    models = finder_models("builtin")
+    assert set(models) == {"face_detector", "face_landmarks"}
+    assert all(len(digest) == 64 for digest in models.values())
+    assert finder_models("a finder of one's own") == {}

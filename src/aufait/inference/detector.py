@@ -77,6 +77,19 @@ class _TrackedFrame:
     error: str | None = None
 
 
+def finder_models(name: str) -> dict[str, str]:
+    """SHA-256 of each model file behind a face finder, and MediaPipe's release; empty for a finder of one's own."""
+    from aufait.faces.mediapipe_model import MODEL_SHA256
+    from aufait.faces.weights import weights_available, weights_path
+    from aufait.inference.environment import installed_version, sha256_of
+
+    builtin = {"builtin": ("face_detector", "face_landmarks"), "mediapipe": ("face_detector",)}.get(name, ())
+    models = {part: sha256_of(weights_path(part)) for part in builtin if weights_available(part)}
+    if name == "mediapipe":
+        models |= {"face_landmarker": MODEL_SHA256, "mediapipe": installed_version("mediapipe") or "unknown"}
+    return models
+
+
 class Detector:
     """Finds faces and scores their action units, in pictures and videos.
 
@@ -151,9 +164,10 @@ class Detector:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that decides the numbers, ready for JSON: finder, model with its SHA-256, device, limits."""
+        """Everything that decides the numbers, ready for JSON: finder and model with their SHA-256, device, limits."""
         return {
             "finder": self.finder_name,
+            "finder_models": finder_models(self.finder_name),
             "model": self._predictor.name,
             "model_sha256": self._predictor.sha256,
             "action_units": list(self.action_units),
@@ -168,6 +182,8 @@ class Detector:
         Args:
             image: (H, W, 3) uint8 RGB, or the path of a picture.
             source: name to write into the result; the path, or ``"array"``, if left out.
+
+        Not to be called while this detector follows a video: give single pictures a detector of their own.
 
         Raises:
             InputError: the file cannot be read or the array has the wrong shape or type.

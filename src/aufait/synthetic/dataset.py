@@ -34,6 +34,8 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 from aufait.synthetic.scene import Scene, sample_scene
 
 FORMAT_VERSION = 1
+MAX_IDENTITIES = 1_000_000
+"""Persons under one seed; seeds are that far apart, so that no two share a person."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,14 @@ class DatasetConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} must be {low}-{high}, got {value}")
+        if len(self.identities) > MAX_IDENTITIES:
+            raise InputError(f"at most {MAX_IDENTITIES} persons fit under one seed, got {len(self.identities)}; use several")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or larger, got {self.seed}")
 
     @property
     def identities(self) -> range:
-        first = self.seed * 1_000_000
+        first = self.seed * MAX_IDENTITIES
         return range(first, first + -(-self.frames // self.frames_per_identity))
 
     def frames_of(self, identity: int) -> int:

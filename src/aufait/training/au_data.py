@@ -94,7 +94,7 @@ def load_crops(
         raise InputError(f"{folder} holds no frame with |yaw| <= {MAX_YAW} degrees")
     store = Path(cache) if cache else None
     if store and store.is_file():
-        return _read_cache(store, len(records), action_units)
+        return _read_cache(store, records, action_units)
     with ThreadPoolExecutor(workers) as pool:
         crops = np.empty((len(records), 3, TEMPLATE_SIZE, TEMPLATE_SIZE), np.uint8)
         for row, crop in enumerate(pool.map(_crop, records, chunksize=64)):
@@ -121,9 +121,11 @@ def load_crops(
 _FIELDS = tuple(CropSet.__dataclass_fields__)
 
 
-def _read_cache(store: Path, count: int, action_units: tuple[int, ...]) -> CropSet:
+def _read_cache(store: Path, records: Sequence[FrameRecord], action_units: tuple[int, ...]) -> CropSet:
     with np.load(store, allow_pickle=False) as arrays:
-        if tuple(arrays["action_units"]) != tuple(action_units) or len(arrays["crops"]) != count:
+        same = tuple(arrays["action_units"]) == tuple(action_units)
+        same = same and np.array_equal(arrays["identity"], [r.identity for r in records])
+        if not same or not np.allclose(arrays["yaw"], [r.rotation[1] for r in records]):
             raise InputError(f"{store} was made from other data; delete it and run again")
         return CropSet(*(arrays[k] for k in _FIELDS))
 

@@ -102,7 +102,7 @@ def train_default(
     config, say = config or TrainConfig(), report or (lambda line: None)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config)
+    _claim(folder, config, data=[str(f) for f in data], held_out_data=[str(f) for f in held_out_data], init=str(init))
     folders = list(data) or [_render(folder, config, assets, workers, say)]
     units = config.network.action_units
     crops = load_all_crops([*folders, *held_out_data], units, cache_folder=folder)
@@ -136,10 +136,10 @@ def finish(folder: Path, network: AUNetwork, tuning: CropSet, test: CropSet, not
     return weights
 
 
-def _claim(folder: Path, config: TrainConfig) -> None:
-    marker, settings = folder / "recipe.json", json.loads(json.dumps(asdict(config)))
+def _claim(folder: Path, config: TrainConfig, **inputs: object) -> None:
+    marker, settings = folder / "recipe.json", json.loads(json.dumps(asdict(config) | inputs))
     if marker.is_file() and json.loads(marker.read_text()) != settings:
-        raise OutputError(f"{folder} holds a run with another recipe; choose another folder")
+        raise OutputError(f"{folder} holds a run with another recipe or other data; choose another folder")
     marker.write_text(json.dumps(settings, indent=1))
 
 
