@@ -149,15 +149,17 @@ def test_pictures_of_any_shape_are_taken(untrained: Path, shape: tuple[int, int]
     assert isinstance(finder.track(image, 0.0), list)
 
 
-def test_detector_boxes_are_in_pixels_of_the_picture(untrained: Path) -> None:
+def test_detector_boxes_are_in_pixels_of_the_picture(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell speaks up: together they must cover the picture, at every size of the pyramid."""
     detector = BoxDetector.load(untrained)
+    network = detector._network
+    monkeypatch.setattr(detector, "_network", lambda pixels: [(logits + 50, edges) for logits, edges in network(pixels)])
     boxes, scores = detector._level(np.zeros((360, 640, 3), np.uint8), 320)
-    assert len(boxes) == len(scores)
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
-    if len(boxes):
-        assert centers.min() > -200
-        assert centers[:, 0].max() < 900
+    assert len(boxes) == len(scores) == 40 * 24 + 20 * 12 + 10 * 6  # 320 x 192 pixels at strides 8, 16 and 32
+    fine = ((boxes[:, :2] + boxes[:, 2:]) / 2)[: 40 * 24].reshape(24, 40, 2)
+    step = np.diff(fine, axis=1)[..., 0].mean(), np.diff(fine, axis=0)[..., 1].mean()
+    assert step == pytest.approx((16.0, 16.0), rel=0.15)  # stride 8 at half the size of the picture
+    assert 0 <= boxes[:, [0, 2]].mean() <= 640 and 0 <= boxes[:, [1, 3]].mean() <= 384
 
 
 def test_missing_or_foreign_weights_are_explained(tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from aufait.errors import OutputError
 
@@ -40,6 +43,29 @@ def _advice(error: OSError) -> str:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return f"{reason}; choose a folder that you may write to"
     return reason
+
+
+class OutputWriter(ABC):
+    """A writer used in a ``with`` block: whole at its regular end, kept under the partial name after an exception."""
+
+    @abstractmethod
+    def close(self) -> Path:
+        """Complete the file and give it its final name."""
+
+    @abstractmethod
+    def abandon(self) -> Path | None:
+        """Keep what was written under the partial name."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abandon()
 
 
 class AtomicOutput:

@@ -25,14 +25,13 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
 from aufait.action_units import ACTION_UNITS, AU_SETS
 from aufait.errors import InputError, MissingExtraError
-from aufait.media.atomic import AtomicOutput, output_errors
+from aufait.media.atomic import AtomicOutput, OutputWriter, output_errors
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 TableKind = Literal["video", "image"]
@@ -70,7 +69,12 @@ def extra_columns(action_units: Sequence[int], kind: TableKind = "video") -> tup
     )
 
 
-class OpenFaceCsvWriter:
+def _check_units(frame: FrameAnalysis, action_units: tuple[int, ...]) -> None:
+    if frame.faces and frame.action_units != action_units:
+        raise ValueError(f"the table has action units {action_units}, the frame has {frame.action_units}")
+
+
+class OpenFaceCsvWriter(OutputWriter):
     """Write one row per frame and face, as they come; whole rows only, whatever happens.
 
     While it is written the file is called ``<stem>.partial.csv``. ``close`` (or the end of a ``with`` block) gives it
@@ -119,17 +123,6 @@ class OpenFaceCsvWriter:
             self.abandon()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
     def write(self, frame: FrameAnalysis) -> None:
         """Append the rows of one frame: one per face, or one without a face.
 
@@ -137,8 +130,7 @@ class OpenFaceCsvWriter:
             ValueError: the faces score other action units than the table.
             OutputError: the disc is full.
         """
-        if frame.faces and frame.action_units != self.action_units:
-            raise ValueError(f"the table has action units {self.action_units}, the frame has {frame.action_units}")
+        _check_units(frame, self.action_units)
         lines = [self._format.face(frame, face, rank) for rank, face in enumerate(frame.faces)]
         self._add("".join(lines or [self._format.no_face(frame)]))
         self.rows += max(1, len(lines))
@@ -288,7 +280,7 @@ def _quoted(text: str) -> str:
     return text
 
 
-class ParquetWriter:
+class ParquetWriter(OutputWriter):
     """Write the same rows as typed Parquet columns in row groups, with constant memory. Needs the extra ``parquet``.
 
     One row per frame and face, one row without a face; what does not exist is null. Columns: ``source``, ``frame``,
@@ -337,17 +329,6 @@ class ParquetWriter:
             self._file = self._output.partial.open("wb")
             self._writer = pyarrow.parquet.ParquetWriter(self._file, self.schema, compression="zstd")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
-
     def write(self, frame: FrameAnalysis) -> None:
         """Append the rows of one frame: one per face, or one without a face.
 
@@ -355,8 +336,7 @@ class ParquetWriter:
             ValueError: the faces score other action units than the table.
             OutputError: the disc is full.
         """
-        if frame.faces and frame.action_units != self.action_units:
-            raise ValueError(f"the table has action units {self.action_units}, the frame has {frame.action_units}")
+        _check_units(frame, self.action_units)
         for face in frame.faces or (None,):
             face_id = None if face is None else face.face_id
             self._frames.append((frame.source, frame.frame, frame.timestamp, face_id, *frame.size, frame.error))

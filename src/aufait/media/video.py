@@ -24,7 +24,7 @@ import av.error
 import numpy as np
 
 from aufait.errors import InputError, OutputError
-from aufait.media.atomic import AtomicOutput, output_errors
+from aufait.media.atomic import AtomicOutput, OutputWriter, output_errors
 
 _H264_CLOCK = Fraction(1, 90_000)
 _MPEG4_CLOCK = Fraction(1, 30_000)  # MPEG-4 knows no finer clock than 1/65535
@@ -316,7 +316,7 @@ class Camera:
         self._container.close()
 
 
-class VideoWriter:
+class VideoWriter(OutputWriter):
     """Write frames with their own times, whole or visibly partial.
 
     H.264 in 4:2:0 where the encoder is there, else MPEG-4. Sides of odd length are padded by one pixel, as 4:2:0
@@ -367,17 +367,6 @@ class VideoWriter:
         except BaseException:
             self._output.discard()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.abandon()
 
     def write(self, image: np.ndarray, timestamp: float) -> None:
         """Append one frame.

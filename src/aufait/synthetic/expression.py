@@ -82,7 +82,6 @@ FORMULAS: dict[int, SideWeights] = {
 }
 """Action unit -> shape weights at intensity 5; a name ending in ``_`` stands for its _L and _R shapes."""
 
-RENDERED_ACTION_UNITS = tuple(FORMULAS)
 MIN_WEIGHT, MAX_WEIGHT = -0.25, 1.9
 _LIP_PARTING_UNITS = (10, 16, 22, 25, 27)
 

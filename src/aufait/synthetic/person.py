@@ -20,7 +20,6 @@ _HAIR_ODDS_DARK = (0.66, 0.24, 0.04, 0.01, 0.005, 0.005, 0.0, 0.03, 0.01)
 
 EYEWEAR = ("none", "glasses", "sunglasses")
 HEADWEAR = ("none", "knit_cap", "cap", "brim_hat", "headscarf")
-MASKS = ("none", "surgical")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 
