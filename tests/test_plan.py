@@ -86,3 +86,10 @@ def test_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 def test_unknown_format_is_refused_with_the_known_ones(formats: tuple[str, ...]) -> None:
     with pytest.raises(InputError, match="csv and parquet"):
         OutputOptions(formats=formats)
+
+
+def test_result_named_like_an_unfinished_one_of_another_input_is_refused(tmp_path: Path) -> None:
+    sources = [Source("video", Path("a.mp4")), Source("video", Path("a.partial.mp4"))]
+    with pytest.raises(OutputError, match="rename one input"):
+        check_outputs(plan_tasks(sources, tmp_path), OutputOptions())
+    check_outputs(plan_tasks(sources[1:], tmp_path), OutputOptions())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aufait.errors import InputError, MissingExtraError, OutputError
+from aufait.media.atomic import partial_path
 
 if TYPE_CHECKING:
     from aufait.media.sources import Source
@@ -171,7 +172,8 @@ def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
 
     Raises:
         MissingExtraError: Parquet was asked for without pyarrow, or a timeline without matplotlib.
-        OutputError: an output exists and ``overwrite`` is off, the folder is a file, or an output is also an input.
+        OutputError: an output exists and ``overwrite`` is off, the folder is a file, an output is also an input, or one
+            input's result has the name under which another's is written until it is whole.
     """
     if "parquet" in options.formats and find_spec("pyarrow") is None:
         raise MissingExtraError("writing Parquet tables", "parquet")
@@ -182,6 +184,10 @@ def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
     doomed = [path for path in paths if path.resolve() in inputs]
     if doomed:
         raise OutputError(f"{doomed[0]} is an input and would be overwritten; choose another output folder with -o")
+    unfinished = {partial_path(path) for path in paths}
+    clash = [path for path in paths if path in unfinished]
+    if clash:
+        raise OutputError(f"{clash[0]} would be lost: another input uses that name while it is written; rename one input")
     for folder in {task.folder for task in tasks}:
         if folder.exists() and not folder.is_dir():
             raise OutputError(f"{folder} is a file; -o expects a folder")
