@@ -320,7 +320,8 @@ def test_interruption_keeps_whole_rows_under_a_partial_name(number: signal.Signa
     clip, out = write_clip(tmp_path / "clip.mp4", 400), tmp_path / "out"
     other = write_clip(tmp_path / "other.mp4", 5)
     code = """
-        import sys, time, fakes
+        import signal, sys, time, fakes
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with it ignored
         fakes.use_fakes()
         predict = fakes.FakePredictor.predict
         def slow(*arguments):
