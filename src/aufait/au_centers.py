@@ -150,7 +150,7 @@ def au_centers(landmarks: ArrayT, action_units: Sequence[int], rules: str = "jaa
     Raises:
         InputError: unknown set of rules, an AU without a rule in it, or landmarks that lack a point it needs.
     """
-    weights, offsets = _weights(check_landmarks(landmarks), tuple(action_units), rules)
+    weights, offsets = center_weights(check_landmarks(landmarks), tuple(action_units), rules)
     unit = au_center_unit(landmarks)
     if isinstance(landmarks, np.ndarray):
         centers = np.einsum("acn,...nd->...acd", weights.astype(landmarks.dtype), landmarks)
@@ -163,8 +163,12 @@ def au_centers(landmarks: ArrayT, action_units: Sequence[int], rules: str = "jaa
     return torch.stack([centers[..., 0], centers[..., 1] + shift], dim=-1)
 
 
-def _weights(points: int, action_units: tuple[int, ...], rules: str) -> tuple[np.ndarray, np.ndarray]:
-    """Averaging weights (A, 2, N) and y offsets (A,) in units u."""
+def center_weights(points: int, action_units: tuple[int, ...], rules: str) -> tuple[np.ndarray, np.ndarray]:
+    """The rules as arrays, for networks that keep them as buffers.
+
+    Returns:
+        averaging weights (A, 2, N) over the landmarks of a scheme with N = ``points``, and y offsets (A,) in units u.
+    """
     if rules not in AU_CENTER_RULES:
         raise InputError(f"rules must be one of {', '.join(AU_CENTER_RULES)}, got {rules!r}")
     table = AU_CENTER_RULES[rules]

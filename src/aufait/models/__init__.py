@@ -1,0 +1,1 @@
+"""Networks: the default predictor, and the published systems behind ``create_model``."""

@@ -1,0 +1,66 @@
+"""Predefined attention: a bump round each of the two centres of an action unit, painted from landmarks.
+
+Paper: JAA-Net (Shao et al., ECCV 2018, section 3.2; IJCV 2021); the numbers are those of its released program, which paints
+the maps pixel by pixel on the CPU. Here all faces, action units and pixels are one tensor operation on their device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from aufait.au_centers import center_weights
+from aufait.landmarks import LANDMARKS_49, POINTS
+
+WINDOW = 0.14
+"""Side of a bump's window as a share of the map."""
+
+SLOPE = 0.56
+"""Attention lost from the centre to a whole window away, in city-block distance."""
+
+
+class PredefinedAttention(nn.Module):
+    """Landmarks -> attention maps; no parameters, no gradient.
+
+    Args:
+        action_units: A AU numbers.
+        image_size: side S of the image that landmarks refer to.
+        map_size: side M of the maps.
+        rules: rules for the centres, see ``aufait.au_centers``.
+    """
+
+    weights: Tensor
+    offsets: Tensor
+
+    def __init__(self, action_units: Sequence[int], image_size: int = 176, map_size: int = 52, rules: str = "jaa_net") -> None:
+        super().__init__()
+        self.image_size, self.map_size = image_size, map_size
+        # Python rounds halves to even, as the released program does.
+        self.half_window = round((map_size - 1) / 2 * WINDOW)
+        weights, offsets = center_weights(len(LANDMARKS_49), tuple(action_units), rules)
+        self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32), persistent=False)
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32), persistent=False)
+        self._inner_eyes = tuple(LANDMARKS_49.index(POINTS[f"{side}_eye_inner"]) for side in ("right", "left"))
+
+    def centers(self, landmarks: Tensor) -> Tensor:
+        """Landmarks (B, 49, 2) in image pixels -> centres (B, A, 2, 2) in whole pixels of the map, x before y."""
+        points = landmarks.detach().float()
+        right, left = self._inner_eyes
+        unit = (points[:, right, 0] - points[:, left, 0]).abs()
+        centers = torch.einsum("acn,bnd->bacd", self.weights.float(), points)
+        shift = (unit[:, None] * self.offsets.float())[..., None]
+        centers = torch.stack([centers[..., 0], centers[..., 1] + shift], dim=-1)
+        return (centers * (self.map_size / self.image_size)).round()
+
+    def forward(self, landmarks: Tensor) -> Tensor:
+        """Landmarks (B, 49, 2) in image pixels -> maps (B, A, M, M) in [0, 1], float32."""
+        centers = self.centers(landmarks)
+        pixel = torch.arange(self.map_size, device=landmarks.device, dtype=torch.float32)
+        dx = (pixel - centers[..., 0:1]).abs()[..., None, :]  # (B, A, 2, 1, M)
+        dy = (pixel - centers[..., 1:2]).abs()[..., :, None]  # (B, A, 2, M, 1)
+        slope = SLOPE / (self.map_size * WINDOW)
+        inside = (dx <= self.half_window) & (dy <= self.half_window)
+        bumps = torch.where(inside, 1 - (dx + dy) * slope, 0.0).clamp(min=0)
+        return bumps.amax(2)

@@ -1,0 +1,109 @@
+"""Networks on disc: one safetensors file whose header holds the configuration as JSON. Nothing in it can run code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.models.configuration import resolve_au_set
+from aufait.models.registry import list_models, model_entry
+from aufait.models.system import AUSystem
+
+_HEADER = "aufait"
+_FORMAT = 1
+
+
+def save_model(model: AUSystem, path: str | Path, *, name: str, notes: dict[str, Any] | None = None) -> Path:
+    """Write a network's weights and configuration; the file is whole or absent.
+
+    Args:
+        model: the network.
+        path: ends in .safetensors.
+        name: registry name it was created with, such as "arl".
+        notes: anything JSON can hold that a reader should know: data, recipe, scores.
+
+    Raises:
+        InputError: unknown name, or a network of another class than that name stands for.
+        OutputError: the file cannot be written.
+    """
+    entry = model_entry(name)
+    if type(model) is not entry.network:
+        raise InputError(f"{name!r} stands for {entry.network.__name__}, the network is a {type(model).__name__}")
+    path = Path(path)
+    header = {"format": _FORMAT, "model": entry.name, "config": model.config.to_dict(), "notes": notes or {}}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, metadata={_HEADER: json.dumps(header, sort_keys=True)})
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error}") from error
+    return path
+
+
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Model name, configuration and notes of a saved network, without its weights.
+
+    Raises:
+        MissingModelError: there is no such file.
+        InputError: the file is not one that ``save_model`` wrote.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_HEADER)
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
+    try:
+        header = json.loads(text) if text else None
+    except json.JSONDecodeError:
+        header = None
+    if not isinstance(header, dict) or not {"format", "model", "config"} <= header.keys():
+        raise InputError(
+            f"{path} does not say which network it holds; expected a file written by aufait. "
+            "Authors' checkpoints are converted with: aufait import-checkpoint"
+        )
+    if header["format"] != _FORMAT:
+        raise InputError(f"{path} has format {header['format']}, this version reads {_FORMAT}; update aufait")
+    return header
+
+
+def load_model(path: str | Path, *, au_set: str | Sequence[int] | None = None, device: str | torch.device = "cpu") -> AUSystem:
+    """Read a network back, in evaluation mode.
+
+    Args:
+        path: file written by ``save_model``.
+        au_set: action units the caller needs; the file must have exactly these, in this order. ``None`` takes the file's.
+        device: where the network goes.
+
+    Raises:
+        MissingModelError: there is no such file.
+        InputError: not a file of aufait, an unknown network, other action units, or weights that do not fit the configuration.
+    """
+    path = Path(path)
+    header = read_header(path)
+    if header["model"] not in list_models():
+        raise InputError(f"{path} holds a model {header['model']!r} that this version does not know; update aufait")
+    entry = model_entry(header["model"])
+    config = entry.config.from_dict(header["config"])
+    if au_set is not None and resolve_au_set(au_set) != config.action_units:
+        raise InputError(f"{path} predicts AUs {config.action_units}, asked for {resolve_au_set(au_set)}; choose a matching file")
+    model = entry.network(config)
+    with safe_open(path, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise InputError(f"the weights in {path} do not fit its configuration: {error}") from error
+    return model.to(device).eval()

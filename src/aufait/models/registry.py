@@ -1,0 +1,118 @@
+"""Names of the networks, and how to make them: ``create_model``, ``create_criterion``, ``list_models``."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from aufait.errors import InputError
+from aufait.losses.statistics import LabelStatistics
+from aufait.models.configuration import ModelConfig, did_you_mean
+from aufait.models.criterion import Criterion
+from aufait.models.system import AUSystem
+
+# One package per system; importing it registers its names.
+_SYSTEM_PACKAGES = ("arl", "deep_regions", "mgrr_net", "aunet", "abrnet", "jaa_net", "drml", "resnet")
+
+_ENTRIES: dict[str, ModelEntry] = {}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One name of the registry.
+
+    Attributes:
+        name: what ``create_model`` is called with; lower case, words joined by hyphens.
+        network: class of the network, made from a config alone.
+        config: class of its settings.
+        criterion: class of its loss.
+        summary: one line for lists.
+        paper: short reference, with the table row where the name is an ablation.
+        overrides: settings in which this name differs from the defaults of the config.
+    """
+
+    name: str
+    network: type[AUSystem]
+    config: type[ModelConfig]
+    criterion: type[Criterion]
+    summary: str
+    paper: str
+    overrides: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def register_model(entry: ModelEntry) -> None:
+    """Add a name; system packages call it when they are imported, and so may users' own packages.
+
+    Raises:
+        InputError: the name is taken.
+    """
+    if entry.name in _ENTRIES:
+        raise InputError(f"a model named {entry.name!r} exists already; choose another name")
+    _ENTRIES[entry.name] = entry
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names that match a shell pattern, in alphabetical order: ``list_models("arl*")``."""
+    return sorted(fnmatch.filter(_entries(), pattern.lower()))
+
+
+def model_entry(name: str) -> ModelEntry:
+    """What the registry knows about a name.
+
+    Raises:
+        InputError: unknown name; the message gives the nearest ones.
+    """
+    entries = _entries()
+    if name.lower() not in entries:
+        known = ", ".join(sorted(entries))
+        raise InputError(f"unknown model {name!r}{did_you_mean(name, entries)} Known models: {known}")
+    return entries[name.lower()]
+
+
+def create_model(name: str, au_set: str | Sequence[int] = "bp4d", **overrides: Any) -> AUSystem:
+    """Make a network with fresh weights.
+
+    Args:
+        name: one of ``list_models()``, such as "arl", "mgrr-net" or an ablation like "wc-net".
+        au_set: a named set of action units ("bp4d", "disfa", "disfa_intensity", "fera2015", "fera2017", "affwild2",
+            "mixed", ...) or FACS numbers in the order the outputs shall have.
+        overrides: settings that shall differ from the paper's; the system's config class lists and explains them.
+
+    Returns:
+        The network, in training mode, on the CPU.
+
+    Raises:
+        InputError: unknown name, AU set or setting (with the nearest known ones), or a value out of range.
+
+    Example:
+        >>> import aufait
+        >>> model = aufait.create_model("arl", au_set="disfa")
+        >>> model.action_units
+        (1, 2, 4, 6, 9, 12, 25, 26)
+    """
+    entry = model_entry(name)
+    return entry.network(entry.config.create(au_set, **{**entry.overrides, **overrides}))
+
+
+def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None, **arguments: Any) -> Criterion:
+    """Make the loss that goes with a network.
+
+    Args:
+        model: a network of ``create_model``.
+        statistics: of the training labels, for weights and relations; see ``LabelStatistics.from_labels``.
+        arguments: what a system's criterion takes beside it, such as AUNet's pre-trained label VAE.
+    """
+    for entry in _entries().values():
+        if type(model) is entry.network and type(model.config) is entry.config:
+            return entry.criterion(model.config, statistics, **arguments)
+    raise InputError(f"no criterion is registered for {type(model).__name__}")
+
+
+def _entries() -> dict[str, ModelEntry]:
+    for package in _SYSTEM_PACKAGES:
+        importlib.import_module(f"aufait.models.{package}")
+    return _ENTRIES

@@ -1,0 +1,149 @@
+"""Base of every network: input checks, pixel normalisation, example inputs, and the one call signature."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from aufait.errors import InputError
+from aufait.landmarks import SCHEMES, convert
+from aufait.models.configuration import ModelConfig
+from aufait.models.outputs import AUOutput
+
+
+class AUSystem(nn.Module):
+    """A network that reads aligned faces and returns an ``AUOutput``.
+
+    Every network is called as ``model(images)`` or ``model(images, landmarks)``:
+
+    * images: (B, 3, S, S) RGB, float in [0, 1], S = ``config.image_size``. Networks that look at three frames
+      (``frames == 3``) take (B, 3, 3, S, S), the second axis being the current, the earlier and the later frame.
+      The network applies its own normalisation and channel order.
+    * landmarks: (B, 49, 2) or (B, 68, 2) x, y in pixels of the images; only where ``landmark_points`` is not 0, other
+      networks ignore them. With three frames they are those of the current one.
+
+    Networks see no labels; ``aufait.create_criterion`` makes the loss that goes with a network.
+    """
+
+    frames: ClassVar[int] = 1
+    """How many frames one prediction looks at."""
+
+    landmark_points: ClassVar[int] = 0
+    """How many landmarks the network reads: 0 or 49."""
+
+    pixel_mean: ClassVar[float] = 0.0
+    """Subtracted from pixels in [0, 1]."""
+
+    pixel_std: ClassVar[float] = 1.0
+    """Divides the result."""
+
+    channel_order: ClassVar[str] = "rgb"
+    """Order the first convolution expects, "rgb" or "bgr"; images are RGB in any case."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config: Any = config
+        self.check_values = True
+        """Whether eager calls look at the values of pixels and landmarks (one pass over them; on a GPU one wait)."""
+
+    @property
+    def action_units(self) -> tuple[int, ...]:
+        """AU numbers in the order of the outputs."""
+        return self.config.action_units
+
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
+        """Predict the action units of a batch of aligned faces; shapes as in the description of the class."""
+        raise NotImplementedError
+
+    def prepare(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Check the inputs and normalise the pixels; each network's ``forward`` starts with it.
+
+        Returns:
+            images in the network's own range and channel order, and landmarks (B, 49, 2), empty (B, 0, 2) where the network
+            reads none.
+
+        Raises:
+            InputError: wrong shape, size or type, an empty batch, missing landmarks, values that are not finite or
+                images that are not in [0, 1].
+        """
+        self._check_images(images)
+        points = self._check_landmarks(images, landmarks)
+        if self.channel_order == "bgr":
+            images = images.flip(-3)
+        if self.pixel_mean or self.pixel_std != 1.0:
+            images = (images - self.pixel_mean) / self.pixel_std
+        return images, points
+
+    def example_inputs(self, batch: int = 2, *, seed: int = 0) -> dict[str, Tensor]:
+        """Random images and plausible landmarks of the right shapes, as keyword arguments of the network."""
+        generator = torch.Generator().manual_seed(seed)
+        size = self.config.image_size
+        shape = (batch, 3, size, size) if self.frames == 1 else (batch, self.frames, 3, size, size)
+        inputs = {"images": torch.rand(shape, generator=generator)}
+        if self.landmark_points:
+            inputs["landmarks"] = _example_landmarks(batch, size, generator)
+        return inputs
+
+    def _check_images(self, images: Tensor) -> None:
+        name, size = type(self).__name__, self.config.image_size
+        expected = f"(B, 3, {size}, {size})" if self.frames == 1 else f"(B, {self.frames}, 3, {size}, {size})"
+        if not isinstance(images, Tensor):
+            raise InputError(f"{name} expects images as a tensor {expected}, got {type(images).__name__}")
+        tail = (3, size, size) if self.frames == 1 else (self.frames, 3, size, size)
+        if images.ndim != len(tail) + 1 or tuple(images.shape[1:]) != tail:
+            frames = "" if self.frames == 1 else " (current, earlier and later frame)"
+            raise InputError(
+                f"{name} expects images {expected}{frames}, got {tuple(images.shape)}; "
+                "align and crop the faces to that size first"
+            )
+        if not images.is_floating_point():
+            raise InputError(f"{name} expects float images in [0, 1], got {images.dtype}; divide 8-bit pixels by 255")
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return
+        if images.shape[0] == 0:
+            raise InputError(f"{name} got an empty batch; skip the call when there is no face")
+        if self.check_values and images.device.type != "meta":
+            lowest, highest = (float(value) for value in images.detach().aminmax())
+            if lowest != lowest or highest != highest or abs(lowest) == float("inf") or highest == float("inf"):
+                raise InputError(f"{name} got images with pixels that are NaN or infinite; check what made them")
+            if lowest < -0.01 or highest > 1.01:
+                raise InputError(
+                    f"{name} expects pixels in [0, 1], got [{lowest:.3g}, {highest:.3g}]; divide 8-bit pixels by 255 and "
+                    "leave the normalisation to the network"
+                )
+
+    def _check_landmarks(self, images: Tensor, landmarks: Tensor | None) -> Tensor:
+        if not self.landmark_points:
+            return images.new_zeros(images.shape[0], 0, 2)
+        name = type(self).__name__
+        expected = f"landmarks (B, {self.landmark_points}, 2) in pixels of the images"
+        if landmarks is None:
+            raise InputError(f"{name} needs {expected}; call model(images, landmarks)")
+        if landmarks.ndim != 3 or landmarks.shape[1] not in SCHEMES or landmarks.shape[2] != 2:
+            raise InputError(f"{name} needs {expected} (66 or 68 points do too), got {tuple(landmarks.shape)}")
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return convert(landmarks, self.landmark_points)
+        if landmarks.shape[0] != images.shape[0]:
+            raise InputError(f"{name} got {images.shape[0]} images but landmarks of {landmarks.shape[0]} faces")
+        if self.check_values and landmarks.device.type != "meta" and not bool(landmarks.isfinite().all()):
+            raise InputError(f"{name} got landmarks that are NaN or infinite; leave out faces without landmarks")
+        return convert(landmarks, self.landmark_points)
+
+
+# The mean face of the 49-point scheme, coarsely: brows, nose, eyes, mouth; x and y as shares of the image side.
+_MEAN_FACE_49 = (
+    (0.24, 0.31), (0.28, 0.28), (0.33, 0.27), (0.38, 0.28), (0.43, 0.30), (0.57, 0.30), (0.62, 0.28), (0.67, 0.27),
+    (0.72, 0.28), (0.76, 0.31), (0.50, 0.37), (0.50, 0.43), (0.50, 0.49), (0.50, 0.55), (0.43, 0.59), (0.46, 0.60),
+    (0.50, 0.61), (0.54, 0.60), (0.57, 0.59), (0.29, 0.38), (0.33, 0.36), (0.37, 0.36), (0.41, 0.39), (0.37, 0.40),
+    (0.33, 0.40), (0.59, 0.39), (0.63, 0.36), (0.67, 0.36), (0.71, 0.38), (0.67, 0.40), (0.63, 0.40), (0.37, 0.71),
+    (0.42, 0.69), (0.47, 0.67), (0.50, 0.68), (0.53, 0.67), (0.58, 0.69), (0.63, 0.71), (0.58, 0.75), (0.54, 0.77),
+    (0.50, 0.78), (0.46, 0.77), (0.42, 0.75), (0.46, 0.70), (0.50, 0.71), (0.54, 0.70), (0.54, 0.73), (0.50, 0.74),
+    (0.46, 0.73),
+)  # fmt: skip
+
+
+def _example_landmarks(batch: int, size: int, generator: torch.Generator) -> Tensor:
+    mean = torch.tensor(_MEAN_FACE_49) * (size - 1)
+    return mean + torch.randn(batch, len(_MEAN_FACE_49), 2, generator=generator) * 0.01 * size
