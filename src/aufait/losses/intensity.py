@@ -8,9 +8,7 @@ from torch import Tensor
 from aufait.losses.occurrence import masked_mean
 
 
-def weighted_squared_error(
-    intensity: Tensor, target: Tensor, known: Tensor | None = None, weight: Tensor | None = None
-) -> Tensor:
+def weighted_squared_error(intensity: Tensor, target: Tensor, known: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
     """Mean over the known entries of w_i (g - g^)^2, (B, A) and (B, A) -> scalar; weights (A,) of mean 1.
 
     ARL eq. 11 has a factor 1/2 that the released program lacks; a criterion that wants it multiplies by it.

@@ -1,0 +1,43 @@
+"""Loss of JAA-Net: occurrence and landmarks, and either the refinement of the attention (v1) or the local classifiers (v2).
+
+Papers: Shao et al., ECCV 2018, equations 3 to 7; IJCV 2021. Weights as in the released program. Cross-entropy of a two-class
+softmax equals the binary one on the difference of the two outputs.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from aufait.losses.attention import map_cross_entropy
+from aufait.losses.labels import AULabels, Losses
+from aufait.losses.landmark import landmark_error
+from aufait.losses.occurrence import dice, weighted_bce
+from aufait.models.criterion import Criterion
+from aufait.models.outputs import AUOutput
+
+
+class JAANetCriterion(Criterion):
+    """Terms: occurrence, dice, landmarks; version 1 adds refinement, version 2 local_occurrence and local_dice."""
+
+    system = "JAA-Net"
+
+    def forward(self, output: AUOutput, labels: AULabels) -> Losses:
+        """Needs ``labels.occurrence`` and ``labels.landmarks``; unknown ones leave no trace."""
+        assert output.landmarks is not None and output.attention_maps is not None
+        terms = self._occurrence_terms(output.logits, labels)
+        target = labels.require("landmarks", self.system)
+        terms["landmarks"] = landmark_error(output.landmarks, target, labels.landmarks_known)
+        if self.config.version == 1:
+            terms["refinement"] = map_cross_entropy(output.attention_maps, output.extra["predefined_maps"])
+        else:
+            local = self._occurrence_terms(output.extra["local_logits"], labels)
+            terms |= {f"local_{name}": value for name, value in local.items()}
+        refinement = self.config.refinement_weight / max(self.config.gradient_enhancement, 1e-12)
+        return self.combine(terms, {"landmarks": self.config.landmark_weight, "refinement": refinement})
+
+    def _occurrence_terms(self, logits: Tensor, labels: AULabels) -> dict[str, Tensor]:
+        occurrence = labels.require("occurrence", self.system)
+        return {
+            "occurrence": weighted_bce(logits, occurrence, labels.known, self.au_weight),
+            "dice": dice(logits, occurrence, labels.known, self.au_weight, variant=self.config.dice),
+        }
