@@ -1,0 +1,18 @@
+"""FAN, the face alignment network: a face aligner of its own, and the frozen features of AUNet.
+
+Paper: Bulat and Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?", ICCV 2017.
+
+| paper | file |
+|---|---|
+| section 3, the block | ``blocks.py`` |
+| section 3, stacked hourglasses | ``network.py`` |
+| section 4, heat maps, their targets and landmarks | ``heat_maps.py`` |
+| (ours) landmarks from images, saved files | ``aligner.py`` |
+
+FAN predicts no action units; it is therefore not among ``aufait.list_models()``.
+"""
+
+from aufait.models.fan.config import FANConfig
+from aufait.models.fan.network import FAN, FANOutput
+
+__all__ = ["FAN", "FANConfig", "FANOutput"]
