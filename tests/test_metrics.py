@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from aufait.metrics import calibration_error, f1_frame, icc_3_1, roc_area
+from aufait.errors import InputError
+from aufait.metrics import (
+    accuracy,
+    bootstrap_by_subject,
+    calibration_error,
+    dependency_f1,
+    f1_frame,
+    failure_rate,
+    icc_3_1,
+    landmark_errors,
+    mean_absolute_error,
+    paired_t_test,
+    paired_test_by_subject,
+    pearson,
+    precision_recall_area,
+    relation_distance,
+    relation_matrix,
+    roc_area,
+    skew,
+)
+from aufait.metrics.accumulators import AUMetrics
 
 sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the oracle of these tests")
 
@@ -60,3 +83,171 @@ def test_weights_change_the_base_rate_that_calibration_is_judged_at() -> None:
 def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="one length"):
         f1_frame(np.zeros(3), np.zeros(4))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_accuracy_and_precision_recall_area_agree_with_scikit_learn(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    truth = rng.random(300) < 0.3
+    score = np.round(rng.random(300) * 0.7 + truth * 0.3, 1)  # many ties
+    assert accuracy(truth, score >= 0.5) == pytest.approx(sklearn.accuracy_score(truth, score >= 0.5))
+    assert precision_recall_area(truth, score) == pytest.approx(sklearn.average_precision_score(truth, score))
+
+
+def test_skew_normalised_scores_equal_those_of_a_balanced_sample_weighted_by_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.random(500) < 0.15
+    score = np.round(rng.random(500) * 0.6 + truth * 0.3, 2)
+    weight = np.where(truth, 1.0, 1 / skew(truth))
+    expected = sklearn.f1_score(truth, score >= 0.5, sample_weight=weight)
+    assert f1_frame(truth, score >= 0.5, skew_normalized=True) == pytest.approx(expected)
+    expected = sklearn.average_precision_score(truth, score, sample_weight=weight)
+    assert precision_recall_area(truth, score, skew_normalized=True) == pytest.approx(expected)
+
+
+def test_skew_normalised_f1_does_not_change_when_negatives_are_repeated() -> None:
+    truth, guess = np.array([1, 1, 0, 0], bool), np.array([1, 0, 1, 0], bool)
+    more_truth = np.concatenate([truth, np.zeros(4, bool)])
+    more_guess = np.concatenate([guess, [True, False, True, False]])
+    assert f1_frame(more_truth, more_guess, skew_normalized=True) == f1_frame(truth, guess, skew_normalized=True)
+    assert f1_frame(more_truth, more_guess) < f1_frame(truth, guess)
+
+
+def test_intensity_metrics_agree_with_numpy() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 6, 100)
+    guess = np.clip(truth + rng.normal(0, 1, 100), 0, 5)
+    assert pearson(truth, guess) == pytest.approx(np.corrcoef(truth, guess)[0, 1])
+    assert mean_absolute_error(truth, guess) == pytest.approx(np.abs(truth - guess).mean())
+    assert np.isnan(pearson(np.ones(4), np.arange(4)))
+
+
+def test_landmark_errors_and_failures_by_hand() -> None:
+    truth = np.zeros((2, 3, 2))
+    guess = truth.copy()
+    guess[0, 0] = [3, 4]  # 5 pixels on one of three points
+    errors = landmark_errors(truth, guess, np.array([10.0, 10.0]))
+    assert errors == pytest.approx([5 / 3 / 10, 0.0])
+    assert failure_rate(errors) == 0.5
+    with pytest.raises(ValueError, match="expected"):
+        landmark_errors(truth, guess[:1], np.ones(2))
+
+
+def test_relation_matrix_agrees_with_numpy_and_uses_frames_known_to_both() -> None:
+    rng = np.random.default_rng(3)
+    labels = (rng.random((200, 4)) < 0.4).astype(float)
+    labels[:, 1] = np.where(rng.random(200) < 0.8, labels[:, 0], labels[:, 1])
+    assert relation_matrix(labels) == pytest.approx(np.corrcoef(labels.T))
+    known = rng.random(labels.shape) < 0.7
+    wild = np.where(known, labels, 9)
+    both = known[:, 0] & known[:, 1]
+    expected = np.corrcoef(labels[both, 0], labels[both, 1])[0, 1]
+    assert relation_matrix(wild, known)[0, 1] == pytest.approx(expected)
+    assert np.isnan(relation_matrix(np.ones((5, 2)))).all()
+
+
+def test_relation_distance_skips_undefined_entries() -> None:
+    first = np.array([[1.0, 0.5], [0.5, np.nan]])
+    second = np.array([[1.0, 0.2], [0.9, 1.0]])
+    assert relation_distance(first, second) == pytest.approx(0.5)
+    assert relation_distance(first, second, per_entry=True) == pytest.approx(0.5 / 3)
+    assert relation_distance(first, first) == 0
+
+
+def test_published_relation_matrices_are_0_004_apart_per_entry(shared: Path) -> None:
+    """Deep Regions states 0.004 under its Figure 5; its printed matrices give it per entry."""
+    entry = json.loads((shared / "specs" / "published_results.json").read_text())["relation_matrices"][0]
+    distance = relation_distance(np.array(entry["ground_truth"]), np.array(entry["predictions"]), per_entry=True)
+    assert distance == pytest.approx(0.004, abs=3e-4)
+
+
+def test_dependency_f1_against_plain_loops() -> None:
+    rng = np.random.default_rng(4)
+    truth, guess = rng.random((60, 3)) < 0.4, rng.random((60, 3)) < 0.5
+    precisions, recalls = [], []
+    for i in range(3):
+        for j in range(3):
+            if i != j:
+                rows = truth[:, j]
+                hits = (truth[rows, i] & guess[rows, i]).sum()
+                precisions.append(hits / guess[rows, i].sum())
+                recalls.append(hits / truth[rows, i].sum())
+    p, r = np.mean(precisions), np.mean(recalls)
+    assert dependency_f1(truth, guess) == pytest.approx(2 * p * r / (p + r))
+    assert dependency_f1(truth, truth) == 1
+    assert np.isnan(dependency_f1(np.eye(3), np.eye(3)))  # never two at once
+
+
+def test_bootstrap_draws_subjects_not_frames() -> None:
+    # Ten subjects of 100 equal frames each: the interval is that of ten numbers, not of a thousand.
+    subjects = np.repeat([f"S{k}" for k in range(10)], 100)
+    values = np.repeat(np.arange(10.0), 100)
+    interval = bootstrap_by_subject(lambda rows: float(values[rows].mean()), subjects, draws=2000)
+    standard_error = np.arange(10).std() / np.sqrt(10)
+    assert interval.value == 4.5 and interval.defined == 1
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * standard_error, rel=0.1)
+    with pytest.raises(InputError, match="at least 2 subjects"):
+        bootstrap_by_subject(lambda rows: 0.0, ["A", "A"])
+
+
+def test_paired_t_test_agrees_with_scipy_and_leaves_out_undefined_pairs() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(5)
+    first = rng.normal(size=20)
+    second = first + rng.normal(0.5, 1, 20)
+    expected = stats.ttest_rel(second, first)
+    result = paired_t_test(np.append(first, np.nan), np.append(second, 1.0))
+    assert (result.statistic, result.p_value, result.pairs) == pytest.approx((expected.statistic, expected.pvalue, 20))
+    assert np.isnan(paired_t_test([1, 2], [2, 3]).p_value)  # no variance of the differences
+
+
+def test_paired_test_by_subject_tries_every_pattern_of_signs() -> None:
+    subjects = np.repeat(["a", "b", "c", "d"], 5)
+    gain = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
+    result = paired_test_by_subject(lambda rows, system: system * gain[subjects[rows[0]]], subjects)
+    assert result.difference == 2.5 and result.pairs == 4
+    assert result.p_value == 2 / 16  # only all plus and all minus are as extreme
+
+
+def test_a_test_over_frames_is_far_surer_than_one_over_subjects() -> None:
+    rng = np.random.default_rng(6)
+    subjects = np.repeat([f"S{k}" for k in range(8)], 200)
+    effect = np.repeat(rng.normal(0.0, 1.0, 8), 200)  # what differs is the person, not the system
+    first = np.zeros(1600)
+    second = effect + rng.normal(0, 0.1, 1600)
+    by_subject = paired_test_by_subject(lambda rows, k: float((second if k else first)[rows].mean()), subjects)
+    assert by_subject.p_value > 0.05
+    assert paired_t_test(first, second).p_value < 1e-3
+
+
+def test_accumulated_metrics_equal_those_of_all_frames_and_ignore_unknown_ones() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(7)
+    truth, score = (rng.random((50, 2)) < 0.4).astype(float), rng.random((50, 2))
+    known = rng.random((50, 2)) < 0.8
+    metrics = AUMetrics((1, 12))
+    for start in range(0, 50, 20):
+        rows = slice(start, start + 20)
+        wild = torch.tensor(np.where(known, truth, 9.0)[rows])
+        metrics.update(torch.tensor(score[rows]), wild, torch.tensor(known[rows]))
+    table = metrics.compute()
+    rows = known[:, 0]
+    assert table["f1_frame"]["AU1"] == f1_frame(truth[rows, 0], score[rows, 0] >= 0.5)
+    assert table["roc_area"]["AU1"] == pytest.approx(roc_area(truth[rows, 0], score[rows, 0]))
+    assert table["frames"]["AU1"] == rows.sum()
+    assert table["f1_frame"]["mean"] == pytest.approx((table["f1_frame"]["AU1"] + table["f1_frame"]["AU12"]) / 2)
+
+
+def test_an_absent_au_does_not_change_other_aus_and_is_counted() -> None:
+    metrics = AUMetrics((1, 12))
+    metrics.update(np.array([[0.9, 0.1], [0.2, 0.3]]), np.array([[1, 0], [0, 0]]))
+    table = metrics.compute()
+    assert table["f1_frame"]["AU1"] == 1.0 and np.isnan(table["f1_frame"]["AU12"])
+    assert table["f1_frame"]["mean"] == 1.0 and table["f1_frame"]["defined"] == 1
+
+
+def test_accumulator_explains_wrong_shapes() -> None:
+    with pytest.raises(InputError, match="probability must have shape"):
+        AUMetrics((1, 12)).update(np.zeros((2, 3)), np.zeros((2, 2)))
+    with pytest.raises(InputError, match="both the predicted and the true intensity"):
+        AUMetrics((1,)).update(np.zeros((2, 1)), np.zeros((2, 1)), intensity=np.zeros((2, 1)))

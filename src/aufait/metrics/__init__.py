@@ -1,5 +1,39 @@
 """Numbers that judge predictions: pure functions, arrays in, numbers out. Undefined is nan, never a silent 0."""
 
-from aufait.metrics.functional import calibration_error, f1_frame, icc_3_1, roc_area
+from aufait.metrics.functional import (
+    accuracy,
+    calibration_error,
+    f1_frame,
+    failure_rate,
+    icc_3_1,
+    landmark_errors,
+    mean_absolute_error,
+    pearson,
+    precision_recall_area,
+    roc_area,
+    skew,
+)
+from aufait.metrics.relations import dependency_f1, relation_distance, relation_matrix
+from aufait.metrics.significance import Interval, PairedTest, bootstrap_by_subject, paired_t_test, paired_test_by_subject
 
-__all__ = ["calibration_error", "f1_frame", "icc_3_1", "roc_area"]
+__all__ = [
+    "accuracy",
+    "calibration_error",
+    "f1_frame",
+    "failure_rate",
+    "icc_3_1",
+    "landmark_errors",
+    "mean_absolute_error",
+    "pearson",
+    "precision_recall_area",
+    "roc_area",
+    "skew",
+    "dependency_f1",
+    "relation_distance",
+    "relation_matrix",
+    "Interval",
+    "PairedTest",
+    "bootstrap_by_subject",
+    "paired_t_test",
+    "paired_test_by_subject",
+]

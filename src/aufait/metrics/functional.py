@@ -9,19 +9,62 @@ from __future__ import annotations
 import numpy as np
 
 
-def f1_frame(occurrence: np.ndarray, predicted: np.ndarray) -> float:
+def f1_frame(occurrence: np.ndarray, predicted: np.ndarray, *, skew_normalized: bool = False) -> float:
     """F1 of the positive class, 2 TP / (2 TP + FP + FN).
 
     Args:
         occurrence: (N,) truth, 0/1 or bool.
         predicted: (N,) decisions, 0/1 or bool.
+        skew_normalized: count each negative frame 1 / skew times, as if there were as many negatives as positives
+            (nF1; Jeni, Cohn and De la Torre 2013); nan where either class is absent.
 
     Returns:
         F1 in [0, 1]; nan where neither truth nor prediction holds a positive.
     """
     truth, guess = _pair(occurrence, predicted, bool)
-    denominator = truth.sum() + guess.sum()
-    return float(2 * (truth & guess).sum() / denominator) if denominator else float("nan")
+    factor = 1 / skew(truth) if skew_normalized else 1.0
+    hits, false_alarms = (truth & guess).sum(), (~truth & guess).sum() * factor
+    denominator = hits + truth.sum() + false_alarms
+    return float(2 * hits / denominator) if denominator else float("nan")
+
+
+def accuracy(occurrence: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of frames with the right decision, (N,) and (N,) -> [0, 1]; nan without frames."""
+    truth, guess = _pair(occurrence, predicted, bool)
+    return float((truth == guess).mean()) if len(truth) else float("nan")
+
+
+def skew(occurrence: np.ndarray) -> float:
+    """Negatives / positives of (N,) truths; nan where either class is absent, for then nothing can be normalised by it."""
+    truth = np.asarray(occurrence, bool).ravel()
+    positives = int(truth.sum())
+    return float((len(truth) - positives) / positives) if 0 < positives < len(truth) else float("nan")
+
+
+def precision_recall_area(occurrence: np.ndarray, score: np.ndarray, *, skew_normalized: bool = False) -> float:
+    """Area under the precision-recall curve as average precision: the sum of precision times the step in recall.
+
+    Frames of equal score enter together, as in scikit-learn; no interpolation between thresholds.
+
+    Args:
+        occurrence: (N,) truth, 0/1 or bool.
+        score: (N,) any monotone score.
+        skew_normalized: count each negative frame 1 / skew times (nAPR).
+
+    Returns:
+        area in [0, 1]; nan without a positive frame, and for nAPR without a negative one.
+    """
+    truth, values = _scored(occurrence, score)
+    positives = truth.sum()
+    factor = 1 / skew(truth) if skew_normalized else 1.0
+    if not positives or factor != factor:
+        return float("nan")
+    order = np.argsort(-values, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))  # end of each run of equal scores
+    hits = np.cumsum(truth[order])[last]
+    false_alarms = (last + 1 - hits) * factor
+    recall_step = np.diff(hits, prepend=0) / positives
+    return float((recall_step * hits / np.maximum(hits + false_alarms, 1e-300)).sum())
 
 
 def roc_area(occurrence: np.ndarray, score: np.ndarray) -> float:
@@ -34,10 +77,7 @@ def roc_area(occurrence: np.ndarray, score: np.ndarray) -> float:
     Returns:
         area in [0, 1]; nan where one class is absent.
     """
-    truth = np.asarray(occurrence, bool).ravel()
-    values = np.asarray(score, np.float64).ravel()
-    if truth.shape != values.shape:
-        raise ValueError(f"occurrence and score must have one length, got {truth.shape} and {values.shape}")
+    truth, values = _scored(occurrence, score)
     positives, negatives = int(truth.sum()), int((~truth).sum())
     if not positives or not negatives:
         return float("nan")
@@ -68,6 +108,45 @@ def icc_3_1(truth: np.ndarray, prediction: np.ndarray) -> float:
     return float((between - residual) / (between + residual)) if between + residual > 0 else float("nan")
 
 
+def pearson(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Pearson correlation of (N,) intensities (PCC), in [-1, 1]; nan where either does not vary."""
+    first, second = _pair(truth, prediction, np.float64)
+    if len(first) < 2:
+        return float("nan")
+    first, second = first - first.mean(), second - second.mean()
+    scale = np.sqrt((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / scale) if scale > 0 else float("nan")
+
+
+def mean_absolute_error(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Mean absolute difference of (N,) intensities (MAE), in steps of intensity; nan without frames."""
+    first, second = _pair(truth, prediction, np.float64)
+    return float(np.abs(first - second).mean()) if len(first) else float("nan")
+
+
+def landmark_errors(truth: np.ndarray, prediction: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Normalised mean error of each face: mean point distance / a distance of that face.
+
+    Args:
+        truth, prediction: (F, N, 2) pixels.
+        distance: (F,) pixels, such as ``landmarks.inter_ocular_distance_centers(truth)`` (JAA-Net's choice).
+
+    Returns:
+        (F,); its mean is the "mean error" of the papers (usually printed times 100).
+    """
+    first, second = np.asarray(truth, np.float64), np.asarray(prediction, np.float64)
+    if first.shape != second.shape or first.ndim != 3 or first.shape[0] != len(distance):
+        raise ValueError(f"expected (F, N, 2) twice and F distances, got {first.shape}, {second.shape}, {len(distance)}")
+    points: np.ndarray = np.linalg.norm(first - second, axis=-1).mean(axis=1)
+    return points / np.asarray(distance, np.float64)
+
+
+def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
+    """Share of faces whose normalised landmark error exceeds the threshold; nan without faces."""
+    values = np.asarray(errors, np.float64).ravel()
+    return float((values > threshold).mean()) if len(values) else float("nan")
+
+
 def calibration_error(
     occurrence: np.ndarray, probability: np.ndarray, *, bins: int = 10, weight: np.ndarray | None = None
 ) -> float:
@@ -90,6 +169,16 @@ def calibration_error(
     total = np.bincount(index, mass, bins)
     gap = np.abs(np.bincount(index, mass * truth, bins) - np.bincount(index, mass * guess, bins))
     return float(gap.sum() / total.sum())
+
+
+def _scored(occurrence: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    truth = np.asarray(occurrence, bool).ravel()
+    values = np.asarray(score, np.float64).ravel()
+    if truth.shape != values.shape:
+        raise ValueError(f"occurrence and score must have one length, got {truth.shape} and {values.shape}")
+    if np.isnan(values).any():
+        raise ValueError(f"{int(np.isnan(values).sum())} scores are nan; leave those frames out and count them")
+    return truth, values
 
 
 def _pair(first: np.ndarray, second: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
