@@ -1,0 +1,68 @@
+"""Region graph: every action unit's patch receives the patches of the others along learned edges.
+
+Paper: MGRR-Net section III-B1 and eq. 1, 2, 6. Our reading where it is silent: the edges are free in sign and size after their
+initialisation, each layer has its own, and the 1x1 convolutions have no padding (the paper's padding of 1 would grow the maps).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aufait.layers.grouped import grouped_conv
+from aufait.losses.statistics import LabelStatistics
+
+
+def co_occurrence_prior(statistics: LabelStatistics) -> Tensor:
+    """Edges before training, (A, A) in [0, 1] with ones on the diagonal (eq. 1 and 2).
+
+    P_ij = (P(i occurs | j occurs) + P(i absent | j absent)) / 2 and A_ij = |2 P_ij - 1|, which is 0 where j tells nothing
+    about i. Pairs whose rates the labels cannot tell (NaN) get no edge.
+    """
+    # The statistics' rows are the condition, the paper's columns are.
+    agreement = (statistics.present_given_present.T + statistics.absent_given_absent.T) / 2
+    prior = (2 * agreement - 1).abs().nan_to_num(0.0)
+    return prior.fill_diagonal_(1.0)
+
+
+class RegionGraph(nn.Module):
+    """v_i -> W_i v_i + sum_j A_ij W_j v_j, where W_i is a 1x1 convolution of action unit i (eq. 6).
+
+    Args:
+        action_units: number A of action units.
+        channels: channels C of a patch.
+        random_edges: start with edges uniform in [0, 1) instead of none; see ``initialise``.
+        self_term: whether the sum includes j = i.
+    """
+
+    counted: Tensor
+    identity: Tensor
+
+    def __init__(self, action_units: int, channels: int, *, random_edges: bool = False, self_term: bool = True) -> None:
+        super().__init__()
+        self.mapping = grouped_conv(action_units, channels, channels, 1)
+        # Eq. 2 where nothing is known about any pair: each unit tells about itself alone.
+        self.edges = nn.Parameter(torch.rand(action_units, action_units) if random_edges else torch.eye(action_units))
+        counted = torch.ones(action_units, action_units)
+        self.register_buffer("counted", counted if self_term else counted.fill_diagonal_(0.0), persistent=False)
+        self.register_buffer("identity", torch.eye(action_units), persistent=False)
+
+    def initialise(self, statistics: LabelStatistics) -> None:
+        """Set the edges from the training labels, in place (eq. 2)."""
+        with torch.no_grad():
+            self.edges.copy_(co_occurrence_prior(statistics))
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Patches (B, A * C, M, M), side by side -> the same shape."""
+        mapped = self.mapping(patches).unflatten(1, (len(self.edges), -1))  # (B, A, C, M, M)
+        weights = self.identity + self.counted * self.edges  # (A, A), both terms of eq. 6
+        return (weights @ mapped.flatten(2)).view_as(mapped).flatten(1, 2)
+
+    def relevance(self, patches: Tensor, *, per_face: bool = True) -> Tensor:
+        """|A_ij|, times the cosine of patches i and j where ``per_face``; (B, A * C, M, M) -> (B, A, A), no gradient."""
+        strength = self.edges.detach().abs()
+        if not per_face:
+            return strength.expand(patches.shape[0], -1, -1)
+        unit = F.normalize(patches.detach().unflatten(1, (len(strength), -1)).flatten(2).float(), dim=-1)  # (B, A, C M M)
+        return strength * (unit @ unit.transpose(1, 2))
