@@ -1,0 +1,75 @@
+"""Settings of DRML; the defaults are those of its public re-implementations, the paper was not at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aufait.errors import InputError
+from aufait.models.configuration import ModelConfig
+
+GRID = 8
+"""Regions per side."""
+
+STEM_KERNEL = 11
+"""Side of the first convolution's kernel."""
+
+CONVOLUTIONS = ((8, 1), (8, 1), (6, 2), (5, 1))
+"""Kernel and stride of the four convolutions after the pooling."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DRMLConfig(ModelConfig):
+    """DRML: one convolution, the region layer, four convolutions, two fully connected layers."""
+
+    SYSTEM: ClassVar[str] = "drml"
+
+    image_size: int = 170
+    """Side of the input in pixels; less 10 it must divide into 8 regions (re-implementations)."""
+
+    stem_channels: int = 32
+    """Channels of the first convolution and of the region layer (re-implementations)."""
+
+    channels: int = 16
+    """Channels of the four later convolutions (re-implementations)."""
+
+    hidden_sizes: tuple[int, int] = (4096, 2048)
+    """Units of the two fully connected layers (re-implementations)."""
+
+    norm: str = "batch_norm"
+    """After the pooling: batch_norm (re-implementation in PyTorch) or lrn (in Caffe: 5 channels, alpha 1e-4, beta 0.75)."""
+
+    dropout: float = 0.5
+    """After each hidden fully connected layer (re-implementations)."""
+
+    init: str = "caffe"
+    """caffe: Gaussian weights and constant biases of the published Caffe definition; pytorch: the layers' defaults."""
+
+    def validate(self) -> None:
+        """Check ranges, and that the image divides into regions and survives the convolutions."""
+        self._choose("norm", ("batch_norm", "lrn"))
+        self._choose("init", ("caffe", "pytorch"))
+        for name in ("stem_channels", "channels"):
+            self._at_least(name, 1)
+        if min(self.hidden_sizes) < 1:
+            raise InputError(f"drml: hidden_sizes must be positive, got {self.hidden_sizes}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"drml: dropout must lie in [0, 1), got {self.dropout}")
+        if self.region_side % GRID or self.last_side < 1:
+            raise InputError(
+                f"drml: image_size less {STEM_KERNEL - 1} must be a multiple of {GRID} and leave a pixel after all convolutions "
+                f"(such as 170), got {self.image_size}"
+            )
+
+    @property
+    def region_side(self) -> int:
+        """Side of the feature map that the region layer divides, 160 for images of 170."""
+        return self.image_size - (STEM_KERNEL - 1)
+
+    @property
+    def last_side(self) -> int:
+        """Side of the last feature map, 27 for images of 170; below 1 where the image is too small."""
+        side = self.region_side // 2
+        for kernel, stride in CONVOLUTIONS:
+            side = (side - kernel) // stride + 1
+        return side

@@ -1,0 +1,58 @@
+"""Region layer: the feature map is cut into 8x8 regions, each of which has its own small residual block.
+
+Paper: DRML (Zhao, Chu and Zhang, CVPR 2016); the block follows its public re-implementations: BatchNorm, ReLU and a 3x3
+convolution, padded at the region's own border, added to the region. Also here: the local response normalisation that the
+Caffe one applies after the pooling.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aufait.layers.grouped import grouped_conv
+from aufait.layers.region_learning import join_patches, split_patches
+
+
+class RegionLayer(nn.Module):
+    """All regions at once: one BatchNorm over all their channels and one grouped convolution.
+
+    Args:
+        grid: regions per side.
+        channels: of the feature map.
+    """
+
+    def __init__(self, grid: int, channels: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.norm = nn.BatchNorm2d(grid * grid * channels)
+        self.conv = grouped_conv(grid * grid, channels, channels, padding=1)
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W); H and W are multiples of the grid."""
+        regions = split_patches(feature_map, self.grid)
+        return feature_map + join_patches(self.conv(F.relu(self.norm(regions))), self.grid)
+
+
+class ChannelResponseNorm(nn.Module):
+    """Local response normalisation x / (1 + alpha / n * sum over n neighbouring channels of x^2)^beta.
+
+    PyTorch's own module pools in three dimensions for it, which not every device and export format has.
+    """
+
+    def __init__(self, size: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta = size, alpha, beta
+
+    def forward(self, feature_map: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        channels, half = feature_map.shape[1], self.size // 2
+        # Squares leave the range of half precision early.
+        squares = F.pad(feature_map.float().square(), (0, 0, 0, 0, half, self.size - 1 - half))
+        total = squares[:, :channels]
+        for shift in range(1, self.size):
+            total = total + squares[:, shift : shift + channels]
+        return (feature_map / (1 + self.alpha / self.size * total) ** self.beta).to(feature_map.dtype)
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}"
