@@ -16,21 +16,28 @@ Paper: Jing Yang, Yordan Hristov, Jie Shen, Yiming Lin, Maja Pantic, "Towards Ro
 
 from types import MappingProxyType
 
+from aufait.models.aunet.alignment import TrackAligner, neighbour_alignment, track_alignment, track_reference
 from aufait.models.aunet.config import AUNetConfig
 from aufait.models.aunet.criterion import AUNetCriterion
 from aufait.models.aunet.label_vae import LabelVAE, fit_label_vae, load_label_vae, save_label_vae
 from aufait.models.aunet.model import AUNet, mirrored_logits
+from aufait.models.aunet.streaming import AUNetStream
 from aufait.models.registry import ModelEntry, register_model
 
 __all__ = [
     "AUNet",
     "AUNetConfig",
     "AUNetCriterion",
+    "AUNetStream",
     "LabelVAE",
+    "TrackAligner",
     "fit_label_vae",
     "load_label_vae",
     "mirrored_logits",
+    "neighbour_alignment",
     "save_label_vae",
+    "track_alignment",
+    "track_reference",
 ]
 
 _PAPER = "Yang et al., Towards Robust Facial Action Units Detection"
