@@ -1,0 +1,288 @@
+"""Pixel-level relation learning: a fully-connected conditional random field (CRF) refines each spatial attention map.
+
+Paper: ARL (Shao et al., IEEE Transactions on Affective Computing, 2019), section 3.4, equations (3)-(5); mean-field inference
+after Kraehenbuehl and Koltun (NIPS 2011), unrolled after Zheng et al. (ICCV 2015).
+As in the released program: 5 iterations, the kernels include the pixel itself and each filtered value is divided by the
+filtered ones, kernel weights and label compatibility are learned 2 x 2 matrices of each action unit, and no gradient flows
+into the features of the kernel. Differs from it in: sums over all pixels are exact, there they are approximated on a
+permutohedral lattice.
+
+Every pixel has two labels, 0 "not attended" and 1 "attended", with unary scores U = (-s, 0). One iteration:
+
+    Q = softmax(L)    S = K_s Q / K_s 1    B = K_b Q / K_b 1    L <- U - C (W_s S + W_b B)
+
+Backends, equal up to rounding:
+
+* "dense" carries the recursion out as written, with the kernels as matrices of pixels x pixels.
+* "attention" needs memory in proportion to the pixels. The two labels sum to one, so that one number per pixel, a = Q(1),
+  tells all, and the recursion is one of log-odds z. The normalised bilateral filter is a softmax over pixels, computed by
+  ``scaled_dot_product_attention``; eager calls on a CPU sum up the same kernel strip by strip instead, which is about three
+  times as fast because the kernel is symmetric and one value per pixel is all there is to filter. The spatial kernel
+  separates into rows and columns.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+STRIP = 16
+"""Pixels whose kernel values are summed up at once on a CPU; a strip of all maps of a batch about fits its caches."""
+
+HEAD_MULTIPLE = 8
+"""Fused attention kernels want the vectors' length to be a multiple of this."""
+
+# 2^x is several times as fast as e^x on CPUs; the factor between the two goes into the points.
+_LOG2_SCALE = math.sqrt(1 / math.log(2))
+
+
+class PixelRelation(nn.Module):
+    """The field of all action units at once: log-odds and pixel features -> refined log-odds.
+
+    Args:
+        action_units: A.
+        alpha, beta: widths of the bilateral kernel in position (map pixels) and features.
+        gamma: width of the spatial kernel in map pixels.
+        bilateral_weight, spatial_weight: w(1) and w(2), starting values.
+        init: "paper" or "released_float", see ``ARLConfig.crf_init``.
+        iterations: of the mean-field inference.
+        backend: "attention" or "dense".
+        chunk: how many action units "dense" handles at a time.
+    """
+
+    def __init__(
+        self,
+        action_units: int,
+        *,
+        alpha: float = 160.0,
+        beta: float = 3.0,
+        gamma: float = 3.0,
+        bilateral_weight: float = 5.0,
+        spatial_weight: float = 3.0,
+        init: str = "paper",
+        iterations: int = 5,
+        backend: str = "attention",
+        chunk: int = 1,
+    ) -> None:
+        super().__init__()
+        self.alpha, self.beta, self.gamma = alpha, beta, gamma
+        self.pair_weights = (bilateral_weight, spatial_weight)
+        self.iterations, self.backend, self.chunk = iterations, backend, chunk
+        self.spatial_weight = nn.Parameter(_kernel_weights(spatial_weight, init).repeat(action_units, 1, 1))
+        self.bilateral_weight = nn.Parameter(_kernel_weights(bilateral_weight, init).repeat(action_units, 1, 1))
+        self.compatibility = nn.Parameter(-torch.eye(2).repeat(action_units, 1, 1))
+
+    def forward(self, unary: Tensor, features: Tensor) -> Tensor:
+        """Log-odds s (B, A, H, W) and pixel features (B, A, D, H, W) -> log-odds of the refined attention, as ``unary``."""
+        with _full_precision(unary):
+            logits = _at_least_float32(unary)
+            points = self._points(_at_least_float32(features))
+            refine = self._dense if self.backend == "dense" else self._attention
+            return refine(logits, points)
+
+    def expected_energy(self, unary: Tensor, refined: Tensor, features: Tensor) -> Tensor:
+        """Mean over pixels of the energy of equation (3), expected under the refined attention, (B, A).
+
+        Potts compatibility and the constants w(1) and w(2) in the pairwise part, each pair of different pixels once. Our
+        reading of the E_crf of equations (9) and (13), which the paper does not write out as a loss.
+
+        Args:
+            unary, refined: log-odds (B, A, H, W) before and after the field.
+            features: (B, A, D, H, W); the kernel takes no gradient from them.
+        """
+        with _full_precision(unary):
+            unary, refined = _at_least_float32(unary), _at_least_float32(refined)
+            attended = refined.sigmoid()  # Q(1)
+            pixelwise = attended * F.softplus(-unary) + (1 - attended) * F.softplus(unary)
+            points = self._points(_at_least_float32(features))
+            bilateral, spatial = self.pair_weights
+            others = 1 - attended
+            # Per pixel: what the rest of the map that is not attended weighs; the pixel itself is taken out again.
+            around = bilateral * (kernel_sum(points, others.flatten(2)).view_as(others) - others)
+            around = around + spatial * (self._spatial_sum(others) - others)
+            return (pixelwise + attended * around).mean((-2, -1))
+
+    def _points(self, features: Tensor) -> Tensor:
+        """(B, A, D, H, W) -> (B, A, H * W, D + 2) such that the bilateral kernel is exp(-|x - y|^2 / 2)."""
+        height, width = features.shape[-2:]
+        y, x = _pixel_grid(height, width, features)
+        position = torch.stack([y, x], -1).reshape(1, 1, -1, 2).expand(*features.shape[:2], -1, -1)
+        return torch.cat([features.detach().flatten(3).transpose(2, 3) / self.beta, position / self.alpha], -1)
+
+    # --- "attention": one number per pixel -------------------------------------------------------------------------
+
+    def _attention(self, unary: Tensor, points: Tensor) -> Tensor:
+        constant, spatial, bilateral = self._scalar_weights(unary.dtype)
+        filter_bilateral = bilateral_filter(points)
+        rows, columns = (_normalised_gaussian(size, self.gamma, unary) for size in unary.shape[-2:])
+        logits = unary
+        for _ in range(self.iterations):
+            attended = logits.sigmoid()
+            smooth = rows @ attended @ columns.transpose(0, 1)
+            similar = filter_bilateral(attended.flatten(2)).view_as(attended)
+            logits = unary - constant - spatial * smooth - bilateral * similar
+        return logits
+
+    def _scalar_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
+        """What the 2 x 2 matrices do to the log-odds: constant, factors of S[a] and of B[a], (A, 1, 1) each.
+
+        z = s - ((C M)_1 - (C M)_0) with M = W_s (1 - S[a], S[a]) + W_b (1 - B[a], B[a]).
+        """
+        compatibility = self.compatibility.to(dtype)
+        contrast = (compatibility[:, 1] - compatibility[:, 0])[:, None]  # (A, 1, 2)
+        spatial = (contrast @ self.spatial_weight.to(dtype))[:, 0]  # (A, 2)
+        bilateral = (contrast @ self.bilateral_weight.to(dtype))[:, 0]
+        constant = spatial[:, 0] + bilateral[:, 0]
+        parts = (constant, spatial[:, 1] - spatial[:, 0], bilateral[:, 1] - bilateral[:, 0])
+        return parts[0][:, None, None], parts[1][:, None, None], parts[2][:, None, None]
+
+    def _spatial_sum(self, values: Tensor) -> Tensor:
+        """K_s applied to maps (B, A, H, W), not normalised."""
+        rows, columns = (_gaussian(size, self.gamma, values) for size in values.shape[-2:])
+        return rows @ values @ columns.transpose(0, 1)
+
+    # --- "dense": two labels, kernels as matrices ------------------------------------------------------------------
+
+    def _dense(self, unary: Tensor, points: Tensor) -> Tensor:
+        height, width = unary.shape[-2:]
+        y, x = _pixel_grid(height, width, unary)
+        spatial = _gaussian_matrix(torch.stack([y, x], -1).reshape(-1, 2) / self.gamma)
+        scores = torch.stack([-unary, torch.zeros_like(unary)], 2).flatten(3)  # (B, A, 2, H * W)
+        parts = [self._dense_part(part, spatial, scores, points) for part in self._chunks(unary.shape[1])]
+        refined = torch.cat(parts, 1)
+        return (refined[:, :, 1] - refined[:, :, 0]).unflatten(-1, (height, width))
+
+    def _chunks(self, action_units: int) -> Iterator[slice]:
+        return (slice(start, start + self.chunk) for start in range(0, action_units, self.chunk))
+
+    def _dense_part(self, part: slice, spatial: Tensor, scores: Tensor, points: Tensor) -> Tensor:
+        unary = scores[:, part]
+        bilateral = _gaussian_matrix(points[:, part])
+        matrices = (self.spatial_weight, self.bilateral_weight, self.compatibility)
+        weigh_spatial, weigh_bilateral, compatibility = (matrix[part].to(unary.dtype) for matrix in matrices)
+        refined = unary
+        for _ in range(self.iterations):
+            labels = refined.softmax(2)
+            message = weigh_spatial @ (labels @ spatial / spatial.sum(-1))
+            message = message + weigh_bilateral @ (labels @ bilateral / bilateral.sum(-1)[:, :, None])
+            refined = unary - compatibility @ message
+        return refined
+
+
+def bilateral_filter(points: Tensor) -> Callable[[Tensor], Tensor]:
+    """The normalised Gaussian filter over points (B, A, M, D): a function of values (B, A, M) that returns as many."""
+    strips = points.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+    if not strips:
+        return lambda values: attention_filter(points, values)
+    with torch.no_grad():
+        total = kernel_sum(points, torch.ones_like(points[..., 0]))
+    return lambda values: kernel_sum(points, values) / total
+
+
+def attention_filter(points: Tensor, values: Tensor) -> Tensor:
+    """The normalised Gaussian filter as scaled dot-product attention; shapes as in ``bilateral_filter``.
+
+    exp(-|x - y|^2 / 2) is exp(x.y - |y|^2 / 2) times a factor of x alone, which normalisation cancels.
+    """
+    offset = -points.square().sum(-1, keepdim=True) / 2
+    queries = _padded(torch.cat([points, torch.ones_like(offset)], -1))
+    keys = _padded(torch.cat([points, offset], -1))
+    # Some kernels accept values of another length than the keys', some do not: the same length is safe everywhere.
+    padded = F.pad(values[..., None], (0, keys.shape[-1] - 1))
+    return F.scaled_dot_product_attention(queries, keys, padded, scale=1.0)[..., 0]
+
+
+def kernel_sum(points: Tensor, values: Tensor) -> Tensor:
+    """sum_k exp(-|x_j - x_k|^2 / 2) v_k for points (B, A, M, D) and values (B, A, M); no gradient to the points."""
+    flat = points.detach().flatten(0, 1)
+    return _KernelSum.apply(flat, values.flatten(0, 1)).view_as(values)
+
+
+class _KernelSum(torch.autograd.Function):
+    """The kernel is symmetric: the gradient is the same sum over the gradients, and no kernel value has to be kept."""
+
+    @staticmethod
+    def forward(ctx: Any, points: Tensor, values: Tensor) -> Tensor:
+        ctx.save_for_backward(points)
+        return _sum_by_strips(points, values)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        (points,) = ctx.saved_tensors
+        return None, _sum_by_strips(points, gradient)
+
+
+def _sum_by_strips(points: Tensor, values: Tensor) -> Tensor:
+    """(N, M, D) and (N, M) -> (N, M). A strip of the kernel's upper triangle serves its mirror image below, too."""
+    scaled = points * _LOG2_SCALE
+    offset = -scaled.square().sum(-1, keepdim=True) / 2
+    one = torch.ones_like(offset)
+    left = torch.cat([scaled, offset, one], -1)
+    right = torch.cat([scaled, one, offset], -1).transpose(1, 2)
+    count = values.shape[1]
+    strip = count if torch.compiler.is_compiling() else STRIP
+    sums = torch.zeros_like(values)
+    row = values[:, None]
+    for start in range(0, count, strip):
+        end = min(start + strip, count)
+        kernel = torch.bmm(left[:, start:], right[:, :, start:end]).exp2_()  # (N, M - start, strip)
+        sums[:, start:end] += torch.bmm(row[:, :, start:], kernel)[:, 0]
+        if end < count:
+            sums[:, end:] += torch.bmm(row[:, :, start:end], kernel[:, end - start :].transpose(1, 2))[:, 0]
+    return sums
+
+
+def _padded(vectors: Tensor) -> Tensor:
+    return F.pad(vectors, (0, -vectors.shape[-1] % HEAD_MULTIPLE))
+
+
+def _gaussian_matrix(points: Tensor) -> Tensor:
+    """exp(-|x - y|^2 / 2) of all pairs, (..., M, D) -> (..., M, M)."""
+    square = points.square().sum(-1)
+    distance = square[..., :, None] + square[..., None, :] - 2 * points @ points.transpose(-1, -2)
+    return (-distance.clamp(min=0) / 2).exp()
+
+
+def _gaussian(size: int, width: float, like: Tensor) -> Tensor:
+    """exp(-(i - j)^2 / (2 width^2)), (size, size)."""
+    index = torch.arange(size, device=like.device, dtype=like.dtype)
+    return (-(index[:, None] - index).square() / (2 * width * width)).exp()
+
+
+def _normalised_gaussian(size: int, width: float, like: Tensor) -> Tensor:
+    kernel = _gaussian(size, width, like)
+    return kernel / kernel.sum(1, keepdim=True)
+
+
+def _pixel_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    y = torch.arange(height, device=like.device, dtype=like.dtype)
+    x = torch.arange(width, device=like.device, dtype=like.dtype)
+    return y[:, None].expand(height, width), x[None].expand(height, width)
+
+
+def _kernel_weights(weight: float, init: str) -> Tensor:
+    """2 x 2 start of a kernel's weights."""
+    if init == "paper":
+        return weight * torch.eye(2)
+    # The double at [0, 0] also covers [0, 1], the one at [1, 1] runs over the end of the matrix.
+    low, high = struct.unpack("<2f", struct.pack("<d", weight))
+    return torch.tensor([[low, high], [0.0, low]])
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
+    """The recursion multiplies errors by up to 4 an iteration; half precision would decide undecided pixels by chance."""
+    device = like.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
