@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aufait.errors import InputError
 from aufait.models.configuration import ModelConfig
 
 
@@ -114,8 +113,6 @@ class MGRRNetConfig(ModelConfig):
         self._choose("au_weight_sum", ("count", "one"))
         self._choose("dice", ("none", "per_sample", "batch_release"))
         self._at_least("alignment_weight", 0.0)
-        if not self.refine_attention and self.image_size < 64:
-            raise InputError(f"{self.SYSTEM}: predefined attention needs image_size of at least 64, got {self.image_size}")
 
     @property
     def channels(self) -> int:
