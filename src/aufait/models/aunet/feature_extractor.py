@@ -12,7 +12,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from aufait.models.fan.network import FAN
+from aufait.models.fan.network import FAN, channels_last
 
 
 class LandmarkFeatures(nn.Module):
@@ -41,7 +41,7 @@ class LandmarkFeatures(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images (B, 3, S, S) in [0, 1] -> combined feature (B, 768, S/4, S/4), attention (B, 1, S/4, S/4)."""
-        output = self.fan(images)
+        output = self.fan(channels_last(images))
         attention = output.heat_maps[-1].sum(1, keepdim=True)
         weighted = [attention * feature for feature in output.stacks]
         return torch.cat((output.low_level, *weighted), dim=1), attention

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from aufait.errors import InputError, MissingModelError, OutputError
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.heat_maps import landmarks_from_heat_maps
-from aufait.models.fan.network import FAN
+from aufait.models.fan.network import FAN, channels_last
 
 _HEADER = "aufait"
 _FORMAT = 1
@@ -72,7 +72,7 @@ class FaceAligner(nn.Module):
             InputError: wrong shape, size or type.
         """
         self._check(images)
-        heat_maps = self.fan(images).heat_maps[-1]
+        heat_maps = self.fan(channels_last(images)).heat_maps[-1]
         landmarks = landmarks_from_heat_maps(heat_maps, self.config.image_size)
         return FaceAlignment(landmarks=landmarks, confidence=heat_maps.amax((-2, -1)), heat_maps=heat_maps)
 

@@ -46,6 +46,14 @@ def halve(features: Tensor, pool: str) -> Tensor:
     return F.max_pool2d(features, 2) if pool == "max" else F.avg_pool2d(features, 2)
 
 
+def channels_last(images: Tensor) -> Tensor:
+    """The same images with channels innermost in memory, which convolutions keep.
+
+    FAN takes about a quarter less time that way on a CPU (AVX-512), whatever the layout of the weights. Metal gains nothing.
+    """
+    return images if images.device.type == "mps" else images.contiguous(memory_format=torch.channels_last)
+
+
 class Hourglass(nn.Module):
     """Four levels down and up again, (B, 256, H, W) -> the same shape; H and W are multiples of 16.
 
