@@ -71,7 +71,7 @@ def test_every_import_is_declared(path: Path, project: dict[str, Any]) -> None:
     assert third_party_imports(path) <= allowed, f"not in the {extra or 'base'} installation"
 
 
-@pytest.mark.parametrize("package", ["", "cli", "media", "inference", "faces", "visualization"])
+@pytest.mark.parametrize("package", ["", "cli", "data", "data/datasets", "data/protocols", "media", "inference", "faces", "visualization"])
 def test_optional_packages_are_not_imported_at_the_top_of_base_modules(package: str) -> None:
     for path in (SOURCE / package).glob("*.py"):
         assert not third_party_imports(path, top_level_only=True) & OPTIONAL_IN_BASE, path

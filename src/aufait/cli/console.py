@@ -18,6 +18,9 @@ from typer.core import TyperGroup
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from rich.console import Console
 
 EXIT_SOME_FAILED = 1
@@ -29,8 +32,12 @@ _EXTRA_OF_PACKAGE = {
     "numba": "synth",
     "scipy": "synth",
     "cv2": "synth",
+    "h5py": "train",
     "matplotlib": "plot",
     "mediapipe": "mediapipe",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "onnxscript": "export",
     "pyarrow": "parquet",
 }
 
@@ -52,6 +59,27 @@ def stderr() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
+    """Prints a table on standard output; piped into a file it is as wide as it needs to be.
+
+    Args:
+        heading: names of the columns.
+        rows: cells as plain text.
+        right: numbers of the columns whose cells are aligned to the right.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, name in enumerate(heading):
+        table.add_column(Text(name), justify="right" if number in right else "left", no_wrap=number == 0)
+    for cells in rows:
+        table.add_row(*(Text(cell) for cell in cells))
+    console = stdout()
+    console.print(table, width=None if console.is_terminal else 200)
 
 
 class AufaitGroup(TyperGroup):
@@ -107,6 +135,12 @@ def print_warning(text: str) -> None:
     from rich.text import Text
 
     stderr().print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raises where a file to be written exists and may not be replaced, before any work is done."""
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; use --overwrite or choose another name")
 
 
 def is_terminal() -> bool:
