@@ -23,7 +23,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits
 EXTRA_OF = {"synthetic": "synth", "training": "train"}
 
 # Optional packages that base code may ask for inside a function, behind a clear error.
-OPTIONAL_IN_BASE = {"mediapipe", "pyarrow", "pandas", "matplotlib", "scipy"}
+OPTIONAL_IN_BASE = {"mediapipe", "pyarrow", "pandas", "matplotlib", "h5py", "scipy"}
 
 
 @pytest.fixture(scope="module")
