@@ -59,7 +59,8 @@ KERNEL_PRESETS: Mapping[str, tuple[ConvShape, ...]] = MappingProxyType(
 )
 """Conv2 to Conv6 by name; each turns a patch of 48 x 48 into 12 x 12 with 8 channels.
 
-The paper gives Conv2 (32 filters of 7 x 7) and the output of Conv6 (12 x 12 x 8); the numbers between them were not legible to us in Figure 2.
+The paper gives Conv2 (32 filters of 7 x 7) and the output of Conv6 (12 x 12 x 8); the numbers between them, in Figure 2, were not
+legible to us.
 "drml" keeps the kernels of DRML, which the paper names as its inspiration, and pads Conv6; the others need no padding.
 """
 
