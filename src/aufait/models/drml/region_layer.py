@@ -7,6 +7,7 @@ Caffe one applies after the pooling.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -30,7 +31,8 @@ class RegionLayer(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W); H and W are multiples of the grid."""
-        regions = split_patches(feature_map, self.grid)
+        # With channels last a CPU's grouped convolution takes half the time for a batch of faces.
+        regions = split_patches(feature_map, self.grid).contiguous(memory_format=torch.channels_last)
         return feature_map + join_patches(self.conv(F.relu(self.norm(regions))), self.grid)
 
 
