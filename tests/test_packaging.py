@@ -23,7 +23,9 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits
 EXTRA_OF = {"synthetic": "synth", "training": "train"}
 
 # Optional packages that base code may ask for inside a function, behind a clear error.
-OPTIONAL_IN_BASE = {"mediapipe", "pyarrow", "pandas", "matplotlib", "h5py", "scipy"}
+OPTIONAL_IN_BASE = {
+    "mediapipe", "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,12 @@ def test_every_import_is_declared(path: Path, project: dict[str, Any]) -> None:
     assert third_party_imports(path) <= allowed, f"not in the {extra or 'base'} installation"
 
 
-@pytest.mark.parametrize("package", ["", "cli", "data", "data/datasets", "data/protocols", "media", "inference", "faces", "visualization"])
+BASE_PACKAGES = (
+    "", "cli", "data", "data/datasets", "data/protocols", "export", "media", "inference", "faces", "visualization",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("package", BASE_PACKAGES)
 def test_optional_packages_are_not_imported_at_the_top_of_base_modules(package: str) -> None:
     for path in (SOURCE / package).glob("*.py"):
         assert not third_party_imports(path, top_level_only=True) & OPTIONAL_IN_BASE, path

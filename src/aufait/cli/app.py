@@ -11,6 +11,9 @@ from aufait.cli.console import AufaitGroup
 from aufait.cli.demo import demo
 from aufait.cli.detect import detect
 from aufait.cli.doctor import doctor
+from aufait.cli.export import export
+from aufait.cli.import_checkpoint import import_checkpoint
+from aufait.cli.models import models
 from aufait.cli.synth import synth
 from aufait.cli.train import train_default, train_faces
 
@@ -45,6 +48,9 @@ def _root(
 app.command("detect")(detect)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
+app.command("models")(models)
+app.command("import-checkpoint")(import_checkpoint)
+app.command("export")(export)
 app.command("synth")(synth)
 app.command("train-default")(train_default)
 app.command("train-faces")(train_faces)

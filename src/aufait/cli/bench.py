@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aufait.cli.console import AufaitGroup, stdout
+from aufait.cli.console import AufaitGroup, is_terminal, print_table, stderr, stdout
+
+if TYPE_CHECKING:
+    from aufait.inference.benchmark_models import ModelReport
 
 bench_app = typer.Typer(help="Measure speed and memory on this machine.", cls=AufaitGroup, no_args_is_help=True)
 
@@ -55,6 +58,67 @@ def bench_detect(
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
         stdout().print(report.to_text(), soft_wrap=True)
+
+
+@bench_app.command("models")
+def bench_models(
+    model: Annotated[
+        str | None, typer.Option(help="Shell pattern of names; one network per system if left out.", show_default=False)
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Faces per forward pass.")] = 8,
+    threads: Annotated[int, typer.Option(min=1, help="Torch threads.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed repeats, after one that is not timed.")] = 5,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bf16 or fp16; the latter two by autocast.")] = "float32",
+    compiled: Annotated[bool, typer.Option("--compile", help="Run the networks through torch.compile.")] = False,
+    against_loops: Annotated[
+        bool,
+        typer.Option(
+            "--against-loops", help="Compare with plain loops, and streams and the CRF with other ways; needs a clone, CPU only."
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Time the networks: one forward pass of a batch of faces, with parameters and arithmetic."""
+    from aufait.inference.benchmark_models import ModelBenchmark, benchmark_models, write_section
+
+    settings = ModelBenchmark(
+        pattern=model,
+        batch=batch,
+        threads=threads,
+        repeats=repeats,
+        device=device,
+        dtype=dtype,
+        compiled=compiled,
+        against_loops=against_loops,
+    )
+    report = benchmark_models(settings, on_row=_tell)
+    if output is not None:
+        write_section(report, output)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        _print_models(report)
+
+
+def _tell(name: str) -> None:
+    if is_terminal():
+        stderr().print(f"[dim]measuring {name}[/dim]", soft_wrap=True)
+
+
+def _print_models(report: ModelReport) -> None:
+    console = stdout()
+    for line in report.header():
+        console.print(line, markup=False, soft_wrap=True)
+    for table in (report.model_table(), report.comparison_table()):
+        if len(table) > 1:
+            print_table(table[0], table[1:], right=range(1, 6))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -222,14 +222,15 @@ def _child() -> None:
         faces=outcome.faces,
         fps=(len(times) - 1) / max(time.time() - times[0], 1e-9),
         startup_seconds=times[0] - job["started"],
-        peak_mebibytes=_peak_mebibytes(),
+        peak_mebibytes=peak_mebibytes(),
         finder=finder,
         device=device,
     )
     sys.stdout.write(json.dumps(asdict(run)) + "\n")
 
 
-def _peak_mebibytes() -> float:
+def peak_mebibytes() -> float:
+    """Largest memory this process has had so far; NaN where the system does not tell."""
     try:
         import resource
     except ImportError:  # Windows has no such counter in the standard library

@@ -1,0 +1,203 @@
+"""What both formats share: named inputs and outputs, the notes inside the file, the comparison, and files that are whole.
+
+An exported network takes what ``AUSystem`` takes (``images`` and, where the network reads them, ``landmarks``) with a batch
+of any size, and returns the tensors of ``AUOutput`` that the network has, in the order of its fields: ``logits`` first, those
+of ``extra`` last.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aufait.errors import AufaitError, InputError, OutputError
+from aufait.models.outputs import AUOutput
+from aufait.models.system import AUSystem
+
+METADATA_KEY = "aufait"
+"""Name of the JSON text inside the files that says what the network is and takes."""
+
+TOLERANCE = 1e-4
+"""How far an exported network may be from the original: absolute for values up to 1, relative beyond."""
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        format: "onnx" or "torch".
+        inputs: names and shapes of the inputs; the batch is "B".
+        outputs: names of the outputs, in order.
+        difference: largest difference from the original over all outputs and checked batches, as ``TOLERANCE`` counts it;
+            ``None`` where the comparison was left out.
+    """
+
+    path: Path
+    format: str
+    inputs: dict[str, tuple[int | str, ...]]
+    outputs: tuple[str, ...]
+    difference: float | None
+
+
+class TensorOutputs(nn.Module):
+    """A network that returns a tuple of tensors where the original returns an ``AUOutput``.
+
+    Args:
+        model: the network; it is used as it is, in the mode it is in.
+        names: outputs to return, as ``output_tensors`` names them.
+        inputs: names of the inputs. An output of the same name gets ``_out`` at its end, since names in a graph are unique.
+    """
+
+    def __init__(self, model: AUSystem, names: Sequence[str], inputs: Sequence[str] = ("images",)) -> None:
+        super().__init__()
+        self.model = model
+        self._fields = tuple(names)
+        self.names = tuple(f"{name}_out" if name in inputs else name for name in names)
+
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Inputs of the network -> its output tensors, in the order of ``names``."""
+        tensors = output_tensors(self.model(images) if landmarks is None else self.model(images, landmarks))
+        return tuple(tensors[name] for name in self._fields)
+
+
+def output_tensors(output: AUOutput) -> dict[str, Tensor]:
+    """The tensors of an output by name; those of ``extra`` under their own names, absent ones left out."""
+    named = {field.name: getattr(output, field.name) for field in fields(output) if field.name != "extra"}
+    return {name: value for name, value in {**named, **output.extra}.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """A network made ready for an exporter: a copy of it on the CPU in evaluation mode, and inputs to trace and check with.
+
+    Attributes:
+        program: returns a tuple of tensors.
+        inputs: by name, a batch of at least 2, from which the batch's freedom is traced.
+        metadata: what the file says about the network.
+    """
+
+    program: TensorOutputs
+    inputs: dict[str, Tensor]
+    metadata: dict[str, Any]
+
+    @classmethod
+    def prepare(
+        cls, model: AUSystem, inputs: Mapping[str, Tensor] | None, notes: Mapping[str, Any] | None
+    ) -> ExportJob:
+        """Check the inputs, copy the network and find out which outputs it has.
+
+        Raises:
+            InputError: not a network of aufait, or a batch of fewer than 2 faces.
+        """
+        if not isinstance(model, AUSystem):
+            raise InputError(f"expected a network of aufait.create_model, got a {type(model).__name__}")
+        traced = dict(inputs) if inputs is not None else model.example_inputs(2)
+        if any(tensor.shape[0] < 2 for tensor in traced.values()):
+            raise InputError("the example inputs need a batch of 2 or more, so that the batch stays free")
+        traced = {name: tensor.detach().cpu() for name, tensor in traced.items()}
+        original = copy.deepcopy(model).cpu().eval().requires_grad_(False)
+        with torch.no_grad():
+            names = tuple(output_tensors(original(**traced)))
+        program = TensorOutputs(original, names, tuple(traced))
+        return cls(program, traced, _describe(original, traced, program.names, notes or {}))
+
+    @property
+    def batch_axes(self) -> dict[str, dict[int, Any]]:
+        """Which axes of the inputs are free."""
+        batch = torch.export.Dim("batch", min=1)
+        return {name: {0: batch} for name in self.inputs}
+
+    def compare(self, run: Callable[[dict[str, Tensor]], Sequence[Tensor]], *, tolerance: float = TOLERANCE) -> float:
+        """Run the exported network and the original on the traced batch, on one face and on one face more; the largest difference.
+
+        Raises:
+            AufaitError: an output differs by more than ``tolerance``, or has another shape.
+        """
+        largest = 0.0
+        for batch in self._batches():
+            with torch.no_grad():
+                expected = self.program(**batch)
+            for name, wanted, got in zip(self.program.names, expected, run(batch), strict=True):
+                difference = _difference(wanted, got)
+                if not difference <= tolerance:
+                    raise AufaitError(
+                        f"the exported network's {name} differs by {difference:.2g} from the original, at most {tolerance:g} is "
+                        "allowed; please report it, with the versions of torch and onnxruntime"
+                    )
+                largest = max(largest, difference)
+        return largest
+
+    def _batches(self) -> Iterator[dict[str, Tensor]]:
+        yield self.inputs
+        yield {name: tensor[:1] for name, tensor in self.inputs.items()}
+        yield {name: torch.cat([tensor, tensor[:1]]) for name, tensor in self.inputs.items()}
+
+
+@contextmanager
+def whole_file(path: Path, ending: str) -> Iterator[Path]:
+    """A name to write to; it becomes ``path`` when the block ends well, otherwise it is deleted.
+
+    Raises:
+        InputError: ``path`` does not end in ``ending``.
+        OutputError: the file cannot be written.
+    """
+    if path.suffix.lower() != ending:
+        raise InputError(f"the exported file must end in {ending}, got {path}")
+    partial = path.with_name(f"{path.stem}.partial{ending}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        if isinstance(error, AufaitError):
+            raise
+        raise OutputError(f"cannot write {path}: {error}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def to_json(metadata: Mapping[str, Any]) -> str:
+    """The text that goes into the file."""
+    return json.dumps(metadata, sort_keys=True)
+
+
+def shapes_of(inputs: Mapping[str, Tensor]) -> dict[str, tuple[int | str, ...]]:
+    """Shapes with the batch as "B"."""
+    return {name: ("B", *tensor.shape[1:]) for name, tensor in inputs.items()}
+
+
+def _describe(model: AUSystem, inputs: Mapping[str, Tensor], outputs: Sequence[str], notes: Mapping[str, Any]) -> dict[str, Any]:
+    what = {"images": "RGB, float32 in [0, 1], aligned face crops", "landmarks": "x, y in pixels of the images"}
+    if model.frames == 3:
+        what["images"] += "; axis 1: current, earlier, later frame"
+    return {
+        "system": model.config.SYSTEM,
+        "action_units": list(model.action_units),
+        "inputs": {name: {"shape": list(shape), "content": what.get(name, "")} for name, shape in shapes_of(inputs).items()},
+        "outputs": list(outputs),
+        "probability": "sigmoid(logits)",
+        "config": model.config.to_dict(),
+        "notes": dict(notes),
+    }
+
+
+def _difference(wanted: Tensor, got: Tensor) -> float:
+    """Largest difference, absolute where the wanted value is below 1 and relative above; infinite for another shape or NaN."""
+    if wanted.shape != got.shape:
+        return float("inf")
+    if wanted.numel() == 0:
+        return 0.0
+    wanted, got = wanted.double(), got.double()
+    worst = float(((wanted - got).abs() / wanted.abs().clamp(min=1.0)).max())
+    return worst if worst == worst else float("inf")

@@ -1,0 +1,113 @@
+"""ONNX: the network for other runtimes, such as ONNX Runtime. Needs the extra ``export``."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aufait.errors import MissingExtraError
+from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, shapes_of, to_json, whole_file
+from aufait.models.system import AUSystem
+
+
+def export_onnx(
+    model: AUSystem,
+    path: str | Path,
+    *,
+    inputs: Mapping[str, Tensor] | None = None,
+    opset: int | None = None,
+    notes: Mapping[str, Any] | None = None,
+    check: bool = True,
+    tolerance: float = TOLERANCE,
+) -> ExportReport:
+    """Write a network as an ONNX file with a free batch; the file is whole or absent.
+
+    Inputs and outputs keep their names (``images``, ``landmarks``; ``logits`` and the others that the network has). The entry
+    ``aufait`` of the file's metadata is JSON: action units in order, what the inputs must be, the configuration.
+
+    Args:
+        model: a network of ``create_model`` or ``load_model``; it is copied and exported in evaluation mode.
+        path: ends in .onnx. All weights go into this one file.
+        inputs: inputs to trace and check with, a batch of 2 or more; the network's own example by default.
+        opset: ONNX operator set; the exporter's current one by default.
+        notes: anything JSON can hold that goes into the file.
+        check: compare the written file, run by ONNX Runtime, with the network, for three sizes of batch.
+        tolerance: largest difference allowed, absolute up to 1 and relative beyond.
+
+    Raises:
+        MissingExtraError: the packages of the extra ``export`` are not installed.
+        InputError: not a network of aufait, or a path with another ending.
+        OutputError: the file cannot be written.
+        AufaitError: the exported network does not give the original's results.
+    """
+    _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    path = Path(path)
+    with whole_file(path, ".onnx") as partial:
+        job = ExportJob.prepare(model, inputs, notes)
+        _write(job, partial, opset)
+        difference = _compare(job, partial, tolerance) if check else None
+    return ExportReport(path, "onnx", shapes_of(job.inputs), job.program.names, difference)
+
+
+def _write(job: ExportJob, path: Path, opset: int | None) -> None:
+    with _quiet():
+        program = torch.onnx.export(
+            job.program,
+            (),
+            kwargs=job.inputs,
+            dynamo=True,
+            dynamic_shapes=job.batch_axes,
+            input_names=list(job.inputs),
+            output_names=list(job.program.names),
+            opset_version=opset,
+            verbose=False,
+        )
+    assert program is not None  # the exporter returns None only for the other one, which is off
+    program.model.metadata_props[METADATA_KEY] = to_json(job.metadata)
+    program.save(str(path), external_data=False)
+
+
+def _compare(job: ExportJob, path: Path, tolerance: float) -> float:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    assert names == list(job.program.names), names
+
+    def run(batch: dict[str, Tensor]) -> list[Tensor]:
+        arrays = session.run(None, {name: tensor.numpy() for name, tensor in batch.items()})
+        return [torch.from_numpy(array) for array in arrays]
+
+    return job.compare(run, tolerance=tolerance)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's remarks about its own progress and versions."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"ONNX export (package {package})", "export") from error

@@ -1,0 +1,189 @@
+"""Exported networks: the file alone gives the network's results for any batch, says what it is, and is whole or absent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+from typer.testing import CliRunner
+
+from aufait import InputError, MissingExtraError, OutputError, create_model, save_model
+from aufait.cli.app import app
+from aufait.errors import AufaitError
+from aufait.export import export_onnx, export_torch
+from aufait.export import onnx as onnx_export
+from aufait.models.configuration import ModelConfig
+from aufait.models.outputs import AUOutput
+from aufait.models.system import AUSystem
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+runner = CliRunner()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig(ModelConfig):
+    SYSTEM: ClassVar[str] = "toy"
+    image_size: int = 16
+
+
+class Toy(AUSystem):
+    """A small network that reads landmarks, returns some too, and has something in ``extra``."""
+
+    landmark_points = 49
+
+    def __init__(self) -> None:
+        super().__init__(ToyConfig.create("disfa"))
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.output = nn.Linear(4 + 98, 8)
+
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
+        images, points = self.prepare(images, landmarks)
+        feature_map = self.norm(self.conv(images)).relu()
+        features = torch.cat([feature_map.mean((2, 3)), points.flatten(1) / 16], 1)
+        return AUOutput(self.output(features), landmarks=points + 1, features=features, extra={"feature_map": feature_map})
+
+
+class BreaksOnExport(Toy):
+    """Computes something else while it is traced."""
+
+    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
+        output = super().forward(images, landmarks)
+        if torch.compiler.is_compiling():
+            output.logits = output.logits + 0.01
+        return output
+
+
+@pytest.fixture(scope="module")
+def toy() -> Toy:
+    torch.manual_seed(0)
+    return Toy().train()
+
+
+@pytest.fixture(scope="module")
+def onnx_file(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("onnx") / "toy.onnx"
+    export_onnx(toy, path, notes={"data": "none"})
+    return path
+
+
+def test_onnx_file_gives_the_networks_results_for_any_batch(toy: Toy, onnx_file: Path) -> None:
+    session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
+    inputs = toy.example_inputs(5, seed=3)
+    arrays = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    results = dict(zip([output.name for output in session.get_outputs()], map(torch.from_numpy, arrays), strict=True))
+    assert list(results) == ["logits", "landmarks_out", "features", "feature_map"]
+    mode = toy.training
+    with torch.no_grad():
+        expected = toy.eval()(**inputs)
+    toy.train(mode)
+    torch.testing.assert_close(results["logits"], expected.logits, atol=1e-4, rtol=0)
+    torch.testing.assert_close(results["landmarks_out"], expected.landmarks)
+    torch.testing.assert_close(results["feature_map"], expected.extra["feature_map"], atol=1e-4, rtol=0)
+
+
+def test_onnx_file_says_what_it_is_and_needs(onnx_file: Path) -> None:
+    model = onnx.load(onnx_file)
+    onnx.checker.check_model(model)
+    metadata = json.loads({entry.key: entry.value for entry in model.metadata_props}["aufait"])
+    assert metadata["action_units"] == [1, 2, 4, 6, 9, 12, 25, 26]
+    assert metadata["inputs"]["images"]["shape"] == ["B", 3, 16, 16]
+    assert "RGB" in metadata["inputs"]["images"]["content"]
+    assert metadata["inputs"]["landmarks"]["shape"] == ["B", 49, 2]
+    assert metadata["outputs"] == [output.name for output in model.graph.output]
+    assert metadata["config"]["system"] == "toy"
+    assert metadata["notes"] == {"data": "none"}
+
+
+def test_torch_program_runs_without_the_network(toy: Toy, tmp_path: Path) -> None:
+    report = export_torch(toy, tmp_path / "toy.pt2")
+    files = {"aufait.json": ""}
+    program = torch.export.load(tmp_path / "toy.pt2", extra_files=files)
+    inputs = toy.example_inputs(4, seed=1)
+    with torch.no_grad():
+        outputs = program.module()(**inputs)
+    assert len(outputs) == len(report.outputs) == 4
+    assert outputs[0].shape == (4, 8)
+    assert json.loads(files["aufait.json"])["outputs"] == list(report.outputs)
+    assert report.difference is not None
+    assert report.difference <= 1e-4
+
+
+def test_export_leaves_the_network_as_it_was(toy: Toy, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in toy.state_dict().items()}
+    export_torch(toy, tmp_path / "toy.pt2", check=False)
+    assert toy.training
+    assert all(parameter.requires_grad for parameter in toy.parameters())
+    assert all(value.equal(before[name]) for name, value in toy.state_dict().items())
+
+
+@pytest.mark.parametrize(("export", "name"), [(export_onnx, "x.onnx"), (export_torch, "x.pt2")])
+def test_a_file_that_computes_something_else_is_not_kept(export: Any, name: str, tmp_path: Path) -> None:
+    with pytest.raises(AufaitError, match=r"the exported network's logits differs by 0\.0"):
+        export(BreaksOnExport(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("export", "name"), [(export_onnx, "x.pt2"), (export_torch, "x.onnx")])
+def test_wrong_endings_are_refused(export: Any, name: str, toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="must end in"):
+        export(toy, tmp_path / name)
+
+
+def test_other_modules_and_single_faces_are_refused(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected a network of aufait\.create_model, got a Linear"):
+        export_torch(nn.Linear(2, 2), tmp_path / "x.pt2")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="batch of 2 or more"):
+        export_torch(toy, tmp_path / "x.pt2", inputs=toy.example_inputs(1))
+
+
+def test_unwritable_places_are_output_errors(toy: Toy, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        export_torch(toy, tmp_path / "file" / "x.pt2")
+
+
+def test_a_missing_package_names_the_extra(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(onnx_export.importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aufait\[export\]'"):
+        export_onnx(toy, tmp_path / "x.onnx")
+
+
+# --- command ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("saved") / "drml.safetensors"
+    return save_model(create_model("resnet18", "disfa", image_size=64).eval(), path, name="resnet18")
+
+
+@pytest.mark.parametrize(("format", "ending"), [("onnx", ".onnx"), ("torch", ".pt2")])
+def test_command_writes_beside_the_network(saved: Path, format: str, ending: str) -> None:
+    result = runner.invoke(app, ["export", str(saved), "--format", format])
+    assert result.exit_code == 0, result.output
+    assert saved.with_suffix(ending).is_file()
+    assert "input    images (B, 3, 64, 64)" in result.output
+    assert "outputs  logits" in result.output
+    again = runner.invoke(app, ["export", str(saved), "--format", format])
+    assert again.exit_code == 3
+    assert "--overwrite" in again.output
+
+
+def test_command_explains_wrong_use(saved: Path, tmp_path: Path) -> None:
+    unknown = runner.invoke(app, ["export", str(saved), "--format", "tflite"])
+    assert (unknown.exit_code, "one of onnx, torch" in unknown.output) == (2, True)
+    opset = runner.invoke(app, ["export", str(saved), "--format", "torch", "--opset", "20", "-o", str(tmp_path / "x.pt2")])
+    assert (opset.exit_code, "--opset goes with" in opset.output) == (2, True)
+    absent = runner.invoke(app, ["export", str(tmp_path / "absent.safetensors")])
+    assert absent.exit_code == 4
