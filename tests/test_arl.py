@@ -264,7 +264,9 @@ def test_attention_kernel_and_strips_are_the_same_filter_with_the_same_gradient(
     for filtered, gradient in results:
         torch.testing.assert_close(filtered, expected, rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(gradient, results[0][1], rtol=1e-10, atol=1e-12)
-    torch.testing.assert_close(kernel_sum(points, values), (kernel @ values[..., None])[..., 0], rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(
+        kernel_sum(points, values[:, :, None])[:, :, 0], (kernel @ values[..., None])[..., 0], rtol=1e-10, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("backend", ["attention", "dense"])
@@ -395,7 +397,7 @@ def test_attention_backend_never_holds_a_kernel_of_pixels_by_pixels(filtering: s
         with LargestTensor() as seen:
             field(unary[:1], features[:1]).sum().backward()
         largest.append(seen.elements)
-    assert largest[1] < 1936 * 1936 / 50
+    assert largest[1] < 1936 * 1936 / 20
     assert largest[1] <= 4.2 * largest[0]  # four times the pixels, four times the memory
 
 

@@ -27,6 +27,7 @@ import math
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,8 +35,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-STRIP = 16
-"""Pixels whose kernel values are summed up at once on a CPU; a strip of all maps of a batch about fits its caches."""
+STRIP = 88
+"""Pixels whose kernel values are summed up in one step on a CPU."""
+
+STEP_VALUES = 2**21
+"""Kernel values of one step, 8 MB in single precision: they stay in the cache, and a step is long enough for threads."""
 
 HEAD_MULTIPLE = 8
 """Fused attention kernels want the vectors' length to be a multiple of this."""
@@ -106,7 +110,8 @@ class PixelRelation(nn.Module):
             bilateral, spatial = self.pair_weights
             others = 1 - attended
             # Per pixel: what the rest of the map that is not attended weighs; the pixel itself is taken out again.
-            around = bilateral * (kernel_sum(points, others.flatten(2)).view_as(others) - others)
+            similar = kernel_sum(points, others.flatten(2)[:, :, None]).view_as(others)
+            around = bilateral * (similar - others)
             around = around + spatial * (self._spatial_sum(others) - others)
             return (pixelwise + attended * around).mean((-2, -1))
 
@@ -179,12 +184,24 @@ class PixelRelation(nn.Module):
 
 def bilateral_filter(points: Tensor) -> Callable[[Tensor], Tensor]:
     """The normalised Gaussian filter over points (B, A, M, D): a function of values (B, A, M) that returns as many."""
-    strips = points.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
-    if not strips:
-        return lambda values: attention_filter(points, values)
-    with torch.no_grad():
-        total = kernel_sum(points, torch.ones_like(points[..., 0]))
-    return lambda values: kernel_sum(points, values) / total
+    if points.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
+        return StripFilter(points)
+    return partial(attention_filter, points)
+
+
+class StripFilter:
+    """``bilateral_filter`` by sums over strips of the kernel; the first call also finds the normaliser."""
+
+    def __init__(self, points: Tensor) -> None:
+        self.points = points
+        self.total: Tensor | None = None
+
+    def __call__(self, values: Tensor) -> Tensor:
+        if self.total is not None:
+            return kernel_sum(self.points, values[:, :, None])[:, :, 0] / self.total
+        both = kernel_sum(self.points, torch.stack([values, torch.ones_like(values)], 2))
+        self.total = both[:, :, 1].detach()
+        return both[:, :, 0] / self.total
 
 
 def attention_filter(points: Tensor, values: Tensor) -> Tensor:
@@ -201,9 +218,9 @@ def attention_filter(points: Tensor, values: Tensor) -> Tensor:
 
 
 def kernel_sum(points: Tensor, values: Tensor) -> Tensor:
-    """sum_k exp(-|x_j - x_k|^2 / 2) v_k for points (B, A, M, D) and values (B, A, M); no gradient to the points."""
-    flat = points.detach().flatten(0, 1)
-    return _KernelSum.apply(flat, values.flatten(0, 1)).view_as(values)
+    """sum_k exp(-|x_j - x_k|^2 / 2) v_k for points (B, A, M, D) and values (B, A, V, M); no gradient to the points."""
+    flat: Tensor = _KernelSum.apply(points.detach().flatten(0, 1), values.flatten(0, 1))
+    return flat.view_as(values)
 
 
 class _KernelSum(torch.autograd.Function):
@@ -222,22 +239,29 @@ class _KernelSum(torch.autograd.Function):
 
 
 def _sum_by_strips(points: Tensor, values: Tensor) -> Tensor:
-    """(N, M, D) and (N, M) -> (N, M). A strip of the kernel's upper triangle serves its mirror image below, too."""
+    """(N, M, D) and (N, V, M) -> (N, V, M), so many of the N maps at a time that a step keeps to its size."""
+    if torch.compiler.is_compiling():
+        return _sum_of_maps(points, values, points.shape[1])
+    maps = max(1, STEP_VALUES // (STRIP * points.shape[1]))
+    parts = zip(points.split(maps), values.split(maps), strict=True)
+    return torch.cat([_sum_of_maps(part, part_values, STRIP) for part, part_values in parts])
+
+
+def _sum_of_maps(points: Tensor, values: Tensor, strip: int) -> Tensor:
+    """As ``_sum_by_strips``; a strip of the kernel's upper triangle serves its mirror image below, too."""
     scaled = points * _LOG2_SCALE
     offset = -scaled.square().sum(-1, keepdim=True) / 2
     one = torch.ones_like(offset)
     left = torch.cat([scaled, offset, one], -1)
     right = torch.cat([scaled, one, offset], -1).transpose(1, 2)
-    count = values.shape[1]
-    strip = count if torch.compiler.is_compiling() else STRIP
+    count = values.shape[-1]
     sums = torch.zeros_like(values)
-    row = values[:, None]
     for start in range(0, count, strip):
         end = min(start + strip, count)
         kernel = torch.bmm(left[:, start:], right[:, :, start:end]).exp2_()  # (N, M - start, strip)
-        sums[:, start:end] += torch.bmm(row[:, :, start:], kernel)[:, 0]
+        sums[..., start:end] += torch.bmm(values[..., start:], kernel)
         if end < count:
-            sums[:, end:] += torch.bmm(row[:, :, start:end], kernel[:, end - start :].transpose(1, 2))[:, 0]
+            sums[..., end:] += torch.bmm(values[..., start:end], kernel[:, end - start :].transpose(1, 2))
     return sums
 
 
@@ -247,9 +271,9 @@ def _padded(vectors: Tensor) -> Tensor:
 
 def _gaussian_matrix(points: Tensor) -> Tensor:
     """exp(-|x - y|^2 / 2) of all pairs, (..., M, D) -> (..., M, M)."""
-    square = points.square().sum(-1)
-    distance = square[..., :, None] + square[..., None, :] - 2 * points @ points.transpose(-1, -2)
-    return (-distance.clamp(min=0) / 2).exp()
+    half = points.square().sum(-1) / 2
+    kernel = points @ points.transpose(-1, -2)
+    return kernel.sub_(half[..., :, None]).sub_(half[..., None, :]).clamp_(max=0).exp_()
 
 
 def _gaussian(size: int, width: float, like: Tensor) -> Tensor:
