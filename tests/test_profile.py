@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import aufait
 from aufait.errors import InputError
 from aufait.models.profile import profile_model
 
@@ -65,6 +66,23 @@ def test_large_inputs_need_no_memory() -> None:
     with torch.device("meta"):
         images = torch.empty(1_000_000, 3, 400, 400)
     assert profile_model(nn.Conv2d(3, 8, 1), inputs={"input": images}).macs == 1_000_000 * 400 * 400 * 24
+
+
+def test_network_on_the_meta_device_counts_like_any_other() -> None:
+    with torch.device("meta"):
+        model = aufait.create_model("convnet", fc7_width=8)
+    profile = profile_model(model, batch=2)
+    assert model.check_values
+    assert profile.macs == 2 * profile_model(model).macs > 0
+
+
+def test_autocast_inside_a_network_is_no_obstacle() -> None:
+    class Island(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            with torch.autocast(input.device.type, enabled=False):
+                return super().forward(input.float())
+
+    assert profile_model(Island(6, 5), inputs={"input": torch.rand(2, 6)}).macs == 2 * 6 * 5
 
 
 def test_module_without_example_inputs_is_refused() -> None:

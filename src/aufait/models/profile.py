@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -39,7 +40,7 @@ class ModelProfile:
 def profile_model(model: nn.Module, batch: int = 1, *, inputs: Mapping[str, Tensor] | None = None) -> ModelProfile:
     """Count the parameters and the arithmetic of a network.
 
-    The forward pass runs on shapes alone (PyTorch's "meta" device), so it takes neither the memory of the feature maps nor
+    The forward pass runs on shapes alone (PyTorch's fake tensors), so it takes neither the memory of the feature maps nor
     their time; the network's weights, mode and device stay as they are.
 
     Args:
@@ -72,23 +73,31 @@ def profile_model(model: nn.Module, batch: int = 1, *, inputs: Mapping[str, Tens
 
 def _count_macs(model: nn.Module, inputs: Mapping[str, Tensor]) -> int:
     """MACs of one forward pass; weights are swapped for shapes, never copied or moved."""
-    weights = {name: value.detach().to("meta") for name, value in [*model.named_parameters(), *model.named_buffers()]}
-    shapes = {name: value.to("meta") for name, value in inputs.items()}
-    # The "math" form of attention is made of matrix products, which are counted on any device.
-    attention = sdpa_kernel(SDPBackend.MATH)
     counter = FlopCounterMode(display=False)
-    with _evaluation(model), torch.no_grad(), attention, counter:
-        functional_call(model, weights, kwargs=shapes)
+    # The "math" form of attention is made of matrix products, which are counted on any device.
+    with FakeTensorMode(), _evaluation(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        weights = {name: _shape_of(value) for name, value in [*model.named_parameters(), *model.named_buffers()]}
+        functional_call(model, weights, kwargs={name: _shape_of(value) for name, value in inputs.items()})
     return counter.get_total_flops() // 2
+
+
+def _shape_of(tensor: Tensor) -> Tensor:
+    """A tensor without content; on the CPU by name, because not all of PyTorch knows the "meta" device (autocast does not)."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
 
 
 @contextmanager
 def _evaluation(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; afterwards every part has the mode it had, which need not be the same for all."""
+    """Evaluation mode without looking at values for a while; afterwards every part is as it was, which may differ by part."""
     modes = [(module, module.training) for module in model.modules()]
+    checks = [(module, module.check_values) for module in model.modules() if isinstance(module, AUSystem)]
     model.eval()
+    for module, _ in checks:
+        module.check_values = False
     try:
         yield
     finally:
-        for module, mode in modes:
-            module.training = mode
+        for part, training in modes:
+            part.training = training
+        for module, check in checks:
+            module.check_values = check
