@@ -8,6 +8,7 @@ import typer
 
 from aufait.cli.bench import bench_app
 from aufait.cli.console import AufaitGroup
+from aufait.cli.data import data_app
 from aufait.cli.demo import demo
 from aufait.cli.detect import detect
 from aufait.cli.doctor import doctor
@@ -55,6 +56,7 @@ app.command("synth")(synth)
 app.command("train-default")(train_default)
 app.command("train-faces")(train_faces)
 app.add_typer(bench_app, name="bench")
+app.add_typer(data_app, name="data")
 
 
 def main() -> None:

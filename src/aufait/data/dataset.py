@@ -135,6 +135,8 @@ class AUDataset:
         """
         if not 1 <= threshold <= 5:
             raise InputError(f"the occurrence threshold must be an intensity from 1 to 5, got {threshold}")
+        if all(one.occurrence_coded for one in self.recordings):
+            return self
         changed = tuple(one.with_threshold(threshold) for one in self.recordings)
         return replace(self, recordings=changed, occurrence_threshold=threshold)
 

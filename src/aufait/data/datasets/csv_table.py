@@ -82,10 +82,11 @@ def open_csv(
     rows, columns = _read_table(table, plain)
     base = table.parent if images is None else Path(images).expanduser()
     build = Builder(name, TITLE, table.parent, TREE, log, need_media=need_media, max_missing=1.0)
+    if threshold is not None:
+        _derive_occurrence(rows, columns, threshold)
     for key, members in _group(rows).items():
         _add_recording(build, key, members, columns, _Where(table, base, first_frame, frame_rate))
-    dataset = build.finish()
-    return dataset if threshold is None else dataset.with_threshold(threshold)
+    return build.finish(threshold=threshold)
 
 
 @dataclass
@@ -263,6 +264,16 @@ def _settle_plain(columns: _Columns, lines: Sequence[tuple[int, list[str]]], pla
     target = columns.intensity if plain == "intensity" else columns.occurrence
     for unit, place in columns.plain.items():
         target.setdefault(unit, place)
+
+
+def _derive_occurrence(rows: list[_Row], columns: _Columns, threshold: int) -> None:
+    """Fill the occurrence of action units that have only an intensity column."""
+    if not 1 <= threshold <= 5:
+        raise InputError(f"the occurrence threshold must be an intensity from 1 to 5, got {threshold}")
+    places = [place for place, unit in enumerate(columns.units) if unit not in columns.occurrence]
+    for row in rows:
+        for place in places:
+            row.occurrence[place] = -1 if row.intensity[place] < 0 else int(row.intensity[place] >= threshold)
 
 
 def _parse(line: int, cells: list[str], width: int, columns: _Columns, problems: _Problems) -> _Row | None:

@@ -1,0 +1,207 @@
+"""``aufait data``: what lies in a data set's folder, and which data sets and protocols there are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aufait.cli.console import AufaitGroup, is_terminal, print_table, stderr, stdout
+from aufait.errors import InputError
+
+if TYPE_CHECKING:
+    from aufait.data.check import CheckReport
+    from aufait.data.protocols import Protocol
+
+_NAME_WIDTH = 28
+
+data_app = typer.Typer(help="Look at data sets and protocols.", cls=AufaitGroup, no_args_is_help=True)
+
+
+@data_app.callback()
+def _root() -> None:
+    """Look at data sets and protocols."""
+
+
+@data_app.command("list")
+def data_list(
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
+) -> None:
+    """Name the data sets that can be read and the protocols that are known."""
+    from aufait.data.datasets import DATASETS
+    from aufait.data.protocols import get_protocol, list_protocols
+
+    protocols = [get_protocol(name) for name in list_protocols()]
+    if json_output:
+        sets = {name: {"summary": entry.summary, "options": list(entry.options())} for name, entry in DATASETS.items()}
+        typer.echo(json.dumps({"datasets": sets, "protocols": {one.name: _protocol_facts(one) for one in protocols}}, indent=2))
+        return
+    console = stdout()
+    console.print("data sets")
+    for name, entry in DATASETS.items():
+        console.print(f"  {name:<{_NAME_WIDTH}} {entry.summary}", soft_wrap=True, markup=False)
+    console.print("\nprotocols")
+    rows = [(one.name, one.title) for one in protocols]
+    rows += [("leave_one_subject_out", "your own data, each subject tested once"),
+             ("k_fold", "your own data, 5 subject-exclusive folds")]  # fmt: skip
+    for name, title in rows:
+        console.print(f"  {name:<{_NAME_WIDTH}} {title}", soft_wrap=True, markup=False)
+
+
+@data_app.command("check")
+def data_check(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set; aufait data list shows them.", show_default=False)],
+    root: Annotated[Path, typer.Argument(help="Its folder; for csv the table or its folder.", show_default=False)],
+    protocol: Annotated[
+        str | None, typer.Option(help="Compare with this protocol too; aufait data list shows them.", show_default=False)
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Option of the data set as KEY=VALUE, such as need_media=false.", show_default=False),
+    ] = None,
+    decode: Annotated[bool, typer.Option("--decode", help="Read every picture, video and landmark file. Slow.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the report to this JSON file too.", show_default=False)
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Examples to print of each kind of anomaly.")] = 3,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing report.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Report subjects, frames, occurrence rates and every anomaly of a data set. Anomalies are no errors."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from aufait.cli.console import refuse_existing
+    from aufait.data.check import check_dataset
+    from aufait.data.datasets import open_dataset
+
+    if json_file is not None:
+        refuse_existing(json_file, overwrite)
+    with stderr().status("reading labels") if is_terminal() and not quiet else _Nothing():
+        data = open_dataset(dataset, root, **_options(settings or []))
+        wanted = None if protocol is None else _protocol(protocol, data)
+    columns = (TextColumn("checking recordings"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:
+        task = bar.add_task("", total=None)
+        report = check_dataset(
+            data,
+            protocol=wanted,
+            decode=decode,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if not quiet:
+        _print_report(report, examples)
+    if json_file is not None:
+        from aufait.media.atomic import write_bytes
+
+        text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
+        write_bytes(json_file, text.encode(), overwrite=overwrite)
+
+
+class _Nothing:
+    """Stands in for a progress display."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _options(settings: list[str]) -> dict[str, str]:
+    """``["camera=right"]`` -> {"camera": "right"}."""
+    options: dict[str, str] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set needs KEY=VALUE, such as --set frame_offset=-1, got {setting!r}")
+        options[key.strip()] = value.strip()
+    return options
+
+
+def _protocol(name: str, data: Any) -> Protocol:
+    from aufait.data.protocols import get_protocol, k_fold, leave_one_subject_out
+
+    own = {"leave_one_subject_out": leave_one_subject_out, "k_fold": k_fold}
+    key = name.strip().lower().replace("-", "_")
+    return own[key](data) if key in own else get_protocol(name)  # type: ignore[operator, no-any-return]
+
+
+def _protocol_facts(protocol: Protocol) -> dict[str, Any]:
+    return {
+        "title": protocol.title,
+        "datasets": list(protocol.datasets),
+        "action_units": list(protocol.action_units),
+        "target": protocol.target,
+        "occurrence_threshold": protocol.occurrence_threshold,
+        "folds": len(protocol.folds),
+        "metrics": list(protocol.metrics),
+        "citation": protocol.citation,
+        "notes": list(protocol.notes),
+    }
+
+
+def _print_report(report: CheckReport, examples: int) -> None:
+    console = stdout()
+    counts = []
+    for what, found in (("subjects", report.subjects), ("recordings", report.recordings), ("frames", report.frames)):
+        wanted = report.expected.get(what)
+        counts.append(f"{found:,} {what}" + (f" (published: {wanted:,})" if wanted not in (None, found) else ""))
+    console.print(f"{report.dataset}: " + ", ".join(counts), soft_wrap=True)
+    for kind, groups in report.groups.items():
+        console.print(f"recordings by {kind}: " + ", ".join(f"{name} {count:,}" for name, count in groups.items()), soft_wrap=True)
+    if report.occurrence_threshold is not None:
+        console.print(f"occurrence = intensity >= {report.occurrence_threshold}")
+    _print_units(report)
+    if report.protocol is not None:
+        _print_protocol(report.protocol)
+    _print_anomalies(report, examples)
+
+
+def _print_units(report: CheckReport) -> None:
+    sources = list(dict.fromkeys(source for unit in report.action_units for source in unit.published))
+    graded = any(sum(unit.intensity) for unit in report.action_units)
+    heading = ["AU", "known", "present", "rate"] + [f"[{number}]" for number in range(1, len(sources) + 1)]
+    heading += [f"= {level}" for level in range(6)] if graded else []
+    rows = []
+    for unit in report.action_units:
+        rate = "-" if unit.known == 0 else f"{unit.rate:.1%}"
+        row = [f"AU{unit.action_unit}", f"{unit.known:,}", f"{unit.positives:,}", rate]
+        row += [f"{unit.published[source]:.1%}" if source in unit.published else "-" for source in sources]
+        if graded:
+            row += [f"{count:,}" for count in unit.intensity] if sum(unit.intensity) else ["-"] * 6
+        rows.append(row)
+    print_table(heading, rows, right=range(1, len(heading)))
+    for number, source in enumerate(sources, start=1):
+        stdout().print(f"\\[{number}] published rate: {source}", soft_wrap=True)
+
+
+def _print_protocol(protocol: dict[str, Any]) -> None:
+    stdout().print(f"\nprotocol {protocol['name']}: {protocol['title']}", soft_wrap=True, markup=False)
+    rows = [
+        [str(one["fold"]), f"{one['train_subjects']}", f"{one['train_frames']:,}", f"{one['test_subjects']}",
+         f"{one['test_frames']:,}"]
+        for one in protocol["folds"]
+    ]  # fmt: skip
+    if rows:
+        print_table(["fold", "train subjects", "train frames", "test subjects", "test frames"], rows, right=range(1, 5))
+    for problem in protocol["problems"]:
+        stdout().print(f"does not match: {problem}", soft_wrap=True, markup=False)
+    for note in protocol["notes"]:
+        stdout().print(f"note: {note}", soft_wrap=True, markup=False)
+
+
+def _print_anomalies(report: CheckReport, examples: int) -> None:
+    console = stdout()
+    found = report.anomalies.to_dict(examples)
+    if not found:
+        console.print("\nno anomalies")
+        return
+    console.print("\nanomalies:")
+    for kind, facts in found.items():
+        console.print(f"  {kind} ({facts['count']:,}): {facts['meaning']}", soft_wrap=True, markup=False)
+        for example in facts["examples"]:
+            console.print(f"      {example}", soft_wrap=True, markup=False)
+        if facts["places"] > len(facts["examples"]) and examples:
+            console.print(f"      ... and {facts['places'] - len(facts['examples']):,} more", markup=False)
