@@ -402,7 +402,7 @@ def test_each_data_set_is_judged_by_its_own_vae_on_its_own_action_units() -> Non
     masked = AULabels(occurrence=LABELS, known=known, dataset=labels.dataset)
     only = criterion_for({5: first, 7: second})(AUOutput(logits=LOGITS), masked).terms["consistency"].item()
     assert only == pytest.approx(distance[1, 1].item(), rel=1e-5)
-    with pytest.raises(InputError, match="labels.dataset"):
+    with pytest.raises(InputError, match=r"labels\.dataset"):
         criterion_for({5: first})(AUOutput(logits=LOGITS), AULabels(occurrence=LABELS))
 
 
