@@ -16,16 +16,16 @@ Backends, equal up to rounding:
 * "dense" carries the recursion out as written, with the kernels as matrices of pixels x pixels.
 * "attention" needs memory in proportion to the pixels. The two labels sum to one, so that one number per pixel, a = Q(1),
   tells all, and the recursion is one of log-odds z. The normalised bilateral filter is a softmax over pixels, computed by
-  ``scaled_dot_product_attention``; eager calls on a CPU sum up the same kernel strip by strip instead, which is about three
-  times as fast because the kernel is symmetric and one value per pixel is all there is to filter. The spatial kernel
-  separates into rows and columns.
+  ``scaled_dot_product_attention``. Eager calls on a CPU sum up the same kernel strip by strip in a work space of fixed size,
+  which is faster there: the kernel is symmetric, and one value per pixel is all there is to filter. Small maps whose kernel
+  fits the work space keep it over the iterations. The spatial kernel separates into rows and columns.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -35,11 +35,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-STRIP = 88
+STRIP = 484
 """Pixels whose kernel values are summed up in one step on a CPU."""
 
-STEP_VALUES = 2**21
-"""Kernel values of one step, 8 MB in single precision: they stay in the cache, and a step is long enough for threads."""
+STEP_VALUES = 5 * 2**19
+"""Kernel values of one step, 10 MB in single precision: they stay in the cache, and a step is long enough for threads."""
 
 HEAD_MULTIPLE = 8
 """Fused attention kernels want the vectors' length to be a multiple of this."""
@@ -106,11 +106,11 @@ class PixelRelation(nn.Module):
             unary, refined = _at_least_float32(unary), _at_least_float32(refined)
             attended = refined.sigmoid()  # Q(1)
             pixelwise = attended * F.softplus(-unary) + (1 - attended) * F.softplus(unary)
-            points = self._points(_at_least_float32(features))
+            points = self._points(_at_least_float32(features)).flatten(0, 1)
             bilateral, spatial = self.pair_weights
             others = 1 - attended
             # Per pixel: what the rest of the map that is not attended weighs; the pixel itself is taken out again.
-            similar = kernel_sum(points, others.flatten(2)[:, :, None]).view_as(others)
+            similar = kernel_sum(points, others.flatten(2).flatten(0, 1)[:, None]).view_as(others)
             around = bilateral * (similar - others)
             around = around + spatial * (self._spatial_sum(others) - others)
             return (pixelwise + attended * around).mean((-2, -1))
@@ -125,15 +125,25 @@ class PixelRelation(nn.Module):
     # --- "attention": one number per pixel -------------------------------------------------------------------------
 
     def _attention(self, unary: Tensor, points: Tensor) -> Tensor:
-        constant, spatial, bilateral = self._scalar_weights(unary.dtype)
+        weights = [weight.expand(*unary.shape[:2], 1, 1).flatten(0, 1) for weight in self._scalar_weights(unary.dtype)]
+        maps = [unary.flatten(0, 1), points.flatten(0, 1), *weights]  # all have B * A as first axis
+        step = _maps_per_step(maps[1])
+        if step is None:
+            return self._mean_field(*maps).view_as(unary)
+        parts = zip(*(tensor.split(step) for tensor in maps), strict=True)
+        return torch.cat([self._mean_field(*part) for part in parts]).view_as(unary)
+
+    def _mean_field(self, unary: Tensor, points: Tensor, constant: Tensor, spatial: Tensor, bilateral: Tensor) -> Tensor:
+        """Log-odds (N, H, W), points (N, H * W, D + 2) and weights (N, 1, 1) of N maps -> refined log-odds (N, H, W)."""
         filter_bilateral = bilateral_filter(points)
         rows, columns = (_normalised_gaussian(size, self.gamma, unary) for size in unary.shape[-2:])
+        prior = unary - constant
         logits = unary
         for _ in range(self.iterations):
             attended = logits.sigmoid()
             smooth = rows @ attended @ columns.transpose(0, 1)
-            similar = filter_bilateral(attended.flatten(2)).view_as(attended)
-            logits = unary - constant - spatial * smooth - bilateral * similar
+            similar = filter_bilateral(attended.flatten(1)).view_as(attended)
+            logits = prior - spatial * smooth - bilateral * similar
         return logits
 
     def _scalar_weights(self, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -183,25 +193,8 @@ class PixelRelation(nn.Module):
 
 
 def bilateral_filter(points: Tensor) -> Callable[[Tensor], Tensor]:
-    """The normalised Gaussian filter over points (B, A, M, D): a function of values (B, A, M) that returns as many."""
-    if points.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
-        return StripFilter(points)
-    return partial(attention_filter, points)
-
-
-class StripFilter:
-    """``bilateral_filter`` by sums over strips of the kernel; the first call also finds the normaliser."""
-
-    def __init__(self, points: Tensor) -> None:
-        self.points = points
-        self.total: Tensor | None = None
-
-    def __call__(self, values: Tensor) -> Tensor:
-        if self.total is not None:
-            return kernel_sum(self.points, values[:, :, None])[:, :, 0] / self.total
-        both = kernel_sum(self.points, torch.stack([values, torch.ones_like(values)], 2))
-        self.total = both[:, :, 1].detach()
-        return both[:, :, 0] / self.total
+    """The normalised Gaussian filter over points (N, M, D) of N maps: a function of values (N, M) that returns as many."""
+    return StripFilter(points) if _sums_by_strips(points) else partial(attention_filter, points)
 
 
 def attention_filter(points: Tensor, values: Tensor) -> Tensor:
@@ -214,13 +207,33 @@ def attention_filter(points: Tensor, values: Tensor) -> Tensor:
     keys = _padded(torch.cat([points, offset], -1))
     # Some kernels accept values of another length than the keys', some do not: the same length is safe everywhere.
     padded = F.pad(values[..., None], (0, keys.shape[-1] - 1))
-    return F.scaled_dot_product_attention(queries, keys, padded, scale=1.0)[..., 0]
+    # Maps take the place of heads.
+    return F.scaled_dot_product_attention(queries[None], keys[None], padded[None], scale=1.0)[0, :, :, 0]
+
+
+class StripFilter:
+    """``bilateral_filter`` by sums over strips of the kernel; the first call also finds the normaliser."""
+
+    def __init__(self, points: Tensor) -> None:
+        self.points = points
+        self.kept = list(_strips(points)) if _maps_per_step(points) is not None else None
+        self.total: Tensor | None = None
+
+    def __call__(self, values: Tensor) -> Tensor:
+        if self.total is not None:
+            return self._sum(values[:, None])[:, 0] / self.total
+        both = self._sum(torch.stack([values, torch.ones_like(values)], 1))
+        self.total = both[:, 1].detach()
+        return both[:, 0] / self.total
+
+    def _sum(self, values: Tensor) -> Tensor:
+        return kernel_sum(self.points, values) if self.kept is None else _sum_strips(self.kept, values)
 
 
 def kernel_sum(points: Tensor, values: Tensor) -> Tensor:
-    """sum_k exp(-|x_j - x_k|^2 / 2) v_k for points (B, A, M, D) and values (B, A, V, M); no gradient to the points."""
-    flat: Tensor = _KernelSum.apply(points.detach().flatten(0, 1), values.flatten(0, 1))
-    return flat.view_as(values)
+    """sum_k exp(-|x_j - x_k|^2 / 2) v_k for points (N, M, D) and values (N, V, M); no gradient to the points."""
+    result: Tensor = _KernelSum.apply(points.detach(), values)
+    return result
 
 
 class _KernelSum(torch.autograd.Function):
@@ -229,40 +242,57 @@ class _KernelSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, points: Tensor, values: Tensor) -> Tensor:
         ctx.save_for_backward(points)
-        return _sum_by_strips(points, values)
+        return _sum_in_steps(points, values)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         (points,) = ctx.saved_tensors
-        return None, _sum_by_strips(points, gradient)
+        return None, _sum_in_steps(points, gradient)
 
 
-def _sum_by_strips(points: Tensor, values: Tensor) -> Tensor:
-    """(N, M, D) and (N, V, M) -> (N, V, M), so many of the N maps at a time that a step keeps to its size."""
+def _sum_in_steps(points: Tensor, values: Tensor) -> Tensor:
+    """(N, M, D) and (N, V, M) -> (N, V, M), so many of the N maps at a time that a strip keeps to the size of a step."""
     if torch.compiler.is_compiling():
-        return _sum_of_maps(points, values, points.shape[1])
+        return _sum_strips(_strips(points, points.shape[1]), values)
     maps = max(1, STEP_VALUES // (STRIP * points.shape[1]))
     parts = zip(points.split(maps), values.split(maps), strict=True)
-    return torch.cat([_sum_of_maps(part, part_values, STRIP) for part, part_values in parts])
+    return torch.cat([_sum_strips(_strips(part), part_values) for part, part_values in parts])
 
 
-def _sum_of_maps(points: Tensor, values: Tensor, strip: int) -> Tensor:
-    """As ``_sum_by_strips``; a strip of the kernel's upper triangle serves its mirror image below, too."""
+def _strips(points: Tensor, strip: int = STRIP) -> Iterator[tuple[int, Tensor]]:
+    """The kernel's upper triangle, strip by strip: first pixel of the strip, and kernel (N, M - first, pixels of the strip)."""
     scaled = points * _LOG2_SCALE
     offset = -scaled.square().sum(-1, keepdim=True) / 2
     one = torch.ones_like(offset)
     left = torch.cat([scaled, offset, one], -1)
     right = torch.cat([scaled, one, offset], -1).transpose(1, 2)
-    count = values.shape[-1]
+    for start in range(0, points.shape[1], strip):
+        yield start, torch.bmm(left[:, start:], right[:, :, start : start + strip]).exp2_()
+
+
+def _sum_strips(strips: Iterable[tuple[int, Tensor]], values: Tensor) -> Tensor:
+    """Kernel times values (N, V, M); what lies right of the square on the diagonal serves its mirror image below it, too."""
     sums = torch.zeros_like(values)
-    for start in range(0, count, strip):
-        end = min(start + strip, count)
-        kernel = torch.bmm(left[:, start:], right[:, :, start:end]).exp2_()  # (N, M - start, strip)
+    for start, kernel in strips:
+        end = start + kernel.shape[2]
         sums[..., start:end] += torch.bmm(values[..., start:], kernel)
-        if end < count:
+        if end < values.shape[-1]:
             sums[..., end:] += torch.bmm(values[..., start:end], kernel[:, end - start :].transpose(1, 2))
     return sums
+
+
+def _sums_by_strips(points: Tensor) -> bool:
+    return points.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+
+
+def _maps_per_step(points: Tensor) -> int | None:
+    """How many maps' kernels may be kept at once; ``None`` where not one, or where a gradient would need them all."""
+    if torch.is_grad_enabled() or not _sums_by_strips(points):
+        return None
+    count = points.shape[1]
+    triangle = sum((count - start) * min(STRIP, count - start) for start in range(0, count, STRIP))
+    return STEP_VALUES // triangle or None
 
 
 def _padded(vectors: Tensor) -> Tensor:
