@@ -208,6 +208,21 @@ def test_weights_of_an_aligner_are_taken_over_if_they_fit(static: AUNet) -> None
         model.use_aligner(FaceAligner(FANConfig(pool="avg")))
 
 
+def test_training_can_start_from_other_action_units(temporal: AUNet, video: Tensor) -> None:
+    torch.manual_seed(7)
+    model = aufait.create_model("au-tdn", (12, 2, 1), image_size=SIZE).eval()
+    assert isinstance(model, AUNet)
+    fresh = model.head.classifier[3].weight[1].clone()
+    assert model.start_from(temporal) == (12, 1)
+    images = video[:3][None]
+    with torch.no_grad():
+        got, expected = model(images).logits[0], temporal(images).logits[0]
+    torch.testing.assert_close(got[[0, 2]], expected[[2, 0]])
+    assert torch.equal(model.head.classifier[3].weight[1], fresh)
+    with pytest.raises(InputError, match="same use_tdn"):
+        model.start_from(small("au-fan"))
+
+
 def test_mirrored_logits_are_the_mean_of_both_and_the_same_for_the_mirror_image(temporal: AUNet, video: Tensor) -> None:
     images = torch.stack((video[:3], video[3:6]))
     with torch.no_grad():
