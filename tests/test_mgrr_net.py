@@ -518,6 +518,28 @@ def test_detached_local_features_get_nothing_from_the_integrated_loss() -> None:
         assert next(model.alignment.parameters()).grad is not None
 
 
+def test_eight_pictures_are_learned_by_heart() -> None:
+    model = aufait.create_model("mgrr-net", AU_SET, **SMALL).train()
+    assert isinstance(model, MGRRNet)
+    images = torch.rand(8, 3, 64, 64)
+    occurrence = torch.cat([torch.ones(1, 3), torch.zeros(1, 3), (torch.rand(6, 3) < 0.5).float()])
+    labels = AULabels(occurrence, landmarks=torch.tensor([_face(64)] * 8) + torch.randn(8, 1, 2))
+    statistics = LabelStatistics.from_labels(occurrence)
+    model.initialise_graph(statistics)
+    criterion = aufait.create_criterion(model, statistics)
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    history = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        losses = criterion(model(images), labels)
+        losses.total.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        history.append({name: float(term.detach()) for name, term in losses.terms.items()})
+    for name, first in history[0].items():
+        assert history[-1][name] < first / 10, name
+
+
 # --- criterion ----------------------------------------------------------------------------------------------------------
 
 
