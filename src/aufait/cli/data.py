@@ -161,20 +161,19 @@ def _print_report(report: CheckReport, examples: int) -> None:
 
 def _print_units(report: CheckReport) -> None:
     sources = list(dict.fromkeys(source for unit in report.action_units for source in unit.published))
-    graded = any(sum(unit.intensity) for unit in report.action_units)
     heading = ["AU", "known", "present", "rate"] + [f"[{number}]" for number in range(1, len(sources) + 1)]
-    heading += [f"= {level}" for level in range(6)] if graded else []
     rows = []
     for unit in report.action_units:
         rate = "-" if unit.known == 0 else f"{unit.rate:.1%}"
         row = [f"AU{unit.action_unit}", f"{unit.known:,}", f"{unit.positives:,}", rate]
-        row += [f"{unit.published[source]:.1%}" if source in unit.published else "-" for source in sources]
-        if graded:
-            row += [f"{count:,}" for count in unit.intensity] if sum(unit.intensity) else ["-"] * 6
-        rows.append(row)
+        rows.append(row + [f"{unit.published[source]:.1%}" if source in unit.published else "-" for source in sources])
     print_table(heading, rows, right=range(1, len(heading)))
     for number, source in enumerate(sources, start=1):
-        stdout().print(f"\\[{number}] published rate: {source}", soft_wrap=True)
+        stdout().print(f"[{number}] published rate: {source}", soft_wrap=True, markup=False)
+    graded = [unit for unit in report.action_units if sum(unit.intensity)]
+    if graded:
+        levels = [[f"AU{unit.action_unit}", *(f"{count:,}" for count in unit.intensity)] for unit in graded]
+        print_table(["intensity", *map(str, range(6))], levels, right=range(1, 7))
 
 
 def _print_protocol(protocol: dict[str, Any]) -> None:

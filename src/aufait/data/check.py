@@ -210,22 +210,24 @@ def _compare_rates(dataset: AUDataset, units: tuple[UnitReport, ...], log: Anoma
 
 def _protocol_report(dataset: AUDataset, protocol: Protocol) -> dict[str, Any]:
     report: dict[str, Any] = {"name": protocol.name, "title": protocol.title, "problems": [], "folds": []}
-    try:
-        report["problems"] = protocol.problems(dataset)
-        for fold in protocol.folds:
+    problems: dict[str, None] = {}
+    for fold in protocol.folds:
+        try:
             split = protocol.split(dataset, fold.number, strict=False)
-            report["folds"].append(
-                {
-                    "fold": fold.number,
-                    "train_subjects": len(split.train.persons),
-                    "train_frames": len(split.train),
-                    "test_subjects": len(split.test.persons),
-                    "test_frames": len(split.test),
-                }
-            )
-            report["problems"] += [note for note in split.notes if note not in report["problems"]]
-    except AufaitError as error:
-        report["problems"].append(str(error))
+        except AufaitError as error:
+            problems[str(error)] = None
+            continue
+        problems |= dict.fromkeys(split.notes)
+        report["folds"].append(
+            {
+                "fold": fold.number,
+                "train_subjects": len(split.train.persons),
+                "train_frames": len(split.train),
+                "test_subjects": len(split.test.persons),
+                "test_frames": len(split.test),
+            }
+        )
+    report["problems"] = list(problems)
     return report | {"notes": list(protocol.notes), "citation": protocol.citation}
 
 

@@ -158,7 +158,7 @@ class Protocol:
         test = _join([part.select(prepared[part.dataset]) for part in chosen.test], self.action_units)
         for side, data in (("training", train), ("test", test)):
             if not len(data):
-                raise InputError(f"the {side} part of fold {chosen.number} of {self.name} is empty: {'; '.join(problems)}")
+                raise InputError(f"the {side} part of fold {chosen.number} of {self.name} has no frame in the data")
         notes = [*problems, *self._unlabelled(test)]
         return Split(self, chosen.number, train, test, tuple(notes))
 
