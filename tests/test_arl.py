@@ -18,7 +18,7 @@ import aufait
 from aufait.errors import InputError
 from aufait.losses.labels import AULabels
 from aufait.losses.statistics import LabelStatistics
-from aufait.models.arl import ARL, ARLConfig, ARLCriterion, intensity_statistics
+from aufait.models.arl import ARL, ARLConfig, ARLCriterion, intensity_statistics, start_from
 from aufait.models.arl.pixel_relation import (
     STEP_VALUES,
     PixelRelation,
@@ -260,7 +260,7 @@ def test_both_backends_agree_in_single_precision_on_a_full_map() -> None:
 
 
 def test_attention_kernel_and_strips_are_the_same_filter_with_the_same_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aufait.models.arl.pixel_relation._strips.__defaults__", (10,))  # 37 leaves an incomplete strip
+    monkeypatch.setattr("aufait.models.arl.pixel_relation.STRIP", 10)  # 37 leaves an incomplete strip
     torch.manual_seed(0)
     points = torch.randn(6, 37, 6, dtype=torch.float64)
     values = torch.rand(6, 37, dtype=torch.float64, requires_grad=True)
@@ -403,11 +403,13 @@ def test_attention_backend_never_holds_a_kernel_of_pixels_by_pixels(filtering: s
     assert seen.elements <= STEP_VALUES < 1936 * 1936
 
 
-def test_work_space_does_not_grow_with_the_kernel() -> None:
-    field, unary, features = field_and_inputs(1, (72, 72), torch.float32, iterations=1)
-    with LargestTensor() as seen, torch.no_grad():
+@pytest.mark.parametrize("gradient", [False, True])
+def test_work_space_does_not_grow_with_the_kernel(gradient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aufait.models.arl.pixel_relation.STEP_VALUES", 200_000)  # so that a map of 40 x 40 counts as large
+    field, unary, features = field_and_inputs(1, (40, 40), torch.float32, iterations=1)
+    with LargestTensor() as seen, torch.set_grad_enabled(gradient):
         field(unary, features)
-    assert seen.elements <= STEP_VALUES < 72**4 / 10
+    assert seen.elements <= 200_000 < 40**4 / 10
 
 
 def test_keeping_the_kernel_over_the_iterations_changes_nothing() -> None:
@@ -531,6 +533,34 @@ def test_parameter_groups_hold_each_parameter_once_with_the_released_rates() -> 
     assert all(parameter.ndim > 1 or parameter.mean() == 1 for parameter in groups["weights"]["params"])
     torch.optim.SGD(model.parameter_groups(0.006, 5e-4), lr=0.006, momentum=0.9, nesterov=True)
     assert [g["name"] for g in create_model("b-net", au_set=(1,), **SMALL).parameter_groups(0.1, 0.0)] == ["weights", "biases"]
+
+
+def test_branches_for_disfa_start_from_those_of_bp4d() -> None:
+    source = scatter(create_model("arl", au_set="bp4d", **SMALL)).eval()
+    target = create_model("arl", au_set="disfa", **SMALL).eval()
+    assert start_from(target, source) == {1: 1, 2: 2, 4: 4, 6: 6, 9: 10, 12: 12, 25: 23, 26: 24}
+    images = source.example_inputs(1)["images"]
+    with torch.no_grad():
+        expected, got = source(images).logits, target(images).logits
+    columns = [source.action_units.index(unit) for unit in (1, 2, 4, 6, 10, 12, 23, 24)]
+    torch.testing.assert_close(got, expected[:, columns], rtol=1e-5, atol=1e-5)
+
+
+def test_action_units_without_a_branch_to_start_from_stay_fresh() -> None:
+    source, target = scatter(create_model("arl", au_set=(1, 2), **SMALL)), create_model("arl", au_set=(5, 2), **SMALL)
+    before = target.third.conv.weight.detach().clone()
+    assert start_from(target, source) == {2: 2}
+    half = len(before) // 2
+    assert torch.equal(target.third.conv.weight[:half], before[:half])
+    assert torch.equal(target.third.conv.weight[half:], source.third.conv.weight[half:])
+    with pytest.raises(InputError, match="same switches and sizes"):
+        start_from(create_model("b-net", au_set=(1, 2), **SMALL), source)
+
+
+def test_shapes_can_be_asked_for_without_memory() -> None:
+    model = create_model("arl", au_set=(1, 2), crf_energy_weight=1.0).eval().to("meta")
+    output = model(torch.empty(3, 3, 176, 176, device="meta"))
+    assert output.logits.shape == (3, 2) and output.attention_maps.shape == (3, 2, 44, 44)
 
 
 # --- losses ------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 STRIP = 484
-"""Pixels whose kernel values are summed up in one step on a CPU."""
+"""Pixels whose kernel values are summed up in one step on a CPU; fewer on maps so large that they would not fit a step."""
 
 STEP_VALUES = 5 * 2**19
 """Kernel values of one step, 10 MB in single precision: they stay in the cache, and a step is long enough for threads."""
@@ -255,13 +255,19 @@ def _sum_in_steps(points: Tensor, values: Tensor) -> Tensor:
     """(N, M, D) and (N, V, M) -> (N, V, M), so many of the N maps at a time that a strip keeps to the size of a step."""
     if torch.compiler.is_compiling():
         return _sum_strips(_strips(points, points.shape[1]), values)
-    maps = max(1, STEP_VALUES // (STRIP * points.shape[1]))
+    count = points.shape[1]
+    maps = max(1, STEP_VALUES // (_strip(count) * count))
     parts = zip(points.split(maps), values.split(maps), strict=True)
     return torch.cat([_sum_strips(_strips(part), part_values) for part, part_values in parts])
 
 
-def _strips(points: Tensor, strip: int = STRIP) -> Iterator[tuple[int, Tensor]]:
+def _strip(count: int) -> int:
+    return max(1, min(STRIP, STEP_VALUES // count))
+
+
+def _strips(points: Tensor, strip: int | None = None) -> Iterator[tuple[int, Tensor]]:
     """The kernel's upper triangle, strip by strip: first pixel of the strip, and kernel (N, M - first, pixels of the strip)."""
+    strip = strip or _strip(points.shape[1])
     scaled = points * _LOG2_SCALE
     offset = -scaled.square().sum(-1, keepdim=True) / 2
     one = torch.ones_like(offset)
@@ -291,7 +297,8 @@ def _maps_per_step(points: Tensor) -> int | None:
     if torch.is_grad_enabled() or not _sums_by_strips(points):
         return None
     count = points.shape[1]
-    triangle = sum((count - start) * min(STRIP, count - start) for start in range(0, count, STRIP))
+    strip = _strip(count)
+    triangle = sum((count - start) * min(strip, count - start) for start in range(0, count, strip))
     return STEP_VALUES // triangle or None
 
 
@@ -339,4 +346,6 @@ def _at_least_float32(tensor: Tensor) -> Tensor:
 def _full_precision(like: Tensor) -> AbstractContextManager[Any]:
     """The recursion multiplies errors by up to 4 an iteration; half precision would decide undecided pixels by chance."""
     device = like.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    if device == "meta" or not torch.is_autocast_enabled(device):  # nothing can be cast on "meta", asking is an error
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
