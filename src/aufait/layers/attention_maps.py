@@ -49,18 +49,25 @@ class PredefinedAttention(nn.Module):
         points = landmarks.detach().float()
         right, left = self._inner_eyes
         unit = (points[:, right, 0] - points[:, left, 0]).abs()
-        centers = torch.einsum("acn,bnd->bacd", self.weights.float(), points)
+        # A product and a sum: matrix products may round coordinates (autocast, TF32), and one zero weight is exact.
+        centers = (self.weights.float()[..., None] * points[:, None, None]).sum(-2)
         shift = (unit[:, None] * self.offsets.float())[..., None]
         centers = torch.stack([centers[..., 0], centers[..., 1] + shift], dim=-1)
         return (centers * (self.map_size / self.image_size)).round()
 
+    def paint(self, centers: Tensor) -> Tensor:
+        """Centres (B, A, 2, 2) in pixels of the map -> maps (B, A, M, M) in [0, 1], float32."""
+        pixel = torch.arange(self.map_size, device=centers.device, dtype=torch.float32)
+        # As released, the ends of a window are moved into the map: one that lies outside leaves a line at the border.
+        first = (centers - self.half_window).clamp(0, self.map_size - 1)[..., None]  # (B, A, 2, 2, 1)
+        last = (centers + self.half_window).clamp(0, self.map_size - 1)[..., None]
+        inside = (pixel >= first) & (pixel <= last)  # (B, A, 2, 2, M)
+        distance = (pixel - centers[..., None]).abs()
+        slope = SLOPE / (self.map_size * WINDOW)
+        bumps = 1 - (distance[:, :, :, 0, None, :] + distance[:, :, :, 1, :, None]) * slope  # (B, A, 2, M, M)
+        window = inside[:, :, :, 0, None, :] & inside[:, :, :, 1, :, None]
+        return torch.where(window, bumps, 0.0).clamp(min=0).amax(2)
+
     def forward(self, landmarks: Tensor) -> Tensor:
         """Landmarks (B, 49, 2) in image pixels -> maps (B, A, M, M) in [0, 1], float32."""
-        centers = self.centers(landmarks)
-        pixel = torch.arange(self.map_size, device=landmarks.device, dtype=torch.float32)
-        dx = (pixel - centers[..., 0:1]).abs()[..., None, :]  # (B, A, 2, 1, M)
-        dy = (pixel - centers[..., 1:2]).abs()[..., :, None]  # (B, A, 2, M, 1)
-        slope = SLOPE / (self.map_size * WINDOW)
-        inside = (dx <= self.half_window) & (dy <= self.half_window)
-        bumps = torch.where(inside, 1 - (dx + dy) * slope, 0.0).clamp(min=0)
-        return bumps.amax(2)
+        return self.paint(self.centers(landmarks))

@@ -6,9 +6,15 @@ BatchNorm and ReLU and a max pooling, 12 c, 16 c and 20 c channels. MGRR-Net and
 
 from __future__ import annotations
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.layers.fast_path import fold_norm, in_blocks, max_pool_2, use_fast_path
 from aufait.layers.grouped import grouped_conv
+
+_BLOCK_LAYERS = 7
+"""Layers of a block: twice convolution, BatchNorm and ReLU, then the pooling."""
 
 
 class HighLevelExtractor(nn.Module):
@@ -41,6 +47,45 @@ class HighLevelExtractor(nn.Module):
         """Side of the output for an input of side ``size``."""
         return size // 8
 
-    def forward(self, feature_map: Tensor) -> Tensor:
-        """(B, G * in, H, W) -> (B, G * 20 c, H / 8, W / 8)."""
-        return self.layers(feature_map)
+    def forward(self, feature_map: Tensor, attention: Tensor | None = None) -> Tensor:
+        """Extract features.
+
+        Args:
+            feature_map: (B, G * in, H, W), or (B, in, H, W) that all groups share where ``attention`` is given.
+            attention: (B, G, H, W); each group sees the shared map times its own attention.
+
+        Returns:
+            (B, G * 20 c, H / 8, W / 8).
+        """
+        if use_fast_path(self, feature_map):
+            return self._fast(feature_map, attention)
+        return self.layers(feature_map if attention is None else attend(feature_map, attention))
+
+    def _fast(self, feature_map: Tensor, attention: Tensor | None) -> Tensor:
+        inputs = (feature_map,) if attention is None else (feature_map, attention)
+        for start in range(0, len(self.layers), _BLOCK_LAYERS):
+            first, first_norm, _, second, second_norm, _, _ = self.layers[start : start + _BLOCK_LAYERS]
+            weights = (fold_norm(first, first_norm), fold_norm(second, second_norm))
+
+            def block(features: Tensor, attention: Tensor | None = None, weights: tuple = weights) -> Tensor:
+                if attention is not None:
+                    features = attend(features, attention, channels_last=True)
+                (weight, bias), (last_weight, last_bias) = weights
+                features = F.conv2d(features, weight, bias, padding=1, groups=self.groups).relu_()
+                features = F.conv2d(features, last_weight, last_bias, padding=1, groups=self.groups)
+                return max_pool_2(features).relu_()
+
+            pixels = feature_map.shape[-2] * feature_map.shape[-1]
+            feature_map = in_blocks(block, 4 * second.out_channels * pixels, *inputs)
+            inputs = (feature_map,)
+        return feature_map
+
+
+def attend(feature_map: Tensor, attention: Tensor, *, channels_last: bool = False) -> Tensor:
+    """Shared features (B, C, H, W) times the attention of each group (B, G, H, W) -> (B, G * C, H, W)."""
+    if not channels_last:
+        return (attention[:, :, None] * feature_map[:, None]).flatten(1, 2)
+    batch, channels, height, width = feature_map.shape
+    attended = feature_map.new_empty(batch, height, width, attention.shape[1], channels)
+    torch.mul(feature_map.permute(0, 2, 3, 1).unsqueeze(3), attention.permute(0, 2, 3, 1).unsqueeze(4), out=attended)
+    return attended.flatten(3).permute(0, 3, 1, 2)

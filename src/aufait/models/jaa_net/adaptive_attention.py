@@ -31,6 +31,7 @@ class AdaptiveAttention(nn.Module):
 
         No gradient reaches the landmarks.
         """
-        predefined = self.predefined(landmarks)  # (B, A, M + 8, M + 8)
-        refined = self.refinement(predefined)
+        centers = self.predefined.centers(landmarks)
+        predefined = self.predefined.paint(centers)  # (B, A, M + 8, M + 8)
+        refined = self.refinement(predefined, centers, self.predefined.half_window)
         return refined, F.interpolate(predefined, size=refined.shape[-2:])

@@ -30,9 +30,8 @@ class LocalDetection(nn.Module):
             self.output = GroupedLinear(units, 8 * config.unit, 2)
 
     def forward(self, feature_map: Tensor, attention: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Shared features (B, C, M, M), maps (B, A, M, M) -> features (B, 20 c, M / 8, M / 8), mean over A; logits (B, A) or None."""
-        attended = attention[:, :, None] * feature_map[:, None]  # (B, A, C, M, M)
-        features = self.extractor(attended.flatten(1, 2))
+        """Shared features (B, C, M, M), maps (B, A, M, M) -> mean features (B, 20 c, M / 8, M / 8), logits (B, A) or None."""
+        features = self.extractor(feature_map, attention)
         features = features.unflatten(1, (attention.shape[1], -1))  # (B, A, 20 c, M / 8, M / 8)
         logits = None
         if self.hidden is not None and self.output is not None:

@@ -1,4 +1,4 @@
-"""Settings of JAA-Net. Paper v1: Shao et al., ECCV 2018; paper v2: Shao et al., IJCV 2021. "Program": the authors' PyTorch release."""
+"""Settings of JAA-Net. Sources: v1 = Shao et al., ECCV 2018; v2 = the same, IJCV 2021; program = the authors' PyTorch release."""
 
 from __future__ import annotations
 
