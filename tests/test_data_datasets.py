@@ -175,6 +175,9 @@ def test_damaged_files_and_lonely_recordings_are_reported(tmp_path: Path) -> Non
     dataset = open_dataset("bp4d", tmp_path)
     found = kinds(dataset)
     assert {"unreadable-file", "recording-without-media", "recording-without-labels", "duplicate-recordings"} <= found
+    assert "mixed-versions" not in found
+    write_text(tmp_path / "AUCoding" / "AU_OCC" / "M001_T2.csv", "0,1,2\n10,1,0\n")
+    assert "mixed-versions" in kinds(open_dataset("bp4d", tmp_path))
     assert [one.name for one in dataset.recordings] == ["bp4d/F001/T1", "bp4d/F001/T2", "bp4d/M001/T2"]
     assert not dataset.recordings[0].occurrence_known.any()  # intensities alone remain
 
@@ -201,7 +204,7 @@ def test_bp4d_landmark_tracks(bp4d: Path, tmp_path: Path) -> None:
     assert "missing-landmarks" in kinds(dataset)  # M001 has none
     write_text(root / "2DFeatures" / "M001_T1.mat", "no HDF5")
     with pytest.raises(InputError, match="fit/pred"):
-        open_dataset("bp4d", root).recordings[2].sample(0).landmarks  # noqa: B018
+        open_dataset("bp4d", root).recordings[2].sample(0).landmarks
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -223,7 +226,7 @@ def test_bp4d_plus_pairs_frame_with_the_picture_before_and_reads_archives(tmp_pa
     make_bp4d(tmp_path, subjects=["F001", "F002"], tasks=["T1"], frames=range(3, 7), images="2D+3D", columns=39)
     home = tmp_path / "2D+3D"
     with zipfile.ZipFile(home / "F002.zip", "w") as archive:
-        for path in reversed(sorted((home / "F002" / "T1").iterdir())):
+        for path in sorted((home / "F002" / "T1").iterdir(), reverse=True):
             archive.write(path, f"F002/T1/{path.name}")
     shutil.rmtree(home / "F002")
     write_text(tmp_path / "Physiology" / "F001" / "T1" / "BP.txt", "1")
@@ -237,6 +240,14 @@ def test_bp4d_plus_pairs_frame_with_the_picture_before_and_reads_archives(tmp_pa
         assert [round(int(image[0, 0, 0]) / 10) for _, _, image in one.images()] == [2, 3, 4, 5]
     assert archive.sample(0).image().shape == (32, 32, 3)
     assert dataset.persons == ("bp4d_plus:F001", "bp4d_plus:F002")
+
+
+def test_bp4d_plus_as_video_begins_with_label_frame_one(tmp_path: Path) -> None:
+    make_bp4d(tmp_path, subjects=["F001"], tasks=["T1"], frames=range(2, 5), images="x", columns=39)
+    shutil.rmtree(tmp_path / "x")
+    write_video(tmp_path / "F001_T1.mp4", 6)
+    one = open_dataset("bp4d_plus", tmp_path).recordings[0]
+    assert [round((int(image[0, 0, 0]) - 20) / 10) for _, _, image in one.images()] == [1, 2, 3]
 
 
 # --- DISFA
@@ -270,6 +281,18 @@ def test_disfa_pictures_may_count_from_zero_or_one(base: int, tmp_path: Path) ->
     one = open_dataset("disfa", tmp_path).recordings[0]
     assert len(one) == 6
     assert [round(int(image[0, 0, 0]) / 40) for _, _, image in one.images()] == list(range(6))
+
+
+def test_disfa_labels_that_begin_at_zero_and_folders_of_other_things(tmp_path: Path) -> None:
+    make_disfa(tmp_path, subjects=[1])
+    for unit in DISFA_UNITS:  # labels in a folder that does not say so
+        path = tmp_path / "ActionUnit_Labels" / "SN001" / f"SN001_au{unit}.txt"
+        write_text(tmp_path / "AU" / "SN001" / path.name, pairs({frame: frame for frame in range(6)}))
+    shutil.rmtree(tmp_path / "ActionUnit_Labels")
+    dataset = open_dataset("disfa", tmp_path)
+    assert kinds(dataset) == {"frame-base"}
+    grey = [round((int(image[0, 0, 0]) - 20) / 10) for _, _, image in dataset.recordings[0].images()]
+    assert grey == [0, 1, 2, 3, 4, 5] == dataset.recordings[0].intensity[:, 0].tolist()
 
 
 def test_disfa_spellings_cameras_and_missing_files(tmp_path: Path) -> None:
@@ -308,7 +331,7 @@ def test_disfa_landmarks_in_both_forms_of_names(disfa: Path, tmp_path: Path) -> 
     assert dataset.recordings[2].landmarks is None and "missing-landmarks" in kinds(dataset)
     io.savemat(first / "SN001_0000_lm.mat", {"points": np.zeros(3)})
     with pytest.raises(InputError, match="pts"):
-        open_dataset("disfa", root).recordings[0].landmarks  # noqa: B018
+        open_dataset("disfa", root).recordings[0].landmarks
 
 
 # --- DISFA+
@@ -328,6 +351,9 @@ def test_disfa_plus_counts_from_zero_and_skips_headers(tmp_path: Path) -> None:
     assert one.intensity_known[:, one.action_units.index(4)].tolist() == [True] + [False] * 5
     assert not one.intensity_known[:, one.action_units.index(9)].any()
     assert {"missing-label-file", "bad-cell", "value-out-of-range", "length-disagrees", "duplicate-recordings"} == kinds(dataset)
+    write_video(tmp_path / "clips" / "SN001" / "A1_AU1_TrailNo_1" / "clip.mp4", 6)
+    clip = open_dataset("disfa_plus", tmp_path, images=tmp_path / "clips").recordings[0]
+    assert [round((int(image[0, 0, 0]) - 20) / 10) for _, _, image in clip.images()] == [0, 1, 2, 3, 4, 5]
     assert isinstance(one.media, ImageFolder) and "Images" in str(one.media.folder)
 
 
@@ -410,6 +436,7 @@ def test_selection_other_columns_and_label_table(disfa: Path) -> None:
 def test_reading_twice_gives_the_same_and_samples_do_not_alias(disfa: Path) -> None:
     first, second = open_dataset("disfa", disfa), open_dataset("disfa", disfa)
     assert np.array_equal(first.label_table().intensity, second.label_table().intensity)
+    assert first.fingerprint() == second.fingerprint() != first.with_threshold(3).fingerprint()
     changed = first.with_action_units([1, 7]).recordings[0]
     changed.occurrence[:] = 1
     assert first.recordings[0].occurrence[0, 0] == 0

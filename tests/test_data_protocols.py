@@ -177,5 +177,5 @@ def test_cross_data_set_protocols_on_real_layouts(tmp_path: Path) -> None:
     assert get_protocol("disfa_plus").split(plus, 1, strict=False).train.subjects == ("SN007",)
     later = get_protocol("affwild2").split(wild)
     assert any("AU20" in note for note in later.notes)
-    with pytest.raises(InputError, match="needs the data set affwild2 and|needs the data set disfa and affwild2"):
+    with pytest.raises(InputError, match="needs the data set disfa and affwild2, got bp4d"):
         get_protocol("mixed").split(bp4d)

@@ -236,12 +236,15 @@ def _check_media(
 ) -> None:
     """Look at each recording on its own, several at a time: the work is in libraries that run beside each other."""
     jobs = [one for one in dataset.recordings if decode or isinstance(one.media, Video)]
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    try:
         for done, found in enumerate(pool.map(_decoded if decode else _promised, jobs), start=1):
             for entry in found:
                 log.add(entry.kind, entry.where, entry.detail, entry.count)
             if progress is not None:
                 progress(done, len(jobs))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C must not wait for the recordings that have not begun
 
 
 def _promised(recording: Recording) -> list[Anomaly]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -139,6 +140,18 @@ class AUDataset:
             return self
         changed = tuple(one.with_threshold(threshold) for one in self.recordings)
         return replace(self, recordings=changed, occurrence_threshold=threshold)
+
+    def fingerprint(self) -> str:
+        """Hash of everything that training sees of the labels: recordings, frames, action units, labels and masks.
+
+        Where the files lie does not enter, so that a copy of the same data has the same fingerprint.
+        """
+        digest = hashlib.sha256(repr((self.name, self.action_units)).encode())
+        for one in self.recordings:
+            digest.update(repr((one.name, one.person, len(one))).encode())
+            for values in (one.frames, one.occurrence, one.intensity, one.occurrence_known, one.intensity_known):
+                digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     def label_table(self) -> LabelTable:
         """All labels in one piece, S rows."""

@@ -137,20 +137,24 @@ def picture_numbers(names: Iterable[str]) -> tuple[np.ndarray, list[str], list[i
     return np.array(order, dtype=np.int64), [numbers[number] for number in order], twice
 
 
-def open_media(path: Path, offset: int, log: AnomalyLog, *, zero_is_odd: bool = False) -> Media | None:
+def open_media(
+    path: Path, offset: int, log: AnomalyLog, *, video_first: int | None = None, zero_is_odd: bool = False
+) -> Media | None:
     """A folder of numbered pictures, a folder with one video, or a video file.
 
     Args:
         path: folder or video file.
-        offset: picture number minus label frame number; decoded video frames count as pictures 1, 2, ...
+        offset: picture number minus label frame number.
         log: takes pictures that share a number.
+        video_first: label frame of a video's first frame; by default a video's frames count as pictures 1, 2, ...
         zero_is_odd: note a picture number 0, where label frames count from 1 and are paired with equal numbers.
 
     Returns:
         None where there is neither a picture nor a video.
     """
+    first = 1 - offset if video_first is None else video_first
     if path.is_file():
-        return Video(path, first=1 - offset)
+        return Video(path, first=first)
     folder = scan(path)
     numbers, names, twice = picture_numbers(folder.files)
     log.add("duplicate-pictures", path, f"numbers {number_ranges(twice)}", len(twice))
@@ -159,7 +163,22 @@ def open_media(path: Path, offset: int, log: AnomalyLog, *, zero_is_odd: bool = 
     if len(numbers):
         return ImageFolder(path, numbers - offset, names)
     videos = [name for name in folder.files if name.lower().endswith(VIDEO_SUFFIXES)]
-    return Video(path / videos[0], first=1 - offset) if len(videos) == 1 else None
+    return Video(path / videos[0], first=first) if len(videos) == 1 else None
+
+
+def holds_media(path: Path) -> bool:
+    """Whether a place is a video file, or a folder with pictures or a video in it."""
+    return path.is_file() or any(name.lower().endswith((*PICTURE_SUFFIXES, *VIDEO_SUFFIXES)) for name in scan(path).files)
+
+
+def choose(places: Sequence[Path], log: AnomalyLog) -> Path | None:
+    """The first of several candidates that holds pictures or a video; further ones that do are noted."""
+    if len(places) < 2:
+        return places[0] if places else None
+    usable = [place for place in places if holds_media(place)]
+    for place in usable[1:]:
+        log.add("duplicate-recordings", place, f"also at {usable[0]}, which is used")
+    return usable[0] if usable else places[0]
 
 
 def is_video(name: str, suffixes: Sequence[str] = VIDEO_SUFFIXES) -> bool:

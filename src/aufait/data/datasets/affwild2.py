@@ -79,7 +79,6 @@ def open_affwild2(
             pictures,
             subject=stem,
             task="",
-            nominal_rate=None if pictures is None or pictures.numbers() is None else 30.0,
             attributes={"partition": partition, "video": _video_name(stem)},
         )
     if len(editions) > 1:

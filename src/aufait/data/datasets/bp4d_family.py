@@ -21,6 +21,7 @@ from aufait.data.trees import (
     VIDEO_SUFFIXES,
     Folder,
     check_root,
+    choose,
     folders_named,
     open_media,
     picture_numbers,
@@ -86,18 +87,21 @@ def read_family(root: Path, layout: FamilyLayout, options: FamilyOptions) -> AUD
     intensity = _intensity_files(label_folders, log)
     if not occurrence and not intensity:
         raise build.fail("there is no coding file such as AUCoding/AU_OCC/F001_T1.csv", _OPTIONS_HINT)
-    media = _media_places(survey(options.images or root, skip=_SUBJECT), log) if options.need_media else {}
+    media = _media_places(options.images or root) if options.need_media else {}
     if options.need_media and not media:
         raise build.fail("there is no folder with pictures or videos such as F001/T1/2440.jpg", _OPTIONS_HINT)
     tracks = _landmark_files(survey(root, skip=_SUBJECT))
     units = {unit for files in intensity.values() for unit in files}
+    headers: dict[tuple[int, ...], str] = {}
     for key in sorted({*occurrence, *intensity}):
         labels = sequence_labels(f"{layout.name}/{'/'.join(key)}", occurrence.get(key), intensity.get(key, {}), units, log)
         if labels is None:
             continue
-        pictures = _open(media.get(key), options.frame_offset, log)
-        if pictures is None and options.need_media and key in media:
-            log.add("unreadable-file", media[key], "the folder holds neither numbered pictures nor one video")
+        pictures = _open(media.get(key, []), options.frame_offset, layout, log)
+        if pictures is None and key in media:
+            log.add("unreadable-file", media[key][0], "the folder holds neither numbered pictures nor one video")
+        if labels.occurrence_known.any():
+            headers.setdefault(labels.action_units, "/".join(key))
         track = tracks.get(key)
         if tracks and track is None:
             log.add("missing-landmarks", f"{layout.name}/{'/'.join(key)}", "no landmark file")
@@ -111,6 +115,9 @@ def read_family(root: Path, layout: FamilyLayout, options: FamilyOptions) -> AUD
             load_landmarks=Hdf5Landmarks(track, pictures, options.landmark_base) if track else None,
         )
     _note_unlabelled(media, {*occurrence, *intensity}, layout.name, log)
+    if len(headers) > 1:
+        shown = "; ".join(f"{where}: {len(units)} action units" for units, where in headers.items())
+        log.add("mixed-versions", root, f"coding files with different columns ({shown})", len(headers))
     return build.finish()
 
 
@@ -157,17 +164,16 @@ def _first(found: dict[Key, Path], key: Key, path: Path, log: AnomalyLog) -> Non
     found.setdefault(key, path)
 
 
-def _media_places(folders: list[Folder], log: AnomalyLog) -> dict[Key, Path]:
-    """Sequence -> folder of pictures, video file, or (for archives) ``F001.zip`` joined with the task.
+def _media_places(root: Path) -> dict[Key, list[Path]]:
+    """Sequence -> folders of pictures, video files, or (for archives) ``F001.zip`` joined with the task.
 
     What lies below folders of other sensors (thermal videos, physiology) is not taken.
     """
-    found: dict[Key, Path] = {}
-    for folder in folders:
-        if {squash(part) for part in folder.path.parts[-3:]} & _NOT_PICTURES:
-            continue
-        for key, path in _places_in(folder):
-            _first(found, key, path, log)
+    found: dict[Key, list[Path]] = {}
+    for folder in survey(root, skip=_SUBJECT):
+        if not {squash(part) for part in folder.path.relative_to(root).parts} & _NOT_PICTURES:
+            for key, path in _places_in(folder):
+                found.setdefault(key, []).append(path)
     return found
 
 
@@ -213,11 +219,14 @@ def _members(archive: Path) -> list[str]:
     return _MEMBERS[key]
 
 
-def _open(place: Path | None, offset: int, log: AnomalyLog) -> Media | None:
+def _open(places: list[Path], offset: int, layout: FamilyLayout, log: AnomalyLog) -> Media | None:
+    place = choose(places, log)
     if place is None:
         return None
     if place.parent.suffix.lower() != ".zip":
-        return open_media(place, offset, log, zero_is_odd=offset == 0)
+        # A video has no numbers of its own: whatever the pictures are counted from, its first frame is label frame 1.
+        first = 1 + layout.frame_offset - offset
+        return open_media(place, offset, log, video_first=first, zero_is_odd=offset == 0)
     # The order of members need not be that of time: the number in the name decides.
     inside = [name for name in _members(place.parent) if name.split("/")[-2:-1] == [place.name]]
     numbers, names, twice = picture_numbers(inside)
@@ -234,9 +243,9 @@ def _landmark_files(folders: list[Folder]) -> dict[Key, Path]:
     }
 
 
-def _note_unlabelled(media: dict[Key, Path], labelled: set[Key], name: str, log: AnomalyLog) -> None:
+def _note_unlabelled(media: dict[Key, list[Path]], labelled: set[Key], name: str, log: AnomalyLog) -> None:
     """Pictures without labels are odd only for tasks that are coded for other subjects."""
     tasks = {task for _, task in labelled}
     for key in sorted(set(media) - labelled):
         if key[1] in tasks:
-            log.add("recording-without-labels", f"{name}/{'/'.join(key)}", str(media[key]))
+            log.add("recording-without-labels", f"{name}/{'/'.join(key)}", str(media[key][0]))

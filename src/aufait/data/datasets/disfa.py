@@ -18,7 +18,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.datasets.coding_files import read_intensity_file
 from aufait.data.labels import Labels, combine, join_columns
-from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, open_media, picture_numbers, scan, squash, survey
+from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, choose, open_media, picture_numbers, scan, squash, survey
 from aufait.errors import InputError, MissingExtraError
 
 TITLE = "DISFA"
@@ -54,7 +54,7 @@ def open_disfa(
         labels: folder of the label files, if they lie elsewhere.
         camera: "left" or "right"; the papers use the left one.
         threshold: intensity from which an action unit counts as present; protocols set it anew.
-        frame_offset: picture number minus label frame number; by default -1 where a folder has a picture 0, else 0. The
+        frame_offset: picture number minus label frame number; by default the first of both belong together. The
             first frame of a video counts as picture 1.
         need_media: False reads labels without pictures.
         max_missing: largest tolerated share of label rows without picture.
@@ -70,16 +70,18 @@ def open_disfa(
     files = _label_files(survey(labels or root, depth=3, skip=r"tmp_frame_lm"), log)
     if not files:
         raise build.fail("there is no label file such as ActionUnit_Labels/SN001/SN001_au1.txt")
-    media = _media_places(survey(images or root, depth=3, skip=_SUBJECT), camera, log) if need_media else {}
+    media = _media_places(survey(images or root, depth=3, skip=_SUBJECT), camera, named=images is not None) if need_media else {}
     if need_media and not media:
         raise build.fail(f"there is no video of the {camera} camera and no folder of pictures such as SN001/1.jpg")
     tracks = _landmark_folders(root)
     for subject in sorted(files):
         if (read := _labels(subject, files[subject], log)) is None:
             continue
-        pictures = None
-        if subject in media:
-            pictures = open_media(media[subject], _offset(media[subject], frame_offset), log)
+        place = choose(media.get(subject, []), log)
+        first = int(read.frames[0])
+        if first == 0:
+            log.add("frame-base", f"disfa/{subject}", "label frames begin at 0, those of the published files at 1")
+        pictures = None if place is None else open_media(place, _offset(place, frame_offset, first), log)
         if tracks and subject not in tracks:
             log.add("missing-landmarks", f"disfa/{subject}", "no landmark folder")
         build.add(
@@ -94,7 +96,7 @@ def open_disfa(
             load_landmarks=_Landmarks(tracks[subject]) if subject in tracks else None,
         )
     for subject in sorted(set(media) - set(files)):
-        log.add("recording-without-labels", f"disfa/{subject}", str(media[subject]))
+        log.add("recording-without-labels", f"disfa/{subject}", str(media[subject][0]))
     return build.finish(threshold=threshold)
 
 
@@ -114,34 +116,34 @@ def _label_files(folders: list[Folder], log: AnomalyLog) -> dict[str, dict[int, 
     return found
 
 
-def _media_places(folders: list[Folder], camera: str, log: AnomalyLog) -> dict[str, Path]:
-    """Subject -> video of the camera, or folder of pictures."""
-    found: dict[str, Path] = {}
+def _media_places(folders: list[Folder], camera: str, *, named: bool) -> dict[str, list[Path]]:
+    """Subject -> videos of the camera, and folders of pictures.
+
+    Pictures in folders that name no camera count as the left one's, unless the user named the folder.
+    """
+    found: dict[str, list[Path]] = {}
     other = "right" if camera == "left" else "left"
     for folder in folders:
-        if re.search(r"label|landmark", squash(folder.path.name)):
+        home = squash(folder.path.name)
+        if re.search(r"label|landmark", home):
             continue
         entries = [name for name in folder.files if name.lower().endswith(VIDEO_SUFFIXES)]
         entries += [name for name in folder.folders if re.fullmatch(_SUBJECT, name.lower())]
         for name in entries:
             match = re.search(_SUBJECT, name, re.IGNORECASE)
-            if match is None or other in squash(name) or other in squash(folder.path.name):
-                continue
-            subject = _name(match[1])
-            if subject in found:
-                log.add("duplicate-recordings", folder.path / name, f"also at {found[subject]}, which is used")
-            found.setdefault(subject, folder.path / name)
+            spelt = home + squash(name)
+            if match and other not in spelt and (camera == "left" or named or camera in spelt):
+                found.setdefault(_name(match[1]), []).append(folder.path / name)
     return found
 
 
-def _offset(place: Path, wanted: int | None) -> int:
-    """Lists of pictures begin at 0 or at 1; label frames at 1. Videos have no such doubt."""
+def _offset(place: Path, wanted: int | None, first_label: int) -> int:
+    """Picture number minus label frame number: both begin at 0 or 1, and the first of both belong together."""
     if wanted is not None:
         return wanted
-    if place.is_file():
-        return 0
-    numbers, _, _ = picture_numbers(scan(place).files)
-    return -1 if len(numbers) and numbers[0] == 0 else 0
+    numbers = np.ones(1, dtype=np.int64) if place.is_file() else picture_numbers(scan(place).files)[0]
+    first_picture = 0 if len(numbers) and numbers[0] == 0 else 1
+    return first_picture - (0 if first_label == 0 else 1)
 
 
 def _labels(subject: str, files: dict[int, Path], log: AnomalyLog) -> Labels | None:

@@ -74,7 +74,7 @@ def open_disfa_plus(
             continue
         build.add(
             combine(None, joined, folder.path, log),
-            open_media(media[key].path, frame_offset, log) if key in media else None,
+            open_media(media[key].path, frame_offset, log, video_first=-frame_offset) if key in media else None,
             subject=key[0],
             task=key[1],
             person=f"disfa:{key[0]}",
