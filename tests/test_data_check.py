@@ -10,7 +10,9 @@ from data_trees import make_bp4d, make_disfa, make_fera2017, write_text, write_v
 from typer.testing import CliRunner
 
 from aufait.cli.app import app
-from aufait.data import check_dataset, get_protocol, open_dataset
+from aufait.data import check_dataset, get_protocol, list_protocols, open_dataset
+from aufait.data.anomalies import KINDS
+from aufait.data.datasets import DATASETS
 from aufait.data.facts import facts_of, published_rates
 
 runner = CliRunner()
@@ -122,3 +124,14 @@ def test_groups_and_list(tmp_path: Path) -> None:
     assert result.exit_code == 0 and "fera2017_seven_poses" in result.output and "leave_one_subject_out" in result.output
     data = json.loads(runner.invoke(app, ["data", "list", "--json"]).output)
     assert "frame_offset" in data["datasets"]["bp4d"]["options"] and data["protocols"]["mixed"]["datasets"][2] == "affwild2"
+
+
+def test_pages_name_every_data_set_option_protocol_and_anomaly() -> None:
+    page, own = (Path(__file__).parent.parent / "docs" / name for name in ("data.md", "data_csv.md"))
+    text = page.read_text(encoding="utf-8")
+    for name, entry in DATASETS.items():
+        where = own.read_text(encoding="utf-8") if name == "csv" else text
+        assert name == "csv" or f"\n## {name}\n" in text
+        assert [option for option in entry.options() if f"`{option}`" not in where] == []
+    assert [name for name in list_protocols() if f"| `{name}` |" not in text] == []
+    assert [kind for kind, meaning in KINDS.items() if f"| `{kind}` | {meaning} |" not in text] == []
