@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import zipfile
 from pathlib import Path
@@ -240,6 +241,8 @@ def test_bp4d_plus_pairs_frame_with_the_picture_before_and_reads_archives(tmp_pa
         assert [round(int(image[0, 0, 0]) / 10) for _, _, image in one.images()] == [2, 3, 4, 5]
     assert archive.sample(0).image().shape == (32, 32, 3)
     assert dataset.persons == ("bp4d_plus:F001", "bp4d_plus:F002")
+    make_bp4d(tmp_path, subjects=["F001"], tasks=["T2"], frames=range(3, 7), images="2D+3D", columns=39)
+    assert "mixed-versions" in kinds(open_dataset("bp4d_plus", tmp_path))  # T2 is coded in BP4D alone
 
 
 def test_bp4d_plus_as_video_begins_with_label_frame_one(tmp_path: Path) -> None:
@@ -437,6 +440,9 @@ def test_reading_twice_gives_the_same_and_samples_do_not_alias(disfa: Path) -> N
     first, second = open_dataset("disfa", disfa), open_dataset("disfa", disfa)
     assert np.array_equal(first.label_table().intensity, second.label_table().intensity)
     assert first.fingerprint() == second.fingerprint() != first.with_threshold(3).fingerprint()
+    again = pickle.loads(pickle.dumps(first))  # worker processes get copies
+    assert again.fingerprint() == first.fingerprint() and again.recordings[0].sample(0).image().shape == (32, 32, 3)
+    pickle.dumps(first.recordings[0].sample(0))
     changed = first.with_action_units([1, 7]).recordings[0]
     changed.occurrence[:] = 1
     assert first.recordings[0].occurrence[0, 0] == 0

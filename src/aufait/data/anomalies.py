@@ -20,7 +20,6 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "unreadable-file": "files that cannot be read; their labels are unknown",
         "bad-cell": "cells that are not a number; taken as unknown",
         "value-out-of-range": "values that are neither a legal label nor a code for missing; taken as unknown",
-        "rounded-values": "intensities that are no whole numbers; rounded to the nearest",
         "duplicate-rows": "frames labelled more than once; where the rows disagree the labels are taken as unknown",
         "unsorted-rows": "label files whose frames are not in order; sorted",
         "length-disagrees": "files of one recording that disagree about the number or the range of its frames",

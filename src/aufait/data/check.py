@@ -231,9 +231,7 @@ def _protocol_report(dataset: AUDataset, protocol: Protocol) -> dict[str, Any]:
     return report | {"notes": list(protocol.notes), "citation": protocol.citation}
 
 
-def _check_media(
-    dataset: AUDataset, decode: bool, log: AnomalyLog, progress: Callable[[int, int], None] | None
-) -> None:
+def _check_media(dataset: AUDataset, decode: bool, log: AnomalyLog, progress: Callable[[int, int], None] | None) -> None:
     """Look at each recording on its own, several at a time: the work is in libraries that run beside each other."""
     jobs = [one for one in dataset.recordings if decode or isinstance(one.media, Video)]
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)

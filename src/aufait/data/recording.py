@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -63,8 +62,8 @@ class Recording:
     view: int | None = None
     person: str = ""
     pose: np.ndarray | None = None
-    attributes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    frame_attributes: Mapping[str, np.ndarray] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    frame_attributes: Mapping[str, np.ndarray] = field(default_factory=dict)
     load_landmarks: LandmarkLoader | None = None
     occurrence_coded: bool = True
 

@@ -104,7 +104,7 @@ class Builder:
             raise InputError(f"{self.title} in {self.root} holds no label: every cell is marked as unknown")
         recordings = tuple(one if one.action_units == units else one.with_action_units(units) for one in seen.values())
         dataset = AUDataset(self.name, units, recordings, self.log)
-        self._compare_subjects(dataset)
+        self._compare_published(dataset)
         return dataset if threshold is None else dataset.with_threshold(threshold)
 
     def _check(self) -> None:
@@ -133,7 +133,11 @@ class Builder:
             found |= {unit for unit, yes in zip(one.action_units, labelled, strict=True) if yes}
         return tuple(sorted(found & set(ACTION_UNITS)))
 
-    def _compare_subjects(self, dataset: AUDataset) -> None:
+    def _compare_published(self, dataset: AUDataset) -> None:
+        tasks = facts_of(self.name).get("tasks")
+        odd = sorted({one.task for one in dataset.recordings} - set(tasks)) if tasks else []
+        detail = f"labels of {', '.join(odd)}, but {self.title} codes {', '.join(tasks or ())}; is this another data set?"
+        self.log.add("mixed-versions", self.root, detail, len(odd))
         published = set(facts_of(self.name).get("subjects", ()))
         if not published:
             return

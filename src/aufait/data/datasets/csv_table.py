@@ -367,7 +367,7 @@ def _group(rows: list[_Row]) -> dict[_Key, list[_Row]]:
 def _add_recording(build: Builder, key: _Key, rows: list[_Row], columns: _Columns, where: _Where) -> None:
     subject, task, video, view = key
     name = "/".join(part for part in (subject, task, "" if view is None else str(view)) if part)
-    media, frames = (_video(video, rows, where) if video else _pictures(rows, where, name, build.log))
+    media, frames = _video(video, rows, where) if video else _pictures(rows, where)
     order, labels = _labels(frames, rows, columns, name, where, build.log)
     kept = [rows[place] for place in order]
     points = np.array([row.points for row in kept], dtype=np.float32)
@@ -422,16 +422,13 @@ def _frame_at(row: _Row, media: Video, where: _Where) -> int:
     return where.first_frame + round(row.time * rate)
 
 
-def _pictures(rows: list[_Row], where: _Where, name: str, log: AnomalyLog) -> tuple[Media | None, np.ndarray]:
+def _pictures(rows: list[_Row], where: _Where) -> tuple[Media | None, np.ndarray]:
     """Frames from the column, else from the order of the rows: 1, 2, ...; a picture that comes again keeps its number."""
     order: dict[str, int] = {}
     frames = np.array(
         [order.setdefault(row.path, len(order) + 1) if row.frame is None else row.frame for row in rows], dtype=np.int64
     )
     there = [(int(frame), row.path) for frame, row in zip(frames, rows, strict=True) if (where.base / row.path).is_file()]
-    absent = [row.path for row in rows if not (where.base / row.path).is_file()]
-    if absent and there:
-        log.add("unreadable-file", name, f"no such picture: {', '.join(absent[:3])}", 0)
     by_frame = dict(reversed(there))
     numbers = np.array(sorted(by_frame), dtype=np.int64)
     media = ImageFolder(where.base, numbers, [by_frame[int(number)] for number in numbers]) if there else None

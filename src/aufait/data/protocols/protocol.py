@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -85,8 +84,8 @@ class Protocol:
     folds: tuple[Fold, ...]
     citation: str
     notes: tuple[str, ...] = ()
-    excluded: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    evaluated: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    evaluated: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._check_folds()
