@@ -31,7 +31,7 @@ class AUNetStream:
         model: AU-TDN or AUNet in evaluation mode; images go where its weights are.
         interval: T in frames; ``None`` takes the network's.
         micro_batch: how many frames go through the network at once. On a CPU 1 is as fast as more; a GPU wants more.
-        cache_dtype: precision of what is kept. In float32 some 150 MiB at T = 10 and 256 pixels; half precisions take half of
+        cache_dtype: precision of what is kept. In float32 some 110 MiB at T = 10 and 256 pixels; half precisions take half of
             it and change logits slightly.
 
     Raises:
