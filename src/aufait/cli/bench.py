@@ -118,7 +118,9 @@ def _print_models(report: ModelReport) -> None:
         console.print(line, markup=False, soft_wrap=True)
     for table in (report.model_table(), report.comparison_table()):
         if len(table) > 1:
-            print_table(table[0], table[1:], right=range(1, 6))
+            print_table(table[0], table[1:], right=range(2, 6))
+    for line in report.footnotes():
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def parse_size(text: str) -> tuple[int, int]:

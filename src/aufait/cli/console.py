@@ -79,7 +79,9 @@ def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Se
     for cells in rows:
         table.add_row(*(Text(cell) for cell in cells))
     console = stdout()
-    console.print(table, width=None if console.is_terminal else 200)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
 
 
 class AufaitGroup(TyperGroup):

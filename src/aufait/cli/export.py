@@ -68,5 +68,5 @@ def _print(report: ExportReport) -> None:
     if report.difference is None:
         console.print("checked  no")
     else:
-        console.print(f"checked  three sizes of batch, largest difference {report.difference:.1e}")
+        console.print(f"checked  two sizes of batch, largest difference {report.difference:.1e}")
     console.print(f"written  {escape(str(report.path))}", soft_wrap=True)

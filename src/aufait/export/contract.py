@@ -118,7 +118,7 @@ class ExportJob:
         return {name: {0: batch} for name in self.inputs}
 
     def compare(self, run: Callable[[dict[str, Tensor]], Sequence[Tensor]], *, tolerance: float = TOLERANCE) -> float:
-        """Run the exported network and the original on the traced batch, on one face and on one face more; the largest difference.
+        """Run the exported network and the original on one face and on one more than was traced; the largest difference.
 
         Raises:
             AufaitError: an output differs by more than ``tolerance``, or has another shape.
@@ -138,7 +138,6 @@ class ExportJob:
         return largest
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
-        yield self.inputs
         yield {name: tensor[:1] for name, tensor in self.inputs.items()}
         yield {name: torch.cat([tensor, tensor[:1]]) for name, tensor in self.inputs.items()}
 

@@ -33,7 +33,7 @@ def export_torch(
         path: ends in .pt2.
         inputs: inputs to trace and check with, a batch of 2 or more; the network's own example by default.
         notes: anything JSON can hold that goes into the file.
-        check: compare the written file with the network, for three sizes of batch.
+        check: compare the written file with the network, for two sizes of batch.
         tolerance: largest difference allowed, absolute up to 1 and relative beyond.
 
     Raises:

@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from aufait.errors import InputError
 from aufait.inference.benchmark import describe_machine
 from aufait.models.profile import profile_model
 from aufait.models.registry import create_model, list_models, model_entry
-from aufait.models.system import AUSystem
 
 SYSTEMS = (
     "arl", "iarl", "deep-regions", "mgrr-net", "au-fan", "aunet", "abrnet",
@@ -31,7 +30,8 @@ SYSTEMS = (
 """One name per system: what is measured unless a pattern asks for others. Ablations differ little from these."""
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""Names of precisions; the half ones by autocast, float32 without TensorFloat-32."""
+"""Names of precisions: the half ones by autocast, float32 as torch is set up (on GPUs that have it, convolutions may use
+TensorFloat-32)."""
 
 _HALF_PEAKS = (
     ("H200", 989.0), ("H100 PCIe", 756.0), ("H100 NVL", 835.0), ("H100", 989.0), ("A100", 312.0), ("L40S", 362.0), ("L4", 121.0),
@@ -188,7 +188,6 @@ class ModelReport:
     settings: ModelBenchmark
     rows: tuple[ModelRow, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
-    remarks: tuple[str, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, ready for JSON."""
@@ -203,7 +202,6 @@ class ModelReport:
             f"Machine: {self.machine}.",
             f"Command: `{settings.command}`.",
             f"Median of {settings.repeats} (smallest-largest), {how}, {settings.dtype}, batch {settings.batch}{threads}.",
-            *self.remarks,
         ]
 
     def model_table(self) -> list[tuple[str, ...]]:
@@ -213,17 +211,22 @@ class ModelReport:
 
     def comparison_table(self) -> list[tuple[str, ...]]:
         """Heading and one row per comparison."""
-        heading = ("ours", "compared with", "ours, ms", "other, ms", "times as fast", "bar", "remark")
+        heading = ("ours", "compared with", "ours, ms", "other, ms", "ratio", "bar")
         rows = [
-            (c.what, c.other, c.ours.milliseconds(), c.others.milliseconds(), f"{c.ratio:.2f}", f"{c.bar:g}", c.remark)
+            (c.what, c.other, c.ours.milliseconds(), c.others.milliseconds(), f"{c.ratio:.2f}", f"{c.bar:g}")
             for c in self.comparisons
         ]
         return [heading, *rows] if rows else []
 
+    def footnotes(self) -> list[str]:
+        """Remarks on the comparisons, one line each."""
+        return [f"{c.what}: {c.remark}." for c in self.comparisons if c.remark]
+
     def to_markdown(self) -> str:
         """The report as it stands in the documentation."""
         tables = [_markdown(table) for table in (self.model_table(), self.comparison_table()) if len(table) > 1]
-        return "\n\n".join(["\n".join(self.header()), *tables]) + "\n"
+        notes = ["\n".join(self.footnotes())] if self.comparisons else []
+        return "\n\n".join(["\n".join(self.header()), *tables, *notes]) + "\n"
 
 
 def model_facts(name: str, au_set: str | Sequence[int] = "bp4d") -> ModelFacts:
@@ -232,7 +235,21 @@ def model_facts(name: str, au_set: str | Sequence[int] = "bp4d") -> ModelFacts:
     Raises:
         InputError: unknown name or AU set.
     """
-    return _facts(name, create_model(name, au_set))
+    with torch.device("meta"):  # shapes alone: no memory and no random numbers
+        model = create_model(name, au_set)
+    entry = model_entry(name)
+    profile = profile_model(model)
+    return ModelFacts(
+        name=entry.name,
+        summary=entry.summary,
+        paper=entry.paper,
+        action_units=model.action_units,
+        parameters=profile.parameters,
+        macs=profile.macs,
+        frames=model.frames,
+        landmarks=model.landmark_points,
+        image_size=model.config.image_size,
+    )
 
 
 def benchmark_models(settings: ModelBenchmark, on_row: Callable[[str], None] | None = None) -> ModelReport:
@@ -318,27 +335,11 @@ def peak_flops(device: str, dtype: str) -> float | None:
     return next((peak * 1e12 for part, peak in _HALF_PEAKS if part in name), None)
 
 
-def _facts(name: str, model: AUSystem) -> ModelFacts:
-    entry = model_entry(name)
-    profile = profile_model(model)
-    return ModelFacts(
-        name=entry.name,
-        summary=entry.summary,
-        paper=entry.paper,
-        action_units=model.action_units,
-        parameters=profile.parameters,
-        macs=profile.macs,
-        frames=model.frames,
-        landmarks=model.landmark_points,
-        image_size=model.config.image_size,
-    )
-
-
 def _measure(name: str, settings: ModelBenchmark, tell: Callable[[str], None]) -> ModelRow:
     tell(name)
     torch.manual_seed(0)
     model = create_model(name).eval()
-    facts = _facts(name, model)
+    facts = model_facts(name)
     model.check_values = False
     model = model.to(settings.device)
     inputs = {key: value.to(settings.device) for key, value in model.example_inputs(settings.batch).items()}
@@ -350,7 +351,11 @@ def _measure(name: str, settings: ModelBenchmark, tell: Callable[[str], None]) -
 
 
 def _time_network(network: Callable[..., Any], inputs: dict[str, Tensor], settings: ModelBenchmark) -> Timing:
-    wait = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}.get(settings.device.partition(":")[0], lambda: None)
+    def wait() -> None:
+        if settings.device.startswith("cuda"):
+            torch.cuda.synchronize(settings.device)
+        elif settings.device.startswith("mps"):
+            torch.mps.synchronize()
 
     def passes(count: int) -> float:
         wait()
