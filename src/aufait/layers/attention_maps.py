@@ -53,7 +53,7 @@ class PredefinedAttention(nn.Module):
         centers = (self.weights.float()[..., None] * points[:, None, None]).sum(-2)
         shift = (unit[:, None] * self.offsets.float())[..., None]
         centers = torch.stack([centers[..., 0], centers[..., 1] + shift], dim=-1)
-        return (centers * (self.map_size / self.image_size)).round()
+        return (centers * self.map_size / self.image_size).round()  # in this order, halves of whole coordinates stay exact
 
     def paint(self, centers: Tensor) -> Tensor:
         """Centres (B, A, 2, 2) in pixels of the map -> maps (B, A, M, M) in [0, 1], float32."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from aufait.landmarks import convert, inter_ocular_distance_centers
@@ -19,6 +20,9 @@ def landmark_error(predicted: Tensor, target: Tensor, known: Tensor | None = Non
         known: (B,) bool; faces without landmarks do not count.
     """
     target = convert(target.to(predicted.dtype), predicted.shape[1])
+    if known is not None:
+        # Before anything is computed from it: NaN times a gradient of zero would still be NaN.
+        target = torch.where(known[:, None, None], target, torch.zeros_like(target))
     distance = inter_ocular_distance_centers(target)
     if known is not None:
         distance = distance.where(known, distance.new_ones(()))

@@ -59,8 +59,8 @@ def dice(
 
     Args:
         variant: "per_sample": 1 - (2 p t + s) / (p^2 + t^2 + s) per face and action unit, as the papers print it.
-            "batch_release": per action unit over the vector of the batch, divided by the batch size, as JAA-Net's released
-            program computes it; its gradient is 1/B of a Dice loss over the batch.
+            "batch_release": 1 - (2 sum p t + s) / (sum p^2 + sum t^2 + s) / B per action unit, with sums over the batch of B
+            faces, as JAA-Net's released program computes it; its gradient is 1/B of a Dice loss over the batch.
 
     Returns:
         Scalar.
@@ -78,5 +78,5 @@ def dice(
         probability = torch.where(known, probability, torch.zeros_like(probability))
     overlap = (probability * target).sum(0)
     size = probability.square().sum(0) + target.square().sum(0)
-    loss = (1 - (2 * overlap + smooth) / (size + smooth)) / logits.shape[0]
-    return (loss if weight is None else loss * weight).mean()
+    loss = 1 - (2 * overlap + smooth) / (size + smooth) / logits.shape[0]
+    return masked_mean(loss if weight is None else loss * weight, None if known is None else known.any(0))
