@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from aufait.errors import InputError
 from aufait.losses.intensity import cosine_distance, weighted_squared_error
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.occurrence import weighted_bce
@@ -52,7 +53,8 @@ class ARLCriterion(Criterion):
 
     def _intensity(self, output: AUOutput, labels: AULabels) -> dict[str, Tensor]:
         target = labels.require("intensity", "iARL")
-        assert output.intensity is not None
+        if output.intensity is None:
+            raise InputError("the criterion of iARL needs output.intensity; make the network with task='intensity'")
         terms = {"intensity": weighted_squared_error(output.intensity, target, labels.known, self.au_weight)}
         if self.config.lambda_cos:
             terms["cosine"] = cosine_distance(output.intensity, target, labels.known, keep_empty=self.config.cosine_keep_empty)
