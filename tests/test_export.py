@@ -17,7 +17,9 @@ from aufait.cli.app import app
 from aufait.errors import AufaitError
 from aufait.export import export_onnx, export_torch
 from aufait.export import onnx as onnx_export
+from aufait.inference.benchmark_models import SYSTEMS
 from aufait.models.configuration import ModelConfig
+from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
 
@@ -148,6 +150,26 @@ def test_unwritable_places_are_output_errors(toy: Toy, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
         export_torch(toy, tmp_path / "file" / "x.pt2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_exports_at_its_full_size(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = create_model(name)
+    for report in (export_onnx(model, tmp_path / "x.onnx"), export_torch(model, tmp_path / "x.pt2")):
+        assert report.outputs[0] == "logits"
+        assert report.difference is not None
+        assert report.difference <= 1e-4
+
+
+def test_a_face_aligner_exports_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    aligner = FaceAligner(FANConfig(stacks=1, image_size=64))
+    save_aligner(aligner, tmp_path / "fan.safetensors")
+    result = runner.invoke(app, ["export", str(tmp_path / "fan.safetensors"), "--format", "torch"])
+    assert result.exit_code == 0, result.output
+    assert "outputs  landmarks, confidence, heat_maps" in result.output
 
 
 def test_a_missing_package_names_the_extra(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,8 @@ from aufait.cli.console import refuse_existing, stdout
 
 if TYPE_CHECKING:
     from aufait.export import ExportReport
+    from aufait.models.fan import FaceAligner
+    from aufait.models.system import AUSystem
 
 _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 
@@ -49,13 +51,35 @@ def export(
 
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:
     from aufait.export import export_onnx, export_torch
-    from aufait.models.checkpoint import load_model, read_header
 
-    network = load_model(path)
-    notes = read_header(path)["notes"]
+    network, notes = _load(path), _notes(path)
     if format == "onnx":
         return export_onnx(network, target, opset=opset, notes=notes, check=check)
     return export_torch(network, target, notes=notes, check=check)
+
+
+def _load(path: Path) -> AUSystem | FaceAligner:
+    """A network or a face aligner, whichever the file holds."""
+    from aufait.errors import InputError, MissingModelError
+    from aufait.models.checkpoint import load_model
+    from aufait.models.fan import load_aligner
+
+    if not path.is_file():
+        raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
+    try:
+        return load_aligner(path)
+    except InputError:  # not one; what else it is, or is not, the next line says
+        return load_model(path)
+
+
+def _notes(path: Path) -> dict[str, Any]:
+    """What the file says about its origin, for the exported one."""
+    import json
+
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["aufait"])["notes"]
 
 
 def _print(report: ExportReport) -> None:

@@ -2,7 +2,7 @@
 
 An exported network takes what ``AUSystem`` takes (``images`` and, where the network reads them, ``landmarks``) with a batch
 of any size, and returns the tensors of ``AUOutput`` that the network has, in the order of its fields: ``logits`` first, those
-of ``extra`` last.
+of ``extra`` last. A face aligner takes ``images`` and returns the tensors of ``FaceAlignment``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from aufait.errors import AufaitError, InputError, OutputError
+from aufait.models.fan import FaceAligner, FaceAlignment
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+
+Network = AUSystem | FaceAligner
+"""What can be exported."""
 
 METADATA_KEY = "aufait"
 """Name of the JSON text inside the files that says what the network is and takes."""
@@ -50,7 +54,7 @@ class ExportReport:
 
 
 class TensorOutputs(nn.Module):
-    """A network that returns a tuple of tensors where the original returns an ``AUOutput``.
+    """A network that returns a tuple of tensors where the original returns a dataclass of them.
 
     Args:
         model: the network; it is used as it is, in the mode it is in.
@@ -58,7 +62,7 @@ class TensorOutputs(nn.Module):
         inputs: names of the inputs. An output of the same name gets ``_out`` at its end, since names in a graph are unique.
     """
 
-    def __init__(self, model: AUSystem, names: Sequence[str], inputs: Sequence[str] = ("images",)) -> None:
+    def __init__(self, model: Network, names: Sequence[str], inputs: Sequence[str] = ("images",)) -> None:
         super().__init__()
         self.model = model
         self._fields = tuple(names)
@@ -70,10 +74,11 @@ class TensorOutputs(nn.Module):
         return tuple(tensors[name] for name in self._fields)
 
 
-def output_tensors(output: AUOutput) -> dict[str, Tensor]:
+def output_tensors(output: AUOutput | FaceAlignment) -> dict[str, Tensor]:
     """The tensors of an output by name; those of ``extra`` under their own names, absent ones left out."""
     named = {field.name: getattr(output, field.name) for field in fields(output) if field.name != "extra"}
-    return {name: value for name, value in {**named, **output.extra}.items() if value is not None}
+    extra = output.extra if isinstance(output, AUOutput) else {}
+    return {name: value for name, value in {**named, **extra}.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,16 @@ class ExportJob:
 
     @classmethod
     def prepare(
-        cls, model: AUSystem, inputs: Mapping[str, Tensor] | None, notes: Mapping[str, Any] | None
+        cls, model: Network, inputs: Mapping[str, Tensor] | None, notes: Mapping[str, Any] | None
     ) -> ExportJob:
         """Check the inputs, copy the network and find out which outputs it has.
 
         Raises:
             InputError: not a network of aufait, or a batch of fewer than 2 faces.
         """
-        if not isinstance(model, AUSystem):
+        if not isinstance(model, Network):
             raise InputError(f"expected a network of aufait.create_model, got a {type(model).__name__}")
-        traced = dict(inputs) if inputs is not None else model.example_inputs(2)
+        traced = dict(inputs) if inputs is not None else _example_inputs(model)
         if any(tensor.shape[0] < 2 for tensor in traced.values()):
             raise InputError("the example inputs need a batch of 2 or more, so that the batch stays free")
         traced = {name: tensor.detach().cpu() for name, tensor in traced.items()}
@@ -176,17 +181,26 @@ def shapes_of(inputs: Mapping[str, Tensor]) -> dict[str, tuple[int | str, ...]]:
     return {name: ("B", *tensor.shape[1:]) for name, tensor in inputs.items()}
 
 
-def _describe(model: AUSystem, inputs: Mapping[str, Tensor], outputs: Sequence[str], notes: Mapping[str, Any]) -> dict[str, Any]:
+def _example_inputs(model: Network) -> dict[str, Tensor]:
+    if isinstance(model, AUSystem):
+        return model.example_inputs(2)
+    size = model.config.image_size
+    return {"images": torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))}
+
+
+def _describe(model: Network, inputs: Mapping[str, Tensor], outputs: Sequence[str], notes: Mapping[str, Any]) -> dict[str, Any]:
     what = {"images": "RGB, float32 in [0, 1], aligned face crops", "landmarks": "x, y in pixels of the images"}
-    if model.frames == 3:
-        what["images"] += "; axis 1: current, earlier, later frame"
-    return {
-        "system": model.config.SYSTEM,
-        "action_units": list(model.action_units),
+    metadata: dict[str, Any] = {}
+    if isinstance(model, AUSystem):
+        metadata = {"action_units": list(model.action_units), "probability": "sigmoid(logits)"}
+        if model.frames == 3:
+            what["images"] += "; axis 1: current, earlier, later frame"
+    config = model.config.to_dict()
+    return metadata | {
+        "system": config["system"],
         "inputs": {name: {"shape": list(shape), "content": what.get(name, "")} for name, shape in shapes_of(inputs).items()},
         "outputs": list(outputs),
-        "probability": "sigmoid(logits)",
-        "config": model.config.to_dict(),
+        "config": config,
         "notes": dict(notes),
     }
 

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from aufait.errors import MissingExtraError
-from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, shapes_of, to_json, whole_file
-from aufait.models.system import AUSystem
+from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, shapes_of, to_json, whole_file
 
 
 def export_onnx(
-    model: AUSystem,
+    model: Network,
     path: str | Path,
     *,
     inputs: Mapping[str, Tensor] | None = None,
@@ -34,7 +33,7 @@ def export_onnx(
     ``aufait`` of the file's metadata is JSON: action units in order, what the inputs must be, the configuration.
 
     Args:
-        model: a network of ``create_model`` or ``load_model``; it is copied and exported in evaluation mode.
+        model: a network of ``create_model`` or ``load_model``, or a ``FaceAligner``; a copy is exported, in evaluation mode.
         path: ends in .onnx. All weights go into this one file.
         inputs: inputs to trace and check with, a batch of 2 or more; the network's own example by default.
         opset: ONNX operator set; the exporter's current one by default.

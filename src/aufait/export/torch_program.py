@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, shapes_of, to_json, whole_file
-from aufait.models.system import AUSystem
+from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, shapes_of, to_json, whole_file
 
 
 def export_torch(
-    model: AUSystem,
+    model: Network,
     path: str | Path,
     *,
     inputs: Mapping[str, Tensor] | None = None,
@@ -29,7 +28,7 @@ def export_torch(
     tensors; an extra file ``aufait.json`` inside the archive names them.
 
     Args:
-        model: a network of ``create_model`` or ``load_model``; it is copied and exported in evaluation mode.
+        model: a network of ``create_model`` or ``load_model``, or a ``FaceAligner``; a copy is exported, in evaluation mode.
         path: ends in .pt2.
         inputs: inputs to trace and check with, a batch of 2 or more; the network's own example by default.
         notes: anything JSON can hold that goes into the file.
