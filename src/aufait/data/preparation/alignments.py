@@ -1,0 +1,166 @@
+"""The standard frames in which faces are stored, and which network wants which.
+
+- ``jaa_net``: eye line horizontal, the square round five points enlarged 2.9 times, 200 pixels (JAA-Net; by our reading
+  also MGRR-Net, ABRNet, DRML and Deep Regions). The networks see a 176-pixel window of it.
+- ``arl``: the same, enlarged 2.8 times (ARL).
+- ``aunet``: upright square of side 200 (w + h) / 260 round the middle of a detector's box of w x h (AUNet's released
+  program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and
+  shifting, and moving neighbouring frames onto each other, find picture instead of border.
+
+AUNet's boxes come from a face detector whose boxes reach from about the middle of the forehead to the chin. Neither
+landmarks nor the finders of this package reach above the brows, so the box is made from the landmarks: their smallest
+upright box, enlarged by ``BOX_MARGINS``. The figures are our reading: 0.35 of the height from brows to chin is added above
+the brows, which gives boxes about 0.8 times as wide as high on a frontal neutral head; without a jaw (49 points), jaw and
+chin are where they lie on that head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aufait.alignment import (
+    ALIGNED_SIZE,
+    AUNET_SIZE,
+    CROP_SIZE,
+    ENLARGEMENT_ARL,
+    ENLARGEMENT_JAA_NET,
+    PAPER_BORDER,
+    box_transform,
+    paper_transform,
+    window_transform,
+)
+from aufait.data.naming import did_you_mean
+from aufait.errors import InputError
+from aufait.landmarks import check_landmarks
+
+if TYPE_CHECKING:
+    from aufait.models.system import AUSystem
+
+AUNET_CONTEXT = 64
+"""Pixels kept on each side of AUNet's 256-pixel crop."""
+
+BOX_MARGINS: Mapping[int, tuple[float, float, float, float]] = MappingProxyType(
+    {
+        68: (0.0, 0.35, 0.0, 0.0),
+        66: (0.0, 0.35, 0.0, 0.0),
+        49: (0.13, 0.455, 0.13, 0.30),
+    }
+)
+"""Number of landmarks -> what a detector's box has more than theirs: left, top, right, bottom, as shares of their box's
+width (left, right) and height (top, bottom)."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """A standard frame.
+
+    Attributes:
+        name: key of ``ALIGNMENTS``.
+        side: side of the stored square face in pixels.
+        window: side of the central part that the published networks see.
+        border: grey value outside the picture, 0-255.
+        enlargement: of the five-point square (``paper_transform``); None for the detector's box (``box_transform``).
+        summary: one line for lists.
+    """
+
+    name: str
+    side: int
+    window: int
+    border: int
+    enlargement: float | None
+    summary: str
+
+    def transforms(self, landmarks: np.ndarray) -> np.ndarray:
+        """Picture pixels to face pixels.
+
+        Args:
+            landmarks: (F, N, 2) pixels of the picture, N = 68, 66 or 49.
+
+        Returns:
+            (F, 2, 3) float64.
+
+        Raises:
+            InputError: wrong shape, or points of one face coincide.
+        """
+        if self.enlargement is not None:
+            return paper_transform(np.asarray(landmarks, np.float64), self.enlargement, self.side)
+        margin = (self.side - self.window) // 2
+        return window_transform(box_transform(detector_boxes(landmarks), self.window), (-margin, -margin))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What defines the frame, for manifests."""
+        facts: dict[str, Any] = {"side": self.side, "window": self.window, "border": self.border}
+        return facts | ({"box_margins": [list(BOX_MARGINS[68]), list(BOX_MARGINS[49])]} if self.enlargement is None
+                        else {"enlargement": self.enlargement})  # fmt: skip
+
+
+def detector_boxes(landmarks: np.ndarray) -> np.ndarray:
+    """Boxes as a face detector would give them, from landmarks.
+
+    Args:
+        landmarks: (F, N, 2) pixels, N = 68, 66 or 49.
+
+    Returns:
+        (F, 4) float64 x0, y0, x1, y1 in pixels.
+
+    Raises:
+        InputError: wrong shape.
+    """
+    points = np.asarray(landmarks, np.float64)
+    if points.ndim != 3:
+        raise InputError(f"landmarks must have shape (F, N, 2), got {points.shape}")
+    left, top, right, bottom = BOX_MARGINS[check_landmarks(points)]
+    low, high = points.min(axis=1), points.max(axis=1)  # (F, 2)
+    extent = high - low
+    return np.concatenate([low - extent * [left, top], high + extent * [right, bottom]], axis=1)
+
+
+_ALL = (
+    Alignment("jaa_net", ALIGNED_SIZE, CROP_SIZE, PAPER_BORDER, ENLARGEMENT_JAA_NET,
+              "eye line horizontal, five-point square x 2.9, 200 px (JAA-Net, MGRR-Net, ABRNet, DRML, Deep Regions)"),
+    Alignment("arl", ALIGNED_SIZE, CROP_SIZE, PAPER_BORDER, ENLARGEMENT_ARL,
+              "eye line horizontal, five-point square x 2.8, 200 px (ARL)"),
+    Alignment("aunet", AUNET_SIZE + 2 * AUNET_CONTEXT, AUNET_SIZE, 0, None,
+              "detector's box, 256 px with 64 px around it (AUNet, AU-FAN, ResNet18)"),
+)  # fmt: skip
+
+ALIGNMENTS: Mapping[str, Alignment] = MappingProxyType({one.name: one for one in _ALL})
+"""Name -> standard frame."""
+
+_OF_SYSTEM: Mapping[str, str] = MappingProxyType({"arl": "arl", "aunet": "aunet", "resnet18": "aunet"})
+_DEFAULT = "jaa_net"
+
+
+def get_alignment(name: str | Alignment) -> Alignment:
+    """The standard frame of a name.
+
+    Raises:
+        InputError: unknown name; the message gives the nearest ones.
+    """
+    if isinstance(name, Alignment):
+        return name
+    key = name.strip().lower().replace("-", "_")
+    if key not in ALIGNMENTS:
+        raise InputError(f"unknown alignment {name!r}{did_you_mean(key, ALIGNMENTS)} Known: {', '.join(ALIGNMENTS)}")
+    return ALIGNMENTS[key]
+
+
+def alignment_of(model: AUSystem | str) -> str:
+    """Name of the alignment that a network was designed for.
+
+    Args:
+        model: a network, or a name of ``aufait.list_models()`` ("arl", "wc-net", "aunet").
+
+    Raises:
+        InputError: unknown name of a model.
+    """
+    if isinstance(model, str):
+        from aufait.models.registry import model_entry
+
+        return _OF_SYSTEM.get(model_entry(model).config.SYSTEM, _DEFAULT)
+    return _OF_SYSTEM.get(model.config.SYSTEM, _DEFAULT)
