@@ -47,9 +47,7 @@ class RegionStageLoop(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, channels, 3, padding=1)
         widths = (channels, channels // 2, channels // 4, channels // 4)
-        self.branches = nn.ModuleList(
-            PatchConvolutionLoop(grid, widths[k], widths[k + 1]) for k, grid in enumerate(GRIDS)
-        )
+        self.branches = nn.ModuleList(PatchConvolutionLoop(grid, widths[k], widths[k + 1]) for k, grid in enumerate(GRIDS))
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, feature_map: Tensor) -> Tensor:

@@ -49,19 +49,17 @@ def in_blocks(function: Callable[..., Tensor], bytes_per_face: int, *inputs: Ten
     return torch.cat([function(*block) for block in zip(*(value.split(faces) for value in inputs), strict=True)])
 
 
-def fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight, in channels-last memory, and bias of a convolution followed by a normalisation with its running statistics."""
-    scale, shift = norm_affine(norm)
-    weight = torch.empty_like(conv.weight, memory_format=torch.channels_last)
-    torch.mul(conv.weight, scale.view(-1, 1, 1, 1), out=weight)
-    return weight, shift if conv.bias is None else torch.addcmul(shift, conv.bias, scale)
+def fold_norm(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Weight, in channels-last memory, and bias of a convolution followed by a normalisation with its running statistics.
 
-
-def norm_affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Scale and shift per channel that a normalisation with its running statistics amounts to."""
+    Computed anew in each pass: it costs no more than bringing the weights into that memory order, and follows every change.
+    """
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and conv.bias is not None
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
-    return scale, norm.bias - norm.running_mean * scale
+    weight = torch.empty_like(conv.weight, memory_format=torch.channels_last)
+    torch.mul(conv.weight, scale.view(-1, 1, 1, 1), out=weight)
+    return weight, (conv.bias - norm.running_mean) * scale + norm.bias
 
 
 def max_pool_2(features: Tensor) -> Tensor:

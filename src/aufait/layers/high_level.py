@@ -6,6 +6,8 @@ BatchNorm and ReLU and a max pooling, 12 c, 16 c and 20 c channels. MGRR-Net and
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -64,21 +66,20 @@ class HighLevelExtractor(nn.Module):
     def _fast(self, feature_map: Tensor, attention: Tensor | None) -> Tensor:
         inputs = (feature_map,) if attention is None else (feature_map, attention)
         for start in range(0, len(self.layers), _BLOCK_LAYERS):
-            first, first_norm, _, second, second_norm, _, _ = self.layers[start : start + _BLOCK_LAYERS]
-            weights = (fold_norm(first, first_norm), fold_norm(second, second_norm))
-
-            def block(features: Tensor, attention: Tensor | None = None, weights: tuple = weights) -> Tensor:
-                if attention is not None:
-                    features = attend(features, attention, channels_last=True)
-                (weight, bias), (last_weight, last_bias) = weights
-                features = F.conv2d(features, weight, bias, padding=1, groups=self.groups).relu_()
-                features = F.conv2d(features, last_weight, last_bias, padding=1, groups=self.groups)
-                return max_pool_2(features).relu_()
-
+            layers = list(self.layers)[start : start + _BLOCK_LAYERS]
+            weights = (*fold_norm(layers[0], layers[1]), *fold_norm(layers[3], layers[4]))
             pixels = feature_map.shape[-2] * feature_map.shape[-1]
-            feature_map = in_blocks(block, 4 * second.out_channels * pixels, *inputs)
+            feature_map = in_blocks(partial(self._fast_block, weights), 4 * len(weights[2]) * pixels, *inputs)
             inputs = (feature_map,)
         return feature_map
+
+    def _fast_block(self, weights: tuple[Tensor, ...], feature_map: Tensor, attention: Tensor | None = None) -> Tensor:
+        """Two convolutions with their normalisations folded in, and the pooling; the last ReLU has less to do after it."""
+        if attention is not None:
+            feature_map = attend(feature_map, attention, channels_last=True)
+        features = F.conv2d(feature_map, weights[0], weights[1], padding=1, groups=self.groups).relu_()
+        features = F.conv2d(features, weights[2], weights[3], padding=1, groups=self.groups)
+        return max_pool_2(features).relu_()
 
 
 def attend(feature_map: Tensor, attention: Tensor, *, channels_last: bool = False) -> Tensor:

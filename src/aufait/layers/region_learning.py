@@ -66,6 +66,10 @@ class RegionStage(nn.Module):
         )
         self.norm = nn.BatchNorm2d(channels)
 
+    def patch_convolutions(self) -> list[PatchConvolution]:
+        """The three branches."""
+        return [branch for branch in self.branches if isinstance(branch, PatchConvolution)]
+
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, channels, H / 2, W / 2)."""
         shared = self.conv(feature_map)
@@ -99,7 +103,8 @@ class RegionLearning(nn.Module):
 
     def _fast(self, features: Tensor) -> Tensor:
         for stage in self.stages:
-            pixels = features.shape[-2] * features.shape[-1]
+            assert isinstance(stage, RegionStage)
             fast = FastStage(stage, features.shape[-1])
-            features = in_blocks(fast, 4 * stage.conv.out_channels * pixels, features, budget=REGION_BLOCK_BYTES)
+            pixels = features.shape[-2] * features.shape[-1]
+            features = in_blocks(fast, 4 * fast.channels * pixels, features, budget=REGION_BLOCK_BYTES)
         return features

@@ -6,6 +6,10 @@ Departures: none from the released program; like it, the two fully connected lay
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.layers.high_level import HighLevelExtractor
@@ -33,5 +37,15 @@ class FaceAlignment(nn.Module):
     def forward(self, feature_map: Tensor) -> tuple[Tensor, Tensor]:
         """(B, in, M, M) -> landmarks (B, N, 2) as x, y in pixels of the network's input, features (B, 20 c, M / 8, M / 8)."""
         features = self.extractor(feature_map)
-        coordinates = self.output(self.hidden(features.flatten(1)))  # x1, y1, x2, y2, ...
+        coordinates = _linear_in_float32(self.output, self.hidden(features.flatten(1)))  # x1, y1, x2, y2, ...
         return coordinates.unflatten(1, (-1, 2)), features
+
+
+def _linear_in_float32(layer: nn.Linear, features: Tensor) -> Tensor:
+    """Autocast would round coordinates to whole pixels: bfloat16 has 8 bits for values up to the side of the image."""
+    precision = torch.promote_types(features.dtype, torch.float32)
+    weight, bias = layer.weight.to(precision), layer.bias.to(precision)
+    device = features.device.type
+    rounding = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    with torch.autocast(device, enabled=False) if rounding else nullcontext():
+        return F.linear(features.to(precision), weight, bias)
