@@ -34,7 +34,7 @@ def join_patches(patches: Tensor, grid: int) -> Tensor:
     return cells.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, grid * height, grid * width)
 
 
-REGION_BLOCK_BYTES = 8 * 2**20
+REGION_BLOCK_BYTES = 4 * 2**20
 """Largest map of a block of faces in the fast form; smaller than elsewhere, as these layers wait for memory, not arithmetic."""
 
 
