@@ -1,0 +1,137 @@
+"""Files in the data sets' own formats: label texts, landmark files, pictures, videos. The same content gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from aufait.errors import MissingExtraError, OutputError
+
+JPEG_QUALITY = 95
+_MATLAB_HEADER = 116
+_HDF5_USER_BLOCK = 512
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file with its folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def occurrence_table(frames: np.ndarray, header: Sequence[int], codes: np.ndarray) -> str:
+    """BP4D's occurrence file: a header row 0,1,2,... of action units and a column of frame numbers."""
+    lines = [",".join(map(str, (0, *header)))]
+    lines += [",".join(map(str, (frame, *row))) for frame, row in zip(frames.tolist(), codes.tolist(), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def intensity_list(frames: np.ndarray, levels: np.ndarray) -> str:
+    """``frame,intensity`` per line, as in BP4D's and DISFA's files."""
+    return "".join(f"{frame},{level}\n" for frame, level in zip(frames.tolist(), levels.tolist(), strict=True))
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """An RGB picture as JPEG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(jpeg(image))
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    """(H, W, 3) uint8 RGB -> JPEG."""
+    _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return bytes(data)
+
+
+def write_avi(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
+    """RGB pictures as Motion JPEG in an AVI file, every frame whole."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"fflags": "+bitexact"}
+    with av.open(str(path), "w", format="avi", container_options=options) as box:
+        stream = None
+        for number, image in enumerate(images):
+            if stream is None:
+                stream = box.add_stream("mjpeg", rate=Fraction(fps).limit_denominator(1000))
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = "yuvj420p"
+                stream.options = {"flags": "+bitexact+qscale", "global_quality": "236"}
+                stream.codec_context.thread_count = 1
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            frame = frame.reformat(format="yuvj420p", threads=1)
+            frame.pts = number
+            frame.time_base = 1 / Fraction(fps).limit_denominator(1000)
+            box.mux(stream.encode(frame))
+        if stream is None:
+            raise OutputError(f"cannot write {path}: there is no frame")
+        box.mux(stream.encode(None))
+
+
+def write_mp4(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
+    """RGB pictures as an MP4 file."""
+    from aufait.media.video import VideoWriter
+
+    writer = None
+    for number, image in enumerate(images):
+        if writer is None:
+            writer = VideoWriter(path, (image.shape[1], image.shape[0]), frame_rate=fps, overwrite=True, quality=16)
+        writer.write(image, number / fps)
+    if writer is None:
+        raise OutputError(f"cannot write {path}: there is no frame")
+    writer.close()
+
+
+def write_points(path: Path, points: np.ndarray) -> None:
+    """DISFA's landmark file: a MATLAB 5 file with ``pts``, 66 x 2, pixels counted from 1.
+
+    Args:
+        points: (66, 2) pixels counted from 0.
+
+    Raises:
+        MissingExtraError: scipy is not installed.
+    """
+    try:
+        from scipy.io import savemat
+    except ImportError as error:
+        raise MissingExtraError("writing DISFA's landmark files (package scipy)", "train") from error
+    stream = io.BytesIO()
+    savemat(stream, {"pts": points.astype(np.float64) + 1})
+    data = bytearray(stream.getvalue())
+    # The library writes the time of day there.
+    data[:_MATLAB_HEADER] = b"MATLAB 5.0 MAT-file, synthetic landmarks".ljust(_MATLAB_HEADER)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(data))
+
+
+def write_track(path: Path, points: np.ndarray) -> None:
+    """BP4D's 2D landmark track: a MATLAB 7.3 file with ``fit/pred``, one cell of 2 x 49 per picture, pixels from 1.
+
+    Args:
+        points: (F, 49, 2) pixels counted from 0.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("writing BP4D's landmark files (package h5py)", "train") from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=_HDF5_USER_BLOCK) as file:
+        cells = np.empty((len(points), 1), dtype=h5py.ref_dtype)
+        store = file.create_group("#refs#")
+        for row, frame in enumerate(points):
+            cell = store.create_dataset(f"p{row}", data=frame.T.astype(np.float64) + 1)
+            cell.attrs["MATLAB_class"] = np.bytes_("double")
+            cells[row, 0] = cell.ref
+        fit = file.create_group("fit")
+        fit.attrs["MATLAB_class"] = np.bytes_("struct")
+        fit.create_dataset("pred", data=cells, dtype=h5py.ref_dtype).attrs["MATLAB_class"] = np.bytes_("cell")
+    head = b"MATLAB 7.3 MAT-file, synthetic landmarks".ljust(_MATLAB_HEADER) + bytes(8) + b"\x00\x02IM"
+    with path.open("r+b") as raw:
+        raw.write(head.ljust(_HDF5_USER_BLOCK, b"\x00"))

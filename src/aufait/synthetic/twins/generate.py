@@ -1,0 +1,295 @@
+"""``write_twin``: a synthetic copy of a data set's layout on disk, drawn by several processes, resumable.
+
+Layout of a folder: that of the data set, and besides::
+
+    SYNTHETIC.json      says so, with settings, people, and per recording the exact intensities, pose and occluders
+    README.txt          says so in words
+    .twin/NAME.json     one file per finished recording; a recording without it is drawn again
+
+``SYNTHETIC.json`` lies there from the first moment; ``complete`` in it turns true at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from aufait.errors import InputError, OutputError
+from aufait.synthetic.assets import find_assets, load_face_model
+from aufait.synthetic.twins.layouts import TwinLayout, twin_layout
+from aufait.synthetic.twins.people import subject_traits
+from aufait.synthetic.twins.planning import RecordingPlan, plan_twin
+from aufait.synthetic.twins.recordings import WRITERS, Stage
+from aufait.synthetic.twins.subjects import choose_subjects
+
+ENGINE_VERSION = 1
+MARKER, README = "SYNTHETIC.json", "README.txt"
+_DONE = ".twin"
+
+
+@dataclass(frozen=True)
+class TwinSettings:
+    """What decides the content of a twin, all of it; written into its marker.
+
+    Attributes:
+        like: data set whose layout is imitated.
+        subjects: names of the subjects.
+        tasks: number or names of the tasks, None for all.
+        frames: frames per recording.
+        size: side of the square pictures in pixels; the originals are larger.
+        seed: same seed, same bytes; other seeds show other people.
+        fps: drawn frames per second of acted time.
+        occlusions: share of recordings with a hand, a thing or a mask before the face for a while.
+        supersample: see ``renderer.render``.
+    """
+
+    like: str
+    subjects: tuple[str, ...]
+    tasks: int | tuple[str, ...] | None
+    frames: int
+    size: int
+    seed: int
+    fps: float
+    occlusions: float
+    supersample: float
+
+    def __post_init__(self) -> None:
+        limits = (("frames", 2, 100_000), ("size", 48, 2048), ("seed", 0, 2**31), ("fps", 0.5, 120.0))
+        for name, low, high in (*limits, ("occlusions", 0.0, 1.0), ("supersample", 1.0, 4.0)):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name} of a twin must be {low:g} to {high:g}, got {value}")
+
+
+def write_twin(
+    like: str,
+    out: str | Path,
+    *,
+    subjects: int | Sequence[str] | None = None,
+    tasks: int | Sequence[str] | None = None,
+    frames: int | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    fps: float | None = None,
+    occlusions: float = 0.0,
+    supersample: float = 1.5,
+    assets: str | Path | None = None,
+    workers: int | None = None,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a synthetic twin of a data set, in its own layout and label format.
+
+    Args:
+        like: one of ``twin_names()``.
+        out: folder, new or left by an interrupted run with the same settings.
+        subjects: number (spread over the folds of all protocols), names, or None for all of the data set.
+        tasks: number per subject (other ones for the next subject), names, or None for all.
+        frames: per recording; a default per data set.
+        size: side of the pictures, 256 by default.
+        seed: same seed, same bytes on one machine.
+        fps: frames per second of acted time; by default a quarter of the original's rate, so that few frames show
+            whole events.
+        occlusions: share of recordings in which something hides a part of the face for a while.
+        supersample: 1 is quick, 2 smooth.
+        assets: face geometry, see ``assets.find_assets``.
+        workers: processes; one per core by default.
+        overwrite: replace a twin with other settings in ``out``.
+        progress: called with (finished, all) frames.
+
+    Returns:
+        The folder, to be read by ``open_dataset(like, folder)``.
+
+    Raises:
+        InputError: unknown data set, subjects or tasks, or settings out of range.
+        OutputError: the folder holds something else, or cannot be written.
+        MissingModelError: the face geometry is absent.
+
+    Example:
+        >>> from aufait.synthetic.twins import write_twin
+        >>> write_twin("disfa", "twin/", subjects=6, frames=40)  # doctest: +SKIP
+        PosixPath('twin')
+    """
+    layout = twin_layout(like)
+    settings = TwinSettings(
+        like=layout.name,
+        subjects=choose_subjects(layout, subjects),
+        tasks=tasks if tasks is None or isinstance(tasks, int) else tuple(tasks),
+        frames=layout.frames if frames is None else frames,
+        size=256 if size is None else size,
+        seed=seed,
+        fps=layout.fps if fps is None else fps,
+        occlusions=occlusions,
+        supersample=supersample,
+    )
+    plans = plan_twin(
+        layout,
+        settings.subjects,
+        tasks=settings.tasks,
+        frames=settings.frames,
+        fps=settings.fps,
+        seed=settings.seed,
+        occlusions=settings.occlusions,
+    )
+    geometry = find_assets(assets)
+    root = Path(out)
+    try:
+        _prepare(root, settings, overwrite)
+        _draw_all(root, settings, plans, geometry, workers, progress)
+        _finish(root, layout, settings, plans)
+    except OSError as error:
+        raise OutputError(f"cannot write to {root}: {error.strerror or error}; free space and run again") from error
+    return root
+
+
+def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
+    marker = root / MARKER
+    head = _head(settings)
+    if root.is_dir() and any(root.iterdir()):
+        if not marker.is_file():
+            raise OutputError(f"{root} is not empty and holds no synthetic data ({MARKER} is missing); choose another folder")
+        there = _read_marker(marker)
+        if {key: there.get(key) for key in head} != head:
+            if not overwrite:
+                raise OutputError(
+                    f"{root} holds a twin with other settings ({_difference(there, head)}); choose another folder or "
+                    "allow replacing it (--overwrite)"
+                )
+            _clear(root)
+    root.mkdir(parents=True, exist_ok=True)
+    (root / _DONE).mkdir(exist_ok=True)
+    if not marker.is_file():
+        _write_whole(marker, json.dumps({**head, "complete": False}, indent=1))
+    _write_whole(root / README, _readme(settings))
+
+
+def _head(settings: TwinSettings) -> dict[str, Any]:
+    head = {"synthetic": True, "engine": ENGINE_VERSION, "like": settings.like, "seed": settings.seed, "settings": asdict(settings)}
+    plain: dict[str, Any] = json.loads(json.dumps(head))
+    return plain
+
+
+def _read_marker(marker: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise OutputError(f"{marker} is damaged ({error}); remove the folder or choose another") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _difference(there: dict[str, Any], head: dict[str, Any]) -> str:
+    old, new = there.get("settings") or {}, head["settings"]
+    changed = [f"{name} {old.get(name)} there, {new[name]} wanted" for name in new if old.get(name) != new[name]]
+    return "; ".join(changed[:3]) or f"engine {there.get('engine')} there, {head['engine']} now"
+
+
+def _clear(root: Path) -> None:
+    """Remove a twin, which the marker shows to be ours."""
+    import shutil
+
+    for entry in root.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def _done_file(root: Path, plan: RecordingPlan) -> Path:
+    return root / _DONE / (plan.name.replace("/", "__") + ".json")
+
+
+def _draw_all(
+    root: Path,
+    settings: TwinSettings,
+    plans: list[RecordingPlan],
+    geometry: Path,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    whole = sum(len(plan.frames) for plan in plans)
+    todo = [plan for plan in plans if not _done_file(root, plan).is_file()]
+    done = whole - sum(len(plan.frames) for plan in todo)
+    if progress:
+        progress(done, whole)
+    for count in _run(root, settings, todo, geometry, max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))):
+        done += count
+        if progress:
+            progress(done, whole)
+
+
+def _run(root: Path, settings: TwinSettings, todo: list[RecordingPlan], geometry: Path, workers: int) -> Iterator[int]:
+    if workers == 1:
+        for plan in todo:
+            yield _draw(root, settings, plan, geometry)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        jobs = [pool.submit(_draw, root, settings, plan, geometry) for plan in todo]
+        try:
+            for job in as_completed(jobs):
+                yield job.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _draw(root: Path, settings: TwinSettings, plan: RecordingPlan, geometry: Path) -> int:
+    """Draw one recording; the file that says so comes last and whole."""
+    layout = twin_layout(settings.like)
+    model = load_face_model(geometry)
+    stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps)
+    records = WRITERS[layout.name](stage, plan)
+    _write_whole(_done_file(root, plan), json.dumps(records))
+    return len(plan.frames)
+
+
+def _finish(root: Path, layout: TwinLayout, settings: TwinSettings, plans: list[RecordingPlan]) -> None:
+    recordings: dict[str, Any] = {}
+    for plan in plans:
+        recordings.update(json.loads(_done_file(root, plan).read_text(encoding="utf-8")))
+    people = {subject: _person(layout, subject, settings.seed) for subject in settings.subjects}
+    content = {**_head(settings), "complete": True, "subjects": people, "recordings": recordings}
+    _write_whole(root / MARKER, json.dumps(content))
+
+
+def _person(layout: TwinLayout, subject: str, seed: int) -> dict[str, Any]:
+    traits = subject_traits(layout.person(subject), seed, layout.indoors)
+    return {
+        "person": layout.person(subject),
+        "skin_tone": round(traits.skin_tone, 3),
+        "age": round(traits.age, 1),
+        "sex": traits.sex,
+        "eyewear": traits.eyewear,
+        "beard": traits.beard,
+        "hair": f"{traits.hair_color} {traits.hair_style}",
+    }
+
+
+def _readme(settings: TwinSettings) -> str:
+    title = twin_layout(settings.like).title
+    return (
+        "SYNTHETIC DATA. No real person is shown here.\n\n"
+        f"This folder imitates the layout and the label format of {title}. All faces were drawn by a computer program\n"
+        f"(aufait synth --like {settings.like}), and no picture, label or landmark comes from {title}. Names of subjects\n"
+        "are those of the data set only so that its published protocols apply.\n"
+        "Figures measured on these data are figures on drawn faces and must be reported as such.\n"
+        "SYNTHETIC.json holds the settings and the exact values.\n"
+    )

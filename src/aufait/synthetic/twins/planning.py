@@ -1,0 +1,244 @@
+"""The whole twin on paper before a frame is drawn: recordings, their events, poses and occluders.
+
+Each recording is a row of slots. For each slot several events are drawn from the person's habits and the task's emotion; which
+of them happens is chosen so that the occurrence rates of the data set are approached and every action unit of a protocol occurs
+in every part of the data (a part is what some protocol trains or tests on). So rates and presence do not hang on luck, while
+what a person can show is still that person's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aufait.data.protocols import get_protocol, list_protocols
+from aufait.errors import InputError
+from aufait.synthetic.twins import behaviour
+from aufait.synthetic.twins.behaviour import COLUMN, UNITS, Event, Habits
+from aufait.synthetic.twins.layouts import TwinLayout
+from aufait.synthetic.twins.subjects import protocol_parts
+
+_SLOT_SECONDS, _SHORT_SLOT_SECONDS = 2.4, 1.5
+_SHORT_RECORDING = 100
+_CANDIDATES = 7
+_SWEEPS = 5
+_LEAST_FRAMES = 3
+_PRESENCE_WEIGHT = 0.3
+_DIRECTED_PRICE = 2e-5
+
+
+@dataclass(frozen=True, eq=False)
+class RecordingPlan:
+    """One recording: F frames.
+
+    Attributes:
+        subject, task: as the data set names them.
+        person: identity across data sets ("bp4d:F001").
+        frames: (F,) int64 label frame numbers.
+        left, right: (F, len(UNITS)) float64 intensities to draw, 0 to 5, of the subject's sides.
+        pose: (F, 3) float64 pitch, yaw, roll in degrees as ``aufait.faces.pose`` counts them (down, to the person's own
+            right, to the person's own left), the head's own motion only.
+        gaze: (F, 2) float64, see ``scene.Scene``.
+        occlusion: (F,) str, "none", "hand", "object" or "mask".
+        seed: of the scene.
+    """
+
+    subject: str
+    task: str
+    person: str
+    frames: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    pose: np.ndarray
+    gaze: np.ndarray
+    occlusion: np.ndarray
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Subject and task: "F001/T1", or "SN001" where there are no tasks."""
+        return f"{self.subject}/{self.task}" if self.task else self.subject
+
+
+def stream(seed: int, *names: object) -> int:
+    """A seed of 48 bits for one named use, the same on every machine."""
+    text = "/".join(map(str, (seed, *names)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+
+
+def choose_tasks(layout: TwinLayout, tasks: int | Sequence[str] | None, position: int) -> tuple[str, ...]:
+    """Tasks of one subject. A number takes that many, another choice for the next subject, so that all occur.
+
+    Args:
+        tasks: number, names or None for all.
+        position: of the subject among the chosen ones.
+
+    Raises:
+        InputError: tasks that the data set does not have.
+    """
+    names = tuple(layout.tasks)
+    if tasks is None:
+        return names
+    if isinstance(tasks, int):
+        if not 1 <= tasks <= len(names):
+            raise InputError(f"{layout.title} has {len(names)} tasks per subject; a twin takes 1 to that many, got {tasks}")
+        # Neighbouring numbers are far apart in emotion, and seven and eight tasks share no divisor with the step.
+        picked = {names[(position * tasks + place) % len(names)] for place in range(tasks)}
+        return tuple(one for one in names if one in picked)
+    unknown = [one for one in tasks if one not in names]
+    if unknown or not tasks:
+        raise InputError(f"{layout.title} has no task {', '.join(unknown) or '(none named)'}; it has {', '.join(names)}")
+    return tuple(one for one in names if one in tasks)
+
+
+def plan_twin(
+    layout: TwinLayout,
+    subjects: Sequence[str],
+    *,
+    tasks: int | Sequence[str] | None,
+    frames: int,
+    fps: float,
+    seed: int,
+    occlusions: float,
+) -> list[RecordingPlan]:
+    """All recordings of a twin, by subject and task."""
+    drafts = [
+        _Draft.of(layout, subject, task, frames, fps, seed)
+        for position, subject in enumerate(subjects)
+        for task in choose_tasks(layout, tasks, position)
+    ]
+    _choose_events(layout, drafts, subjects, seed)
+    return [_finish(draft, layout, frames, fps, seed, occlusions) for draft in drafts]
+
+
+@dataclass(eq=False)
+class _Draft:
+    subject: str
+    task: str
+    offers: list[list[Event]]
+    """Per slot the events on offer."""
+    picks: list[int]
+
+    @staticmethod
+    def of(layout: TwinLayout, subject: str, task: str, frames: int, fps: float, seed: int) -> _Draft:
+        person = layout.person(subject)
+        habits = behaviour.draw_habits(np.random.default_rng(stream(seed, "habits", person)))
+        rng = np.random.default_rng(stream(seed, "events", layout.name, subject, task))
+        edges = _slots(frames, fps, rng)
+        offers = [_offers(layout, habits, layout.tasks[task], n, fps, rng) for n in np.diff(edges)]
+        return _Draft(subject, task, offers, [int(rng.integers(_CANDIDATES)) for _ in offers])
+
+
+def _slots(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
+    """Edges (n + 1,) of slots of about 2.4 s, in recordings of few frames 1.5 s; two at least, whatever the length."""
+    seconds = _SHORT_SLOT_SECONDS if frames < _SHORT_RECORDING else _SLOT_SECONDS
+    count = max(2, round(frames / fps / seconds)) if frames >= 8 else 1
+    inner = (np.arange(1, count) + rng.uniform(-0.2, 0.2, count - 1)) / count * frames
+    return np.array([0, *np.round(inner).astype(int), frames])
+
+
+def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
+    drawn = [behaviour.draw_event(habits, emotion, frames, fps, rng) for _ in range(_CANDIDATES)]
+    directed = [behaviour.draw_event(habits, emotion, frames, fps, rng, must=unit) for unit in layout.rates]
+    return [*drawn, *directed, behaviour.rest(frames)]
+
+
+def _choose_events(layout: TwinLayout, drafts: list[_Draft], subjects: Sequence[str], seed: int) -> None:
+    """Sweeps over all slots; each takes the offer that brings rates and presence nearest to what is wanted."""
+    units = list(layout.rates)
+    columns = [COLUMN[unit] for unit in units]
+    counts = [[np.stack([_count(e, layout.threshold)[columns] for e in slot]) for slot in one.offers] for one in drafts]
+    prices = [[np.array([_DIRECTED_PRICE * e.directed for e in slot]) for slot in one.offers] for one in drafts]
+    parts = [part & set(subjects) for part in protocol_parts(layout)]
+    member = np.array([[one.subject in part for part in parts] for one in drafts], dtype=float)
+    score = _Score(layout, units, sum(len(e[0].gain) for one in drafts for e in one.offers))
+    totals = np.zeros((len(parts), len(units)))
+    for draft, slots, row in zip(drafts, counts, member, strict=True):
+        totals += row[:, None] * sum(slot[pick] for slot, pick in zip(slots, draft.picks, strict=True))
+    places = [(d, s) for d, draft in enumerate(drafts) for s in range(len(draft.offers))]
+    rng = np.random.default_rng(stream(seed, "order", layout.name))
+    for _ in range(_SWEEPS):
+        for place in rng.permutation(len(places)):
+            d, s = places[place]
+            offers, draft = counts[d][s], drafts[d]
+            others = totals - member[d][:, None] * offers[draft.picks[s]]
+            trials = others[None] + member[d][None, :, None] * offers[:, None, :]
+            draft.picks[s] = int(np.argmin(score(trials) + prices[d][s]))
+            totals = trials[draft.picks[s]]
+
+
+def _count(event: Event, threshold: int) -> np.ndarray:
+    """(len(UNITS),) frames of an event in which each unit counts as present."""
+    count: np.ndarray = (np.floor(event.levels() + 0.5) >= threshold).sum(0)
+    return count
+
+
+class _Score:
+    """Price of totals (..., parts, units): distance from the rates in the whole, and units that a part lacks."""
+
+    def __init__(self, layout: TwinLayout, units: list[int], frames: int) -> None:
+        self.frames = frames
+        self.rates = np.array([layout.rates[unit] for unit in units])
+        self.weight = 1.0 / np.maximum(self.rates * (1 - self.rates), 0.01)
+        self.weight *= [0.3 if unit in layout.assumed else 1.0 for unit in units]
+        self.needed = np.array([unit in _scored(layout) for unit in units], dtype=float)
+
+    def __call__(self, totals: np.ndarray) -> np.ndarray:
+        share = totals[..., 0, :] / self.frames
+        off = ((share - self.rates) ** 2 * self.weight).sum(-1)
+        lacking = np.clip(1 - totals / _LEAST_FRAMES, 0, 1) * self.needed
+        price: np.ndarray = off + _PRESENCE_WEIGHT * lacking.sum((-2, -1))
+        return price
+
+
+def _scored(layout: TwinLayout) -> set[int]:
+    """Units that any protocol of the data set uses, as far as the data set codes them."""
+    used = {unit for name in list_protocols(layout.name) for unit in get_protocol(name).action_units}
+    return used & set(layout.rates)
+
+
+def _finish(draft: _Draft, layout: TwinLayout, frames: int, fps: float, seed: int, occlusions: float) -> RecordingPlan:
+    rng = np.random.default_rng(stream(seed, "motion", layout.name, draft.subject, draft.task))
+    chosen = [offers[pick] for offers, pick in zip(draft.offers, draft.picks, strict=True)]
+    left = np.concatenate([event.left * event.gain[:, None] for event in chosen])
+    right = np.concatenate([event.right * event.gain[:, None] for event in chosen])
+    closed = behaviour.blinks(frames, fps, rng)
+    for side in (left, right):
+        side[:, COLUMN[43]] = np.maximum(side[:, COLUMN[43]], closed)
+        side[closed > 1, COLUMN[5]] = 0.0
+    calm = 1.0 if layout.indoors else 2.2
+    pose = rng.normal(0, (2.5, 4.0, 2.0)) * calm + behaviour.drift(frames, fps, (3.0, 5.0, 2.0), rng) * calm
+    gaze = rng.normal(0, (0.06, 0.05)) + behaviour.drift(frames, fps, (0.08, 0.05), rng, slow=1.5)
+    return RecordingPlan(
+        subject=draft.subject,
+        task=draft.task,
+        person=layout.person(draft.subject),
+        frames=np.arange(1, frames + 1, dtype=np.int64),
+        left=left,
+        right=right,
+        pose=pose,
+        gaze=np.clip(gaze, -0.6, 0.6),
+        occlusion=_occlusion(frames, occlusions, rng),
+        seed=stream(seed, "scene", layout.name, layout.person(draft.subject)),
+    )
+
+
+def _occlusion(frames: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """(frames,) what lies before the face: one episode of a third to two thirds of the recording, in ``share`` of them."""
+    kind = str(rng.choice(("hand", "object", "mask"), p=(0.5, 0.25, 0.25)))
+    start, length = rng.uniform(0.0, 0.4), rng.uniform(0.33, 0.66)
+    hidden = np.full(frames, "none", dtype="<U6")
+    if rng.random() < share:
+        hidden[int(start * frames) : int((start + length) * frames) + 1] = kind
+    return hidden
+
+
+def numbered(plan: RecordingPlan, first: int) -> RecordingPlan:
+    """The plan with frames numbered from ``first``."""
+    return replace(plan, frames=np.arange(first, first + len(plan.frames), dtype=np.int64))
+
+
+__all__ = ["UNITS", "RecordingPlan", "choose_tasks", "numbered", "plan_twin", "stream"]
