@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, get_alignment, write_cache
 from aufait.data.recording import Recording
+from aufait.faces.face import Face, HeadPose
 from aufait.landmarks import SCHEMES
 
 
@@ -64,3 +67,58 @@ def make_test_cache(
     if landmarks is None:
         landmarks = face_landmarks(len(data), side, points)
     return write_cache(folder, data, faces, landmarks, alignment=alignment, synthetic=synthetic)
+
+
+class HeadFinder:
+    """A face finder for tests: a frontal head in the middle of every picture that is not darker than grey value 25.
+
+    Its landmarks move with the brightness, so that every frame has others; ``delay`` in seconds per picture.
+    """
+
+    name = "head"
+    reason = ""
+    delay = 0.0
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        time.sleep(self.delay)
+        if image.mean() < 25:
+            return []
+        height, width = image.shape[:2]
+        points = face_landmarks(1, min(height, width))[0] + np.float32(image.mean() / 255)
+        pose = HeadPose(np.zeros(3), np.radians([1.0, 2.0, 3.0]))
+        box = np.concatenate([points.min(0), points.max(0)])
+        return [Face(box, 0.9, points, pose, track_id=0)]
+
+    def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
+        return self.find(image)
+
+    def reset(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+class SlowHeadFinder(HeadFinder):
+    """Takes its time, so that a test can end the process in the middle."""
+
+    delay = 0.02
+
+
+def make_head_finder() -> HeadFinder:
+    """Factory for ``prepare``; importable in other processes."""
+    return HeadFinder()
+
+
+def make_slow_head_finder() -> HeadFinder:
+    """The same, slow."""
+    return SlowHeadFinder()
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

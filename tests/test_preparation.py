@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import pickle
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from face_caches import face_landmarks, labelled_dataset, make_test_cache
+from data_trees import make_affwild2, make_bp4d, make_disfa, write_picture
+from face_caches import (
+    HeadFinder,
+    face_landmarks,
+    file_hashes,
+    labelled_dataset,
+    make_head_finder,
+    make_slow_head_finder,
+    make_test_cache,
+)
+from typer.testing import CliRunner
 
-from aufait.alignment import box_transform
-from aufait.data import get_protocol
-from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, write_cache
+from aufait.alignment import apply_transform, box_transform, warp
+from aufait.cli.app import app
+from aufait.data import get_protocol, open_dataset
+from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, prepare, write_cache
 from aufait.data.preparation.alignments import detector_boxes
 from aufait.errors import InputError, OutputError
 from aufait.landmarks import convert
@@ -169,3 +189,261 @@ def test_writing_refuses_what_does_not_fit(tmp_path: Path) -> None:
     (tmp_path / "c" / "mine.txt").write_text("x")
     with pytest.raises(OutputError, match="not empty"):
         write_cache(tmp_path / "c", data, faces, landmarks)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Preparation
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def prepared(dataset: Any, out: Path, **options: Any) -> FaceCache:
+    return prepare(dataset, out, **{"finder": make_head_finder, "workers": 1, **options})
+
+
+def test_prepared_faces_are_the_aligned_pictures(tmp_path: Path) -> None:
+    data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d", subjects=["F001"], tasks=["T1"]))
+    cache = prepared(data, tmp_path / "faces", alignment="arl")
+    assert cache.alignment == "arl" and cache.points == 68 and cache.manifest["finder"] == "head" and not cache.synthetic
+    assert cache.dataset().fingerprint() == data.fingerprint() and len(cache) == len(data) == 4
+    for row, _, image in data.recordings[0].images():
+        points = HeadFinder().find(image)[0].landmarks[None].astype(np.float64)
+        matrix = ALIGNMENTS["arl"].transforms(points)
+        assert (cache.faces([row])[0] == warp(image, matrix, 200)[0].permute(1, 2, 0).numpy()).all()
+        assert np.allclose(cache.landmarks([row]), apply_transform(matrix, points), atol=1e-4)
+    assert np.allclose(cache.pose(range(4)), [1, 2, 3], atol=1e-5)
+
+
+def test_frames_without_a_face_are_listed_with_the_reason(tmp_path: Path) -> None:
+    data = open_dataset("disfa", make_disfa(tmp_path / "disfa", subjects=[1], frames=8, video_frames=8))
+    shown = open_dataset("affwild2", make_affwild2(tmp_path / "wild"), max_missing=0.5)
+    cache = prepared(data, tmp_path / "faces")
+    entry = cache.manifest["recordings"][0]
+    assert entry["frames"] == 8 and entry["missing"] == {"no face found": [[1, 1]]} and len(cache) == 7
+    assert cache.dataset().recordings[0].frames.tolist() == list(range(2, 9)) and cache.dataset().recordings[0].frame_rate == 20
+    assert cache.neighbours([0, 6], 2).tolist() == [[0, 2], [4, 6]]
+    broken = tmp_path / "wild/cropped_aligned/v1/00004.jpg"
+    broken.write_bytes(broken.read_bytes()[:100])
+    entry = prepared(shown, tmp_path / "wild-faces").manifest["recordings"][0]
+    assert entry["missing"]["picture cannot be read"] == [[4, 4]]
+
+
+def test_distributed_landmarks_are_used_where_every_recording_has_them(tmp_path: Path) -> None:
+    data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d"))
+    points = face_landmarks(4, 32, 49)
+    points[2] = np.nan
+    points[3] += 500
+    own = [replace(one, load_landmarks=lambda frames: points[: len(frames)]) for one in data.recordings]
+    cache = prepared(replace(data, recordings=tuple(own)), tmp_path / "a", finder="never asked for")
+    assert cache.points == 49 and cache.manifest["landmarks"] == "distributed" and cache.manifest["finder"] is None
+    missing = {"no landmarks distributed": [[12, 12]], "landmarks lie outside the picture": [[13, 13]]}
+    assert len(cache) == 8 and cache.manifest["recordings"][0]["missing"] == missing
+    some = replace(data, recordings=(own[0], *data.recordings[1:]))
+    assert prepared(some, tmp_path / "b").manifest["landmarks"] == "detect"
+    partly = prepared(some, tmp_path / "c", landmarks="distributed")
+    assert [one["name"] for one in partly.manifest["failed"]] == ["bp4d/F001/T2", "bp4d/M001/T1", "bp4d/M001/T2"]
+    assert "landmarks='detect'" in partly.manifest["failed"][0]["error"] and len(partly) == 2
+    with pytest.raises(InputError, match="distributes no landmarks"):
+        prepared(data, tmp_path / "d", landmarks="distributed")
+
+
+def test_a_recording_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    root = make_disfa(tmp_path / "disfa", subjects=[1, 2], frames=4)
+    data = open_dataset("disfa", root)
+    (root / "Videos_LeftCamera/LeftVideoSN001_comp.avi").write_bytes(b"no video")
+    cache = prepared(data, tmp_path / "faces")
+    assert [one["name"] for one in cache.manifest["failed"]] == ["disfa/SN001"] and cache.dataset().subjects == ("SN002",)
+    assert "cannot be" in cache.manifest["failed"][0]["error"]
+    (root / "Videos_LeftCamera/LeftVideoSN002_comp.avi").write_bytes(b"no video")
+    with pytest.raises(InputError, match="nothing could be prepared; disfa/SN001"):
+        prepared(data, tmp_path / "faces", overwrite=True)
+
+
+def test_second_run_keeps_finished_shards_and_mends_damaged_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, out = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d")), tmp_path / "faces"
+    prepared(data, out)
+    before = file_hashes(out)
+    (out / "shards/00001-bp4d_F001_T2.u8").write_bytes(b"damaged")
+    (out / "shards/00009-old.u8.partial").write_bytes(b"half")
+    looked = []
+    monkeypatch.setattr(HeadFinder, "reset", lambda self: looked.append(1))
+    done = []
+    prepared(data, out, progress=lambda *counts: done.append(counts))
+    assert file_hashes(out) == before and len(looked) == 1 and done[-1] == (16, 16)
+
+
+def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path: Path) -> None:
+    root, out = make_bp4d(tmp_path / "bp4d"), tmp_path / "faces"
+    data = open_dataset("bp4d", root)
+    prepared(data, out)
+    with pytest.raises(OutputError, match='alignment was "jaa_net", now "arl"'):
+        prepared(data, out, alignment="arl")
+    with pytest.raises(OutputError, match="no longer there: bp4d/M001/T1, bp4d/M001/T2"):
+        prepared(data.select(["F001"]), out)
+    write_picture(root / "Sequences(2D+3D)/F001/T2/0011.jpg", 3).write_bytes(b"x")
+    with pytest.raises(OutputError, match="labels or pictures changed in bp4d/F001/T2"):
+        prepared(data, out)
+    assert prepared(data, out, alignment="arl", overwrite=True).alignment == "arl"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(OutputError, match=r"holds no prepared faces \(thesis.txt\)"):
+        prepared(data, tmp_path / "mine", overwrite=True)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["thesis.txt"]
+
+
+def test_interrupted_at_every_write_it_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d", subjects=["F001"], frames=range(10, 12)))
+    prepared(data, tmp_path / "whole")
+    wanted, rename, writes = file_hashes(tmp_path / "whole"), Path.replace, 0
+    for limit in range(100):
+        left = limit
+
+        def stop_at(self: Path, target: Path) -> Path:
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "replace", stop_at)
+        try:
+            prepared(data, tmp_path / f"{limit}")
+        except KeyboardInterrupt:
+            writes += 1
+        monkeypatch.setattr(Path, "replace", rename)
+        prepared(data, tmp_path / f"{limit}")
+        assert file_hashes(tmp_path / f"{limit}") == wanted
+        if writes <= limit:
+            break
+    assert writes == len(wanted)
+
+
+_RUN = """
+import sys
+from pathlib import Path
+from aufait.data import open_dataset
+from aufait.data.preparation import prepare
+from face_caches import make_slow_head_finder
+
+prepare(open_dataset("bp4d", sys.argv[1]), sys.argv[2], finder=make_slow_head_finder, workers=2)
+"""
+
+
+def comes_to_rest(folder: Path) -> bool:
+    """Whether nothing in a folder changes any more."""
+    before, sizes = None, None
+    for _ in range(50):
+        with suppress(FileNotFoundError):  # renamed while we look
+            before, sizes = sizes, {path.name: path.stat().st_size for path in folder.iterdir()}
+            if before == sizes:
+                return True
+        time.sleep(0.3)
+    return False
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    root, out = make_bp4d(tmp_path / "bp4d", frames=range(10, 50)), tmp_path / "killed"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.Popen([sys.executable, "-c", _RUN, str(root), str(out)], env=environment)
+    shards = out / "shards"
+    deadline = time.monotonic() + 60
+    while not (any(shards.glob("*.json")) and any(shards.glob("*.partial"))):
+        assert run.poll() is None and time.monotonic() < deadline, "the preparation ended before it could be killed"
+        time.sleep(0.005)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert not (out / "manifest.json").exists()
+    assert comes_to_rest(shards), "a process of the pool goes on writing after its parent was killed"
+    data = open_dataset("bp4d", root)
+    prepared(data, out, finder=make_slow_head_finder)
+    prepared(data, tmp_path / "whole", finder=make_head_finder, workers=1)
+    assert file_hashes(out) == file_hashes(tmp_path / "whole")
+
+
+def test_full_disc_says_what_to_free_and_leaves_no_half_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aufait.data.preparation.shards import ShardWriter
+
+    data, out = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d")), tmp_path / "faces"
+    write, count = ShardWriter.write, 0
+
+    def fill(self: ShardWriter, faces: np.ndarray) -> None:
+        nonlocal count
+        count += 1
+        if count == 7:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(self, faces)
+
+    monkeypatch.setattr(ShardWriter, "write", fill)
+    with pytest.raises(OutputError, match=r"is full: about 1.4 MB more are needed for 12 frames.*1 of 4 recordings are finished"):
+        prepared(data, out)
+    names = sorted(path.name for path in out.rglob("*") if path.is_file())
+    assert names == ["00000-bp4d_F001_T1.json", "00000-bp4d_F001_T1.safetensors", "00000-bp4d_F001_T1.u8", "settings.json"]
+    with pytest.raises(InputError, match="unfinished"):
+        FaceCache.open(out)
+    assert len(prepared(data, out)) == 16
+
+
+def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    data, out = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d", subjects=["F001"])), tmp_path / "faces"
+    prepared(data, out)
+    with (out / "settings.json").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="another process prepares faces"):
+            prepared(data, out)
+    prepared(data, out)
+
+
+def test_marker_of_rendered_data_brings_attributes(tmp_path: Path) -> None:
+    root = make_bp4d(tmp_path / "bp4d", tasks=["T1"])
+    marker = {
+        "synthetic": True,
+        "subjects": {"F001": {"skin_tone": 0.4}},
+        "recordings": {
+            "F001/T1": {"frames": [13, 10, 11], "occlusion": ["hand", None, "mask"], "pose": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]},
+            "M001/T1": {"frames": [1], "occlusion": "wrong"},
+        },
+    }
+    (root / "SYNTHETIC.json").write_text(json.dumps(marker))
+    cache = prepared(open_dataset("bp4d", root), tmp_path / "faces")
+    first, second = cache.dataset().recordings
+    assert cache.synthetic and first.attributes["skin_tone"] == 0.4 and "skin_tone" not in second.attributes
+    assert first.frame_attributes["occlusion"].tolist() == ["", "mask", "", "hand"]
+    assert first.pose is not None and first.pose[[0, 1, 3]].tolist() == [[4, 5, 6], [7, 8, 9], [1, 2, 3]]
+    assert np.isnan(first.pose[2]).all() and not second.frame_attributes
+
+
+def test_bad_requests_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    root = make_bp4d(tmp_path / "bp4d", subjects=["F001"], tasks=["T1"])
+    data, out = open_dataset("bp4d", root), tmp_path / "faces"
+    for options, words in (
+        ({"alignment": "jaa"}, "unknown alignment"),
+        ({"landmarks": "magic"}, "landmarks must be one of"),
+        ({"finder": "mediapip"}, "did you mean mediapipe"),
+    ):
+        with pytest.raises(InputError, match=words):
+            prepared(data, out, **options)
+    with pytest.raises(InputError, match="need_media=True"):
+        prepared(open_dataset("bp4d", root, need_media=False), out)
+    assert not out.exists()
+
+
+def test_command_prepares_verifies_and_answers_errors_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aufait.data.preparation.workers.create_finder", lambda name: HeadFinder())
+    monkeypatch.setattr("aufait.data.preparation.preparing.create_finder", lambda name: HeadFinder())
+    root, out = make_bp4d(tmp_path / "bp4d"), tmp_path / "faces"
+    run = CliRunner().invoke(app, ["prepare", "bp4d", str(root), "-o", str(out), "--workers", "1", "--alignment", "aunet"])
+    assert run.exit_code == 0 and "bp4d: 16 faces of 16 labelled frames, 4 recordings" in run.output, run.output
+    assert "alignment aunet, 384 px; 68 landmarks, found by head" in run.output
+    run = CliRunner().invoke(app, ["prepare", "--output", str(out), "--verify"])
+    assert run.exit_code == 0 and "all checksums right" in run.output
+    (out / "table.safetensors").write_bytes(b"x" * (out / "table.safetensors").stat().st_size)
+    for arguments, code, words in (
+        (["prepare", "--output", str(out), "--verify"], 2, "damaged"),
+        (["prepare", "bp4d", str(root)], 2, "--output FOLDER"),
+        (["prepare", "--output", str(out)], 2, "DATASET ROOT"),
+        (["prepare", "bp4d", str(root), "-o", str(out), "--alignment", "arl"], 3, "alignment was"),
+        (["prepare", "bp4d", str(root), "-o", str(out), "--alignment", "nothing"], 2, "--alignment must be one of"),
+        (["prepare", "bp4d", str(tmp_path / "none"), "-o", str(out)], 2, "BP4D needs"),
+    ):
+        run = CliRunner().invoke(app, arguments)
+        assert run.exit_code == code and words in run.output.replace("\n", " ") and "Traceback" not in run.output, run.output

@@ -15,6 +15,8 @@ from aufait.cli.doctor import doctor
 from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
+from aufait.cli.reproduce import reproduce
+from aufait.cli.prepare import prepare
 from aufait.cli.synth import synth
 from aufait.cli.train import train_default, train_faces
 
@@ -53,6 +55,8 @@ app.command("models")(models)
 app.command("import-checkpoint")(import_checkpoint)
 app.command("export")(export)
 app.command("synth")(synth)
+app.command("reproduce")(reproduce)
+app.command("prepare")(prepare)
 app.command("train-default")(train_default)
 app.command("train-faces")(train_faces)
 app.add_typer(bench_app, name="bench")

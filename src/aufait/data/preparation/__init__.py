@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aufait.data.preparation.alignments import ALIGNMENTS, Alignment, alignment_of, get_alignment
     from aufait.data.preparation.cache import FaceCache
-    from aufait.data.preparation.prepare import prepare
+    from aufait.data.preparation.preparing import prepare
     from aufait.data.preparation.writing import write_cache
 
 _MODULE_OF = {
@@ -24,7 +24,7 @@ _MODULE_OF = {
     "FaceCache": "cache",
     "alignment_of": "alignments",
     "get_alignment": "alignments",
-    "prepare": "prepare",
+    "prepare": "preparing",
     "write_cache": "writing",
 }
 
