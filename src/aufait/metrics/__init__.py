@@ -10,9 +10,11 @@ from aufait.metrics.functional import (
     mean_absolute_error,
     pearson,
     precision_recall_area,
+    reliability,
     roc_area,
     skew,
 )
+from aufait.metrics.intervals import SubjectDraws, intensity_draws, intervals_of, mean_draws, occurrence_draws
 from aufait.metrics.relations import dependency_f1, relation_distance, relation_matrix
 from aufait.metrics.significance import Interval, PairedTest, bootstrap_by_subject, paired_t_test, paired_test_by_subject
 
@@ -25,6 +27,7 @@ __all__ = [
     "landmark_errors",
     "mean_absolute_error",
     "pearson",
+    "reliability",
     "precision_recall_area",
     "roc_area",
     "skew",
@@ -32,6 +35,11 @@ __all__ = [
     "relation_distance",
     "relation_matrix",
     "Interval",
+    "SubjectDraws",
+    "intensity_draws",
+    "intervals_of",
+    "mean_draws",
+    "occurrence_draws",
     "PairedTest",
     "bootstrap_by_subject",
     "paired_t_test",

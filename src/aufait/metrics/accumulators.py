@@ -44,6 +44,7 @@ class AUMetrics:
         *,
         intensity: Any = None,
         true_intensity: Any = None,
+        intensity_known: Any = None,
     ) -> None:
         """Add a batch; tensors (on any device) or arrays, each (B, A).
 
@@ -52,13 +53,15 @@ class AUMetrics:
             occurrence: truth, 0/1; anything where not known.
             known: bool; ``None`` means all.
             intensity, true_intensity: in [0, 5]; both or neither, and in every batch or in none.
+            intensity_known: bool; ``None`` means as ``known``.
         """
         batch = {"probability": _array(probability), "occurrence": _array(occurrence)}
         batch["known"] = np.ones(batch["occurrence"].shape, bool) if known is None else _array(known).astype(bool)
         if (intensity is None) != (true_intensity is None):
             raise InputError("give both the predicted and the true intensity, or neither")
         if intensity is not None:
-            batch |= {"intensity": _array(intensity), "true_intensity": _array(true_intensity)}
+            graded = batch["known"] if intensity_known is None else _array(intensity_known).astype(bool)
+            batch |= {"intensity": _array(intensity), "true_intensity": _array(true_intensity), "intensity_known": graded}
         expected = (len(batch["occurrence"]), len(self.action_units))
         for name, value in batch.items():
             if value.shape != expected:
@@ -78,17 +81,19 @@ class AUMetrics:
         """Metric -> AU name -> value over the known frames, with the mean over the defined action units under "mean".
 
         The metrics are those of ``OCCURRENCE_METRICS`` and, where intensities were given, ``INTENSITY_METRICS`` (on values
-        rounded to whole steps, as ARL does). "frames" and "positives" count what each number rests on, "skew" is negatives /
-        positives. A mean over fewer action units than there are is told by "defined".
+        rounded to whole steps, as ARL does). "frames" and "positives" count what each number rests on ("graded_frames" for the
+        intensities), "skew" is negatives / positives. A mean over fewer action units than there are is told by "defined".
         """
         known, occurrence, probability = (self.values(key) for key in ("known", "occurrence", "probability"))
         table: dict[str, dict[str, float]] = {}
+        names = ("true_intensity", "intensity", "intensity_known") if "intensity" in self._chunks else ()
+        intensities = [self.values(name) for name in names]
         for column, number in enumerate(self.action_units):
             rows = known[:, column]
             numbers = _occurrence_metrics(occurrence[rows, column], probability[rows, column], self.threshold)
-            if "intensity" in self._chunks:
-                truth, guess = self.values("true_intensity")[rows, column], self.values("intensity")[rows, column]
-                numbers |= _intensity_metrics(truth, guess)
+            if intensities:
+                graded = intensities[2][:, column]
+                numbers |= _intensity_metrics(intensities[0][graded, column], intensities[1][graded, column])
             for metric, value in numbers.items():
                 table.setdefault(metric, {})[au_name(number)] = value
         return {metric: _with_mean(row, metric) for metric, row in table.items()}
@@ -113,6 +118,7 @@ def _occurrence_metrics(truth: np.ndarray, score: np.ndarray, threshold: float) 
 def _intensity_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
     rounded = np.rint(guess)
     return {
+        "graded_frames": float(len(truth)),
         "icc_3_1": functional.icc_3_1(truth, rounded),
         "pcc": functional.pearson(truth, rounded),
         "mae": functional.mean_absolute_error(truth, rounded),
@@ -122,7 +128,7 @@ def _intensity_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]
 def _with_mean(row: Mapping[str, float], metric: str) -> dict[str, float]:
     values = np.array(list(row.values()))
     defined = ~np.isnan(values)
-    if metric in ("frames", "positives"):
+    if metric in ("frames", "positives", "graded_frames"):
         return {**row, "mean": float(values.mean())}
     return {**row, "mean": float(values[defined].mean()) if defined.any() else float("nan"), "defined": float(defined.sum())}
 

@@ -171,6 +171,25 @@ def calibration_error(
     return float(gap.sum() / total.sum())
 
 
+def reliability(occurrence: np.ndarray, probability: np.ndarray, *, bins: int = 10) -> np.ndarray:
+    """What the calibration error sums up: how often the action unit occurs where the network is so sure.
+
+    Args:
+        occurrence: (N,) truth.
+        probability: (N,) in [0, 1].
+        bins: number of equal-width bins over [0, 1].
+
+    Returns:
+        (bins, 3) frames, mean probability, share of positives; the last two nan in an empty bin.
+    """
+    truth, guess = _pair(occurrence, probability, np.float64)
+    index = np.clip((guess * bins).astype(int), 0, bins - 1)
+    count = np.bincount(index, minlength=bins).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        mean, share = (np.bincount(index, values, bins) / count for values in (guess, truth))
+    return np.stack([count, mean, share], axis=1)
+
+
 def _scored(occurrence: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     truth = np.asarray(occurrence, bool).ravel()
     values = np.asarray(score, np.float64).ravel()

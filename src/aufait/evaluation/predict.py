@@ -1,0 +1,211 @@
+"""Run a network over prepared faces: the same inputs as in training, without chance, one prediction per frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from aufait.data.preparation.alignments import alignment_of
+from aufait.errors import InputError
+from aufait.evaluation.occlusion import occlude
+from aufait.evaluation.predictions import Predictions
+from aufait.landmarks import convert, inter_ocular_distance_centers
+
+if TYPE_CHECKING:
+    from aufait.data.dataset import AUDataset, LabelTable
+    from aufait.data.preparation.cache import FaceCache
+    from aufait.models.outputs import AUOutput
+    from aufait.models.system import AUSystem
+
+_SWAPPED = {"left": "right", "right": "left"}  # of a mirrored face, so that the same half of it stays hidden
+_POINTS = 49  # every landmark scheme of a cache contains these, and the networks that locate landmarks locate them
+
+
+def predict(
+    model: AUSystem,
+    cache: FaceCache,
+    dataset: AUDataset | None = None,
+    *,
+    action_units: Sequence[int] | None = None,
+    batch: int = 32,
+    device: str | torch.device = "cpu",
+    visible: str = "full",
+    mirror: bool | None = None,
+    interval: int | None = None,
+    about: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Predictions:
+    """What a network says about every frame of a data set.
+
+    Args:
+        model: network of A action units; it is put into evaluation mode.
+        cache: prepared faces, in the alignment of the network.
+        dataset: frames to look at, made from ``cache.dataset()`` by protocols or selections; all of them if None.
+        action_units: those to score; all of ``dataset`` if None. The network must predict each.
+        batch: faces at a time.
+        device: where the network runs.
+        visible: part of the face that is not hidden, a key of ``occlusion.CONDITIONS``.
+        mirror: add a second pass over mirrored faces and average the logits; None does so for the networks of the AUNet
+            paper, whose released test program does (the paper does not say so), and for no other.
+        interval: distance in frames of the earlier and the later picture, for networks that see three; None takes the
+            network's own setting (AUNet: 10).
+        about: facts to keep with the predictions.
+        progress: told how many frames are done, and of how many.
+
+    Raises:
+        InputError: no frame, faces of another alignment, action units that the network does not predict, or a network that
+            returns values that are not finite.
+    """
+    dataset = cache.dataset() if dataset is None else dataset
+    units = tuple(dataset.action_units if action_units is None else action_units)
+    columns = _columns(model, units)
+    _check_alignment(model, cache)
+    if not len(dataset):
+        raise InputError(f"{dataset.name} has no frame to evaluate")
+    labels, rows = dataset.with_action_units(units).label_table(), cache.rows_of(dataset)
+    model = model.to(device).eval()
+    passes = (False, True) if (alignment_of(model) == "aunet" if mirror is None else mirror) else (False,)
+    apart = getattr(model.config, "interval", 1) if interval is None else interval
+    look = _Look(model, cache, columns, visible, passes, apart, torch.device(device))
+    chunks = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), batch):
+            chunks.append(look(rows[start : start + batch]))
+            if progress is not None:
+                progress(min(start + batch, len(rows)), len(rows))
+    joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    facts: dict[str, Any] = {"dataset": dataset.name, "alignment": cache.alignment, "cache": cache.fingerprint}
+    facts |= {"visible": visible, "mirrored_pass": len(passes) > 1, **(about or {})}
+    return _with_labels(joined, labels, dataset, cache, rows, facts)
+
+
+def _columns(model: AUSystem, units: tuple[int, ...]) -> list[int]:
+    missing = [unit for unit in units if unit not in model.action_units]
+    if missing or not units:
+        shared = [unit for unit in units if unit in model.action_units]
+        raise InputError(
+            f"the network predicts AUs {_listed(model.action_units)}, not AU {_listed(missing)} of the {len(units)} to be scored; "
+            f"take a network of that AU set, or score the shared ones only (--shared: AUs {_listed(shared) or 'none'})"
+        )
+    return [model.action_units.index(unit) for unit in units]
+
+
+def _check_alignment(model: AUSystem, cache: FaceCache) -> None:
+    wanted = alignment_of(model)
+    if cache.alignment != wanted:
+        raise InputError(
+            f"{type(model).__name__} needs faces of the alignment {wanted!r}, the cache has {cache.alignment!r}; "
+            f"prepare the data set again with: aufait prepare DATASET ROOT --alignment {wanted}"
+        )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How one batch is predicted."""
+
+    model: AUSystem
+    cache: FaceCache
+    columns: list[int]
+    visible: str
+    passes: tuple[bool, ...]
+    interval: int
+    device: torch.device
+
+    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Columns of ``Predictions`` for some rows of the cache."""
+        both = [self._run(rows, mirrored) for mirrored in self.passes]
+        output, points = both[0]
+        logits = torch.stack([one.logits.float() for one, _ in both]).mean(dim=0)[:, self.columns]
+        if not bool(logits.isfinite().all()):
+            raise InputError("the network returns values that are not finite; it has diverged in training, or its file is damaged")
+        found = {"probability": logits.sigmoid().cpu().numpy()}
+        if output.intensity is not None:
+            levels = torch.stack([one.intensity.float() for one, _ in both if one.intensity is not None]).mean(dim=0)
+            found["intensity"] = levels[:, self.columns].cpu().numpy()
+        if output.landmarks is not None and points is not None:
+            found["landmark_error"] = _landmark_error(output.landmarks, points)
+        return found
+
+    def _run(self, rows: np.ndarray, mirrored: bool) -> tuple[AUOutput, torch.Tensor | None]:
+        from aufait.training.network_inputs import network_inputs
+
+        faces, landmarks = self._stored(rows)
+        neighbours = None
+        if self.model.frames > 1:
+            near = self.cache.neighbours(rows, self.interval)  # (B, 2)
+            around, theirs = self._stored(near.ravel())
+            neighbours = (around.unflatten(0, near.shape), theirs.unflatten(0, near.shape))
+        inputs = network_inputs(self.model, faces, landmarks, training=False, neighbours=neighbours, mirrored=mirrored)
+        inputs["images"] = occlude(inputs["images"], self.visible if not mirrored else _SWAPPED.get(self.visible, self.visible))
+        return self.model(**inputs), inputs.get("landmarks")
+
+    def _stored(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        faces, landmarks = torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
+        return faces.to(self.device), landmarks.to(self.device)
+
+
+def _landmark_error(located: torch.Tensor, points: torch.Tensor) -> np.ndarray:
+    """(B,) mean distance of the located points from the given ones, as a share of the distance of the eye centres."""
+    truth = convert(points.float(), _POINTS)
+    distance = inter_ocular_distance_centers(truth)
+    return ((convert(located.float(), _POINTS) - truth).norm(dim=-1).mean(dim=-1) / distance).cpu().numpy()
+
+
+def _with_labels(
+    found: Mapping[str, np.ndarray],
+    labels: LabelTable,
+    dataset: AUDataset,
+    cache: FaceCache,
+    rows: np.ndarray,
+    about: Mapping[str, Any],
+) -> Predictions:
+    pose = cache.pose(rows)
+    return Predictions(
+        action_units=labels.action_units,
+        person=labels.person,
+        recording=np.array([one.name for one in dataset.recordings], dtype=str)[labels.recording],
+        frame=labels.frame,
+        probability=found["probability"],
+        occurrence=np.where(labels.occurrence_known, labels.occurrence, 0).astype(np.int8),
+        occurrence_known=labels.occurrence_known,
+        true_intensity=np.where(labels.intensity_known, labels.intensity, 0).astype(np.int8),
+        intensity_known=labels.intensity_known,
+        intensity=found.get("intensity"),
+        landmark_error=found.get("landmark_error"),
+        pose=None if np.isnan(pose).all() else pose,
+        attributes=_attributes(dataset),
+        about=about,
+        synthetic=cache.synthetic,
+    )
+
+
+def _attributes(dataset: AUDataset) -> dict[str, np.ndarray]:
+    """Facts per frame in the order of ``label_table``: subject, dataset, task, view, and what the recordings carry."""
+    sizes = [len(one) for one in dataset.recordings]
+    facts = [
+        {"subject": one.subject, "dataset": one.dataset, "task": one.task, "view": "" if one.view is None else str(one.view)}
+        | {name: str(value) for name, value in one.attributes.items()}
+        for one in dataset.recordings
+    ]
+    names = dict.fromkeys(name for one in facts for name in one)
+    columns = {name: np.repeat(np.array([one.get(name, "") for one in facts], dtype=str), sizes) for name in names}
+    for name in dict.fromkeys(name for one in dataset.recordings for name in one.frame_attributes):
+        columns[name] = _frame_attribute(dataset, name)
+    return {name: values for name, values in columns.items() if values.dtype.kind != "U" or (values != "").any()}
+
+
+def _frame_attribute(dataset: AUDataset, name: str) -> np.ndarray:
+    parts = [one.frame_attributes.get(name) for one in dataset.recordings]
+    if all(part is not None and part.dtype.kind in "biuf" for part in parts):
+        return np.concatenate([part for part in parts if part is not None])
+    filled = [np.full(len(one), "") if part is None else part.astype(str)
+              for one, part in zip(dataset.recordings, parts, strict=True)]  # fmt: skip
+    return np.concatenate(filled)
+
+
+def _listed(units: Sequence[int]) -> str:
+    return ", ".join(map(str, units))
