@@ -15,8 +15,8 @@ from aufait.cli.doctor import doctor
 from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
-from aufait.cli.reproduce import reproduce
 from aufait.cli.prepare import prepare
+from aufait.cli.reproduce import reproduce
 from aufait.cli.synth import synth
 from aufait.cli.train import train_default, train_faces
 

@@ -1,0 +1,76 @@
+"""All trainings that the papers' tables and figures rest on; an item names those it needs.
+
+Trainings on the same subjects serve several items: what is trained on all of BP4D is tested on BP4D+ (ARL Tables 4 and 8),
+DISFA and AffWild2 (AUNet Tables IV and V).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aufait.reproduction.registry import Run
+
+
+def _run(model: str, protocol: str, label: str = "", start: str | None = None, settings: Mapping[str, Any] | None = None) -> Run:
+    name = f"{model}/{protocol}" + (f"/{label}" if label else "")
+    return Run(name=name, model=model, protocol=protocol, settings=settings or {}, start=start)
+
+
+def _abrnet(label: str, **settings: Any) -> Run:
+    return _run("abrnet", "disfa_plus", label, settings=settings)
+
+
+_ARL = (
+    *(_run(model, "bp4d") for model in ("b-net", "w-net", "wc-net", "wcs-net", "arl", "jaa-net-v2", "drml")),
+    _run("arl", "disfa", start="arl/bp4d"),
+    _run("jaa-net-v2", "disfa", start="jaa-net-v2/bp4d"),
+    _run("drml", "disfa"),
+    _run("arl", "bp4d_to_bp4d_plus"),
+    _run("jaa-net-v2", "bp4d_to_bp4d_plus"),
+    *(_run(model, "fera2015") for model in ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")),
+    _run("iarl", "disfa_intensity"),
+    _run("iarl", "bp4d_to_bp4d_plus_intensity"),
+    _run("parl", "fera2017"),
+)
+
+_DEEP_REGIONS = (
+    _run("deep-regions", "bp4d_31_10"),
+    _run("deep-regions-49", "bp4d_31_10"),
+    _run("deep-regions", "fera2017_to_bp4d"),
+    _run("deep-regions", "fera2017_seven_poses"),
+    _run("convnet", "fera2017_seven_poses"),
+)
+
+MGRR_NET_ABLATIONS = ("mgrr-net-baseline", "mgrr-net-d", "mgrr-net-do", "mgrr-net-dcp", "mgrr-net-doc", "mgrr-net-dop")
+"""Rows 1 to 6 of Table VI."""
+
+_MGRR_NET = (
+    _run("mgrr-net", "disfa"),
+    _run("mgrr-net", "bp4d"),
+    *(_run(model, "disfa") for model in (*MGRR_NET_ABLATIONS, "mgrr-net-k1", "mgrr-net-k3")),
+)
+
+_AUNET = (
+    *(_run(model, "bp4d") for model in ("resnet18", "resnet18-a", "au-fan", "aunet")),
+    *(_run(model, "disfa", start=f"{model}/bp4d") for model in ("resnet18", "resnet18-a", "au-fan", "aunet")),
+    *(_run(model, "bp4d_to_disfa") for model in ("resnet18", "au-fan")),
+    *(_run(model, "mixed") for model in ("au-fan", "au-vae", "au-tdn", "aunet")),
+)
+
+_ABRNET = (
+    *(_run(model, "disfa_plus") for model in ("abrnet", "abrnet-no-relation")),
+    _abrnet("m=2", relation_layers=2),
+    _abrnet("m=6", relation_layers=6),
+    *(_run(model, "disfa_plus") for model in ("abrnet-avg", "abrnet-concat", "abrnet-score-avg", "abrnet-no-dropout")),
+    _abrnet("dropout=0.25", relation_dropout=0.25),
+    _abrnet("dropout=0.75", relation_dropout=0.75),
+    _run("abrnet-no-aur", "disfa_plus"),
+    _abrnet("lambda=0.05", lambda_aur=0.05),
+    _abrnet("lambda=0.2", lambda_aur=0.2),
+    _run("abrnet", "disfa"),
+    _run("drml", "disfa_plus"),
+    _run("jaa-net-v2", "disfa_plus"),
+)
+
+RUNS: tuple[Run, ...] = (*_ARL, *_DEEP_REGIONS, *_MGRR_NET, *_AUNET, *_ABRNET)
