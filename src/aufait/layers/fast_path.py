@@ -43,9 +43,11 @@ def in_blocks(function: Callable[..., Tensor], bytes_per_face: int, *inputs: Ten
         inputs: (B, ...) each.
         budget: bytes that the largest map of a block may take.
     """
-    faces = max(1, budget // bytes_per_face)
-    if faces >= inputs[0].shape[0]:
+    batch = inputs[0].shape[0]
+    blocks = -(-batch // max(1, budget // bytes_per_face))
+    if blocks <= 1:
         return function(*inputs)
+    faces = -(-batch // blocks)  # blocks of one size: a small last one would cost almost as much as a whole one
     return torch.cat([function(*block) for block in zip(*(value.split(faces) for value in inputs), strict=True)])
 
 

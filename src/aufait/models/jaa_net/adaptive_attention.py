@@ -1,6 +1,6 @@
 """Hierarchical adaptive attention: predefined maps from the located landmarks, refined per action unit.
 
-Paper: JAA-Net (Shao et al., ECCV 2018, section 3.2; IJCV 2021). Sizes as in the released program.
+Paper: JAA-Net (Shao et al., ECCV 2018; IJCV 2021), adaptive attention learning. Sizes as in the released program.
 Kept from the program although it looks unintended: a predefined map covers the whole image with M + 8 pixels, the refined one
 of M pixels is laid over a feature map that also covers the whole image, so that they are out of step by up to 4 pixels of the
 map at the borders and by none in the middle. Trained weights depend on it.

@@ -1,6 +1,6 @@
 """Action unit detection: a branch per action unit on its attended features, and the classifier over all features.
 
-Paper: JAA-Net (Shao et al., ECCV 2018, section 3.4; IJCV 2021). Sizes as in the released program, which has no activation
+Paper: JAA-Net (Shao et al., ECCV 2018; IJCV 2021), action unit detection. Sizes as in the released program, which has no activation
 between the two fully connected layers of either classifier. Both have two outputs per action unit, absent and present,
 under a log-softmax; we return their difference, whose sigmoid is the same probability.
 """

@@ -12,7 +12,7 @@ from aufait.models.configuration import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class JAANetConfig(ModelConfig):
-    """Settings of both versions; ``image_size`` is 176 (papers, implementation details)."""
+    """Settings of both versions; ``image_size`` is 176 (program)."""
 
     SYSTEM: ClassVar[str] = "jaa_net"
 
@@ -21,23 +21,24 @@ class JAANetConfig(ModelConfig):
     where each action unit has a classifier of its own instead (program)."""
 
     unit: int = 8
-    """c; all widths are multiples of it (v1 section 4.1, program)."""
+    """c; all widths are multiples of it (program)."""
 
     map_rules: str = "jaa_net"
-    """Rules for the two centres of an action unit, see ``aufait.au_centers`` (v1 table 1, program)."""
+    """Rules for the two centres of an action unit, see ``aufait.au_centers`` (program)."""
 
     dice: str = "per_sample"
-    """Dice loss: "per_sample" as the papers print it (v1 equation 6), or "batch_release" as the program computes it."""
+    """Dice loss: "per_sample" as the papers print it, or "batch_release" as the program computes it."""
 
     landmark_weight: float = 0.5
-    """Weight of the landmark loss (v1 section 4.1, program)."""
+    """Weight of the landmark loss (program)."""
 
     refinement_weight: float = 0.0002
     """Weight of the attention refinement loss before it is divided by ``gradient_enhancement``; version 1 only (program; it
     averages over pixels and sums over action units, where v1 equation 4 sums both)."""
 
     gradient_enhancement: float = 2.0
-    """Factor of the learning rate of the attention refinement; version 1 only, 1 in version 2 (v1 section 3.2, program)."""
+    """Factor of the learning rate of the attention refinement; version 1 only, 1 in version 2 (program; "back-propagation
+    enhancement" in the papers)."""
 
     detach_local_features: bool | None = None
     """Whether the final classifier sends no gradient into the branches of the action units. ``None``: as the program does,

@@ -1,6 +1,6 @@
 """Loss of JAA-Net: occurrence and landmarks, and either the refinement of the attention (v1) or the local classifiers (v2).
 
-Papers: Shao et al., ECCV 2018, equations 3 to 7; IJCV 2021. Weights as in the released program. Cross-entropy of a two-class
+Papers: Shao et al., ECCV 2018; IJCV 2021. Weights as in the released program. Cross-entropy of a two-class
 softmax equals the binary one on the difference of the two outputs.
 """
 

@@ -1,6 +1,6 @@
 """Face alignment: the branch that locates landmarks, and whose feature map helps to detect action units.
 
-Paper: JAA-Net (Shao et al., ECCV 2018, section 3.3; IJCV 2021). MGRR-Net uses the same branch.
+Paper: JAA-Net (Shao et al., ECCV 2018; IJCV 2021), face alignment. MGRR-Net uses the same branch.
 Departures: none from the released program; like it, the two fully connected layers have no activation between them.
 """
 
