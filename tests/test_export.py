@@ -152,11 +152,10 @@ def test_unwritable_places_are_output_errors(toy: Toy, tmp_path: Path) -> None:
         export_torch(toy, tmp_path / "file" / "x.pt2")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_every_system_exports_at_its_full_size(name: str, tmp_path: Path) -> None:
+def test_every_system_exports(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = create_model(name)
+    model = create_model(name, (1, 12))  # two action units: the exporter's time grows with the graph
     for report in (export_onnx(model, tmp_path / "x.onnx"), export_torch(model, tmp_path / "x.pt2")):
         assert report.outputs[0] == "logits"
         assert report.difference is not None
