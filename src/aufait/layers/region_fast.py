@@ -70,6 +70,7 @@ class FastStage:
             conv = _signed_conv(branch.conv, after.repeat(patches), order)
             self.branches.append(FastBranch(branch.grid, conv, _signed_norm(branch.norm, before.repeat(patches))))
             start, before = start + len(after), after
+        self.weight_bytes = sum(4 * weight.numel() for weight, _ in [self.conv, *(branch.conv for branch in self.branches)])
 
     def __call__(self, feature_map: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, channels, H / 2, W / 2), channels last."""

@@ -106,5 +106,7 @@ class RegionLearning(nn.Module):
             assert isinstance(stage, RegionStage)
             fast = FastStage(stage, features.shape[-1])
             pixels = features.shape[-2] * features.shape[-1]
-            features = in_blocks(fast, 4 * fast.channels * pixels, features, budget=REGION_BLOCK_BYTES)
+            # Each block reads all weights of the stage, hence should have at least as much to do with them.
+            budget = max(REGION_BLOCK_BYTES, 2 * fast.weight_bytes)
+            features = in_blocks(fast, 4 * fast.channels * pixels, features, budget=budget)
         return features
