@@ -1,0 +1,128 @@
+"""Shared look of figures: white ground, dark ink, one title line, what is shown below it, a note at the bottom.
+
+All figures come back as PNG bytes. Pictures of rendered faces carry the word SYNTHETIC beside the title.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+from aufait.errors import InputError, MissingExtraError
+from aufait.visualization.palette import INTENSITY_STOPS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+INK, MUTED, GRID, GAP = "#1c2430", "#5b6675", "#dfe4ea", "#eceff3"
+BLUE, ORANGE, GREEN, VERMILION, PURPLE = "#2f7fb8", "#e69f00", "#009e73", "#d55e00", "#a85c8f"
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56b4e9", "#6b7280")
+"""Colours of series, apart for colour-blind readers (after Okabe and Ito)."""
+
+COLOUR_MAPS = ("jet", "perceptual", "intensity", "relation")
+"""Names for ``colour_map``: the papers' rainbow; one whose lightness alone tells the value; pale to dark blue on white; blue over
+white to vermilion for values of both signs."""
+
+_RELATION_STOPS = ((0.0, "#1b4a85"), (0.25, "#7fbbe0"), (0.5, "#ffffff"), (0.75, "#f2a36b"), (1.0, "#b4420a"))
+HEAD_INCHES, FOOT_INCHES = 0.82, 0.34
+"""Room for title and subtitle above, and for the note below the drawing."""
+
+
+def colour_map(name: str) -> Colormap:
+    """A colour map of matplotlib by one of our names.
+
+    Raises:
+        InputError: unknown name.
+        MissingExtraError: matplotlib is not installed.
+    """
+    matplotlib = _matplotlib()
+    if name not in COLOUR_MAPS:
+        raise InputError(f"colours must be one of {', '.join(COLOUR_MAPS)}, got {name!r}")
+    if name in ("jet", "perceptual"):
+        return matplotlib.colormaps["jet" if name == "jet" else "inferno"]
+    from matplotlib.colors import LinearSegmentedColormap
+
+    stops = INTENSITY_STOPS if name == "intensity" else _RELATION_STOPS
+    colours = LinearSegmentedColormap.from_list(f"aufait-{name}", list(stops))
+    return colours.with_extremes(bad=GAP)
+
+
+def new_figure(width: float, height: float, title: str, subtitle: str = "", note: str = "", *, synthetic: bool = False) -> Figure:
+    """An empty figure with its texts; ``width`` and ``height`` in inches, all of it.
+
+    The drawing belongs between ``HEAD_INCHES`` from the top and ``FOOT_INCHES`` from the bottom.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    _matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    left = 0.16 / width
+    figure.text(left, 1 - 0.16 / height, title, fontsize=12.5, fontweight="bold", color=INK, va="top")
+    figure.text(left, 1 - 0.45 / height, _wrapped(subtitle, width), fontsize=8.5, color=MUTED, va="top", linespacing=1.25)
+    figure.text(left, 0.11 / height, note, fontsize=7.5, color=MUTED, va="bottom")
+    if synthetic:
+        badge = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}
+        figure.text(1 - 0.22 / width, 0.115 / height, "SYNTHETIC: rendered faces", fontsize=7, fontweight="bold", color=VERMILION,
+                    va="bottom", ha="right", bbox=badge)  # fmt: skip
+    return figure
+
+
+def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches, counted from the upper left corner of the figure."""
+    whole_width, whole_height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
+    )
+
+
+def plain(axes: Axes) -> None:
+    """Muted ticks, no frame but the bottom line."""
+    axes.tick_params(length=0, colors=MUTED, labelsize=8)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(GRID)
+
+
+def to_png(figure: Figure, dpi: int = 150) -> bytes:
+    """The figure as PNG."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": "aufait"})
+    return buffer.getvalue()
+
+
+def colour_bar(figure: Figure, place: tuple[float, float, float, float], colours: str, low: str, high: str, label: str) -> None:
+    """A vertical scale at (left, top, width, height) in inches; ``low`` and ``high`` are its end labels."""
+    import numpy as np
+
+    axes = axes_at(figure, *place)
+    axes.imshow(np.linspace(1, 0, 256)[:, None], cmap=colour_map(colours), aspect="auto", extent=(0, 1, 0, 1), vmin=0, vmax=1)
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    axes.set_yticks([0, 1], [low, high], fontsize=7.5, color=MUTED)
+    axes.tick_params(length=0, pad=3)
+    axes.yaxis.set_label_position("right")
+    axes.set_ylabel(label, fontsize=7.5, color=MUTED, labelpad=2)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _wrapped(text: str, width: float) -> str:
+    """Text in lines that fit a figure of ``width`` inches."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, max(24, int(15.5 * width))))
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise MissingExtraError("drawing figures", "plot") from error
+    return matplotlib
