@@ -18,11 +18,26 @@ from aufait.evaluation.predict import predict
 from aufait.evaluation.predictions import Predictions, concatenate
 
 if TYPE_CHECKING:
-    pass
+    from aufait.evaluation.cross_validation import CrossValidation, cross_validate
+    from aufait.evaluation.published import PublishedResult, published_for, published_results
+    from aufait.evaluation.report import Report, build_report
+    from aufait.evaluation.significance import Comparison, compare, comparison_report
+    from aufait.evaluation.writers import write_report
 
-_MODULE_OF: dict[str, str] = {}
+_HOMES = {
+    "cross_validation": ("CrossValidation", "cross_validate"),
+    "published": ("PublishedResult", "published_for", "published_results"),
+    "report": ("Report", "build_report"),
+    "significance": ("Comparison", "compare", "comparison_report"),
+    "writers": ("write_report",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["Evaluation", "Predictions", "concatenate", "evaluate", "predict"]
+__all__ = [
+    "Comparison", "CrossValidation", "Evaluation", "Predictions", "PublishedResult", "Report", "build_report", "compare",
+    "comparison_report", "concatenate", "cross_validate", "evaluate", "predict", "published_for", "published_results",
+    "write_report",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

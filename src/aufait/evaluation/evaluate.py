@@ -77,6 +77,7 @@ class Evaluation:
         threshold: probability from which an action unit counts as predicted.
         folds: name of a fold -> scores on it; empty where there is one.
         groups: what was divided by -> name of the group -> scores.
+        group_sizes: the same -> numbers of persons and of frames.
         conditions: visible part of the face -> scores (ARL Table 12); empty where not asked for.
         relations: between action units.
         reliability: (bins, 3) frames, mean probability, share of positives, over all action units.
@@ -102,7 +103,7 @@ class Evaluation:
     landmarks: Landmarks | None = None
     folds: Mapping[str, Scores] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
-    group_persons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    group_sizes: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
     conditions: Mapping[str, Scores] = field(default_factory=dict)
     protocol: Protocol | None = None
     dataset: str = ""
@@ -185,8 +186,8 @@ def evaluate(
         landmarks=_landmarks(predictions, drawn),
         folds=_each(predictions, folds, threshold) if len(folds) > 1 else {},
         groups={by: _each(predictions, rows_of, threshold) for by, rows_of in divided.items()},
-        group_persons={
-            by: {name: len(np.unique(predictions.person[rows])) for name, rows in rows_of.items()}
+        group_sizes={
+            by: {name: (len(np.unique(predictions.person[rows])), len(rows)) for name, rows in rows_of.items()}
             for by, rows_of in divided.items()
         },
         conditions={name: score(one, threshold) for name, one in (conditions or {}).items()},

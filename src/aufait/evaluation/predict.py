@@ -34,6 +34,7 @@ def predict(
     batch: int = 32,
     device: str | torch.device = "cpu",
     visible: str = "full",
+    alignment: str | None = None,
     mirror: bool | None = None,
     interval: int | None = None,
     about: Mapping[str, Any] | None = None,
@@ -49,6 +50,7 @@ def predict(
         batch: faces at a time.
         device: where the network runs.
         visible: part of the face that is not hidden, a key of ``occlusion.CONDITIONS``.
+        alignment: of the faces that the network was trained on, where it is not the one it was designed for.
         mirror: add a second pass over mirrored faces and average the logits; None does so for the networks of the AUNet
             paper, whose released test program does (the paper does not say so), and for no other.
         interval: distance in frames of the earlier and the later picture, for networks that see three; None takes the
@@ -63,7 +65,7 @@ def predict(
     dataset = cache.dataset() if dataset is None else dataset
     units = tuple(dataset.action_units if action_units is None else action_units)
     columns = _columns(model, units)
-    _check_alignment(model, cache)
+    _check_alignment(model, cache, alignment or alignment_of(model))
     if not len(dataset):
         raise InputError(f"{dataset.name} has no frame to evaluate")
     labels, rows = dataset.with_action_units(units).label_table(), cache.rows_of(dataset)
@@ -94,8 +96,7 @@ def _columns(model: AUSystem, units: tuple[int, ...]) -> list[int]:
     return [model.action_units.index(unit) for unit in units]
 
 
-def _check_alignment(model: AUSystem, cache: FaceCache) -> None:
-    wanted = alignment_of(model)
+def _check_alignment(model: AUSystem, cache: FaceCache, wanted: str) -> None:
     if cache.alignment != wanted:
         raise InputError(
             f"{type(model).__name__} needs faces of the alignment {wanted!r}, the cache has {cache.alignment!r}; "
@@ -139,7 +140,10 @@ class _Look:
             near = self.cache.neighbours(rows, self.interval)  # (B, 2)
             around, theirs = self._stored(near.ravel())
             neighbours = (around.unflatten(0, near.shape), theirs.unflatten(0, near.shape))
-        inputs = network_inputs(self.model, faces, landmarks, training=False, neighbours=neighbours, mirrored=mirrored)
+        inputs = network_inputs(
+            self.model, faces, landmarks, training=False, neighbours=neighbours, mirrored=mirrored,
+            alignment=self.cache.alignment,
+        )  # fmt: skip
         inputs["images"] = occlude(inputs["images"], self.visible if not mirrored else _SWAPPED.get(self.visible, self.visible))
         return self.model(**inputs), inputs.get("landmarks")
 

@@ -1,0 +1,183 @@
+"""Cross-validation by a recipe: every fold is trained and tested once; a stopped one goes on where it was.
+
+The folder holds ``fold_1``, ``fold_2``, ... (training runs), ``predictions`` (one file per fold and test set), and per test set
+the pooled predictions and the report. A fold's test persons are checked against those its network has seen before it is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aufait.data.preparation.cache import FaceCache
+from aufait.data.protocols import Protocol, get_protocol
+from aufait.errors import InputError
+from aufait.evaluation.evaluate import Evaluation, evaluate
+from aufait.evaluation.predict import predict
+from aufait.evaluation.predictions import Predictions, concatenate
+from aufait.evaluation.runs import TrainedNetwork, check_leakage, choose_part, open_network
+
+if TYPE_CHECKING:
+    from aufait.data.dataset import AUDataset
+    from aufait.training.recipe import Recipe
+
+PREDICTIONS = "predictions"
+Report = Callable[[str, int, int], None]
+"""Told what is being done ("fold 2: training"), how much is done and how much there is."""
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Result on one test set.
+
+    Attributes:
+        predictions: of all folds, with the attribute "fold".
+        evaluation: their scores, by fold and pooled.
+        conditions: visible part of the face -> predictions of all folds.
+    """
+
+    predictions: Predictions
+    evaluation: Evaluation
+    conditions: Mapping[str, Predictions]
+
+
+def cross_validate(
+    recipe: Recipe,
+    caches: FaceCache | Mapping[str, FaceCache],
+    out: str | Path,
+    *,
+    folds: Sequence[int | str] | None = None,
+    protocol: Protocol | None = None,
+    per: Sequence[str] = (),
+    conditions: Sequence[str] = (),
+    batch: int = 32,
+    device: str = "cpu",
+    draws: int = 1000,
+    seed: int = 0,
+    report: Report | None = None,
+    **training: Any,
+) -> dict[str, CrossValidation]:
+    """Train and test the folds of a protocol.
+
+    Args:
+        recipe: how to train.
+        caches: prepared faces, or name of the data set -> prepared faces.
+        out: folder; given again it goes on where it stopped.
+        folds: numbers or aliases; all of the protocol if None.
+        protocol: in place of the recipe's, for data of one's own.
+        per: what to divide the scores by.
+        conditions: visible parts of the face to test besides the whole (``occlusion.CONDITIONS``).
+        batch: faces at a time in tests.
+        device: where tests run.
+        draws: bootstrap draws of subjects for the intervals.
+        seed: of the draws.
+        report: told of the progress.
+        training: further arguments of ``aufait.training.run.train``.
+
+    Returns:
+        name of the test set -> result.
+
+    Raises:
+        InputError: data, folds and recipe do not fit together, or a fold's network has seen its test persons.
+    """
+    protocol = protocol or get_protocol(recipe.protocol, seed=recipe.protocol_seed)
+    sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
+    chosen = [protocol.fold(fold).number for fold in folds] if folds is not None else [one.number for one in protocol.folds]
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InputError(f"name each fold once, got {', '.join(map(str, folds or ())) or 'none'}")
+    visible = tuple(dict.fromkeys(["full", *conditions]))
+    work = _Work(recipe, sources, Path(out), protocol, visible, batch, device, report, training)
+    tested = [work.fold(fold) for fold in chosen]
+    names = dict.fromkeys(name for one in tested for name in one)
+    return {name: _pooled(name, [one[name] for one in tested if name in one], work, per, draws, seed, chosen) for name in names}
+
+
+Tested = Mapping[str, Predictions]
+"""Visible part of the face -> predictions."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What all folds share."""
+
+    recipe: Recipe
+    sources: Mapping[str, FaceCache]
+    out: Path
+    protocol: Protocol
+    visible: tuple[str, ...]
+    batch: int
+    device: str
+    report: Report | None
+    training: Mapping[str, Any]
+
+    def fold(self, fold: int) -> dict[str, Tested]:
+        """Train and test one fold: test set -> visible part -> predictions."""
+        from aufait.training.run import train
+
+        folder = self.out / f"fold_{fold}"
+
+        def told(done: int, total: int, text: str) -> None:
+            if self.report is not None:
+                self.report(f"fold {fold}: {text}", done, total)
+
+        train(self.recipe, self.sources, fold=fold, out=folder, protocol=self.protocol, report=told, **self.training)
+        network = open_network(folder)
+        labels = {name: cache.dataset() for name, cache in self.sources.items()}
+        parts, notes = choose_part(network, self.protocol, labels, fold, strict=self.recipe.strict)
+        return {
+            name: {visible: self._tested(network, name, part, fold, visible, notes) for visible in self.visible}
+            for name, part in parts.items()
+        }
+
+    def _tested(
+        self, network: TrainedNetwork, name: str, part: AUDataset, fold: int, visible: str, notes: Sequence[str]
+    ) -> Predictions:
+        cache = self.sources[name]
+        leakage = check_leakage(network, part)
+        about = {
+            "model": network.name, "recipe": self.recipe.name, "protocol": self.protocol.name, "fold": fold, "split": "test",
+            "network": network.digest(), "leakage": leakage, "notes": list(notes), "seed": self.recipe.seed,
+        }  # fmt: skip
+        path = self.out / PREDICTIONS / f"fold_{fold}_{name}_{visible}.npz"
+        found = _kept(path, {**about, "cache": cache.fingerprint, "visible": visible}, part)
+        if found is None:
+            found = predict(
+                network.load(self.device), cache, part, batch=self.batch, device=self.device, visible=visible,
+                alignment=network.alignment, about=about, progress=self._progress(f"fold {fold}: testing on {name}"),
+            )  # fmt: skip
+            found.save(path, overwrite=True)
+        return found.with_attribute("fold", str(fold))
+
+    def _progress(self, what: str) -> Callable[[int, int], None] | None:
+        report = self.report
+        return None if report is None else lambda done, total: report(what, done, total)
+
+
+def _kept(path: Path, about: Mapping[str, Any], part: AUDataset) -> Predictions | None:
+    """Predictions of an earlier call, if they are of the same network, faces and frames."""
+    if not path.is_file():
+        return None
+    found = Predictions.load(path)
+    same = all(found.about.get(key) == about[key] for key in ("network", "cache", "visible"))
+    return found if same and len(found) == len(part) and found.action_units == part.action_units else None
+
+
+def _pooled(
+    name: str, tested: Sequence[Tested], work: _Work, per: Sequence[str], draws: int, seed: int, folds: Sequence[int]
+) -> CrossValidation:
+    notes = list(dict.fromkeys(note for one in tested for note in one["full"].about.get("notes", ())))
+    left = len(work.protocol.folds) - len(folds)
+    if left:
+        notes.append(f"{left} of the {len(work.protocol.folds)} folds of the protocol were not run.")
+    first = tested[0]["full"].about
+    about = {
+        key: first[key] for key in ("model", "recipe", "protocol", "split", "seed", "dataset", "alignment", "cache") if key in first
+    }
+    about["leakage"] = "each fold's test subjects are none of those its network was trained on or chosen by"
+    about["mirrored_pass"] = first.get("mirrored_pass", False)
+    pooled = {visible: concatenate([one[visible] for one in tested], {**about, "visible": visible}) for visible in work.visible}
+    others = {} if len(work.visible) == 1 else pooled
+    evaluation = evaluate(pooled["full"], work.protocol, per=per, conditions=others, draws=draws, seed=seed, notes=notes)
+    return CrossValidation(pooled["full"], evaluation, others)

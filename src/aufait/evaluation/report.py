@@ -1,0 +1,485 @@
+"""What a report says: facts, tables with the published numbers beside, figures; the files are written by ``writers``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aufait import __version__
+from aufait.action_units import au_name
+from aufait.evaluation.evaluate import FAILURE, RELIABILITY_BINS, Evaluation, Scores
+from aufait.evaluation.occlusion import CONDITIONS
+from aufait.evaluation.published import PublishedResult, published_by_pose, published_by_visible, published_for
+from aufait.evaluation.tables import Cell, Column, Row, Table
+from aufait.metrics.significance import Interval
+
+NAMES: Mapping[str, str] = {
+    "f1_frame": "F1-frame", "accuracy": "accuracy", "roc_area": "ROC area", "pr_area": "PR area", "nf1": "nF1",
+    "npr_area": "nPR area",
+    "calibration_error": "calibration error", "icc_3_1": "ICC(3,1)", "pcc": "PCC", "mae": "MAE", "landmark_error": "landmark error",
+}  # fmt: skip
+"""Metric -> name for people."""
+
+_SHARES = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
+
+SYNTHETIC_NOTE = (
+    "All of our numbers here were measured on synthetic faces. They show that the machinery works; they say nothing about "
+    "photographs of people and are not comparable with published results."
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something to draw where the format can: "scores", "reliability" or "relations"."""
+
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Content of a report, the same for every format.
+
+    Attributes:
+        title: first line, marked where synthetic.
+        facts: what was done, label and text.
+        tables: in order.
+        figures: for formats that can draw.
+        notes: what a reader must know.
+        synthetic: whether the numbers were measured on rendered faces.
+        evaluation: what it was made from; None for comparisons.
+    """
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    figures: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+    evaluation: Evaluation | None = None
+
+    @property
+    def heading(self) -> str:
+        """Title with the mark of synthetic results."""
+        return f"SYNTHETIC FACES: {self.title}" if self.synthetic else self.title
+
+
+def kind_of(metric: str) -> str:
+    """How a metric is shown: shares in percent, others as they are."""
+    return "percent" if metric in _SHARES else "percent2" if metric == "landmark_error" else "number"
+
+
+def metric_title(metric: str) -> str:
+    """Name with its unit."""
+    return f"{NAMES.get(metric, metric)}{', %' if kind_of(metric).startswith('percent') else ''}"
+
+
+def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
+    """Facts and tables of an evaluation.
+
+    Args:
+        evaluation: what was measured.
+        published: whether published numbers of the protocol stand beside.
+    """
+    tables = [*_unit_tables(evaluation), *_fold_tables(evaluation)]
+    if published and evaluation.protocol is not None:
+        tables += _comparisons(evaluation, [one for one in _metrics(evaluation) if one != "landmark_error"])
+    tables += [*_landmark_tables(evaluation, published), *_condition_tables(evaluation, published)]
+    tables += [*_group_tables(evaluation, published), *_relation_tables(evaluation), *_reliability_table(evaluation)]
+    known = bool(evaluation.scores["frames"]["mean"])
+    figures = [Figure("scores", f"{NAMES[_metrics(evaluation)[0]]} with intervals by subject")]
+    figures += [Figure("reliability", "Reliability: how often an action unit occurs where the network is so sure"),
+                Figure("relations", "How action units go together")] if known else []  # fmt: skip
+    what = evaluation.protocol.title if evaluation.protocol is not None else evaluation.dataset or "predictions"
+    return Report(
+        title=f"{evaluation.about.get('model', 'network')} on {what}",
+        facts=tuple(_facts(evaluation)),
+        tables=tuple(tables),
+        figures=tuple(figures),
+        notes=((SYNTHETIC_NOTE,) if evaluation.synthetic else ()) + evaluation.notes,
+        synthetic=evaluation.synthetic,
+        evaluation=evaluation,
+    )
+
+
+def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
+    """Those that the protocol reports and that were measured; the first leads."""
+    default = ("icc_3_1", "mae") if evaluation.target == "intensity" else ("f1_frame", "accuracy")
+    wanted = default if evaluation.protocol is None else evaluation.protocol.metrics
+    if evaluation.target == "occurrence" and "roc_area" not in wanted:
+        wanted = (*wanted, "roc_area")
+    return tuple(one for one in wanted if one in evaluation.scores) or ("f1_frame",)
+
+
+def _names(evaluation: Evaluation) -> list[str]:
+    return [au_name(unit) for unit in evaluation.action_units]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Facts
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
+    about, protocol = evaluation.about, evaluation.protocol
+    yield "Data", f"{evaluation.dataset or 'not told'}{' (synthetic faces)' if evaluation.synthetic else ''}"
+    if protocol is not None:
+        yield "Protocol", f"{protocol.name}: {protocol.title}"
+        yield "Protocol from", protocol.citation
+        if protocol.occurrence_threshold is not None:
+            yield "Occurrence", f"intensity >= {protocol.occurrence_threshold} where people did not code occurrence"
+    for key, label in (("split", "Frames of"), ("fold", "Fold"), ("model", "Network"), ("run", "Run"), ("recipe", "Recipe")):
+        if about.get(key) not in (None, ""):
+            yield label, str(about[key])
+    if evaluation.folds:
+        yield "Folds", f"{', '.join(evaluation.folds)}; each frame is tested once"
+    yield "Tested on", (f"{evaluation.frames:,} frames of {evaluation.persons:,} subjects in {evaluation.recordings:,} recordings")
+    yield "Decision", f"an action unit counts as predicted from a probability of {evaluation.threshold:g}"
+    if evaluation.intervals:
+        yield (
+            "Intervals",
+            (f"{evaluation.level:.0%}, percentiles of {evaluation.draws:,} bootstrap draws of subjects with replacement"),
+        )
+    if about.get("visible", "full") != "full":
+        yield "Visible", CONDITIONS.get(str(about["visible"]), str(about["visible"]))
+    if about.get("mirrored_pass"):
+        yield "Passes", "mean of the logits of the face and of its mirror image"
+    for key, label in (("leakage", "Leakage check"), ("cache", "Data fingerprint"), ("seed", "Seed"), ("command", "Command")):
+        if about.get(key) not in (None, ""):
+            yield label, str(about[key])
+    yield "Version", f"aufait {__version__}"
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Per action unit
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _unit_tables(evaluation: Evaluation) -> list[Table]:
+    tables = []
+    if evaluation.scores["frames"]["mean"]:
+        tables.append(_occurrence_table(evaluation))
+    if "icc_3_1" in evaluation.scores and evaluation.scores["graded_frames"]["mean"]:
+        tables.append(_intensity_table(evaluation))
+    return tables[::-1] if evaluation.target == "intensity" else tables
+
+
+def _occurrence_table(evaluation: Evaluation) -> Table:
+    metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
+    columns = [Column("frames", "count"), Column("positives", "count"), Column("rate, %", "percent"), Column("skew", "number2")]
+    columns += [Column(metric_title(metric), kind_of(metric)) for metric in metrics]
+    scores = evaluation.scores
+    rows = []
+    for name in _names(evaluation):
+        frames, positives = scores["frames"][name], scores["positives"][name]
+        counts: list[Cell] = [frames, positives, positives / frames if frames else float("nan"), scores["skew"][name]]
+        rows.append(Row(name, (*counts, *(_scored(evaluation, metric, name) for metric in metrics))))
+    mean: list[Cell] = ["", "", "", ""]
+    rows.append(Row("mean", (*mean, *(_scored(evaluation, metric, "mean") for metric in metrics)), strong=True))
+    notes = [
+        "frames: those whose label is known; skew: negatives / positives; nF1 and nPR area count negatives as if there were as "
+        "many as positives (Jeni, Cohn and De la Torre 2013).",
+        *_defined_notes(evaluation, metrics),
+        *_silent_notes(evaluation),
+    ]
+    pooled = ", all folds pooled" if evaluation.folds else ""
+    title = f"Occurrence of each action unit{pooled}"
+    return Table("occurrence", title, "AU", tuple(columns), tuple(rows), tuple(notes), evaluation.synthetic)
+
+
+def _intensity_table(evaluation: Evaluation) -> Table:
+    metrics = ("icc_3_1", "pcc", "mae")
+    columns = [Column("frames", "count"), *(Column(metric_title(metric), kind_of(metric)) for metric in metrics)]
+    rows = [
+        Row(name, (evaluation.scores["graded_frames"][name], *(_scored(evaluation, metric, name) for metric in metrics)))
+        for name in _names(evaluation)
+    ]
+    rows.append(Row("mean", ("", *(_scored(evaluation, metric, "mean") for metric in metrics)), strong=True))
+    notes = ["Predictions are rounded to whole steps of 0 to 5 first, as in ARL.", *_defined_notes(evaluation, metrics)]
+    pooled = ", all folds pooled" if evaluation.folds else ""
+    title = f"Intensity of each action unit{pooled}"
+    return Table("intensity", title, "AU", tuple(columns), tuple(rows), tuple(notes), evaluation.synthetic)
+
+
+def _scored(evaluation: Evaluation, metric: str, name: str) -> Cell:
+    interval = evaluation.intervals.get(metric, {}).get(name)
+    return evaluation.scores[metric][name] if interval is None else interval
+
+
+def _defined_notes(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
+    count = len(evaluation.action_units)
+    few = [metric for metric in metrics if evaluation.scores[metric].get("defined", count) < count]
+    return [
+        f"Mean {NAMES[metric]}: over the {evaluation.scores[metric]['defined']:.0f} of {count} action units where it is defined."
+        for metric in few
+    ]
+
+
+def _silent_notes(evaluation: Evaluation) -> list[str]:
+    """An action unit that never occurs has F1 0 as soon as it is predicted once; a reader must know why."""
+    scores = evaluation.scores
+    silent = [name for name in _names(evaluation) if scores["frames"][name] and not scores["positives"][name]]
+    if not silent:
+        return []
+    return [
+        f"{', '.join(silent)}: no positive frame; F1 is 0 if it is ever predicted and undefined otherwise, whatever the network."
+    ]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Folds, comparisons
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _columns(evaluation: Evaluation, metric: str) -> tuple[Column, ...]:
+    return tuple(Column(name, kind_of(metric)) for name in (*_names(evaluation), "mean"))
+
+
+def _cells(evaluation: Evaluation, values: Mapping[str, float]) -> tuple[Cell, ...]:
+    return tuple(values.get(name, float("nan")) for name in (*_names(evaluation), "mean"))
+
+
+def _fold_tables(evaluation: Evaluation) -> list[Table]:
+    tables = []
+    for metric in _metrics(evaluation) if evaluation.folds else ():
+        rows = [Row(f"fold {name}", _cells(evaluation, scores[metric])) for name, scores in evaluation.folds.items()]
+        rows.append(Row("mean of folds", _cells(evaluation, evaluation.fold_mean(metric)), strong=True))
+        rows.append(Row("deviation", _cells(evaluation, evaluation.fold_deviation(metric))))
+        rows.append(Row("pooled", _cells(evaluation, evaluation.scores[metric]), strong=True))
+        notes = ("deviation: standard deviation over the folds (n - 1); pooled: one score over the frames of all folds.",)
+        title = f"{metric_title(metric)}, by fold"
+        columns = _columns(evaluation, metric)
+        tables.append(Table(f"folds_{metric}", title, "fold", columns, tuple(rows), notes, evaluation.synthetic))
+    return tables
+
+
+def _comparisons(evaluation: Evaluation, metrics: Sequence[str]) -> list[Table]:
+    if evaluation.protocol is None:
+        return []
+    tables = []
+    for metric in metrics:
+        others = published_for(evaluation.protocol, metric, evaluation.dataset)
+        if others:
+            rows = (*_own_rows(evaluation, metric), *(_published_row(evaluation, one) for one in others))
+            notes = [
+                f"Published numbers as printed, for the protocol {evaluation.protocol.name}; the last column is the printed mean."
+            ]
+            notes += [SYNTHETIC_NOTE] if evaluation.synthetic else []
+            notes += _coverage_notes(evaluation, others)
+            title = f"{metric_title(metric)}, beside published results"
+            columns = _columns(evaluation, metric)
+            tables.append(Table(f"published_{metric}", title, "method", columns, rows, tuple(notes), evaluation.synthetic))
+    return tables
+
+
+def _own_rows(evaluation: Evaluation, metric: str) -> list[Row]:
+    model = str(evaluation.about.get("model", "network"))
+    mark = "ours, synthetic" if evaluation.synthetic else "ours"
+    rows = []
+    if evaluation.folds:
+        rows.append(Row(f"{model} ({mark}, mean of folds)", _cells(evaluation, evaluation.fold_mean(metric)), strong=True))
+    pooled = ", pooled" if evaluation.folds else ""
+    rows.append(Row(f"{model} ({mark}{pooled})", _cells(evaluation, evaluation.scores[metric]), strong=True))
+    intervals = evaluation.intervals.get(metric)
+    if intervals:
+        for name, bound in (("lower", "low"), ("upper", "high")):
+            cells = tuple(getattr(intervals[unit], bound) for unit in (*_names(evaluation), "mean"))
+            rows.append(Row(f"{name} bound, {evaluation.level:.0%}", cells))
+    return rows
+
+
+def _published_row(evaluation: Evaluation, one: PublishedResult) -> Row:
+    average = float("nan") if one.average is None else one.average
+    return Row(_method(one), _cells(evaluation, {**one.per_au, "mean": average}), note=one.note)
+
+
+def _method(one: PublishedResult) -> str:
+    """Method and where it is printed; whose paper it is the source tells better than an "ours" that is not ours."""
+    return f"{one.method.removesuffix(' (ours)')} ({one.source})"
+
+
+def _coverage_notes(evaluation: Evaluation, others: Sequence[PublishedResult]) -> list[str]:
+    """Says so where published means are over other action units than ours."""
+    ours = set(_names(evaluation))
+    if any(one.per_au and set(one.per_au) != ours for one in others):
+        return ["Some published means are over other action units than those scored here; compare action unit by action unit."]
+    return []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Landmarks, occlusion, groups
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _landmark_tables(evaluation: Evaluation, published: bool) -> list[Table]:
+    found = evaluation.landmarks
+    if found is None:
+        return []
+    columns = (Column("mean error, %", "percent2"), Column("failure rate, %", "percent2"), Column("faces", "count"))
+    own: tuple[Cell, ...] = (found.error, found.failure_rate, float(found.faces))
+    rows = [Row(str(evaluation.about.get("model", "network")), own, strong=True)]
+    if published and evaluation.protocol is not None:
+        rows += [
+            Row(_method(one), (one.average, None, None), note=one.note)
+            for one in published_for(evaluation.protocol, "landmark_error", evaluation.dataset)
+        ]
+    notes = (
+        "mean error: mean distance of the 49 points from the given ones / distance of the eye centres; failure: a face with more "
+        f"than {FAILURE:.0%}.",
+    )
+    return [Table("landmarks", "Landmarks located by the network", "network", columns, tuple(rows), notes, evaluation.synthetic)]
+
+
+def _condition_tables(evaluation: Evaluation, published: bool) -> list[Table]:
+    tables = []
+    bp4d = evaluation.protocol is not None and evaluation.protocol.name == "bp4d"
+    for metric in _metrics(evaluation) if evaluation.conditions else ():
+        rows = []
+        for name, scores in evaluation.conditions.items():
+            rows.append(Row(CONDITIONS.get(name, name), _cells(evaluation, scores[metric]), strong=True))
+            if published and bp4d and metric == "f1_frame":
+                rows += [_published_row(evaluation, one) for one in published_by_visible(name)]
+        notes = (
+            "The network was not trained on hidden faces. Half of the network's input is filled with grey 128; right and left are "
+            "the subject's, by our reading of ARL Table 12, which names neither.",
+        )
+        title = f"{metric_title(metric)}, by visible part of the face"
+        columns = _columns(evaluation, metric)
+        tables.append(Table(f"occlusion_{metric}", title, "visible", columns, tuple(rows), notes, evaluation.synthetic))
+    return tables
+
+
+def _group_tables(evaluation: Evaluation, published: bool) -> list[Table]:
+    tables = []
+    for by, groups in evaluation.groups.items():
+        tables += [_group_table(evaluation, by, groups, metric, published) for metric in _metrics(evaluation)]
+        tables.append(_count_table(evaluation, by, groups))
+    return tables
+
+
+def _group_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores], metric: str, published: bool) -> Table:
+    ours = evaluation.protocol is not None and evaluation.protocol.name == "fera2017"
+    rows = []
+    for name, scores in groups.items():
+        rows.append(Row(name, _cells(evaluation, scores[metric])))
+        if published and by in ("pose", "view") and ours and metric == "f1_frame":
+            rows += [_published_row(evaluation, one) for one in published_by_pose(name)]
+    rows.append(Row("all", _cells(evaluation, evaluation.scores[metric]), strong=True))
+    title = f"{metric_title(metric)}, by {by.replace('_', ' ')}"
+    notes = ("A group's number rests on few positives in small groups; see the counts below.",)
+    return Table(f"{by}_{metric}", title, by, _columns(evaluation, metric), tuple(rows), notes, evaluation.synthetic)
+
+
+def _count_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores]) -> Table:
+    graded = evaluation.target == "intensity"
+    key = "graded_frames" if graded else "positives"
+    units = _names(evaluation)
+    columns = (Column("subjects", "count"), Column("frames", "count"), *(Column(name, "count") for name in units))
+    rows = [
+        Row(name, (*map(float, evaluation.group_sizes[by][name]), *(scores[key][unit] for unit in units)))
+        for name, scores in groups.items()
+    ]
+    total = (float(evaluation.persons), float(evaluation.frames))
+    rows.append(Row("all", (*total, *(evaluation.scores[key][unit] for unit in units)), strong=True))
+    what = "Frames with a known intensity" if graded else "Positives"
+    title = f"{what}, by {by.replace('_', ' ')}"
+    return Table(f"{by}_counts", title, by, columns, tuple(rows), (), evaluation.synthetic)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Relations, calibration
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _relation_tables(evaluation: Evaluation) -> list[Table]:
+    if not evaluation.scores["frames"]["mean"]:
+        return []
+    found = evaluation.relations
+    summary = Table(
+        "relations",
+        "How action units go together: predictions against labels",
+        "measure",
+        (Column("value", "number"),),
+        (
+            Row("distance of the relation matrices (Frobenius)", (found.distance,)),
+            Row("the same per entry", (found.distance_per_entry,)),
+            Row("dependency F1", (found.dependency_f1,)),
+        ),
+        (
+            "Relation: correlation coefficient of two action units over the frames where both are known. Dependency F1: F1 of an "
+            "action unit where another one occurs, from precision and recall averaged over all ordered pairs.",
+        ),
+        evaluation.synthetic,
+    )
+    names = _names(evaluation)
+    columns = tuple(Column(name, "number2") for name in names)
+    matrices = [
+        Table(
+            f"relations_{which}",
+            f"Relations between action units in the {where}",
+            "AU",
+            columns,
+            tuple(Row(name, tuple(float(value) for value in line)) for name, line in zip(names, matrix, strict=True)),
+            (),
+            evaluation.synthetic,
+        )
+        for which, where, matrix in (("truth", "labels", found.truth), ("predicted", "predictions", found.predicted))
+    ]
+    return [summary, *matrices]
+
+
+def _reliability_table(evaluation: Evaluation) -> list[Table]:
+    if not evaluation.scores["frames"]["mean"]:
+        return []
+    edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
+    columns = (Column("frames x AUs", "count"), Column("mean probability, %", "percent"), Column("occurs, %", "percent"))
+    rows = [
+        Row(f"{low:.1f}-{high:.1f}", tuple(float(value) for value in line))
+        for low, high, line in zip(edges[:-1], edges[1:], evaluation.reliability, strict=True)
+    ]
+    notes = ("All action units together; a calibrated network has the same number in the last two columns.",)
+    title = "Reliability of the probabilities"
+    return [Table("reliability", title, "probability", columns, tuple(rows), notes, evaluation.synthetic)]
+
+
+def to_dict(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything measured, as JSON can hold it; undefined is null."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Interval):
+            return {"value": plain(value.value), "low": plain(value.low), "high": plain(value.high)}
+        if isinstance(value, Mapping):
+            return {str(key): plain(one) for key, one in value.items()}
+        if isinstance(value, np.ndarray | list | tuple):
+            return [plain(one) for one in value]
+        if isinstance(value, float | np.floating):
+            return float(value) if np.isfinite(value) else None
+        return value.item() if isinstance(value, np.generic) else value
+
+    found = evaluation.relations
+    landmarks = evaluation.landmarks
+    return {
+        "synthetic": evaluation.synthetic,
+        "dataset": evaluation.dataset,
+        "protocol": None if evaluation.protocol is None else evaluation.protocol.name,
+        "action_units": list(evaluation.action_units),
+        "frames": evaluation.frames,
+        "persons": evaluation.persons,
+        "recordings": evaluation.recordings,
+        "threshold": evaluation.threshold,
+        "about": plain(evaluation.about),
+        "notes": list(evaluation.notes),
+        "scores": plain(evaluation.scores),
+        "intervals": plain(evaluation.intervals),
+        "folds": plain(evaluation.folds),
+        "fold_mean": {metric: plain(evaluation.fold_mean(metric)) for metric in _metrics(evaluation)} if evaluation.folds else {},
+        "groups": plain(evaluation.groups),
+        "conditions": plain(evaluation.conditions),
+        "landmarks": None if landmarks is None else plain(vars(landmarks)),
+        "relations": plain(vars(found)),
+        "reliability": plain(evaluation.reliability),
+        "version": __version__,
+    }

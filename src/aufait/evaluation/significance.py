@@ -1,0 +1,233 @@
+"""Whether two systems differ: the t-test as papers print it, and tests by subject that may be believed.
+
+AUNet's Table XII gives t statistics near -27 and p below 1e-150 for "predictions" of two networks on BP4D. Numbers of that size
+come from taking every frame as an independent trial; frames of one face are not. Beside it stand the differences subject by
+subject: a sign-flip test of each subject's F1, and an interval of the difference from draws of subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aufait.action_units import au_name
+from aufait.errors import InputError
+from aufait.evaluation.evaluate import score
+from aufait.evaluation.predictions import Predictions, row_keys
+from aufait.evaluation.published import published_results
+from aufait.evaluation.report import SYNTHETIC_NOTE, Report
+from aufait.evaluation.tables import Column, Row, Table
+from aufait.metrics.functional import f1_frame
+from aufait.metrics.intervals import SubjectDraws, occurrence_draws
+from aufait.metrics.significance import Interval, PairedTest, paired_t_test, paired_test_by_subject
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two systems on the same frames; differences are second minus first.
+
+    Attributes:
+        first, second: names of the systems.
+        action_units: AU numbers.
+        scores: F1-frame of both, AU name or "mean" -> (first, second).
+        difference: F1 difference on all frames with its interval over draws of subjects.
+        by_subject: sign-flip test of the subjects' F1; "mean" tests the subjects' mean over action units.
+        over_predictions: t-test over all known pairs of frame and action unit, of the probabilities (our reading of AUNet
+            Table XII).
+        over_units: t-test over the action units' F1.
+        frames, persons: what it rests on.
+        level: of the intervals.
+        synthetic: whether the faces are rendered.
+    """
+
+    first: str
+    second: str
+    action_units: tuple[int, ...]
+    scores: Mapping[str, tuple[float, float]]
+    difference: Mapping[str, Interval]
+    by_subject: Mapping[str, PairedTest]
+    over_predictions: PairedTest
+    over_units: PairedTest
+    frames: int
+    persons: int
+    level: float
+    synthetic: bool
+
+
+def compare(
+    first: Predictions,
+    second: Predictions,
+    *,
+    names: tuple[str, str] | None = None,
+    threshold: float = 0.5,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Comparison:
+    """Test whether two systems differ in F1-frame.
+
+    Args:
+        first, second: predictions on the same frames in any order, with the same action units and labels.
+        names: of the systems; those of their models if None.
+        threshold: probability from which an action unit counts as predicted.
+        draws: bootstrap draws of subjects.
+        level: confidence level.
+        seed: of the draws.
+
+    Raises:
+        InputError: other frames, action units or labels.
+    """
+    second = _matched(first, second)
+    names = names or (_name(first, "first"), _name(second, "second"))
+    drawn = SubjectDraws(first.person, draws=draws, level=level, seed=seed)
+    both = (first, second)
+    scores = [score(one, threshold)["f1_frame"] for one in both]
+    units = [*(au_name(unit) for unit in first.action_units), "mean"]
+    known = first.occurrence_known
+    unit_scores = [np.array([one[name] for name in units[:-1]]) for one in scores]
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        action_units=first.action_units,
+        scores={name: (scores[0][name], scores[1][name]) for name in units},
+        difference=_differences(both, scores, drawn, threshold),
+        by_subject=_by_subject(both, threshold),
+        over_predictions=paired_t_test(first.probability[known], second.probability[known]),
+        over_units=paired_t_test(*unit_scores),
+        frames=len(first),
+        persons=len(drawn.names),
+        level=level,
+        synthetic=first.synthetic or second.synthetic,
+    )
+
+
+def _name(predictions: Predictions, default: str) -> str:
+    return str(predictions.about.get("model") or default)
+
+
+def _matched(first: Predictions, second: Predictions) -> Predictions:
+    """The second predictions with rows and columns in the order of the first."""
+    if set(first.action_units) != set(second.action_units):
+        raise InputError(
+            f"the two predictions are of AUs {', '.join(map(str, first.action_units))} and "
+            f"{', '.join(map(str, second.action_units))}; only the same can be compared"
+        )
+    second = second.with_action_units(first.action_units)
+    keys, others = row_keys(first), row_keys(second)
+    order, other_order = np.argsort(keys), np.argsort(others)
+    if not np.array_equal(keys[order], others[other_order]):
+        shared = len(np.intersect1d(keys, others))
+        raise InputError(
+            f"the two predictions must be of the same frames, got {len(keys):,} and {len(others):,} with {shared:,} in common; "
+            "evaluate both on the same part of the same data"
+        )
+    rows = np.empty(len(keys), np.int64)
+    rows[order] = other_order
+    second = second.select(rows)
+    same = np.array_equal(first.occurrence_known, second.occurrence_known) and np.array_equal(
+        first.occurrence[first.occurrence_known], second.occurrence[first.occurrence_known]
+    )
+    if not same:
+        raise InputError("the two predictions carry different labels for the same frames; evaluate both with one protocol")
+    return second
+
+
+def _differences(
+    both: tuple[Predictions, Predictions], scores: list[Mapping[str, float]], drawn: SubjectDraws, threshold: float
+) -> dict[str, Interval]:
+    drawn_scores = [
+        np.stack(
+            [
+                occurrence_draws(drawn, one.occurrence[:, k], one.probability[:, k], one.occurrence_known[:, k], threshold)[
+                    "f1_frame"
+                ]
+                for k in range(len(one.action_units))
+            ],
+            axis=1,
+        )
+        for one in both
+    ]
+    table = drawn_scores[1] - drawn_scores[0]  # (D, A)
+    defined = ~np.isnan(table)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(defined, table, 0.0).sum(axis=1) / defined.sum(axis=1)
+    names = [au_name(unit) for unit in both[0].action_units]
+    found = {name: drawn.interval(scores[1][name] - scores[0][name], table[:, k]) for k, name in enumerate(names)}
+    return found | {"mean": drawn.interval(scores[1]["mean"] - scores[0]["mean"], mean)}
+
+
+def _by_subject(both: tuple[Predictions, Predictions], threshold: float) -> dict[str, PairedTest]:
+    def f1(rows: np.ndarray, system: int, column: int) -> float:
+        one = both[system]
+        own = rows[one.occurrence_known[rows, column]]
+        # Without a positive frame a subject's F1 would only tell whether there was a false alarm.
+        if not one.occurrence[own, column].any():
+            return float("nan")
+        return f1_frame(one.occurrence[own, column], one.probability[own, column] >= threshold)
+
+    def mean_f1(rows: np.ndarray, system: int) -> float:
+        values = np.array([f1(rows, system, column) for column in range(len(both[0].action_units))])
+        return float(values[~np.isnan(values)].mean()) if (~np.isnan(values)).any() else float("nan")
+
+    subjects = both[0].person
+    found = {
+        au_name(unit): paired_test_by_subject(lambda rows, system, k=column: f1(rows, system, k), subjects)  # type: ignore[misc]
+        for column, unit in enumerate(both[0].action_units)
+    }
+    return found | {"mean": paired_test_by_subject(mean_f1, subjects)}
+
+
+def comparison_report(found: Comparison) -> Report:
+    """A comparison as a report."""
+    first, second, synthetic = found.first, found.second, found.synthetic
+    if first == second:
+        first, second = f"{first} (1)", f"{second} (2)"
+    columns = (
+        Column(f"{first}, %", "percent"), Column(f"{second}, %", "percent"), Column("difference", "percent"),
+        Column("by subject", "percent"), Column("p", "p"), Column("subjects", "count"),
+    )  # fmt: skip
+    rows = []
+    for name, (before, after) in found.scores.items():
+        test = found.by_subject[name]
+        cells = (before, after, found.difference[name], test.difference, test.p_value, float(test.pairs))
+        rows.append(Row(name, cells, strong=name == "mean"))
+    notes = (
+        f"difference: F1 on all frames, second minus first, with its {found.level:.0%} interval over draws of subjects. "
+        "by subject: mean of the subjects' own differences; p: two-sided sign-flip test over subjects with a positive frame. Over many action "
+        "units some p fall below 0.05 by chance; the row of the mean is one test.",
+    )
+    main = Table("difference", "F1-frame of two systems on the same frames", "AU", columns, tuple(rows), notes, synthetic)
+    facts = (
+        ("First", first), ("Second", second),
+        ("Tested on", f"{found.frames:,} frames of {found.persons:,} subjects"),
+    )  # fmt: skip
+    return Report(
+        title=f"{second} against {first}",
+        facts=facts,
+        tables=(main, _t_tests(found)),
+        notes=(SYNTHETIC_NOTE,) if synthetic else (),
+        synthetic=synthetic,
+    )
+
+
+def _t_tests(found: Comparison) -> Table:
+    columns = (Column("difference", "number"), Column("t", "number2"), Column("p", "p"), Column("pairs", "count"))
+    rows = [
+        Row(label, (test.difference, test.statistic, test.p_value, float(test.pairs)))
+        for label, test in (
+            ("probabilities, every frame and action unit", found.over_predictions),
+            ("F1, every action unit", found.over_units),
+        )
+    ]
+    rows += [
+        Row(f"{one.method} against AU-FAN ({one.source})", (None, one.extra["t"], one.extra["p"], None))
+        for one in published_results("AUNet", "Table XII")
+    ]
+    notes = (
+        "Frames of one face are alike, so a t-test over frames calls nearly every difference significant; it is here only to stand "
+        "beside the published one. The paper does not say which numbers were paired; probabilities are our reading. Signs: second "
+        "minus first; the paper's order is not told.",
+    )
+    return Table("t_tests", "Paired t-tests as AUNet Table XII prints them", "over", columns, tuple(rows), notes, found.synthetic)
