@@ -45,8 +45,8 @@ def _scores(evaluation: Evaluation) -> str:
             rate = evaluation.scores["positives"][name] / frames
             parts.append(_line(x(rate), y - 7, x(rate), y + 7, _ORANGE, 2))
     legend = "dot: value, bar: interval" + ("" if graded else "; orange tick: share of positive frames, %")
-    parts.append(_text(left + width + 16, 24, legend, "start", _DIM))
-    return _svg(left + width + 330, height, parts, f"{metric} of each action unit")
+    parts.append(_text(left, height + 8, legend, "start", _DIM))
+    return _svg(left + width + 30, height + 16, parts, f"{metric} of each action unit")
 
 
 def _finite(evaluation: Evaluation, metric: str, names: list[str]) -> list[float]:
@@ -112,7 +112,7 @@ def _cell(x: float, y: float, side: int, value: float) -> str:
         target = _POSITIVE if value > 0 else _NEGATIVE
         red, green, blue = (round(255 + (one - 255) * min(abs(value), 1)) for one in target)
         fill, ink = f"rgb({red},{green},{blue})", "#ffffff" if abs(value) > 0.55 else _INK
-        label = f"{value:.1f}".replace("-0.0", "0.0")
+        label = f"{value:z.2f}".replace("0.", ".")
     box = f'<rect x="{x:.0f}" y="{y:.0f}" width="{side}" height="{side}" fill="{fill}" stroke="#fff"/>'
     return box + _text(x + side / 2, y + side * 0.63, label, "middle", ink, size=10)
 

@@ -195,8 +195,8 @@ def comparison_report(found: Comparison) -> Report:
         rows.append(Row(name, cells, strong=name == "mean"))
     notes = (
         f"difference: F1 on all frames, second minus first, with its {found.level:.0%} interval over draws of subjects. "
-        "by subject: mean of the subjects' own differences; p: two-sided sign-flip test over subjects with a positive frame. Over many action "
-        "units some p fall below 0.05 by chance; the row of the mean is one test.",
+        "by subject: mean of the subjects' own differences; p: two-sided sign-flip test over subjects with a positive frame. "
+        "Over many action units some p fall below 0.05 by chance; the row of the mean is one test.",
     )
     main = Table("difference", "F1-frame of two systems on the same frames", "AU", columns, tuple(rows), notes, synthetic)
     facts = (

@@ -21,7 +21,7 @@ from aufait.media.atomic import write_text
 
 _STYLE = """
 :root { color-scheme: light; --ink: #14181f; --dim: #5b6472; --line: #d5dae2; --soft: #f3f5f8; --mark: #b3261e; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 0 auto; max-width: 1180px; padding: 24px 20px 60px; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); margin: 0 auto; max-width: 1360px; padding: 24px 20px 60px; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .6rem; } h2 { font-size: 1.08rem; margin: 2.2rem 0 .5rem; }
 .synthetic { background: #fdecea; border-left: 5px solid var(--mark); padding: 10px 14px; margin: 0 0 1rem; }
 .tag { color: var(--mark); font-weight: 600; }

@@ -1,0 +1,397 @@
+"""``aufait evaluate`` and ``aufait crossval``: networks on prepared faces, and reports beside the published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
+from aufait.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from aufait.data.preparation import FaceCache
+    from aufait.data.protocols import Protocol
+    from aufait.evaluation import Evaluation, Predictions
+    from aufait.evaluation.runs import TrainedNetwork
+
+_FORMATS = "md,csv,tex,html"
+_PREDICTIONS = "predictions.npz"
+
+CacheOption = Annotated[
+    list[str] | None,
+    typer.Option("--cache", help="Folder of aufait prepare; several as NAME=FOLDER, the option once for each.", show_default=False),
+]
+PerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--per", help="Scores by pose, subject, skin_tone, occlusion, view, task, ...; may be repeated.", show_default=False
+    ),
+]
+OcclusionOption = Annotated[
+    str | None,
+    typer.Option(
+        "--occlusion",
+        help="Also test with only a part of the face visible: lower, upper, right, left (the subject's), none; all, or a list "
+        "with commas.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[str, typer.Option("--format", help="Report formats, with commas: md, csv, tex, html.")]
+DrawsOption = Annotated[int, typer.Option(min=0, help="Bootstrap draws of subjects for the intervals; 0 for none.")]
+BatchOption = Annotated[int, typer.Option(min=1, help="Faces at a time.")]
+DeviceOption = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+ProtocolOption = Annotated[str | None, typer.Option(help="How the data are divided; aufait data list.", show_default=False)]
+
+
+def evaluate(
+    network: Annotated[
+        Path | None, typer.Argument(help="Folder of aufait train, or a model file (.safetensors).", show_default=False)
+    ] = None,
+    caches: CacheOption = None,
+    protocol: ProtocolOption = None,
+    fold: Annotated[
+        str | None, typer.Option(help="Number or alias of the fold; that of the run, else 1.", show_default=False)
+    ] = None,
+    split: Annotated[str, typer.Option(help="test; train or held-out: training subjects, marked so; all: no split.")] = "test",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for predictions and report.", show_default=False)
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Report on saved predictions instead of running a network.", show_default=False)
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(help="Test whether two saved predictions differ.", show_default=False)
+    ] = None,
+    per: PerOption = None,
+    occlusion: OcclusionOption = None,
+    shared: Annotated[bool, typer.Option("--shared", help="Score the action units that network and protocol share.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Go on where the data lack subjects of the protocol; the report says so.")
+    ] = False,
+    formats: FormatOption = _FORMATS,
+    draws: DrawsOption = 1000,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Probability from which an action unit counts as predicted.")
+    ] = 0.5,
+    batch: BatchOption = 32,
+    device: DeviceOption = "cpu",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report in the folder.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Score a network on prepared faces, with intervals by subject and the published numbers beside."""
+    from aufait.evaluation.writers import check_formats
+
+    chosen = check_formats(formats.split(","))
+    ways = [network is not None, predictions is not None, compare is not None]
+    if sum(ways) != 1:
+        raise InputError(
+            "give one of: a network (aufait evaluate RUN --cache CACHE --output FOLDER), --predictions FILE, or --compare A B"
+        )
+    if output is None:
+        raise InputError("name the folder for the report: --output FOLDER")
+    _refuse_reports(output, overwrite)
+    common: dict[str, Any] = {"draws": draws, "threshold": threshold}
+    if compare is not None:
+        _compare(compare, output, chosen, overwrite, quiet, common)
+    elif predictions is not None:
+        _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
+    else:
+        assert network is not None
+        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, device, quiet)
+        for folder, evaluation, found in job.run(output, per or [], _conditions(occlusion), common):
+            found.save(folder / _PREDICTIONS, overwrite=True)
+            _finish(evaluation, folder, chosen, overwrite, quiet)
+
+
+def crossval(
+    recipe: Annotated[str, typer.Argument(help="Recipe of aufait train, by name or file.", show_default=False)],
+    caches: CacheOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for runs, predictions and report.", show_default=False)
+    ] = None,
+    folds: Annotated[
+        list[str] | None, typer.Option("--fold", help="Only this fold; may be repeated. All if left out.", show_default=False)
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="In place of the recipe's: k_fold or leave_one_subject_out.", show_default=False)
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="With the small settings for trials.")] = False,
+    per: PerOption = None,
+    occlusion: OcclusionOption = None,
+    formats: FormatOption = _FORMATS,
+    draws: DrawsOption = 1000,
+    batch: BatchOption = 32,
+    device: DeviceOption = "cpu",
+    limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Train and test every fold by a recipe; given again, it goes on where it stopped."""
+    from aufait.evaluation.cross_validation import cross_validate
+    from aufait.evaluation.writers import check_formats
+    from aufait.training.recipe import load_recipe
+
+    chosen = check_formats(formats.split(","))
+    if output is None:
+        raise InputError("name the folder for runs and report: --output FOLDER")
+    plan = load_recipe(recipe, settings or [], quick=quick)
+    sources = _open_caches(caches or [])
+    with _Bar(quiet) as bar:
+        results = cross_validate(
+            plan, sources, output, folds=folds or None, protocol=_protocol(protocol, plan, sources), per=per or (),
+            conditions=_conditions(occlusion), batch=batch, device=device, draws=draws, limit=limit, report=bar.report,
+        )  # fmt: skip
+    for name, result in results.items():
+        folder = output if len(results) == 1 else output / name
+        result.predictions.save(folder / _PREDICTIONS, overwrite=True)
+        _finish(result.evaluation, folder, chosen, True, quiet)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A network on a part of the data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class _Job:
+    """``aufait evaluate NETWORK``."""
+
+    def __init__(
+        self, network: Path, caches: Sequence[str], protocol: str | None, fold: str | None, split: str, shared: bool, partial: bool,
+        batch: int, device: str, quiet: bool,
+    ) -> None:  # fmt: skip
+        from aufait.evaluation.runs import open_network
+
+        self.network: TrainedNetwork = open_network(network)
+        self.caches = _open_caches(caches)
+        self.protocol = self._find_protocol(protocol)
+        trained = self.network.facts.get("fold") if self.network.facts.get("protocol") == self.protocol.name else None
+        self.fold = fold if fold is not None else str(trained or 1)
+        self.split, self.shared, self.quiet = split.strip().lower().replace("_", "-"), shared, quiet
+        self.strict = not partial and not any(cache.synthetic for cache in self.caches.values())
+        self.batch, self.device = batch, device
+        self.model = self.network.load(device)
+
+    def _find_protocol(self, name: str | None) -> Protocol:
+        name = name or self.network.facts.get("protocol")
+        if name is None:
+            raise InputError("the model file names no protocol; choose one with --protocol (aufait data list shows them)")
+        found = _protocol(name, None, self.caches)
+        assert found is not None
+        return found
+
+    def run(
+        self, output: Path, per: Sequence[str], visible: Sequence[str], common: Mapping[str, Any]
+    ) -> list[tuple[Path, Evaluation, Predictions]]:
+        """Folder, scores and predictions of each test set."""
+        from aufait.evaluation import evaluate as score
+        from aufait.evaluation.runs import choose_part
+
+        labels = {name: cache.dataset() for name, cache in self.caches.items()}
+        parts, notes = choose_part(self.network, self.protocol, labels, self.fold, self.split, strict=self.strict)
+        results = []
+        for name, part in parts.items():
+            found = {one: self._predict(name, part, one) for one in ("full", *visible)}
+            warned = (*notes, *_warnings(found["full"]))
+            evaluation = score(found["full"], self.protocol, per=per, conditions=found if visible else None, notes=warned, **common)
+            results.append((output if len(parts) == 1 else output / name, evaluation, found["full"]))
+        return results
+
+    def _predict(self, name: str, part: Any, visible: str) -> Predictions:
+        from aufait.evaluation import predict
+        from aufait.evaluation.occlusion import CONDITIONS
+        from aufait.evaluation.runs import check_leakage
+
+        cache = self.caches[name]
+        units = tuple(unit for unit in part.action_units if unit in self.model.action_units) if self.shared else part.action_units
+        if not units:
+            raise InputError(f"network and protocol {self.protocol.name} share no action unit")
+        # Whoever evaluates all frames or training subjects is told so in the report; a test must be one.
+        leakage = check_leakage(self.network, part) if self.split == "test" else "none: not a test"
+        facts = self.network.facts
+        about = {
+            "model": self.network.name, "run": self.network.path.as_posix(), "recipe": facts.get("recipe", ""),
+            "trained_on": facts.get("protocol", ""), "protocol": self.protocol.name, "fold": self.fold, "split": self.split,
+            "network": self.network.digest(), "leakage": leakage, "seed": facts.get("seed", ""),
+        }  # fmt: skip
+        what = f"{name}, {CONDITIONS[visible]}"
+        with _Bar(self.quiet) as bar:
+            return predict(
+                self.model, cache, part, action_units=units, batch=self.batch, device=self.device, visible=visible,
+                alignment=self.network.alignment, about=about, progress=lambda done, total: bar.report(what, done, total),
+            )  # fmt: skip
+
+
+def _warnings(found: Predictions) -> list[str]:
+    if str(found.about.get("leakage", "")).startswith("not possible"):
+        return ["Whom the network was trained on is not known; whether this is a test cannot be checked."]
+    return []
+
+
+def _report_saved(
+    path: Path, protocol: str | None, per: Sequence[str], output: Path, formats: Sequence[str], overwrite: bool, quiet: bool,
+    common: Mapping[str, Any],
+) -> None:  # fmt: skip
+    from aufait.evaluation import Predictions
+    from aufait.evaluation import evaluate as score
+
+    found = Predictions.load(path)
+    name = protocol or found.about.get("protocol")
+    wanted = None
+    if name is not None:
+        from aufait.data.protocols import get_protocol, list_protocols
+
+        wanted = get_protocol(name) if protocol is not None or name in list_protocols() else None
+    notes = [*found.about.get("notes", ()), *_warnings(found)]
+    if found.about.get("split") in ("train", "held-out"):
+        notes.append("These are training subjects, not a test.")
+    _finish(score(found, wanted, per=per, notes=notes, **common), output, formats, overwrite, quiet)
+
+
+def _compare(
+    paths: tuple[Path, Path], output: Path, formats: Sequence[str], overwrite: bool, quiet: bool, common: Mapping[str, Any]
+) -> None:
+    from aufait.evaluation import Predictions, compare, comparison_report, write_report
+    from aufait.evaluation.tables import shown
+
+    result = compare(Predictions.load(paths[0]), Predictions.load(paths[1]), **common)
+    made = comparison_report(result)
+    files = write_report(made, output, formats=formats, name="comparison", overwrite=overwrite)
+    if quiet:
+        return
+    table = made.tables[0]
+    rows = [
+        [row.label, *(shown(cell, column.kind) for cell, column in zip(row.cells, table.columns, strict=True))]
+        for row in table.rows
+    ]
+    stdout().print(made.heading, soft_wrap=True, markup=False)
+    print_table(["AU", *(column.title for column in table.columns)], rows, right=range(1, len(table.columns) + 1))
+    _name_files(files)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What both commands share
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
+    """``["/faces", "disfa=/other"]`` -> name -> cache."""
+    from aufait.data.preparation import FaceCache
+
+    if not texts:
+        raise InputError("give the prepared faces: --cache FOLDER (made by aufait prepare)")
+    found: dict[str, FaceCache] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        whole = not equals or Path(text).is_dir()
+        cache = FaceCache.open(text if whole else folder)
+        key = cache.name if whole else name.strip()
+        if key in found:
+            raise InputError(f"two caches of {key}; give each data set once, as NAME=FOLDER")
+        found[key] = cache
+    return found
+
+
+def _protocol(name: str | None, recipe: Any, caches: Mapping[str, FaceCache]) -> Protocol | None:
+    """A protocol by name; folds of one's own data need the data. None where neither name nor recipe asks for another."""
+    from aufait.data.protocols import get_protocol, k_fold, leave_one_subject_out
+
+    own = {"leave_one_subject_out": leave_one_subject_out, "k_fold": k_fold}
+    name = name or getattr(recipe, "protocol", None)
+    key = (name or "").strip().lower().replace("-", "_")
+    if key in own:
+        return own[key](next(iter(caches.values())).dataset())  # type: ignore[operator, no-any-return]
+    seed = getattr(recipe, "protocol_seed", None)
+    return None if name is None else get_protocol(name, seed=seed)
+
+
+def _conditions(text: str | None) -> tuple[str, ...]:
+    """``"lower,none"`` -> names, checked before any work."""
+    from aufait.data.naming import did_you_mean
+    from aufait.evaluation.occlusion import CONDITIONS
+
+    hidden = tuple(name for name in CONDITIONS if name != "full")
+    if text is None:
+        return ()
+    wanted = tuple(dict.fromkeys(one.strip().lower() for one in text.split(",") if one.strip()))
+    if wanted == ("all",):
+        return hidden
+    unknown = next((one for one in wanted if one not in hidden), None)
+    if unknown is not None or not wanted:
+        raise InputError(f"unknown occlusion {unknown!r}{did_you_mean(unknown or '', hidden)} Known: {', '.join(hidden)}, or all")
+    return wanted
+
+
+def _refuse_reports(output: Path, overwrite: bool) -> None:
+    """Before any work: a folder with an earlier report stays as it is."""
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is a file; choose a folder")
+    earlier = (
+        next(iter(sorted(output.glob("**/report.*")) or sorted(output.glob("comparison.*"))), None) if output.is_dir() else None
+    )
+    if earlier is not None and not overwrite:
+        raise OutputError(f"{earlier} exists; use --overwrite or choose another folder")
+
+
+def _finish(evaluation: Evaluation, folder: Path, formats: Sequence[str], overwrite: bool, quiet: bool) -> None:
+    from aufait.evaluation import write_report
+
+    files = write_report(evaluation, folder, formats=formats, overwrite=overwrite)
+    for note in evaluation.notes:
+        if not quiet:
+            print_warning(note)
+    if not quiet:
+        _print_scores(evaluation)
+        _name_files(files)
+
+
+def _print_scores(evaluation: Evaluation) -> None:
+    from aufait.evaluation.report import build_report
+    from aufait.evaluation.tables import shown
+
+    made = build_report(evaluation, published=False)
+    table = made.tables[0]
+    wanted = [k for k, column in enumerate(table.columns) if column.title.partition(",")[0] in _PRINTED]
+    rows = [[row.label, *(shown(row.cells[k], table.columns[k].kind) for k in wanted)] for row in table.rows]
+    stdout().print(made.heading, soft_wrap=True, markup=False)
+    counts = f"{evaluation.frames:,} frames of {evaluation.persons} subjects"
+    if evaluation.intervals:
+        counts += f"; in brackets {evaluation.level:.0%} intervals by subject"
+    stdout().print(counts, markup=False)
+    print_table([table.first, *(table.columns[k].title for k in wanted)], rows, right=range(1, len(wanted) + 1))
+
+
+_PRINTED = ("frames", "positives", "F1-frame", "accuracy", "ROC area", "ICC(3", "PCC", "MAE")
+
+
+def _name_files(files: Sequence[Path]) -> None:
+    stdout().print("report: " + ", ".join(str(file) for file in files), soft_wrap=True, markup=False)
+
+
+class _Bar:
+    """A progress bar on standard error where somebody watches."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal())
+        self._task = self._bars.add_task("", total=None)
+
+    def __enter__(self) -> _Bar:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def report(self, what: str, done: int, total: int) -> None:
+        """Show what is being done."""
+        from rich.markup import escape
+
+        self._bars.update(self._task, description=escape(what), completed=done, total=total)
