@@ -7,8 +7,8 @@ with an amplitude of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -94,6 +94,9 @@ EMOTIONS: Mapping[str, tuple[Combination, ...]] = MappingProxyType(
 COMBINATIONS: tuple[Combination, ...] = tuple(one for group in EMOTIONS.values() for one in group)
 _GROUP = tuple(name for name, group in EMOTIONS.items() for _ in group)
 
+POSED = "pose:"
+"""Prefix of tasks in which people pose given units."""
+
 _SIDED = (1, 2, 4, 6, 7, 9, 10, 12, 14, 15, 20)
 _OPPOSED = ((12, 15), (12, 20), (23, 24), (24, 25), (24, 26), (28, 25), (5, 43), (15, 20))
 _EXTRAS = (1, 2, 4, 7, 10, 14, 15, 17, 23, 24, 25)
@@ -141,17 +144,28 @@ class Event:
         left, right: (len(UNITS),) 0 to 5, the subject's sides.
         gain: (n,) 0 to 1 for the n frames of the slot.
         directed: it was put on offer for the sake of a rare unit, not drawn from the person's habits.
+        parted: intensity of AU 25 that the engine will see at the apex, where that was predicted.
     """
 
     left: np.ndarray
     right: np.ndarray
     gain: np.ndarray
     directed: bool = False
+    parted: float | None = None
 
     def levels(self) -> np.ndarray:
         """(n, len(UNITS)) float intensity of the stronger side."""
-        levels: np.ndarray = np.maximum(self.left, self.right) * self.gain[:, None]
+        apex = np.maximum(self.left, self.right)
+        if self.parted is not None:
+            apex[COLUMN[25]] = self.parted
+        levels: np.ndarray = apex * self.gain[:, None]
         return levels
+
+    def with_lips(self, gap: Callable[[dict[int, float]], float]) -> Event:
+        """The event with the AU 25 that ``gap`` predicts for its apex."""
+        mean = (self.left + self.right) / 2
+        shown = {unit: float(value) for unit, value in zip(UNITS, mean, strict=True) if value > 0}
+        return replace(self, parted=gap(shown) if shown else 0.0)
 
 
 def draw_event(
@@ -160,7 +174,7 @@ def draw_event(
     """One event of a person.
 
     Args:
-        emotion: what the task is to raise, or "mixed".
+        emotion: what the task is to raise, "mixed", or "pose:" and units to be posed, such as "pose:1+2".
         frames: length of the slot.
         fps: frames per second.
         must: a unit that the event has to show.
@@ -175,8 +189,10 @@ def rest(frames: int) -> Event:
 
 
 def _mixture(habits: Habits, emotion: str, rng: np.random.Generator, must: int | None) -> dict[int, float]:
+    if emotion.startswith(POSED) and must is None:
+        return {int(unit): 0.9 for unit in emotion.removeprefix(POSED).split("+")} | _added(habits, rng)
     weight = habits.preference.copy()
-    if emotion != "mixed" and rng.random() < 0.65:
+    if emotion in EMOTIONS and rng.random() < 0.65:
         weight *= [name == emotion for name in _GROUP]
     if must is not None:
         fitting = np.array([must in one for one in COMBINATIONS])
@@ -187,13 +203,16 @@ def _mixture(habits: Habits, emotion: str, rng: np.random.Generator, must: int |
     for unit, odds in habits.omitted.items():
         if unit != must and len(shown) > 1 and rng.random() < odds:
             shown.pop(unit, None)
-    for unit, odds in habits.extras.items():
-        if rng.random() < odds:
-            shown.setdefault(unit, float(rng.uniform(0.5, 0.9)))
+    shown = _added(habits, rng) | shown
     if rng.random() < 0.15:
         shown.setdefault(int(rng.choice(_EXTRAS)), float(rng.uniform(0.5, 0.9)))
     _resolve(shown, must)
     return shown
+
+
+def _added(habits: Habits, rng: np.random.Generator) -> dict[int, float]:
+    """What the person adds to an event out of habit."""
+    return {unit: float(rng.uniform(0.5, 0.9)) for unit, odds in habits.extras.items() if rng.random() < odds}
 
 
 def _resolve(shown: dict[int, float], must: int | None) -> None:

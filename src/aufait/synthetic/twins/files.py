@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,15 @@ from aufait.errors import MissingExtraError, OutputError
 JPEG_QUALITY = 95
 _MATLAB_HEADER = 116
 _HDF5_USER_BLOCK = 512
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``; it takes that name when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    yield temporary
+    temporary.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

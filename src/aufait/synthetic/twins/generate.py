@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ import cv2
 from aufait.errors import InputError, OutputError
 from aufait.synthetic.assets import find_assets, load_face_model
 from aufait.synthetic.twins.layouts import TwinLayout, twin_layout
-from aufait.synthetic.twins.people import subject_traits
-from aufait.synthetic.twins.planning import RecordingPlan, plan_twin
+from aufait.synthetic.twins.planning import RecordingPlan, check_tasks, plan_twin
 from aufait.synthetic.twins.recordings import WRITERS, Stage
 from aufait.synthetic.twins.subjects import choose_subjects
+from aufait.synthetic.twins.traits import subject_traits
 
 ENGINE_VERSION = 1
 MARKER, README = "SYNTHETIC.json", "README.txt"
@@ -49,6 +50,7 @@ class TwinSettings:
         fps: drawn frames per second of acted time.
         occlusions: share of recordings with a hand, a thing or a mask before the face for a while.
         supersample: see ``renderer.render``.
+        views: numbers of the views, where the data set has several.
     """
 
     like: str
@@ -60,6 +62,7 @@ class TwinSettings:
     fps: float
     occlusions: float
     supersample: float
+    views: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         limits = (("frames", 2, 100_000), ("size", 48, 2048), ("seed", 0, 2**31), ("fps", 0.5, 120.0))
@@ -80,6 +83,7 @@ def write_twin(
     seed: int = 0,
     fps: float | None = None,
     occlusions: float = 0.0,
+    views: Sequence[int] | None = None,
     supersample: float = 1.5,
     assets: str | Path | None = None,
     workers: int | None = None,
@@ -99,6 +103,7 @@ def write_twin(
         fps: frames per second of acted time; by default a quarter of the original's rate, so that few frames show
             whole events.
         occlusions: share of recordings in which something hides a part of the face for a while.
+        views: FERA 2017 only: which of the nine views to draw, all by default.
         supersample: 1 is quick, 2 smooth.
         assets: face geometry, see ``assets.find_assets``.
         workers: processes; one per core by default.
@@ -129,25 +134,40 @@ def write_twin(
         fps=layout.fps if fps is None else fps,
         occlusions=occlusions,
         supersample=supersample,
+        views=_views(layout, views),
     )
+    check_tasks(layout, settings.tasks)
+    geometry = find_assets(assets)
     plans = plan_twin(
         layout,
         settings.subjects,
+        load_face_model(geometry),
         tasks=settings.tasks,
         frames=settings.frames,
         fps=settings.fps,
         seed=settings.seed,
         occlusions=settings.occlusions,
     )
-    geometry = find_assets(assets)
-    root = Path(out)
+    if not plans:
+        raise InputError(f"none of the subjects {', '.join(settings.subjects)} has one of the tasks {settings.tasks}")
+    root, jobs = Path(out), _jobs(layout, plans)
     try:
         _prepare(root, settings, overwrite)
-        _draw_all(root, settings, plans, geometry, workers, progress)
-        _finish(root, layout, settings, plans)
+        _draw_all(root, layout, settings, jobs, geometry, workers, progress)
+        _finish(root, layout, settings, jobs)
     except OSError as error:
         raise OutputError(f"cannot write to {root}: {error.strerror or error}; free space and run again") from error
     return root
+
+
+def _views(layout: TwinLayout, wanted: Sequence[int] | None) -> tuple[int, ...]:
+    if wanted is None:
+        return layout.views
+    unknown = [str(view) for view in wanted if view not in layout.views]
+    if unknown or not wanted:
+        have = f"views {layout.views[0]} to {layout.views[-1]}" if layout.views else "one view only"
+        raise InputError(f"{layout.title} has {have}, got {', '.join(unknown) or 'none'}")
+    return tuple(sorted(set(wanted)))
 
 
 def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
@@ -208,21 +228,33 @@ def _write_whole(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _done_file(root: Path, plan: RecordingPlan) -> Path:
-    return root / _DONE / (plan.name.replace("/", "__") + ".json")
+Job = tuple[RecordingPlan, ...]
+"""Recordings that are drawn and marked as finished together."""
+
+
+def _jobs(layout: TwinLayout, plans: Sequence[RecordingPlan]) -> list[Job]:
+    if not layout.packed:
+        return [(plan,) for plan in plans]
+    return [tuple(group) for _, group in groupby(plans, key=lambda plan: plan.subject)]
+
+
+def _done_file(root: Path, layout: TwinLayout, job: Job) -> Path:
+    name = job[0].subject if layout.packed else job[0].name.replace("/", "__")
+    return root / _DONE / f"{name}.json"
 
 
 def _draw_all(
     root: Path,
+    layout: TwinLayout,
     settings: TwinSettings,
-    plans: list[RecordingPlan],
+    jobs: list[Job],
     geometry: Path,
     workers: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    whole = sum(len(plan.frames) for plan in plans)
-    todo = [plan for plan in plans if not _done_file(root, plan).is_file()]
-    done = whole - sum(len(plan.frames) for plan in todo)
+    whole = sum(_frames(job, settings) for job in jobs)
+    todo = [job for job in jobs if not _done_file(root, layout, job).is_file()]
+    done = whole - sum(_frames(job, settings) for job in todo)
     if progress:
         progress(done, whole)
     for count in _run(root, settings, todo, geometry, max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))):
@@ -231,17 +263,21 @@ def _draw_all(
             progress(done, whole)
 
 
-def _run(root: Path, settings: TwinSettings, todo: list[RecordingPlan], geometry: Path, workers: int) -> Iterator[int]:
+def _frames(job: Job, settings: TwinSettings) -> int:
+    return sum(len(plan.frames) for plan in job) * max(1, len(settings.views))
+
+
+def _run(root: Path, settings: TwinSettings, todo: list[Job], geometry: Path, workers: int) -> Iterator[int]:
     if workers == 1:
-        for plan in todo:
-            yield _draw(root, settings, plan, geometry)
+        for job in todo:
+            yield _draw(root, settings, job, geometry)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        jobs = [pool.submit(_draw, root, settings, plan, geometry) for plan in todo]
+        futures = [pool.submit(_draw, root, settings, job, geometry) for job in todo]
         try:
-            for job in as_completed(jobs):
-                yield job.result()
+            for future in as_completed(futures):
+                yield future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -251,21 +287,22 @@ def _one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def _draw(root: Path, settings: TwinSettings, plan: RecordingPlan, geometry: Path) -> int:
-    """Draw one recording; the file that says so comes last and whole."""
+def _draw(root: Path, settings: TwinSettings, job: Job, geometry: Path) -> int:
+    """Draw one job; the file that says so comes last and whole."""
     layout = twin_layout(settings.like)
     model = load_face_model(geometry)
-    stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps)
-    records = WRITERS[layout.name](stage, plan)
-    _write_whole(_done_file(root, plan), json.dumps(records))
-    return len(plan.frames)
+    stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps, settings.views)
+    records = WRITERS[layout.name](stage, job)
+    _write_whole(_done_file(root, layout, job), json.dumps(records))
+    return _frames(job, settings)
 
 
-def _finish(root: Path, layout: TwinLayout, settings: TwinSettings, plans: list[RecordingPlan]) -> None:
+def _finish(root: Path, layout: TwinLayout, settings: TwinSettings, jobs: list[Job]) -> None:
     recordings: dict[str, Any] = {}
-    for plan in plans:
-        recordings.update(json.loads(_done_file(root, plan).read_text(encoding="utf-8")))
-    people = {subject: _person(layout, subject, settings.seed) for subject in settings.subjects}
+    for job in jobs:
+        recordings.update(json.loads(_done_file(root, layout, job).read_text(encoding="utf-8")))
+    shown = dict.fromkeys(plan.subject for job in jobs for plan in job)
+    people = {subject: _person(layout, subject, settings.seed) for subject in shown}
     content = {**_head(settings), "complete": True, "subjects": people, "recordings": recordings}
     _write_whole(root / MARKER, json.dumps(content))
 

@@ -1,13 +1,8 @@
-"""The rendered people of a twin and the room they sit in.
-
-A subject is one person in all tasks, views and data sets: identities of one pool ("bp4d:F001") look the same in the twins of
-BP4D, FERA 2015 and FERA 2017. Names that begin with F are women, with M men; skin tones and ages are spread evenly.
-"""
+"""The people of a twin on film: camera, light, head motion, and the frames of a recording."""
 
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,37 +10,11 @@ import numpy as np
 
 from aufait.synthetic.assets import FaceModel
 from aufait.synthetic.expression import Intensities
-from aufait.synthetic.person import MAX_AGE, MIN_AGE, Traits, sample_traits
 from aufait.synthetic.renderer import Frame, Person, make_person, render
 from aufait.synthetic.scene import Light, Scene, Sensor, sample_scene
-from aufait.synthetic.twins.planning import UNITS, RecordingPlan, stream
-
-_TONE_BANDS, _AGE_BANDS = 4, 3
-_TRIES = 2000
-
-
-@functools.lru_cache(maxsize=512)
-def subject_traits(person: str, seed: int, indoors: bool) -> Traits:
-    """Traits of an identity such as "bp4d:F001"; the same for the same twin seed, whatever else is in the twin.
-
-    Args:
-        person: identity.
-        seed: of the twin.
-        indoors: studio recordings: nothing on the head, no sunglasses.
-    """
-    name = person.partition(":")[2]
-    sex = {"F": "woman", "M": "man"}.get(name[:1]) if re.fullmatch(r"[FM]\d+", name) else None
-    number = int((re.findall(r"\d+", name) or ["0"])[-1])
-    tone, age = number % _TONE_BANDS, (number // _TONE_BANDS) % _AGE_BANDS
-    for attempt in range(_TRIES):
-        traits = sample_traits(stream(seed, "person", person, attempt))
-        fits = sex in (None, traits.sex) and int(traits.skin_tone / 7 * _TONE_BANDS) == tone
-        if fits and int((traits.age - MIN_AGE) / (MAX_AGE - MIN_AGE) * _AGE_BANDS) == age:
-            break
-    if indoors:
-        eyewear = "none" if traits.eyewear == "sunglasses" else traits.eyewear
-        traits = replace(traits, headwear="none", eyewear=eyewear)
-    return traits
+from aufait.synthetic.twins.behaviour import UNITS
+from aufait.synthetic.twins.planning import RecordingPlan
+from aufait.synthetic.twins.traits import subject_traits
 
 
 @functools.lru_cache(maxsize=4)
@@ -92,16 +61,25 @@ def room(plan: RecordingPlan, size: int, indoors: bool) -> Scene:
 
 
 def film(
-    person: Person, plan: RecordingPlan, *, size: int, supersample: float, indoors: bool, view: tuple[float, float] = (0.0, 0.0)
+    person: Person,
+    plan: RecordingPlan,
+    *,
+    size: int,
+    supersample: float,
+    indoors: bool,
+    view: tuple[float, float] = (0.0, 0.0),
+    margin: float = 1.0,
 ) -> Iterator[Frame]:
     """The frames of a recording, rendered one by one.
 
     Args:
         view: pitch and yaw in degrees (as in ``RecordingPlan.pose``) by which the whole head is turned away in addition.
+        margin: factor of the width that the picture shows.
     """
     base = room(plan, size, indoors)
     if view != (0.0, 0.0):
         base = replace(base, body_yaw=1.0)
+    base = replace(base, frame_height=base.frame_height * margin)
     for row in range(len(plan.frames)):
         pitch, yaw, roll = plan.pose[row] + (*view, 0.0)
         scene = replace(

@@ -8,18 +8,21 @@ what a person can show is still that person's own.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError
+from aufait.synthetic.assets import FaceModel
 from aufait.synthetic.twins import behaviour
-from aufait.synthetic.twins.behaviour import COLUMN, UNITS, Event, Habits
+from aufait.synthetic.twins.behaviour import COLUMN, Event, Habits
 from aufait.synthetic.twins.layouts import TwinLayout
+from aufait.synthetic.twins.lips import LipGap
+from aufait.synthetic.twins.seeds import stream
 from aufait.synthetic.twins.subjects import protocol_parts
+from aufait.synthetic.twins.traits import subject_traits
 
 _SLOT_SECONDS, _SHORT_SLOT_SECONDS = 2.4, 1.5
 _SHORT_RECORDING = 100
@@ -27,7 +30,7 @@ _CANDIDATES = 7
 _SWEEPS = 5
 _LEAST_FRAMES = 3
 _PRESENCE_WEIGHT = 0.3
-_DIRECTED_PRICE = 2e-5
+_DIRECTED_PRICE, _POSED_PRICE = 2e-5, 2e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,40 +66,43 @@ class RecordingPlan:
         return f"{self.subject}/{self.task}" if self.task else self.subject
 
 
-def stream(seed: int, *names: object) -> int:
-    """A seed of 48 bits for one named use, the same on every machine."""
-    text = "/".join(map(str, (seed, *names)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")
+def check_tasks(layout: TwinLayout, tasks: int | Sequence[str] | None) -> None:
+    """Refuse tasks that the data set does not have.
+
+    Raises:
+        InputError: a number out of range, or a name that is not a task.
+    """
+    names = tuple(layout.tasks)
+    if isinstance(tasks, int):
+        if not 1 <= tasks <= len(names):
+            raise InputError(f"{layout.title} has {len(names)} tasks per subject; a twin takes 1 to that many, got {tasks}")
+    elif tasks is not None:
+        unknown = [one for one in tasks if one not in names]
+        if unknown or not tasks:
+            shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+            raise InputError(f"{layout.title} has no task {', '.join(unknown) or '(none named)'}; it has {shown}")
 
 
-def choose_tasks(layout: TwinLayout, tasks: int | Sequence[str] | None, position: int) -> tuple[str, ...]:
-    """Tasks of one subject. A number takes that many, another choice for the next subject, so that all occur.
+def choose_tasks(layout: TwinLayout, tasks: int | Sequence[str] | None, subject: str, position: int) -> tuple[str, ...]:
+    """Tasks of one subject. A number takes that many, others for the next subject, so that all occur.
 
     Args:
         tasks: number, names or None for all.
         position: of the subject among the chosen ones.
-
-    Raises:
-        InputError: tasks that the data set does not have.
     """
-    names = tuple(layout.tasks)
+    names = tuple(layout.tasks_of(subject))
     if tasks is None:
         return names
     if isinstance(tasks, int):
-        if not 1 <= tasks <= len(names):
-            raise InputError(f"{layout.title} has {len(names)} tasks per subject; a twin takes 1 to that many, got {tasks}")
-        # Neighbouring numbers are far apart in emotion, and seven and eight tasks share no divisor with the step.
-        picked = {names[(position * tasks + place) % len(names)] for place in range(tasks)}
+        picked = {names[(position * tasks + place) % len(names)] for place in range(min(tasks, len(names)))}
         return tuple(one for one in names if one in picked)
-    unknown = [one for one in tasks if one not in names]
-    if unknown or not tasks:
-        raise InputError(f"{layout.title} has no task {', '.join(unknown) or '(none named)'}; it has {', '.join(names)}")
     return tuple(one for one in names if one in tasks)
 
 
 def plan_twin(
     layout: TwinLayout,
     subjects: Sequence[str],
+    model: FaceModel,
     *,
     tasks: int | Sequence[str] | None,
     frames: int,
@@ -104,13 +110,19 @@ def plan_twin(
     seed: int,
     occlusions: float,
 ) -> list[RecordingPlan]:
-    """All recordings of a twin, by subject and task."""
+    """All recordings of a twin, by subject and task.
+
+    Raises:
+        InputError: tasks that the data set does not have.
+    """
+    check_tasks(layout, tasks)
     drafts = [
-        _Draft.of(layout, subject, task, frames, fps, seed)
+        _Draft.of(layout, model, subject, task, frames, fps, seed)
         for position, subject in enumerate(subjects)
-        for task in choose_tasks(layout, tasks, position)
+        for task in choose_tasks(layout, tasks, subject, position)
     ]
-    _choose_events(layout, drafts, subjects, seed)
+    for partition in sorted({layout.partitions.get(subject, "") for subject in subjects}):
+        _choose_events(layout, partition, [one for one in drafts if layout.partitions.get(one.subject, "") == partition], seed)
     return [_finish(draft, layout, frames, fps, seed, occlusions) for draft in drafts]
 
 
@@ -121,15 +133,21 @@ class _Draft:
     offers: list[list[Event]]
     """Per slot the events on offer."""
     picks: list[int]
+    directed: float
+    """Price of an event that is not the person's own."""
 
     @staticmethod
-    def of(layout: TwinLayout, subject: str, task: str, frames: int, fps: float, seed: int) -> _Draft:
+    def of(layout: TwinLayout, model: FaceModel, subject: str, task: str, frames: int, fps: float, seed: int) -> _Draft:
         person = layout.person(subject)
         habits = behaviour.draw_habits(np.random.default_rng(stream(seed, "habits", person)))
         rng = np.random.default_rng(stream(seed, "events", layout.name, subject, task))
-        edges = _slots(frames, fps, rng)
-        offers = [_offers(layout, habits, layout.tasks[task], n, fps, rng) for n in np.diff(edges)]
-        return _Draft(subject, task, offers, [int(rng.integers(_CANDIDATES)) for _ in offers])
+        emotion, wanted = layout.tasks_of(subject)[task], tuple(layout.rates)
+        offers = [_offers(wanted, habits, emotion, n, fps, rng) for n in np.diff(_slots(frames, fps, rng))]
+        if 25 in wanted:
+            gap = LipGap(model, subject_traits(person, seed, layout.indoors))
+            offers = [[event.with_lips(gap) for event in slot] for slot in offers]
+        directed = _POSED_PRICE if emotion.startswith(behaviour.POSED) else _DIRECTED_PRICE
+        return _Draft(subject, task, offers, [int(rng.integers(_CANDIDATES)) for _ in offers], directed)
 
 
 def _slots(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
@@ -140,26 +158,31 @@ def _slots(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     return np.array([0, *np.round(inner).astype(int), frames])
 
 
-def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
+def _offers(wanted: Sequence[int], habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
     drawn = [behaviour.draw_event(habits, emotion, frames, fps, rng) for _ in range(_CANDIDATES)]
-    directed = [behaviour.draw_event(habits, emotion, frames, fps, rng, must=unit) for unit in layout.rates]
+    directed = [behaviour.draw_event(habits, emotion, frames, fps, rng, must=unit) for unit in wanted]
     return [*drawn, *directed, behaviour.rest(frames)]
 
 
-def _choose_events(layout: TwinLayout, drafts: list[_Draft], subjects: Sequence[str], seed: int) -> None:
+def _choose_events(layout: TwinLayout, partition: str, drafts: list[_Draft], seed: int) -> None:
     """Sweeps over all slots; each takes the offer that brings rates and presence nearest to what is wanted."""
-    units = list(layout.rates)
-    columns = [COLUMN[unit] for unit in units]
+    if not drafts:
+        return
+    rates = layout.rates_of(partition)
+    columns = [COLUMN[unit] for unit in rates]
     counts = [[np.stack([_count(e, layout.threshold)[columns] for e in slot]) for slot in one.offers] for one in drafts]
-    prices = [[np.array([_DIRECTED_PRICE * e.directed for e in slot]) for slot in one.offers] for one in drafts]
-    parts = [part & set(subjects) for part in protocol_parts(layout)]
+    prices = [[np.array([one.directed * e.directed for e in slot]) for slot in one.offers] for one in drafts]
+    here = {one.subject for one in drafts}
+    # The first part is the whole, which the rates are meant for.
+    parts = list(dict.fromkeys([frozenset(here), *(part & here for part in protocol_parts(layout) if part & here)]))
     member = np.array([[one.subject in part for part in parts] for one in drafts], dtype=float)
-    score = _Score(layout, units, sum(len(e[0].gain) for one in drafts for e in one.offers))
+    score = _Score(layout, rates, sum(len(slot[0].gain) for one in drafts for slot in one.offers))
+    units = list(rates)
     totals = np.zeros((len(parts), len(units)))
     for draft, slots, row in zip(drafts, counts, member, strict=True):
         totals += row[:, None] * sum(slot[pick] for slot, pick in zip(slots, draft.picks, strict=True))
     places = [(d, s) for d, draft in enumerate(drafts) for s in range(len(draft.offers))]
-    rng = np.random.default_rng(stream(seed, "order", layout.name))
+    rng = np.random.default_rng(stream(seed, "order", layout.name, partition))
     for _ in range(_SWEEPS):
         for place in rng.permutation(len(places)):
             d, s = places[place]
@@ -179,12 +202,12 @@ def _count(event: Event, threshold: int) -> np.ndarray:
 class _Score:
     """Price of totals (..., parts, units): distance from the rates in the whole, and units that a part lacks."""
 
-    def __init__(self, layout: TwinLayout, units: list[int], frames: int) -> None:
+    def __init__(self, layout: TwinLayout, rates: Mapping[int, float], frames: int) -> None:
         self.frames = frames
-        self.rates = np.array([layout.rates[unit] for unit in units])
+        self.rates = np.array(list(rates.values()))
         self.weight = 1.0 / np.maximum(self.rates * (1 - self.rates), 0.01)
-        self.weight *= [0.3 if unit in layout.assumed else 1.0 for unit in units]
-        self.needed = np.array([unit in _scored(layout) for unit in units], dtype=float)
+        self.weight *= [0.3 if unit in layout.assumed else 1.0 for unit in rates]
+        self.needed = np.array([unit in _scored(layout) for unit in rates], dtype=float)
 
     def __call__(self, totals: np.ndarray) -> np.ndarray:
         share = totals[..., 0, :] / self.frames
@@ -216,7 +239,7 @@ def _finish(draft: _Draft, layout: TwinLayout, frames: int, fps: float, seed: in
         subject=draft.subject,
         task=draft.task,
         person=layout.person(draft.subject),
-        frames=np.arange(1, frames + 1, dtype=np.int64),
+        frames=np.arange(frames, dtype=np.int64) + _first_frame(layout, draft, seed),
         left=left,
         right=right,
         pose=pose,
@@ -236,9 +259,11 @@ def _occlusion(frames: int, share: float, rng: np.random.Generator) -> np.ndarra
     return hidden
 
 
-def numbered(plan: RecordingPlan, first: int) -> RecordingPlan:
-    """The plan with frames numbered from ``first``."""
-    return replace(plan, frames=np.arange(first, first + len(plan.frames), dtype=np.int64))
-
-
-__all__ = ["UNITS", "RecordingPlan", "choose_tasks", "numbered", "plan_twin", "stream"]
+def _first_frame(layout: TwinLayout, draft: _Draft, seed: int) -> int:
+    """Where the coded span begins: BP4D's sequences are coded in part, a third of them from their first frame."""
+    if layout.name == "disfa_plus":
+        return 0
+    if layout.name not in ("bp4d", "bp4d_plus", "fera2015"):
+        return 1
+    rng = np.random.default_rng(stream(seed, "span", draft.subject, draft.task))
+    return 1 if rng.random() < 0.36 else int(rng.integers(2, 2400))

@@ -67,5 +67,10 @@ def _price(subject: str, chosen: Iterable[str], parts: list[frozenset[str]]) -> 
     mine = [part for part in parts if subject in part]
     empty = sum(not taken & part for part in mine)
     crowded = sum(len(taken & part) / len(part) for part in mine) / max(len(mine), 1)
-    alike = sum(one[:-3] == subject[:-3] for one in taken)
+    alike = sum(_letter(one) == _letter(subject) for one in taken)
     return -empty, round(crowded, 6), alike
+
+
+def _letter(subject: str) -> str:
+    """F or M, where names tell."""
+    return subject.removeprefix("VA_")[:1]
