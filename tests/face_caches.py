@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
 import time
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, get_alignment, write_cache
 from aufait.data.recording import Recording
+from aufait.errors import MissingExtraError
 from aufait.faces.face import Face, HeadPose
 from aufait.landmarks import SCHEMES
 
@@ -113,6 +116,20 @@ def make_head_finder() -> HeadFinder:
 def make_slow_head_finder() -> HeadFinder:
     """The same, slow."""
     return SlowHeadFinder()
+
+
+def end_process() -> HeadFinder:
+    """A finder that works in the process of the test and ends every other one, as a lack of memory does."""
+    if multiprocessing.parent_process() is not None:
+        os._exit(1)
+    return HeadFinder()
+
+
+def lack_package() -> HeadFinder:
+    """A finder that lacks its package in other processes."""
+    if multiprocessing.parent_process() is not None:
+        raise MissingExtraError("the finder", "mediapipe")
+    return HeadFinder()
 
 
 def file_hashes(folder: Path) -> dict[str, str]:

@@ -20,9 +20,11 @@ import pytest
 from data_trees import make_affwild2, make_bp4d, make_disfa, write_picture
 from face_caches import (
     HeadFinder,
+    end_process,
     face_landmarks,
     file_hashes,
     labelled_dataset,
+    lack_package,
     make_head_finder,
     make_slow_head_finder,
     make_test_cache,
@@ -34,7 +36,7 @@ from aufait.cli.app import app
 from aufait.data import get_protocol, open_dataset
 from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, prepare, write_cache
 from aufait.data.preparation.alignments import detector_boxes
-from aufait.errors import InputError, OutputError
+from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
 from aufait.landmarks import convert
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -157,6 +159,13 @@ def test_attributes_of_frames_and_recordings_come_back(tmp_path: Path) -> None:
     assert one.name == "disfa/SN001/3" and dict(one.attributes) == {"skin_tone": 0.4, "partition": "train"}
     assert one.frame_attributes["occlusion"].tolist() == ["hand", ""] and one.frame_attributes["blur"].tolist() == [1.0, 2.0]
     assert (one.pose == 1).all() and other.pose is None and not other.frame_attributes and other.frame_rate == 20.0
+
+
+def test_more_recordings_than_files_may_be_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aufait.data.preparation.cache._OPEN_FILES", 1)
+    cache, rows = FaceCache.open(folder), np.array([0, 5, 9, 1, 4, 8])
+    assert (cache.faces(rows) == np.concatenate([FaceCache.open(folder).faces([row]) for row in rows])).all()
+    assert len(cache._maps) == 1
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
@@ -391,6 +400,19 @@ def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="another process prepares faces"):
             prepared(data, out)
     prepared(data, out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("factory", "kind", "words"), [
+    (end_process, AufaitError, "fewer workers"),
+    (lack_package, MissingExtraError, r"needs the 'mediapipe' extra"),
+])  # fmt: skip
+def test_trouble_of_all_recordings_ends_a_parallel_run(tmp_path: Path, factory: Any, kind: type, words: str) -> None:
+    data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d"))
+    with pytest.raises(kind, match=words):
+        prepare(data, tmp_path / "faces", finder=factory, workers=2)
+    assert not [path for path in (tmp_path / "faces").rglob("*.partial") if factory is lack_package]
+    assert len(prepared(data, tmp_path / "faces")) == 16
 
 
 def test_marker_of_rendered_data_brings_attributes(tmp_path: Path) -> None:
