@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aufait.cli.console import print_table, stdout
+from aufait.cli.console import EXIT_SOME_FAILED, print_table, stderr, stdout
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
+    from aufait.reproduction.check import Outcome
+    from aufait.reproduction.laboratory import Laboratory
     from aufait.reproduction.registry import Item
+
+_SIZES = ("subjects", "tasks", "frames")
 
 
 def reproduce(
@@ -20,19 +25,173 @@ def reproduce(
     ] = None,
     table: Annotated[str | None, typer.Option(help="Number of a table, as printed: 10 or VI.", show_default=False)] = None,
     figure: Annotated[str | None, typer.Option(help="Number of a figure.", show_default=False)] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="twin, or NAME=FOLDER for each data set: its own folder or prepared faces. NAME= may be left out where one "
+            "data set is needed.",
+            show_default=False,
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small twins and networks, a few steps, one fold: minutes on 2 cores.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reproduced"),
+    work: Annotated[
+        Path | None, typer.Option(help="Folder of twins, faces and trainings, shared by all items; default: OUTPUT/work.",
+                                  show_default=False)
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting of all trainings as KEY=VALUE, such as epochs=3.", show_default=False),
+    ] = None,
+    twin_size: Annotated[
+        list[str] | None,
+        typer.Option(help="Size of twins as KEY=NUMBER: subjects, tasks or frames.", show_default=False),
+    ] = None,
+    aligner: Annotated[
+        Path | None, typer.Option(help="Face alignment weights for AUNet; without, they are random.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="Device of predictions; trainings use what is there unless it is cpu.")] = "cpu",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes for rendering and preparation; default: one per core.", show_default=False)
+    ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List every table and figure with its status.")] = False,
+    check_all: Annotated[
+        bool, typer.Option("--check", help="Make every item (of a paper), on quick twins unless --data says otherwise.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --check: make what was made before, too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
 ) -> None:
-    """Make a table or figure of a paper, with the published one beside it."""
+    """Make a table or figure of a paper, with the published one beside it.
+
+    Results from twins are marked as synthetic and say nothing about photographs.
+    """
     from aufait.reproduction.registry import get_item, list_items
 
     if list_all:
         _list(list_items(paper), json_output)
         return
-    if paper is None or (table is None) == (figure is None):
+    if check_all:
+        if table or figure:
+            raise InputError("--check makes every item; leave out --table and --figure")
+        quick = quick or not data
+        items = list_items(paper)
+    elif paper is None or (table is None) == (figure is None):
         raise InputError("name a paper and one of its items, such as: aufait reproduce arl --table 10; --list shows all of them")
-    item = get_item(paper, "table" if table else "figure", table or figure or "")
-    raise InputError(f"{item.id} cannot be made yet")
+    else:
+        items = (get_item(paper, "table" if table else "figure", table or figure or ""),)
+    needed = list(dict.fromkeys(name for item in items for name in item.datasets))
+    laboratory = _laboratory(
+        data or (["twin"] if check_all or not needed else []), needed, work or output / "work", quick,
+        settings or [], twin_size or [], aligner, device, workers,
+    )  # fmt: skip
+    _check(items, laboratory, output, fresh) if check_all else _make(items[0], laboratory, output)
+
+
+def _make(item: Item, laboratory: Laboratory, output: Path) -> None:
+    from aufait.reproduction.check import make_item
+
+    if item.cannot:
+        raise InputError(f"{item.id} cannot be made: {item.cannot}")
+    files = make_item(item, laboratory, output)
+    console = stdout()
+    page = next(path for path in files if path.suffix == ".md")
+    if item.kind == "table":
+        console.print(page.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+    for path in files:
+        console.print(str(path), markup=False, soft_wrap=True)
+
+
+def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool) -> None:
+    from aufait.reproduction.check import check
+
+    console = stdout()
+
+    def tell(outcome: Outcome, number: int, total: int) -> None:
+        text = f"{number:>3}/{total} {outcome.item:<24} {outcome.status:<7} {outcome.seconds:6.1f} s  {outcome.message}"
+        console.print(text.rstrip(), markup=False, soft_wrap=True)
+
+    outcomes = check(items, laboratory, output, fresh=fresh, report=tell)
+    made = sum(outcome.status == "made" for outcome in outcomes)
+    spent = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in laboratory.seconds.items())
+    console.print(f"{made} of {len(outcomes)} made" + (f" ({spent})" if spent else ""), markup=False, soft_wrap=True)
+    if made < len(outcomes):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _laboratory(
+    data: list[str],
+    needed: list[str],
+    work: Path,
+    quick: bool,
+    settings: list[str],
+    twin_size: list[str],
+    aligner: Path | None,
+    device: str,
+    workers: int | None,
+) -> Laboratory:
+    from aufait.reproduction.laboratory import TWIN, Laboratory
+
+    if not data:
+        raise InputError(
+            f"this needs {' and '.join(needed)}; give each as --data NAME=FOLDER, or render synthetic twins with --data {TWIN}"
+        )
+    for place in (aligner,):
+        if place is not None and not place.is_file():
+            raise InputError(f"no such file: {place}")
+    return Laboratory(
+        work=work,
+        sources=_sources([one for one in data if one != TWIN], needed),
+        twins=TWIN in data,
+        quick=quick,
+        twin_size=_sizes(twin_size),
+        workers=workers,
+        device=device,
+        settings=dict(_pair(text, "--set", "epochs=3") for text in settings),
+        aligner=None if aligner is None else str(aligner),
+        report=lambda line: stderr().print(line, markup=False, soft_wrap=True, style="dim"),
+    )
+
+
+def _sources(given: list[str], needed: list[str]) -> dict[str, list[Path]]:
+    """``["bp4d=/data/BP4D"]`` -> {"bp4d": [folder]}."""
+    from aufait.data.datasets import DATASETS
+
+    found: dict[str, list[Path]] = {}
+    for text in given:
+        name, equals, place = text.partition("=")
+        if not equals:
+            if len(needed) != 1:
+                raise InputError(f"this needs {' and '.join(needed)}; say which one {text} is: --data {needed[0]}={text}")
+            name, place = needed[0], text
+        key = name.strip().lower().replace("+", "_plus").replace("-", "_")
+        if key not in DATASETS:
+            raise InputError(f"unknown data set {name!r} in --data {text}; needed here: {', '.join(needed)}")
+        if not Path(place).is_dir():
+            raise InputError(f"no such folder: {place}")
+        found.setdefault(key, []).append(Path(place))
+    return found
+
+
+def _sizes(texts: list[str]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for text in texts:
+        name, value = _pair(text, "--twin-size", "subjects=12")
+        if name not in _SIZES or not str(value).isdigit() or int(value) < 1:
+            raise InputError(f"--twin-size takes {', '.join(_SIZES)} with a positive number, such as subjects=12; got {text!r}")
+        sizes[name] = int(value)
+    return sizes
+
+
+def _pair(text: str, option: str, example: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InputError(f"{option} needs KEY=VALUE, such as {option} {example}, got {text!r}")
+    try:
+        return name.strip(), json.loads(value)
+    except json.JSONDecodeError:
+        return name.strip(), value
 
 
 def _list(items: tuple[Item, ...], as_json: bool) -> None:

@@ -21,8 +21,8 @@ _PARTS = (
 
 
 def _block(table: str, dataset: str, printed: str) -> Block:
-    published = {"table": table, "dataset": printed, "metric": "F1"}
-    return Block(metric="f1_frame", dataset=dataset, title="F1", published=published, scale=100.0)
+    published = {"table": table, "dataset": printed}
+    return Block(metric="f1_frame", dataset=dataset, title="F1", published=published)
 
 
 def _rows(protocol: str, *names: tuple[str, str]) -> tuple[Row, ...]:

@@ -22,8 +22,7 @@ def _scores(table: str, dataset: str, printed: str, intensity: bool = False) -> 
             metric=metric,
             dataset=dataset,
             title=title,
-            published={"table": table, "dataset": printed, "metric": title},
-            scale=1.0 if intensity else 100.0,
+            published={"table": table, "dataset": printed},
         )
         for metric, title in kinds
     )
@@ -46,9 +45,8 @@ def _condition(table: str, title: str, printed: Mapping[str, Any], where: Mappin
         metric="f1_frame",
         dataset=dataset,
         title=title,
-        published={"table": table, "dataset": name, "metric": "F1-frame", **printed},
+        published={"table": table, "dataset": name, **printed},
         where=where,
-        scale=100.0,
     )
 
 
@@ -97,7 +95,7 @@ _FIGURES = (
             "Predefined maps are round spots, JAA-Net's refined ones stay near them; ARL's for AU1 also reach the mouth and "
             "those for AU15 the brows of a sad face.",
             runs=("jaa-net-v2/bp4d", "arl/bp4d"), options={"action_units": (1, 15)}),
-    _figure(3, "three feature channels with the largest channel weights, AU1 and AU15", "strongest_channels",
+    _figure(3, "three feature channels with the largest channel weights, AU1 and AU15", "strongest_channel_maps",
             "For AU1 the three channels respond at brows and forehead, for AU15 at the corners of the mouth.",
             runs=("arl/bp4d",), options={"action_units": (1, 15)}),
     _figure(4, "spatial attention before and after the random field", "refinement",

@@ -15,8 +15,8 @@ _OTHERS = "networks of other authors that aufait does not have are shown as prin
 
 
 def _f1(table: str, dataset: str, test: str = "") -> tuple[Block, ...]:
-    published = {"table": table, "dataset": _PRINTED_NAMES[dataset], "metric": "F1"}
-    return (Block(metric="f1_frame", dataset=dataset, title="F1", published=published, test=test, scale=100.0),)
+    published = {"table": table, "dataset": _PRINTED_NAMES[dataset]}
+    return (Block(metric="f1_frame", dataset=dataset, title="F1", published=published, test=test),)
 
 
 def _rows(protocol: str, *names: tuple[str, str]) -> tuple[Row, ...]:
@@ -78,7 +78,7 @@ ITEMS: tuple[Item, ...] = (
     _figure(9, "static and difference features of AU-TDN", "difference_features",
             "For each AU a static map with the outline of the face beside a difference map that shows where it moves.",
             runs=("au-tdn/mixed",), options={"action_units": (2, 4, 12, 17), "dataset": "bp4d"}),
-    _figure(10, "predictions of AU-FAN and AU-TDN over a video of BP4D", "prediction_timelines",
+    _figure(10, "predictions of AU-FAN and AU-TDN over a video of BP4D", "prediction_timeline",
             "One row per AU; AU-TDN's runs have fewer breaks than AU-FAN's and lie closer to the labels.",
             runs=("au-fan/mixed", "au-tdn/mixed"), options={"dataset": "bp4d"}),
 )  # fmt: skip

@@ -15,7 +15,7 @@ def _blocks(table: str, dataset: str, printed: str, *, mean_over_views: bool = F
     where = {"mean_over": "view"} if mean_over_views else {}
     found = {"table": table, "dataset": printed}
     return tuple(
-        Block(metric=metric, dataset=dataset, title=title, where=where, published={**found, "metric": title})
+        Block(metric=metric, dataset=dataset, title=title, where=where, published=found)
         for metric, title in _METRICS
     )
 

@@ -13,8 +13,7 @@ _SOURCES = ("1: baseline (none)", "2: D_G", "3: D_G+O_G", "4: D_G+C_G+P_G", "5: 
 
 
 def _block(table: str, dataset: str, metric: str, title: str) -> Block:
-    published = {"table": table, "dataset": dataset.upper(), "metric": title}
-    return Block(metric=metric, dataset=dataset, title=title, published=published, scale=100.0)
+    return Block(metric=metric, dataset=dataset, title=title, published={"table": table, "dataset": dataset.upper()})
 
 
 def _table(number: str, title: str, **fields: Any) -> Item:

@@ -82,11 +82,10 @@ class Block:
     Attributes:
         metric: as in ``aufait.metrics``.
         dataset: test data set.
-        published: fields by which the published numbers are found: "table", "dataset", "metric", "protocol", "pose", ...
+        published: fields by which the published numbers are found: "table", "dataset", and where needed "pose" or "visible".
         title: heading.
         test: protocol whose test part is predicted; "" for that of the run.
         where: condition: {"occlusion": "lower"} or {"view": 3}.
-        scale: what our numbers are multiplied with to have the unit of the printed ones.
     """
 
     metric: str
@@ -95,7 +94,6 @@ class Block:
     title: str
     test: str = ""
     where: Mapping[str, Any] = field(default_factory=dict)
-    scale: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,378 @@
+"""Where items get data, trained networks and predictions from; each is made once and kept in a working folder.
+
+    <work>/twins/<data set>             synthetic twins
+    <work>/faces/<data set>-<alignment> prepared faces
+    <work>/runs/<name>-<fingerprint>    trainings, one per fold
+    <work>/predictions/<fingerprint>    predictions of them
+
+A training's fingerprint covers its recipe, the faces, the fold, the network it starts from, and the source of networks, losses
+and training: what is found under it was made by this very program from these very data. Killed and started again, all of it
+goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aufait.errors import InputError
+from aufait.reproduction.registry import Run, get_run
+
+if TYPE_CHECKING:
+    from aufait.data.dataset import AUDataset
+    from aufait.data.preparation import FaceCache
+    from aufait.data.protocols import Split
+    from aufait.evaluation import Predictions
+    from aufait.models.system import AUSystem
+    from aufait.training.recipe import Recipe
+    from aufait.training.run import TrainingRun
+
+TWIN = "twin"
+_CODE = ("models", "layers", "losses", "training", "recipes")
+
+QUICK_TWINS: Mapping[str, Mapping[str, int]] = {
+    "bp4d": {"subjects": 6, "tasks": 2, "frames": 16},
+    "bp4d_plus": {"subjects": 3, "tasks": 2, "frames": 12},
+    "disfa": {"subjects": 6, "frames": 36},
+    "disfa_plus": {"subjects": 6, "tasks": 3, "frames": 12},
+    "fera2015": {"subjects": 6, "tasks": 2, "frames": 14},
+    "fera2017": {"subjects": 6, "tasks": 1, "frames": 5},
+    "affwild2": {"subjects": 6, "frames": 20},
+}
+"""Size of the twins of ``--quick``; frames per recording, at each of nine poses for FERA 2017."""
+
+FULL_TWINS: Mapping[str, int] = {"subjects": 12}
+"""Size of twins otherwise; the command can ask for other numbers."""
+
+QUICK_SETTINGS: Mapping[str, Any] = {
+    "epochs": 1, "batch_size": 8, "max_faces": 64, "max_held_out": 0, "hold_out": 0.0, "strict": False, "accumulate": 1,
+    "label_vae.epochs": 5,
+}  # fmt: skip
+"""Training of ``--quick``: a handful of steps. Scores made so say nothing; that everything runs is what they show."""
+
+QUICK_MODELS: Mapping[str, Mapping[str, Any]] = {
+    "arl": {"unit": 4, "image_size": 96},
+    "jaa_net": {"unit": 4, "image_size": 96},
+    "mgrr-net": {"unit": 4, "image_size": 96, "dim": 64},
+    "abrnet": {"unit": 4, "image_size": 96, "feature_size": 64, "relation_size": 32},
+    "aunet": {"image_size": 128},
+    "resnet18": {"image_size": 128},
+    "drml": {"hidden_sizes": (256, 128)},
+    "deep_regions": {"fc7_width": 128},
+}
+"""System -> settings of ``--quick``: the same structure, narrower or on smaller pictures."""
+
+
+@dataclass
+class Laboratory:
+    """Data, trainings and predictions for items.
+
+    Args:
+        work: folder that everything is kept in.
+        sources: data set -> folders of prepared faces or the data set's own folder; data sets that are not in it are taken from
+            twins where ``twins`` is true.
+        twins: whether absent data sets are rendered.
+        quick: small twins, small networks, a few steps, the first fold only.
+        twin_size: arguments of ``write_twin`` that replace the defaults (subjects, tasks, frames).
+        workers: processes for rendering and preparation; None for one per core.
+        device: where networks run.
+        settings: further settings of all recipes, dotted key -> value.
+        aligner: weights of the face alignment network for AUNet's; without, they are random.
+        report: told what is going on, one line at a time.
+    """
+
+    work: Path
+    sources: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    twins: bool = False
+    quick: bool = False
+    twin_size: Mapping[str, int] = field(default_factory=dict)
+    workers: int | None = None
+    device: str = "cpu"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    aligner: str | None = None
+    report: Callable[[str], None] = lambda _: None
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Time spent in this process, by kind: twins, preparation, training, prediction."""
+
+    _caches: dict[tuple[str, str], FaceCache] = field(default_factory=dict, repr=False)
+    _models: dict[Path, AUSystem] = field(default_factory=dict, repr=False)
+
+    # ---------------------------------------------------------------------------------------------------------------------
+    # Data
+    # ---------------------------------------------------------------------------------------------------------------------
+
+    def cache(self, dataset: str, alignment: str) -> FaceCache:
+        """Prepared faces of a data set, prepared first where need be.
+
+        Raises:
+            InputError: the data set was not given and twins are not wanted; or all that was given are faces of other alignments.
+        """
+        key = (dataset, alignment)
+        if key not in self._caches:
+            self._caches[key] = self._given_cache(dataset, alignment) or self._prepare(dataset, alignment)
+        return self._caches[key]
+
+    def root(self, dataset: str) -> Path | None:
+        """Folder of a data set in its own layout, a twin drawn first where need be; None where only prepared faces were given."""
+        given = [path for path in self.sources.get(dataset, ()) if not _is_cache(path)]
+        if given:
+            return given[0]
+        if self.sources.get(dataset):
+            return None
+        if not self.twins:
+            raise InputError(
+                f"the data set {dataset} is needed; give its folder or its prepared faces as --data {dataset}=FOLDER, or render "
+                f"it with --data {TWIN}"
+            )
+        return self._twin(dataset)
+
+    def caches(self, protocol: str, alignment: str) -> dict[str, FaceCache]:
+        """Prepared faces of all data sets of a protocol."""
+        from aufait.data.protocols import get_protocol
+
+        return {name: self.cache(name, alignment) for name in get_protocol(protocol).datasets}
+
+    def split(self, protocol: str, fold: int, alignment: str) -> Split:
+        """Training and test part; subjects that the data lack are passed over where the data are a twin or ``quick``."""
+        from aufait.data.protocols import get_protocol
+
+        data = {name: cache.dataset() for name, cache in self.caches(protocol, alignment).items()}
+        return get_protocol(protocol).split(data, fold, strict=self._strict(protocol))
+
+    def folds(self, run: Run) -> tuple[int, ...]:
+        """Folds that tables rest on: all, or the first with ``quick``."""
+        return run.folds[:1] if self.quick else run.folds
+
+    # ---------------------------------------------------------------------------------------------------------------------
+    # Trainings and predictions
+    # ---------------------------------------------------------------------------------------------------------------------
+
+    def training(self, name: str, fold: int | None = None) -> TrainingRun:
+        """The finished training of a run on one fold (the first if None), made first where need be."""
+        from aufait.training.run import train
+
+        run = get_run(name)
+        fold = run.folds[0] if fold is None else fold
+        recipe, caches = self._recipe(run, fold), self.caches(run.protocol, self._alignment(run))
+        out = self.work / "runs" / f"{name.replace('/', '-')}-{fold}-{self._fingerprint(recipe, caches, fold)}"
+        begun = time.perf_counter()
+        if not (out / "run.json").is_file():
+            self.report(f"training {name}, fold {fold}")
+        made = train(recipe, caches, fold=fold, out=out, accelerator="cpu" if self.device == "cpu" else "auto", report=None)
+        self._spent("training", begun)
+        return made
+
+    def model(self, name: str, fold: int | None = None) -> AUSystem:
+        """The trained network of a run on one fold, in evaluation mode."""
+        path = self.training(name, fold).model_path
+        if path not in self._models:
+            from aufait.models.checkpoint import load_model
+
+            if len(self._models) > 3:  # a network may take a gigabyte
+                self._models.clear()
+            self._models[path] = load_model(path, device=self.device).eval()
+        return self._models[path]
+
+    def test_set(self, name: str, fold: int | None = None, *, test: str = "", dataset: str = "") -> tuple[AUDataset, FaceCache]:
+        """Test recordings of a run's fold, or of another protocol, and the faces they lie in.
+
+        Args:
+            name: of the run.
+            fold: the first if None.
+            test: protocol whose test part is taken; the run's own if empty.
+            dataset: which one where the test part joins several; the first if empty.
+
+        Raises:
+            InputError: a person of the test part was trained on.
+        """
+        run = get_run(name)
+        alignment = self._alignment(run)
+        fold = run.folds[0] if fold is None else fold
+        sets = self.split(test or run.protocol, 1 if test else fold, alignment).test_sets()
+        chosen = dataset or next(iter(sets))
+        if chosen not in sets:
+            raise InputError(f"the test part of {test or run.protocol} has no faces of {chosen}, only of {', '.join(sets)}")
+        seen = set(self.training(name, fold).facts["persons"]["train"]) & set(sets[chosen].persons)
+        if seen:
+            raise InputError(f"{name} was trained on {', '.join(sorted(seen))}, who may not be in its test part")
+        return sets[chosen], self.cache(chosen, alignment)
+
+    def predictions(self, name: str, *, test: str = "", dataset: str = "", visible: str = "full") -> Predictions:
+        """Predictions on the test parts of all folds that tables rest on, with the attribute "fold".
+
+        Args:
+            name: of the run.
+            test, dataset: see ``test_set``.
+            visible: part of the face that is seen, see ``aufait.evaluation.occlusion``.
+        """
+        from aufait.evaluation import concatenate
+
+        run = get_run(name)
+        parts = [self._predict(name, fold, test, dataset, visible).with_attribute("fold", str(fold)) for fold in self.folds(run)]
+        return parts[0] if len(parts) == 1 else concatenate(parts, about={**parts[0].about, "folds": len(parts)})
+
+    def _predict(self, name: str, fold: int, test: str, dataset: str, visible: str) -> Predictions:
+        from aufait.evaluation import Predictions, predict
+
+        made = self.training(name, fold)
+        frames, cache = self.test_set(name, fold, test=test, dataset=dataset)
+        key = [made.folder.name, frames.fingerprint(), cache.fingerprint, visible]
+        path = self.work / "predictions" / f"{_digest(key)}.npz"
+        if path.is_file():
+            return Predictions.load(path)
+        begun = time.perf_counter()
+        self.report(f"predicting {frames.name} by {name}, fold {fold}")
+        about = {"model": get_run(name).model, "run": name, "protocol": test or get_run(name).protocol, "split": "test"}
+        model = self.model(name, fold)
+        found = predict(model, cache, frames, visible=visible, device=self.device, about=about, batch=16)
+        found.save(path, overwrite=True)
+        self._spent("prediction", begun)
+        return found
+
+    # ---------------------------------------------------------------------------------------------------------------------
+    # How things are made
+    # ---------------------------------------------------------------------------------------------------------------------
+
+    def _given_cache(self, dataset: str, alignment: str) -> FaceCache | None:
+        from aufait.data.preparation import FaceCache
+
+        found = [FaceCache.open(path) for path in self.sources.get(dataset, ()) if _is_cache(path)]
+        fitting = [cache for cache in found if cache.alignment == alignment]
+        if found and not fitting and self.root(dataset) is None:
+            have = ", ".join(cache.alignment for cache in found)
+            raise InputError(
+                f"faces of {dataset} in the alignment {alignment} are needed, those given are {have}; prepare them with: aufait "
+                f"prepare {dataset} ROOT --alignment {alignment}, or give the data set's own folder"
+            )
+        return fitting[0] if fitting else None
+
+    def _prepare(self, dataset: str, alignment: str) -> FaceCache:
+        from aufait.data.datasets import open_dataset
+        from aufait.data.preparation import FaceCache, prepare
+
+        root = self.root(dataset)
+        assert root is not None  # _given_cache has refused what holds neither
+        folder = self.work / "faces" / f"{dataset}-{alignment}-{_digest([str(root.resolve())])[:8]}"
+        if (folder / "manifest.json").is_file():
+            return FaceCache.open(folder)
+        begun = time.perf_counter()
+        self.report(f"preparing faces of {dataset}, alignment {alignment}")
+        cache = prepare(open_dataset(dataset, root), folder, alignment=alignment, workers=self.workers)
+        self._spent("preparation", begun)
+        return cache
+
+    def _twin(self, dataset: str) -> Path:
+        from aufait.synthetic.twins import write_twin
+
+        size: dict[str, Any] = dict(QUICK_TWINS[dataset] if self.quick else FULL_TWINS)
+        size |= self.twin_size
+        folder = self.work / "twins" / f"{dataset}-{_digest([size])[:8]}"
+        if (folder / ".rendered").is_file():
+            return folder
+        begun = time.perf_counter()
+        self.report(f"rendering the twin of {dataset}")
+        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.25)
+        (folder / ".rendered").touch()
+        self._spent("twins", begun)
+        return folder
+
+    def _recipe(self, run: Run, fold: int) -> Recipe:
+        from aufait.models.registry import model_entry
+
+        recipe = base_recipe(run)
+        settings: dict[str, Any] = {
+            "model": run.model,
+            "protocol": run.protocol,
+            "name": recipe.name,
+            "strict": self._strict(run.protocol),
+            "start_from": None,
+            "start_file": None,
+        }
+        settings |= {f"model_settings.{name}": value for name, value in run.settings.items()}
+        if self.quick:
+            small = QUICK_MODELS.get(model_entry(run.model).config.SYSTEM, {})
+            settings |= {f"model_settings.{name}": value for name, value in small.items()} | dict(QUICK_SETTINGS)
+        if self.aligner and model_entry(run.model).config.SYSTEM == "aunet":
+            settings["aligner"] = self.aligner
+        if run.start:
+            first = get_run(run.start)
+            start_fold = fold if fold in first.folds else first.folds[0]
+            settings["start_file"] = str(self.training(run.start, start_fold).model_path)
+        return recipe.changed({**settings, **self.settings})
+
+    def _alignment(self, run: Run) -> str:
+        from aufait.data.preparation.alignments import alignment_of
+
+        return base_recipe(run).alignment or alignment_of(run.model)
+
+    def _strict(self, protocol: str) -> bool:
+        """Whether every subject of the protocol must be there: not in twins, which hold a few."""
+        from aufait.data.protocols import get_protocol
+
+        return not self.quick and all(self.sources.get(name) for name in get_protocol(protocol).datasets)
+
+    def _fingerprint(self, recipe: Recipe, caches: Mapping[str, FaceCache], fold: int) -> str:
+        values = recipe.to_dict()
+        # Its folder's name holds the fingerprint of the network it starts from; where the folder lies does not matter.
+        values["start_file"] = None if recipe.start_file is None else Path(recipe.start_file).parent.name
+        values.pop("name")
+        return _digest([values, {name: cache.fingerprint for name, cache in caches.items()}, fold, code_digest()])[:16]
+
+    def _spent(self, kind: str, begun: float) -> None:
+        self.seconds[kind] = self.seconds.get(kind, 0.0) + time.perf_counter() - begun
+
+
+def base_recipe(run: Run) -> Recipe:
+    """The recipe that comes nearest to a run: its own network and protocol, else one of the same system or protocol.
+
+    Ablations and further protocols are trained as their system is on its main data set.
+    """
+    return _base_recipe(run.model, run.protocol)
+
+
+@lru_cache(maxsize=256)
+def _base_recipe(model: str, protocol: str) -> Recipe:
+    from aufait.models.registry import model_entry
+    from aufait.training.recipe import list_recipes, load_recipe
+
+    def system(name: str) -> str:
+        return model_entry(name).config.SYSTEM
+
+    recipes = [load_recipe(name) for name in list_recipes()]
+    related = [one for one in recipes if system(one.model) == system(model)]
+    if not related:
+        raise InputError(f"there is no recipe for {model}; known recipes: {', '.join(list_recipes())}")
+    intensity = "intensity" in protocol or protocol.startswith("fera2015")
+
+    def nearness(recipe: Recipe) -> tuple[bool, bool, bool, bool]:
+        target = "intensity" in recipe.protocol or recipe.protocol.startswith("fera2015")
+        same_home = recipe.protocol.split("_to_")[0] == protocol.split("_to_")[0]
+        return recipe.protocol == protocol and recipe.model == model, target == intensity, recipe.protocol == protocol, same_home
+
+    return max(related, key=nearness)
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Hash of the source of networks, losses and training, once per process."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".py", ".yaml"):
+                digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def _is_cache(path: Path) -> bool:
+    return (path / "manifest.json").is_file()

@@ -1,0 +1,87 @@
+"""What an item leaves behind: a table in four formats or a figure with its data, and a page that says how they were made."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aufait import __version__
+from aufait.media.atomic import write_bytes, write_text
+from aufait.reproduction.registry import PAPERS, Item
+
+if TYPE_CHECKING:
+    from aufait.evaluation.tables import Table
+    from aufait.reproduction.laboratory import Laboratory
+
+QUICK_NOTE = (
+    "Made with --quick: a small twin, smaller networks, a handful of training steps, the first fold only. It shows that every step "
+    "runs; its numbers and pictures mean nothing."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Result of a maker.
+
+    Attributes:
+        tables: of a table item, or with a figure's numbers.
+        png: of a figure item.
+        arrays: what the figure was drawn from.
+        facts: what was done, label -> text.
+        notes: what a reader must know.
+        synthetic: whether any face was rendered.
+    """
+
+    tables: tuple[Table, ...] = ()
+    png: bytes | None = None
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> list[Path]:
+    """Write an item's files into a folder of its own; earlier ones are replaced.
+
+    Returns:
+        The files.
+    """
+    from aufait.evaluation.report import SYNTHETIC_NOTE, Report
+    from aufait.evaluation.writers import write_report
+
+    quick = (QUICK_NOTE,) if laboratory.quick else ()
+    synthetic = (SYNTHETIC_NOTE,) if made.synthetic else ()
+    printed = (("Printed", item.printed),) if item.printed else ()
+    report = Report(
+        title=f"{PAPERS[item.paper].split(',')[0]}, {item.kind.title()} {item.number}: {item.title}",
+        facts=(("Paper", PAPERS[item.paper]), *printed, *made.facts.items(), *_runs(item), ("Version", f"aufait {__version__}")),
+        tables=made.tables,
+        notes=(*synthetic, *quick, *made.notes),
+        synthetic=made.synthetic,
+    )
+    name = item.kind
+    formats = ("md", "csv", "tex", "html") if made.tables else ("md",)
+    files = write_report(report, folder, name=name, formats=formats, overwrite=True)
+    if made.png is not None:
+        files.append(write_bytes(folder / f"{name}.png", made.png, overwrite=True))
+        text = files[0].read_text(encoding="utf-8")
+        heading, _, rest = text.partition("\n")
+        write_text(files[0], f"{heading}\n\n![{item.title}]({name}.png)\n{rest}", overwrite=True)
+    if made.arrays:
+        files.append(write_bytes(folder / "data.npz", _npz(made.arrays), overwrite=True))
+    return files
+
+
+def _runs(item: Item) -> tuple[tuple[str, str], ...]:
+    return (("Trainings", ", ".join(item.needed_runs)),) if item.needed_runs else ()
+
+
+def _npz(arrays: Mapping[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+    return buffer.getvalue()

@@ -1,0 +1,323 @@
+"""Makers of tables: ours beside the published numbers, one table per metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from aufait.action_units import au_name
+from aufait.data.protocols import get_protocol
+from aufait.errors import InputError
+from aufait.evaluation import Predictions, evaluate
+from aufait.evaluation.evaluate import score
+from aufait.evaluation.published import PublishedResult, published_results
+from aufait.evaluation.report import NAMES, kind_of
+from aufait.evaluation.tables import Cell, Column, Row, Table
+from aufait.metrics import dependency_f1, paired_t_test, paired_test_by_subject, relation_distance, relation_matrix
+from aufait.metrics.functional import f1_frame
+from aufait.models.registry import create_model
+from aufait.reproduction.laboratory import Laboratory
+from aufait.reproduction.outputs import Made
+from aufait.reproduction.registry import PUBLISHED_NAMES, Block, Item, get_run
+
+_OURS = "ours"
+_FULL_DRAWS, _QUICK_DRAWS = 1000, 200
+
+
+def score_table(laboratory: Laboratory, item: Item) -> Made:
+    """Scores of several networks on several test sets or conditions: one table per block."""
+    tables = [_block_table(laboratory, item, number, block) for number, block in enumerate(item.blocks, start=1)]
+    counts = _counts(laboratory, item)
+    return Made(tables=tuple(tables), facts=counts, synthetic=any(table.synthetic for table in tables))
+
+
+def _block_table(laboratory: Laboratory, item: Item, number: int, block: Block) -> Table:
+    printed = _published(item, block)
+    ours: list[Row] = []
+    units: tuple[int, ...] = ()
+    synthetic = False
+    # Skew is the test set's, the same for every network.
+    for row in item.rows[:1] if block.metric == "skew" else item.rows:
+        found = _predictions(laboratory, row.run, block)
+        units, synthetic = found.action_units, synthetic or found.synthetic
+        label = "test set" if block.metric == "skew" else row.method
+        ours.append(Row(f"{label} ({_OURS})", _own_cells(laboratory, found, block), strong=True))
+    kind = "number2" if block.metric == "skew" else kind_of(block.metric)
+    columns = tuple(Column(au_name(unit), kind) for unit in units) + (Column("mean", kind),)
+    rows = (*ours, *(_published_row(one, units) for one in printed))
+    name = NAMES.get(block.metric, block.metric)
+    title = name if block.title in (name, "F1", "APR", "nAPR", "AROC", "nF1", "AUC") else f"{name}, {block.title}"
+    return Table(f"part{number}", title, "method", columns, rows, _block_notes(block, printed), synthetic)
+
+
+def _block_notes(block: Block, printed: Sequence[PublishedResult]) -> tuple[str, ...]:
+    notes = ["printed: as in the paper, the mean being the printed one. Ours: all test frames pooled, the mean with its bounds by "
+             "subject (95 %)."] if printed else ["ours: all test frames pooled."]  # fmt: skip
+    if block.where.get("mean_over"):
+        notes = ["Ours: mean of the scores under each pose, as the paper's."]
+    if block.metric == "mae":
+        notes.append("MAE: lower is better.")
+    return tuple(notes)
+
+
+def _own_cells(laboratory: Laboratory, found: Predictions, block: Block) -> tuple[Cell, ...]:
+    """Value per action unit, and the mean with its bounds by subject."""
+    names = [au_name(unit) for unit in found.action_units]
+    by = block.where.get("mean_over")
+    if by:
+        tables = [score(found.select(found.attributes[by] == value))[block.metric] for value in np.unique(found.attributes[by])]
+        means = [_nan_mean(one[name] for one in tables) for name in names]
+        return (*means, _nan_mean(means))
+    draws = _QUICK_DRAWS if laboratory.quick else _FULL_DRAWS
+    result = evaluate(found, draws=draws if len(found.persons) > 1 else 0)
+    if block.metric not in result.scores:
+        raise InputError(f"{found.about.get('run')} has no {block.metric}; its network predicts no intensity")
+    values = result.scores[block.metric]
+    mean = result.intervals.get(block.metric, {}).get("mean", values["mean"])
+    return (*(values[name] for name in names), mean)
+
+
+def _predictions(laboratory: Laboratory, run: str, block: Block) -> Predictions:
+    visible = block.where.get("occlusion", "full")
+    found = laboratory.predictions(run, test=block.test, dataset=block.dataset, visible=visible)
+    if "view" in block.where:
+        rows = found.attributes["view"] == str(block.where["view"])
+        if not rows.any():
+            raise InputError(f"the test part has no face of view {block.where['view']}")
+        found = found.select(rows)
+    return found
+
+
+def _published(item: Item, block: Block) -> list[PublishedResult]:
+    wanted = {name: value for name, value in block.published.items() if name not in ("table", "dataset", "metric")}
+    rows = published_results(PUBLISHED_NAMES[item.paper], block.published["table"], metric=block.metric)
+    rows = [one for one in rows if one.dataset == block.published["dataset"]]
+    return [one for one in rows if all(one.extra.get(name) == value for name, value in wanted.items())]
+
+
+def _published_row(one: PublishedResult, units: Sequence[int]) -> Row:
+    nan = float("nan")
+    cells = (*(one.per_au.get(au_name(unit), nan) for unit in units), nan if one.average is None else one.average)
+    return Row(f"{one.method or 'unnamed'} (printed)", cells, note=one.note)
+
+
+def _counts(laboratory: Laboratory, item: Item) -> dict[str, str]:
+    """What the scores rest on."""
+    block, row = item.blocks[0], item.rows[0]
+    found = _predictions(laboratory, row.run, block)
+    folds = laboratory.folds(get_run(row.run))
+    text = f"{len(found):,} frames of {len(found.persons)} subjects"
+    text += f", {len(folds)} folds, each frame tested once" if len(folds) > 1 else f", fold {folds[0]}"
+    return {"Tested on": text, "Protocol": get_protocol(block.test or get_run(row.run).protocol).title}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Labels alone
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def occurrence_rates(laboratory: Laboratory, item: Item) -> Made:
+    """Occurrence rates of the training sets, mean over the folds (ARL Table 5)."""
+    return _label_table(laboratory, item, "occurrence rate", "percent", lambda rate: rate)
+
+
+def skews(laboratory: Laboratory, item: Item) -> Made:
+    """Negatives per positive in the training sets (Deep Regions Table 1)."""
+    return _label_table(laboratory, item, "skew", "number2", lambda rate: (1 - rate) / rate if rate > 0 else float("nan"))
+
+
+def _label_table(laboratory: Laboratory, item: Item, metric: str, kind: str, value_of: Any) -> Made:
+    tables = []
+    alignment = "arl" if item.paper == "arl" else "jaa_net"
+    for protocol, printed_name in item.options["parts"]:
+        units = get_protocol(protocol).action_units
+        # Labels do not depend on the alignment; this one is at hand for other items of the paper.
+        folds = [laboratory.split(protocol, fold.number, alignment).train for fold in get_protocol(protocol).folds]
+        rates = [_nan_mean(column) for column in zip(*(fold.label_table().occurrence_rate() for fold in folds), strict=True)]
+        values = [value_of(rate) for rate in rates]
+        synthetic = any(cache.synthetic for cache in laboratory.caches(protocol, alignment).values())
+        rows = [Row(f"{printed_name} ({_OURS})", (*values, _nan_mean(values)), strong=True)]
+        published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"], metric=metric)
+        rows += [_published_row(one, units) for one in published if one.dataset == printed_name]
+        columns = (*(Column(au_name(unit), kind) for unit in units), Column("mean", kind))
+        title = f"{metric} in the training set of {printed_name}" + (f", mean over {len(folds)} folds" if len(folds) > 1 else "")
+        tables.append(Table(protocol, title, "data", columns, tuple(rows), (), synthetic))
+    return Made(tables=tuple(tables), synthetic=any(table.synthetic for table in tables))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Networks alone
+# ---------------------------------------------------------------------------------------------------------------------
+
+_PARTS = {
+    "weighted": "weighted AUs (W)", "channel_attention": "channel attention (C)", "spatial_attention": "spatial attention (S)",
+    "crf": "pixel relations (P)", "task": "loss", "lambda_cos": "weight of the cosine loss", "use_vae": "VAE", "use_tdn": "TDN",
+}  # fmt: skip
+
+
+def structures(laboratory: Laboratory, item: Item) -> Made:
+    """Which parts each variant has, read from the networks' settings (ARL Table 9, AUNet Table VI)."""
+    models = item.options["models"]
+    configs = {name: create_model(name).config for name in models}
+    used = [key for key in _PARTS if any(hasattr(config, key) for config in configs.values())]
+    columns = (*(Column(_PARTS[key]) for key in used), Column("parameters", "count"), Column("trained", "count"))
+    rows = [Row(name, (*(_part(config, key) for key in used), *_sizes(name))) for name, config in configs.items()]
+    notes = ["Read from the settings that aufait's networks of these names have; parameters for 12 AUs."]
+    if item.paper == "arl":
+        notes.append("All variants have hierarchical and multi-scale region learning (H).")
+    else:
+        notes.append("All have FAN's features. Trained: without FAN, which is frozen.")
+    return Made(tables=(Table("structures", item.title, "network", columns, tuple(rows), tuple(notes)),))
+
+
+def _part(config: Any, key: str) -> Cell:
+    value = getattr(config, key)
+    if key == "lambda_cos":
+        return f"{value:g}" if config.task == "intensity" else "no"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _sizes(name: str) -> tuple[float, float]:
+    parameters = list(create_model(name).parameters())
+    return float(sum(one.numel() for one in parameters)), float(sum(one.numel() for one in parameters if one.requires_grad))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables of their own kind
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def landmark_errors(laboratory: Laboratory, item: Item) -> Made:
+    """Mean error of located landmarks, percent of the distance of the eye centres (MGRR-Net Table VIII)."""
+    rows: dict[str, dict[str, Cell]] = {}
+    synthetic = False
+    for name in item.runs:
+        run = get_run(name)
+        found = laboratory.predictions(name, dataset=run.protocol)
+        result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
+        synthetic = synthetic or found.synthetic
+        if result.landmarks is None:
+            raise InputError(f"{run.model} locates no landmarks")
+        rows.setdefault(f"{item.options['methods'][run.model]} ({_OURS})", {})[run.protocol] = result.landmarks.error
+    table = [Row(label, tuple(values.get(name) for name in ("disfa", "bp4d")), strong=True) for label, values in rows.items()]
+    published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
+    for method in dict.fromkeys(one.method for one in published):
+        values = {one.dataset: one.average for one in published if one.method == method}
+        table.append(Row(f"{method} (printed)", (values.get("DISFA"), values.get("BP4D"))))
+    columns = (Column("DISFA, %", "percent2"), Column("BP4D, %", "percent2"))
+    notes = ("Mean distance of 49 points / distance of the eye centres, with bounds by subject; lower is better.",)
+    title = "mean error of the landmarks"
+    return Made(tables=(Table("landmarks", title, "method", columns, tuple(table), notes, synthetic),), synthetic=synthetic)
+
+
+def relation_differences(laboratory: Laboratory, item: Item) -> Made:
+    """How much nearer to the labels the relations of AU-VAE's predictions are than AU-FAN's (AUNet Table X)."""
+    before, after = item.runs
+    names: Mapping[str, str] = item.options["datasets"]
+    measured = {name: (_relations(laboratory, before, name), _relations(laboratory, after, name)) for name in names}
+    published = {one.dataset: one.extra for one in published_results(PUBLISHED_NAMES[item.paper], item.options["table"])}
+    synthetic = laboratory.predictions(before, dataset=next(iter(names))).synthetic
+    columns = tuple(Column(label, "percent") for label in names.values())
+    rows = []
+    for place, (what, sign, key) in enumerate(
+        (("L2 distance", -1, "l2_distance_difference"), ("dependency F1", 1, "dependency_f1_difference"))
+    ):
+        for label, which in (("AU-FAN", 0), ("AU-VAE", 1)):
+            cells = tuple(measured[name][which][place] for name in names)
+            rows.append(Row(f"{what}, {label} ({_OURS})", cells))
+        gain = tuple(sign * (measured[name][1][place] - measured[name][0][place]) for name in names)
+        rows.append(Row(f"{what}, gain ({_OURS})", gain, strong=True))
+        rows.append(Row(f"{what}, gain (printed)", tuple(published[label][key] / 100 for label in names.values())))
+    notes = ("Distance of the correlation matrices of predictions and of labels (Frobenius), times 100; gain: AU-VAE's.",)
+    table = Table("relations", item.title, "measure", columns, tuple(rows), notes, synthetic)
+    return Made(tables=(table,), synthetic=synthetic)
+
+
+def _relations(laboratory: Laboratory, run: str, dataset: str) -> tuple[float, float]:
+    found = laboratory.predictions(run, dataset=dataset)
+    decided, known = found.probability >= 0.5, found.occurrence_known
+    distance = relation_distance(relation_matrix(found.occurrence, known), relation_matrix(decided, known))
+    return distance, dependency_f1(found.occurrence, decided, known)
+
+
+def temporal_models(laboratory: Laboratory, item: Item) -> Made:
+    """Size of the trained part and F1 on BP4D of ways to use time (AUNet Table XI)."""
+    (name,) = item.runs
+    found = laboratory.predictions(name, dataset="bp4d")
+    model = create_model(get_run(name).model, get_protocol(get_run(name).protocol).action_units)
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad) / 1e6
+    rows = [Row(f"AU-FAN + TDN ({_OURS})", (trained, score(found)["f1_frame"]["mean"]), strong=True)]
+    printed = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
+    rows += [Row(f"{one.method} (printed)", (one.extra["model_size_M"], one.average)) for one in printed]
+    columns = (Column("trained parameters, M", "number2"), Column("F1, %", "percent"))
+    notes = ("Size: of the network for 15 AUs at full size; with --quick the trained one sees smaller pictures.",)
+    table = Table("temporal", item.title, "method", columns, tuple(rows), notes, found.synthetic)
+    return Made(tables=(table,), synthetic=found.synthetic)
+
+
+def paired_tests(laboratory: Laboratory, item: Item) -> Made:
+    """Paired t-tests over predictions as printed, and a test over subjects beside them (AUNet Table XII)."""
+    base, *variants = (laboratory.predictions(name, dataset="bp4d") for name in item.runs)
+    published = {one.method: one.extra for one in published_results(PUBLISHED_NAMES[item.paper], item.options["table"])}
+    rows = []
+    labels = {"au-vae": "AU-VAE", "au-tdn": "AU-TDN", "aunet": "AUNet"}
+    for name, other in zip(item.runs[1:], variants, strict=True):
+        label = labels[get_run(name).model]
+        frames, subjects = _paired(base, other)
+        rows.append(Row(f"{label} ({_OURS})", (*frames, *subjects), strong=True))
+        rows.append(Row(f"{label} (printed)", (published[label]["t"], published[label]["p"], None, None)))
+    columns = (Column("t", "number2"), Column("p", "p"), Column("F1 gain by subject", "number"), Column("p by subject", "p"))
+    notes = (
+        "t and p: paired t-test over the probabilities of all frames and AUs, AU-FAN's minus the variant's (our reading of what "
+        "was tested). It takes frames of one video as independent, which makes p far too small. By subject: mean gain in F1 of "
+        "each subject, with the p of a sign-flip test; this one may be relied on.",
+    )
+    table = Table("tests", item.title, "method", columns, tuple(rows), notes, base.synthetic)
+    return Made(tables=(table,), synthetic=base.synthetic)
+
+
+def _paired(base: Predictions, other: Predictions) -> tuple[tuple[float, float], tuple[float, float]]:
+    known = base.occurrence_known
+    over_frames = paired_t_test(other.probability[known], base.probability[known])
+    systems = (base, other)
+
+    def mean_f1(rows: np.ndarray, which: int) -> float:
+        found = systems[which]
+        columns = range(len(found.action_units))
+        scores = [f1_frame(found.occurrence[rows, column][known[rows, column]],
+                           found.probability[rows, column][known[rows, column]] >= 0.5) for column in columns]  # fmt: skip
+        return _nan_mean(scores)
+
+    by_subject = paired_test_by_subject(mean_f1, base.person)
+    return (over_frames.statistic, over_frames.p_value), (by_subject.difference, by_subject.p_value)
+
+
+def settings_table(laboratory: Laboratory, item: Item) -> Made:
+    """Mean F1 under several settings, in parts (ABRNet Table 1)."""
+    tables = []
+    for number, (printed_table, title, rows) in enumerate(item.options["parts"], start=1):
+        published = {one.method: one for one in published_results(PUBLISHED_NAMES[item.paper], printed_table)}
+        lines, synthetic = [], False
+        for label, run in rows:
+            found = laboratory.predictions(run, dataset=item.options["dataset"])
+            synthetic = synthetic or found.synthetic
+            result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
+            mean = result.intervals.get("f1_frame", {}).get("mean", result.scores["f1_frame"]["mean"])
+            lines.append(Row(label, (mean, published[label].average), strong=label == _default(rows), note=published[label].note))
+        columns = (Column(f"F1, % ({_OURS})", "percent"), Column("F1, % (printed)", "percent"))
+        letter = "abcd"[number - 1]
+        tables.append(Table(f"part_{letter}", f"({letter}) {title}", title, columns, tuple(lines), (), synthetic))
+    return Made(tables=tuple(tables), synthetic=any(table.synthetic for table in tables))
+
+
+def _default(rows: Sequence[tuple[str, str]]) -> str:
+    """Label of the row with the paper's own settings."""
+    return next(label for label, run in rows if run == "abrnet/disfa_plus")
+
+
+def _nan_mean(values: Iterable[float]) -> float:
+    known = [float(value) for value in values if value == value]
+    return sum(known) / len(known) if known else float("nan")
+
