@@ -4,7 +4,8 @@ They let every reader, protocol, training and evaluation run where the licensed 
 those data; see ``docs/twins.md``.
 """
 
-from aufait.synthetic.twins.generate import MARKER, TwinSettings, write_twin
+from aufait.synthetic.twins.generate import write_twin
 from aufait.synthetic.twins.layouts import twin_layout, twin_names
+from aufait.synthetic.twins.marker import MARKER, TwinSettings
 
 __all__ = ["MARKER", "TwinSettings", "twin_layout", "twin_names", "write_twin"]

@@ -14,8 +14,22 @@ import numpy as np
 from aufait.errors import MissingExtraError, OutputError
 
 JPEG_QUALITY = 95
+_MJPEG_QUALITY = "236"
+"""Two steps of the encoder's scale, its finest but one."""
 _MATLAB_HEADER = 116
 _HDF5_USER_BLOCK = 512
+
+
+def need_landmark_library() -> None:
+    """Refuse early where BP4D's landmark files could not be written.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+    """
+    try:
+        import h5py  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("writing BP4D's landmark files (package h5py)", "train") from error
 
 
 @contextmanager
@@ -61,23 +75,21 @@ def write_avi(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
     """RGB pictures as Motion JPEG in an AVI file, every frame whole."""
     import av
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"fflags": "+bitexact"}
-    with av.open(str(path), "w", format="avi", container_options=options) as box:
-        stream = None
+    rate = Fraction(fps).limit_denominator(1000)
+    with whole(path) as temporary, av.open(str(temporary), "w", format="avi", container_options={"fflags": "+bitexact"}) as box:
+        stream = box.add_stream("mjpeg", rate=rate)
+        stream.pix_fmt = "yuvj420p"
+        stream.options = {"flags": "+bitexact+qscale", "global_quality": _MJPEG_QUALITY}
+        stream.codec_context.thread_count = 1
+        number = -1
         for number, image in enumerate(images):
-            if stream is None:
-                stream = box.add_stream("mjpeg", rate=Fraction(fps).limit_denominator(1000))
+            if number == 0:
                 stream.height, stream.width = image.shape[:2]
-                stream.pix_fmt = "yuvj420p"
-                stream.options = {"flags": "+bitexact+qscale", "global_quality": "236"}
-                stream.codec_context.thread_count = 1
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
             frame = frame.reformat(format="yuvj420p", threads=1)
-            frame.pts = number
-            frame.time_base = 1 / Fraction(fps).limit_denominator(1000)
+            frame.pts, frame.time_base = number, 1 / rate
             box.mux(stream.encode(frame))
-        if stream is None:
+        if number < 0:
             raise OutputError(f"cannot write {path}: there is no frame")
         box.mux(stream.encode(None))
 
@@ -101,14 +113,9 @@ def write_points(path: Path, points: np.ndarray) -> None:
 
     Args:
         points: (66, 2) pixels counted from 0.
-
-    Raises:
-        MissingExtraError: scipy is not installed.
     """
-    try:
-        from scipy.io import savemat
-    except ImportError as error:
-        raise MissingExtraError("writing DISFA's landmark files (package scipy)", "train") from error
+    from scipy.io import savemat
+
     stream = io.BytesIO()
     savemat(stream, {"pts": points.astype(np.float64) + 1})
     data = bytearray(stream.getvalue())
@@ -123,14 +130,9 @@ def write_track(path: Path, points: np.ndarray) -> None:
 
     Args:
         points: (F, 49, 2) pixels counted from 0.
-
-    Raises:
-        MissingExtraError: h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("writing BP4D's landmark files (package h5py)", "train") from error
+    import h5py
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=_HDF5_USER_BLOCK) as file:
         cells = np.empty((len(points), 1), dtype=h5py.ref_dtype)

@@ -16,7 +16,6 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -25,51 +24,26 @@ import cv2
 
 from aufait.errors import InputError, OutputError
 from aufait.synthetic.assets import find_assets, load_face_model
+from aufait.synthetic.twins.files import need_landmark_library
 from aufait.synthetic.twins.layouts import TwinLayout, twin_layout
+from aufait.synthetic.twins.marker import (
+    MARKER,
+    README,
+    TwinSettings,
+    difference,
+    marker_head,
+    person_facts,
+    read_marker,
+    readme_text,
+    write_whole,
+)
 from aufait.synthetic.twins.planning import RecordingPlan, check_tasks, plan_twin
-from aufait.synthetic.twins.recordings import WRITERS, Stage
+from aufait.synthetic.twins.recordings import OWN_FOLDERS, WRITERS, Stage
 from aufait.synthetic.twins.subjects import choose_subjects
-from aufait.synthetic.twins.traits import subject_traits
 
-ENGINE_VERSION = 1
-MARKER, README = "SYNTHETIC.json", "README.txt"
 _DONE = ".twin"
-
-
-@dataclass(frozen=True)
-class TwinSettings:
-    """What decides the content of a twin, all of it; written into its marker.
-
-    Attributes:
-        like: data set whose layout is imitated.
-        subjects: names of the subjects.
-        tasks: number or names of the tasks, None for all.
-        frames: frames per recording.
-        size: side of the square pictures in pixels; the originals are larger.
-        seed: same seed, same bytes; other seeds show other people.
-        fps: drawn frames per second of acted time.
-        occlusions: share of recordings with a hand, a thing or a mask before the face for a while.
-        supersample: see ``renderer.render``.
-        views: numbers of the views, where the data set has several.
-    """
-
-    like: str
-    subjects: tuple[str, ...]
-    tasks: int | tuple[str, ...] | None
-    frames: int
-    size: int
-    seed: int
-    fps: float
-    occlusions: float
-    supersample: float
-    views: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        limits = (("frames", 2, 100_000), ("size", 48, 2048), ("seed", 0, 2**31), ("fps", 0.5, 120.0))
-        for name, low, high in (*limits, ("occlusions", 0.0, 1.0), ("supersample", 1.0, 4.0)):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"{name} of a twin must be {low:g} to {high:g}, got {value}")
+OWN_NAMES = frozenset({*OWN_FOLDERS, _DONE, MARKER, README})
+"""Names in the root of a twin; FERA 2017's videos and labels lie there besides."""
 
 
 def write_twin(
@@ -137,6 +111,8 @@ def write_twin(
         views=_views(layout, views),
     )
     check_tasks(layout, settings.tasks)
+    if layout.has_tracks:
+        need_landmark_library()
     geometry = find_assets(assets)
     plans = plan_twin(
         layout,
@@ -155,6 +131,8 @@ def write_twin(
         _prepare(root, settings, overwrite)
         _draw_all(root, layout, settings, jobs, geometry, workers, progress)
         _finish(root, layout, settings, jobs)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"cannot write to {root}: {error.strerror or error}; free space and run again") from error
     return root
@@ -172,60 +150,35 @@ def _views(layout: TwinLayout, wanted: Sequence[int] | None) -> tuple[int, ...]:
 
 def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
     marker = root / MARKER
-    head = _head(settings)
+    head = marker_head(settings)
     if root.is_dir() and any(root.iterdir()):
         if not marker.is_file():
             raise OutputError(f"{root} is not empty and holds no synthetic data ({MARKER} is missing); choose another folder")
-        there = _read_marker(marker)
+        there = read_marker(marker)
         if {key: there.get(key) for key in head} != head:
             if not overwrite:
                 raise OutputError(
-                    f"{root} holds a twin with other settings ({_difference(there, head)}); choose another folder or "
+                    f"{root} holds a twin with other settings ({difference(there, head)}); choose another folder or "
                     "allow replacing it (--overwrite)"
                 )
             _clear(root)
     root.mkdir(parents=True, exist_ok=True)
     (root / _DONE).mkdir(exist_ok=True)
     if not marker.is_file():
-        _write_whole(marker, json.dumps({**head, "complete": False}, indent=1))
-    _write_whole(root / README, _readme(settings))
-
-
-def _head(settings: TwinSettings) -> dict[str, Any]:
-    head = {"synthetic": True, "engine": ENGINE_VERSION, "like": settings.like, "seed": settings.seed, "settings": asdict(settings)}
-    plain: dict[str, Any] = json.loads(json.dumps(head))
-    return plain
-
-
-def _read_marker(marker: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise OutputError(f"{marker} is damaged ({error}); remove the folder or choose another") from error
-    return content if isinstance(content, dict) else {}
-
-
-def _difference(there: dict[str, Any], head: dict[str, Any]) -> str:
-    old, new = there.get("settings") or {}, head["settings"]
-    changed = [f"{name} {old.get(name)} there, {new[name]} wanted" for name in new if old.get(name) != new[name]]
-    return "; ".join(changed[:3]) or f"engine {there.get('engine')} there, {head['engine']} now"
+        write_whole(marker, json.dumps({**head, "complete": False}, indent=1))
+    write_whole(root / README, readme_text(settings))
 
 
 def _clear(root: Path) -> None:
-    """Remove a twin, which the marker shows to be ours."""
+    """Remove what twins consist of, and nothing else that may lie there."""
     import shutil
 
     for entry in root.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+        if entry.name in OWN_NAMES or entry.name.startswith("FERA17_"):
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 Job = tuple[RecordingPlan, ...]
@@ -293,7 +246,7 @@ def _draw(root: Path, settings: TwinSettings, job: Job, geometry: Path) -> int:
     model = load_face_model(geometry)
     stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps, settings.views)
     records = WRITERS[layout.name](stage, job)
-    _write_whole(_done_file(root, layout, job), json.dumps(records))
+    write_whole(_done_file(root, layout, job), json.dumps(records))
     return _frames(job, settings)
 
 
@@ -302,31 +255,6 @@ def _finish(root: Path, layout: TwinLayout, settings: TwinSettings, jobs: list[J
     for job in jobs:
         recordings.update(json.loads(_done_file(root, layout, job).read_text(encoding="utf-8")))
     shown = dict.fromkeys(plan.subject for job in jobs for plan in job)
-    people = {subject: _person(layout, subject, settings.seed) for subject in shown}
-    content = {**_head(settings), "complete": True, "subjects": people, "recordings": recordings}
-    _write_whole(root / MARKER, json.dumps(content))
-
-
-def _person(layout: TwinLayout, subject: str, seed: int) -> dict[str, Any]:
-    traits = subject_traits(layout.person(subject), seed, layout.indoors)
-    return {
-        "person": layout.person(subject),
-        "skin_tone": round(traits.skin_tone, 3),
-        "age": round(traits.age, 1),
-        "sex": traits.sex,
-        "eyewear": traits.eyewear,
-        "beard": traits.beard,
-        "hair": f"{traits.hair_color} {traits.hair_style}",
-    }
-
-
-def _readme(settings: TwinSettings) -> str:
-    title = twin_layout(settings.like).title
-    return (
-        "SYNTHETIC DATA. No real person is shown here.\n\n"
-        f"This folder imitates the layout and the label format of {title}. All faces were drawn by a computer program\n"
-        f"(aufait synth --like {settings.like}), and no picture, label or landmark comes from {title}. Names of subjects\n"
-        "are those of the data set only so that its published protocols apply.\n"
-        "Figures measured on these data are figures on drawn faces and must be reported as such.\n"
-        "SYNTHETIC.json holds the settings and the exact values.\n"
-    )
+    people = {subject: person_facts(layout, subject, settings.seed) for subject in shown}
+    content = {**marker_head(settings), "complete": True, "subjects": people, "recordings": recordings}
+    write_whole(root / MARKER, json.dumps(content))

@@ -104,6 +104,11 @@ class TwinLayout:
     packed: bool = False
     views: tuple[int, ...] = ()
 
+    @property
+    def has_tracks(self) -> bool:
+        """Whether landmark tracks of MATLAB 7.3 are distributed."""
+        return self.name in ("bp4d", "bp4d_plus")
+
     def person(self, subject: str) -> str:
         """Identity of a subject across data sets, as the reader spells it."""
         if subject.startswith("VA_"):

@@ -34,6 +34,14 @@ BP4D_PLUS_CODED = BP4D_CODED | {28}
 """Units with 0 and 1 in the coding files; the columns of all others hold 9."""
 
 
+OWN_FOLDERS = frozenset(
+    {
+        *("Sequences(2D+3D)", "2D+3D", "2DFeatures", "AUCoding", "AU Intensity Codes3.0", "BP4D-training", "BP4D-development"),
+        *("Videos_LeftCamera", "ActionUnit_Labels", "Landmark_Points", "Images", "Labels", "AU_Set", "cropped_aligned"),
+    }
+)
+"""Folders that the writers make below the root."""
+
 _VIEWS_MARGIN = 1.15
 """A turned head swings aside; nine views of one recording share a wider picture."""
 
