@@ -17,7 +17,7 @@ import aufait
 SOURCE = REPOSITORY / "src" / "aufait"
 
 # Import name -> name on the package index, where they differ.
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib"}
+DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "yaml": "pyyaml"}
 
 # Folders and files that need an extra; everything else must run on the base installation.
 EXTRA_OF = {"synthetic": "synth", "training": "train"}

@@ -33,6 +33,8 @@ _EXTRA_OF_PACKAGE = {
     "scipy": "synth",
     "cv2": "synth",
     "h5py": "train",
+    "lightning": "train",
+    "yaml": "train",
     "matplotlib": "plot",
     "mediapipe": "mediapipe",
     "onnx": "export",

@@ -1,0 +1,1 @@
+"""Recipes of the papers, one YAML file each; read them with ``aufait.training.recipe.load_recipe``."""

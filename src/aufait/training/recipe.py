@@ -1,0 +1,509 @@
+"""Recipes: how a network is trained on a data set, as YAML files that name every number and where it is published.
+
+    >>> from aufait.training.recipe import load_recipe
+    >>> recipe = load_recipe("arl_bp4d", ["epochs=2", "model_settings.crf=false"])
+    >>> recipe.learning_rate, recipe.epochs
+    (0.006, 2)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from aufait.errors import InputError, MissingExtraError
+from aufait.models.configuration import did_you_mean
+
+OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
+SCHEDULES = ("constant", "step", "milestones", "cosine")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
+MONITORS = ("auto", "f1_frame", "roc_area", "icc_3_1", "loss")
+QUICK = "quick"
+_OPEN = ("model_settings", "start_settings")
+_FOLDER = "aufait.recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """What training changes in a face; evaluation changes nothing. The defaults are the window and mirror of ARL and JAA-Net."""
+
+    crop: bool = True
+    """Window at a random place instead of the middle, where the stored face is larger than the input."""
+
+    mirror: float = 0.5
+    """Probability of mirroring."""
+
+    scale: float = 0.0
+    """Half range of the face's size: 0.1 draws factors from 0.9 to 1.1."""
+
+    crop_scale: float = 0.0
+    """Half range of the window's size; the face gets smaller as the window grows."""
+
+    rotation: float = 0.0
+    """Half range of the turning in degrees."""
+
+    shift: float = 0.0
+    """Half range of the shift, as a share of the window's side."""
+
+    blur: float = 0.0
+    """Probability of blur."""
+
+    blur_sigma: float = 1.4
+    """Largest standard deviation of the blur in pixels."""
+
+    jitter: float = 0.0
+    """Half range of the factors of brightness, contrast and saturation."""
+
+    compression: float = 0.0
+    """Probability of lossy compression."""
+
+    compression_quality: float = 30.0
+    """Lowest quality, 1 to 100."""
+
+    holes: float = 0.0
+    """Probability of 1 to 8 black rectangles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelVAESettings:
+    """Pre-training of the label VAE, for networks whose loss has one (AUNet section V-C)."""
+
+    latent_size: int | None = None
+    """k; null takes the paper's for BP4D, DISFA and AffWild2, and 8 for others."""
+
+    kl_weight: float = 0.3
+    """lambda of equation 2."""
+
+    epochs: int = 100
+    """Passes over the labels."""
+
+    batch_size: int = 128
+    """Labels per step."""
+
+    learning_rate: float = 0.001
+    """Of Adam."""
+
+    noise: float = 0.2
+    """Half width of the uniform noise on the labels."""
+
+
+_NESTED: Mapping[str, type] = {"augmentation": Augmentation, "label_vae": LabelVAESettings}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that decides a training run, apart from the data and the seed's effect on other hardware."""
+
+    name: str
+    """Name, as in ``aufait train NAME``."""
+
+    title: str = ""
+    """One line for lists."""
+
+    paper: str = ""
+    """Where the numbers come from."""
+
+    cost: str = ""
+    """What a run takes, in words."""
+
+    model: str
+    """Name of the network, one of ``aufait models``."""
+
+    model_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings in which the network differs from its defaults."""
+
+    protocol: str
+    """Name of the protocol, which fixes data sets, action units, folds and the threshold of occurrence."""
+
+    protocol_seed: int | None = None
+    """Which split, for protocols whose subjects are not published."""
+
+    strict: bool = True
+    """Whether the data must hold every subject of the protocol; twins and subsets need false."""
+
+    alignment: str | None = None
+    """Alignment of the faces; null is the network's own."""
+
+    optimizer: str = "sgd"
+    """sgd, adam, adamw or adadelta."""
+
+    learning_rate: float = 0.01
+    """At the start."""
+
+    momentum: float = 0.9
+    """Of sgd."""
+
+    nesterov: bool = True
+    """Of sgd."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Of adam and adamw."""
+
+    rho: float = 0.9
+    """Of adadelta."""
+
+    weight_decay: float = 0.0005
+    """Added to the gradient; adamw takes it off the weights."""
+
+    schedule: str = "step"
+    """constant, step, milestones or cosine."""
+
+    decay: float = 0.3
+    """Factor of the learning rate at each step or milestone."""
+
+    decay_every: int = 2
+    """Length of a step, in ``decay_unit``."""
+
+    decay_unit: str = "epoch"
+    """epoch or iteration (one update of the weights)."""
+
+    milestones: tuple[int, ...] = ()
+    """When the rate falls, in ``decay_unit``."""
+
+    epochs: int = 12
+    """Passes over the training faces."""
+
+    batch_size: int = 16
+    """Faces per update on all devices together, before ``accumulate``."""
+
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one update."""
+
+    drop_last: bool = False
+    """Whether the last, smaller batch of an epoch is left out."""
+
+    clip_norm: float = 0.0
+    """Largest norm of the gradient; 0 does not clip."""
+
+    precision: str = "32-true"
+    """32-true, bf16-mixed, 16-mixed or 64-true."""
+
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """What training changes in a face."""
+
+    hold_out: float = 0.15
+    """Share of the training persons who only choose the epoch; 0 trains on all and keeps the last epoch."""
+
+    monitor: str = "auto"
+    """What the epoch is chosen by, on the held-out persons: f1_frame, roc_area, icc_3_1, loss; auto is F1 or ICC."""
+
+    patience: int = 0
+    """Epochs without a better one after which training stops; 0 trains to the end."""
+
+    max_faces: int = 0
+    """Training faces that are used, spread evenly over the recordings; 0 takes all."""
+
+    max_held_out: int = 0
+    """The same for the faces that choose the epoch."""
+
+    start_from: str | None = None
+    """Recipe whose network this one starts from, for other action units; it is trained first where its data are given."""
+
+    start_fold: int | None = None
+    """Fold of that recipe; null is the same number, or 1 where it has only one."""
+
+    start_file: str | None = None
+    """Saved network to start from instead of training ``start_from``."""
+
+    start_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Settings in which the run that ``start_from`` names differs from its own recipe."""
+
+    aligner: str | None = None
+    """File of face alignment weights for AUNet's frozen network; null leaves them random."""
+
+    label_vae: LabelVAESettings = field(default_factory=LabelVAESettings)
+    """Pre-training of the label VAE."""
+
+    seed: int = 0
+    """Of weights, order, augmentation and held-out persons."""
+
+    def __post_init__(self) -> None:
+        for owner, prefix in ((self, ""), (self.augmentation, "augmentation."), (self.label_vae, "label_vae.")):
+            _check_types(owner, prefix)
+        self._check_values()
+
+    def _check_values(self) -> None:
+        choices = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES, "precision": PRECISIONS, "monitor": MONITORS}
+        for name, known in {**choices, "decay_unit": ("epoch", "iteration")}.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}; got {value!r}{did_you_mean(value, known)}")
+        for name in ("learning_rate", "epochs", "batch_size", "accumulate", "decay_every"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("weight_decay", "clip_norm", "patience", "max_faces", "max_held_out", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not 0 <= self.hold_out < 1:
+            raise InputError(f"hold_out is a share of the training persons, from 0 to below 1; got {self.hold_out}")
+        for name in ("mirror", "blur", "compression", "holes"):
+            if not 0 <= getattr(self.augmentation, name) <= 1:
+                raise InputError(f"augmentation.{name} is a probability, got {getattr(self.augmentation, name)}")
+        for name in ("scale", "crop_scale", "shift", "jitter"):
+            if not 0 <= getattr(self.augmentation, name) < 1:
+                raise InputError(f"augmentation.{name} must lie in [0, 1), got {getattr(self.augmentation, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that YAML and JSON can hold."""
+        return _plain(dataclasses.asdict(self))
+
+    def to_yaml(self) -> str:
+        """The recipe as a file that ``load_recipe`` reads."""
+        return str(_yaml().safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+
+    def changed(self, settings: Mapping[str, Any] | Sequence[str]) -> Recipe:
+        """A recipe with other values.
+
+        Args:
+            settings: dotted key -> value, or texts "key=value" as on the command line.
+
+        Raises:
+            InputError: an unknown key (with the nearest ones), or a value of the wrong type or range.
+        """
+        values = self.to_dict()
+        pairs = settings.items() if isinstance(settings, Mapping) else [_pair(text) for text in settings]
+        for key, value in pairs:
+            _put(values, key, value)
+        return Recipe.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
+        """From plain values.
+
+        Raises:
+            InputError: an unknown or missing key, or a value of the wrong type or range.
+        """
+        values = dict(values)
+        for key in values:
+            _require_known(str(key), _names(cls), "")
+        missing = [name for name in ("name", "model", "protocol") if not values.get(name)]
+        if missing:
+            raise InputError(f"a recipe must have {', '.join(missing)}")
+        for name, kind in _NESTED.items():
+            given = values.get(name) or {}
+            if not isinstance(given, Mapping):
+                raise InputError(f"{name} must be a mapping of settings, got {given!r}")
+            for key in given:
+                _require_known(str(key), _names(kind), f"{name}.")
+            values[name] = kind(**_converted(kind, given, f"{name}."))
+        nested: dict[str, Any] = {name: values.pop(name) for name in _NESTED if name in values}
+        for name in _OPEN:
+            given = values.pop(name, None) or {}
+            if not isinstance(given, Mapping):
+                raise InputError(f"{name} must be a mapping of settings, got {given!r}")
+            nested[name] = {str(key): _number(value) for key, value in given.items()}
+        recipe = cls(**_converted(cls, values, ""), **nested)
+        recipe._check_model()
+        return recipe
+
+    def _check_model(self) -> None:
+        """Raise for settings that the network does not have."""
+        from aufait.models.registry import model_entry
+
+        entry = model_entry(self.model)
+        entry.config.create("disfa", **{**entry.overrides, **self.model_settings})
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    files = (Path(file.name) for file in resources.files(_FOLDER).iterdir())
+    return sorted(file.stem for file in files if file.suffix == ".yaml" and file.stem != QUICK)
+
+
+def load_recipe(name: str | Path, settings: Mapping[str, Any] | Sequence[str] = (), *, quick: bool = False) -> Recipe:
+    """A recipe by name or file, with some values changed.
+
+    Args:
+        name: one of ``list_recipes()``, or the path of a YAML file (such as a run's recipe.yaml).
+        settings: dotted key -> value, or texts "key=value"; they win over ``quick``.
+        quick: first make it small: few epochs on few faces. No paper's setting, only to see that everything runs.
+
+    Raises:
+        InputError: unknown recipe, unreadable file, unknown key, or a value of the wrong type or range.
+        MissingExtraError: the package that reads YAML is missing.
+    """
+    values = _read(name)
+    if quick:
+        small = _small(str(values.get("model", "")), _load_yaml(_text_of(QUICK), QUICK))
+        return Recipe.from_dict(values).changed(small).changed(settings)
+    return Recipe.from_dict(values).changed(settings)
+
+
+def known_keys() -> list[str]:
+    """Every key that ``--set`` takes; those of ``model_settings`` depend on the network."""
+    keys: list[str] = []
+    for name in _names(Recipe):
+        keys += [f"{name}.{inner}" for inner in _names(_NESTED[name])] if name in _NESTED else [name]
+    return keys
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    text = str(name)
+    if text in list_recipes():
+        return _load_yaml(_text_of(text), text)
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise InputError(f"no recipe file at {path}")
+        return _load_yaml(path.read_text(encoding="utf-8"), str(path))
+    known = list_recipes()
+    hint = did_you_mean(text.replace("-", "_"), known)
+    raise InputError(f"unknown recipe {text!r}{hint} Known recipes: {', '.join(known)}; or give a YAML file")
+
+
+def _text_of(name: str) -> str:
+    return (resources.files(_FOLDER) / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _load_yaml(text: str, where: str) -> dict[str, Any]:
+    yaml = _yaml()
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where} is not readable YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{where} must hold keys and values, got {type(values).__name__}")
+    return values
+
+
+def _yaml() -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingExtraError("reading recipes", "train") from error
+    return yaml
+
+
+def _small(model: str, overlay: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the quick overlay: those for all, then those for the network's system."""
+    from aufait.models.registry import model_entry
+
+    own = (overlay.pop("systems", None) or {}).get(model_entry(model).config.SYSTEM, {})
+    return {**overlay, **own}
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise InputError(f"a setting must read key=value, got {text!r}")
+    yaml = _yaml()
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key.strip(), value
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key of plain recipe values."""
+    first, _, rest = key.partition(".")
+    if not rest:
+        _require_known(first, _names(Recipe), "")
+        if first in (*_NESTED, *_OPEN) and not isinstance(value, Mapping):
+            raise InputError(f"{first} has settings of its own; write {first}.KEY=VALUE")
+        if first in (*_NESTED, *_OPEN):
+            values[first] = {**values.get(first, {}), **value}
+        else:
+            values[first] = value
+        return
+    if first not in (*_NESTED, *_OPEN):
+        _require_known(first, _names(Recipe), "")
+        raise InputError(f"{first} has no settings of its own; write {first}=VALUE")
+    if first in _NESTED:
+        _require_known(rest, _names(_NESTED[first]), f"{first}.")
+    values[first] = {**values[first], rest: value}
+
+
+def _require_known(key: str, known: Sequence[str], prefix: str) -> None:
+    if key not in known:
+        near = did_you_mean(key, known)
+        raise InputError(f"a recipe has no key {prefix + key!r}{near} Known keys: {', '.join(prefix + name for name in known)}")
+
+
+def _names(kind: type) -> list[str]:
+    return [one.name for one in dataclasses.fields(kind)]
+
+
+def _converted(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {str(key): _convert(value, hints[str(key)]) for key, value in values.items()}
+
+
+def _convert(value: Any, expected: Any) -> Any:
+    """What YAML made of a value in the type of its field, as far as nothing is lost: 1e-3 is a text to YAML."""
+    if isinstance(value, str) and value.lower() in ("none", "null") and _allows_none(expected):
+        return None
+    if typing.get_origin(expected) is tuple and isinstance(value, list | tuple):
+        return tuple(_convert(entry, typing.get_args(expected)[0]) for entry in value)
+    if isinstance(value, str) and _is_float(expected):
+        return _number(value)
+    if isinstance(value, int) and not isinstance(value, bool) and _is_float(expected):
+        return float(value)
+    return value
+
+
+def _number(value: Any) -> Any:
+    """Texts such as "1e-3" as numbers; everything else as it is."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _allows_none(expected: Any) -> bool:
+    return type(None) in typing.get_args(expected)
+
+
+def _is_float(expected: Any) -> bool:
+    return expected is float or float in typing.get_args(expected)
+
+
+def _check_types(owner: Any, prefix: str) -> None:
+    for name, expected in typing.get_type_hints(type(owner)).items():
+        value = getattr(owner, name)
+        if not _fits(value, expected):
+            label = getattr(expected, "__name__", None) if not typing.get_args(expected) else str(expected)
+            raise InputError(f"{prefix}{name} must be {label}, got {value!r} ({type(value).__name__})")
+
+
+def _fits(value: Any, expected: Any) -> bool:
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, argument) for argument in arguments)
+    if origin is tuple:
+        exact = None if arguments[-1] is Ellipsis else len(arguments)
+        return isinstance(value, tuple) and exact in (None, len(value)) and all(_fits(entry, arguments[0]) for entry in value)
+    if origin is not None:
+        return isinstance(value, Mapping)
+    if expected in (int, float):
+        return isinstance(value, int | float if expected is float else int) and not isinstance(value, bool)
+    return isinstance(value, expected)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def differences(first: Recipe, second: Recipe) -> list[str]:
+    """Keys, dotted, in which two recipes differ; titles and costs do not count."""
+    return sorted(_differences(first.to_dict(), second.to_dict(), ""))
+
+
+def _differences(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str) -> Iterable[str]:
+    for key in {*first, *second} - {"title", "paper", "cost"}:
+        one, other = first.get(key), second.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(one, other, f"{prefix}{key}.")
+        elif one != other:
+            yield f"{prefix}{key}"
