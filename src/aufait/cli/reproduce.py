@@ -20,9 +20,7 @@ _SIZES = ("subjects", "tasks", "frames")
 
 
 def reproduce(
-    paper: Annotated[
-        str | None, typer.Argument(help="arl, deep-regions, mgrr-net, aunet or abrnet.", show_default=False)
-    ] = None,
+    paper: Annotated[str | None, typer.Argument(help="arl, deep-regions, mgrr-net, aunet or abrnet.", show_default=False)] = None,
     table: Annotated[str | None, typer.Option(help="Number of a table, as printed: 10 or VI.", show_default=False)] = None,
     figure: Annotated[str | None, typer.Option(help="Number of a figure.", show_default=False)] = None,
     data: Annotated[
@@ -38,8 +36,8 @@ def reproduce(
     ] = False,
     output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reproduced"),
     work: Annotated[
-        Path | None, typer.Option(help="Folder of twins, faces and trainings, shared by all items; default: OUTPUT/work.",
-                                  show_default=False)
+        Path | None,
+        typer.Option(help="Folder of twins, faces and trainings, shared by all items; default: OUTPUT/work.", show_default=False),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -53,22 +53,27 @@ class TestFaces:
         return cls(dataset, cache, labels, cache.rows_of(dataset), np.where(graded > 0, graded, occurs))
 
     def strongest(self, count: int, *, per_person: bool = True) -> np.ndarray:
-        """Positions of the frames with the most expression: the sum of the strengths, one per person while there are enough.
+        """Positions of the frames with the most expression, the sum of the strengths.
+
+        With ``per_person`` each person comes once before anybody comes again, and then each recording once.
 
         Raises:
             InputError: fewer frames than asked for.
         """
         if len(self.rows) < count:
             raise InputError(f"{count} faces are to be drawn, the test part has {len(self.rows)}")
-        order = np.argsort(-self.strength.sum(1), kind="stable")
-        first: list[int] = []
-        later: list[int] = []
-        seen: set[str] = set()
-        for position in order.tolist():
-            person = str(self.labels.person[position])
-            (later if per_person and person in seen else first).append(position)
-            seen.add(person)
-        return np.array([*first, *later][:count])
+        order = np.argsort(-self.strength.sum(1) + 100.0 * self.hidden, kind="stable")
+        if per_person:
+            order = _first_of_each(order, self.labels.recording)
+            order = _first_of_each(order, self.labels.person)
+        return order[:count]
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """(S,) bool: something is known to be held before the face; such frames are shown last."""
+        names = [one.frame_attributes.get("occlusion", np.full(len(one), "")) for one in self.dataset.recordings]
+        texts = np.concatenate([values.astype(str) for values in names])
+        return ~np.isin(np.char.lower(texts), ("", "none", "nan", "false", "0", "0.0"))
 
     def pictures(self, positions: np.ndarray, window: int | None = None) -> list[np.ndarray]:
         """Faces (side, side, 3) uint8 at some positions, cut to the central window that networks see (176 of 200 pixels)."""
@@ -109,6 +114,14 @@ class TestFaces:
 
     def _stored(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
+
+
+def _first_of_each(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """The same positions, the first of each group before all others; both parts keep their order."""
+    _, first = np.unique(groups[order], return_index=True)
+    ahead = np.zeros(len(order), bool)
+    ahead[first] = True
+    return np.concatenate([order[ahead], order[~ahead]])
 
 
 def window_of(side: int) -> int:

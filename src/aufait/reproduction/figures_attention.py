@@ -246,7 +246,8 @@ def _same_frame(others: TestFaces, faces: TestFaces, place: int) -> np.ndarray:
 
 def _levels_of_one_person(faces: TestFaces, column: int) -> np.ndarray:
     """(6,) positions of the intensities 0 to 5 of one action unit, of the person who shows most of them; -1 where absent."""
-    known, level, persons = (faces.labels.intensity_known[:, column], faces.labels.intensity[:, column], faces.labels.person)
+    known = faces.labels.intensity_known[:, column] & ~faces.hidden
+    level, persons = faces.labels.intensity[:, column], faces.labels.person
     best = np.full(6, -1)
     for person in dict.fromkeys(persons.tolist()):
         rows = [np.flatnonzero(known & (level == value) & (persons == person)) for value in range(6)]
@@ -267,4 +268,3 @@ def _title(item: Item) -> str:
 
 def _made(png: bytes, arrays: dict[str, np.ndarray], faces: TestFaces) -> Made:
     return Made(png=png, arrays=arrays, synthetic=faces.cache.synthetic, facts={"Faces of": faces.dataset.name})
-

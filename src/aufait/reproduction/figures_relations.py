@@ -250,4 +250,3 @@ def _plain(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _title(item: Item) -> str:
     return f"{PUBLISHED_NAMES[item.paper]} Fig. {item.number}: {item.title}"
-

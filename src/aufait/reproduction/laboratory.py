@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufait.errors import InputError
-from aufait.reproduction.registry import Run, get_run
+from aufait.reproduction.registry import Run, get_run, list_items
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
@@ -51,10 +51,13 @@ FULL_TWINS: Mapping[str, int] = {"subjects": 12}
 """Size of twins otherwise; the command can ask for other numbers."""
 
 QUICK_SETTINGS: Mapping[str, Any] = {
-    "epochs": 1, "batch_size": 8, "max_faces": 64, "max_held_out": 0, "hold_out": 0.0, "strict": False, "accumulate": 1,
-    "label_vae.epochs": 5,
+    "epochs": 1, "batch_size": 8, "max_faces": 64, "hold_out": 0.0, "accumulate": 1, "label_vae.epochs": 5,
+    "optimizer": "adam", "learning_rate": 0.001, "schedule": "constant",
 }  # fmt: skip
 """Training of ``--quick``: a handful of steps. Scores made so say nothing; that everything runs is what they show."""
+
+QUICK_FIGURE_EPOCHS = 4
+"""Epochs of ``--quick`` for networks that figures look into, so that there is something to see."""
 
 QUICK_MODELS: Mapping[str, Mapping[str, Any]] = {
     "arl": {"unit": 4, "image_size": 96},
@@ -277,7 +280,7 @@ class Laboratory:
             return folder
         begun = time.perf_counter()
         self.report(f"rendering the twin of {dataset}")
-        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.25)
+        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.15)
         (folder / ".rendered").touch()
         self._spent("twins", begun)
         return folder
@@ -298,6 +301,8 @@ class Laboratory:
         if self.quick:
             small = QUICK_MODELS.get(model_entry(run.model).config.SYSTEM, {})
             settings |= {f"model_settings.{name}": value for name, value in small.items()} | dict(QUICK_SETTINGS)
+            if run.name in drawn_runs():
+                settings["epochs"] = QUICK_FIGURE_EPOCHS
         if self.aligner and model_entry(run.model).config.SYSTEM == "aunet":
             settings["aligner"] = self.aligner
         if run.start:
@@ -356,6 +361,12 @@ def _base_recipe(model: str, protocol: str) -> Recipe:
         return recipe.protocol == protocol and recipe.model == model, target == intensity, recipe.protocol == protocol, same_home
 
     return max(related, key=nearness)
+
+
+@lru_cache(maxsize=1)
+def drawn_runs() -> frozenset[str]:
+    """Names of the runs that figures need."""
+    return frozenset(name for item in list_items() if item.kind == "figure" for name in item.runs)
 
 
 @lru_cache(maxsize=1)

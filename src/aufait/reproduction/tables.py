@@ -320,4 +320,3 @@ def _default(rows: Sequence[tuple[str, str]]) -> str:
 def _nan_mean(values: Iterable[float]) -> float:
     known = [float(value) for value in values if value == value]
     return sum(known) / len(known) if known else float("nan")
-

@@ -64,7 +64,9 @@ def new_figure(width: float, height: float, title: str, subtitle: str = "", note
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     left = 0.16 / width
-    figure.text(left, 1 - 0.16 / height, title, fontsize=12.5, fontweight="bold", color=INK, va="top")
+    # A title that is too long for the figure is written smaller: about 9 letters fit an inch at 12.5 points.
+    size = min(12.5, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
+    figure.text(left, 1 - 0.16 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
     figure.text(left, 1 - 0.45 / height, _wrapped(subtitle, width), fontsize=8.5, color=MUTED, va="top", linespacing=1.25)
     figure.text(left, 0.11 / height, note, fontsize=7.5, color=MUTED, va="bottom")
     if synthetic:

@@ -1,0 +1,358 @@
+"""The list of tables and figures, how tables stand beside the published ones, and how the whole list is made."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from aufait.cli.app import app
+from aufait.data.protocols import get_protocol
+from aufait.errors import InputError
+from aufait.evaluation.predictions import Predictions
+from aufait.evaluation.published import published_results
+from aufait.models.registry import model_entry
+from aufait.reproduction import check as checking
+from aufait.reproduction import get_item, get_run, list_items, list_runs
+from aufait.reproduction.check import check
+from aufait.reproduction.examples import _first_of_each
+from aufait.reproduction.laboratory import QUICK_MODELS, QUICK_TWINS, Laboratory
+from aufait.reproduction.makers import MAKERS, get_maker
+from aufait.reproduction.outputs import Made
+from aufait.reproduction.registry import PUBLISHED_NAMES, arabic, find_item
+from aufait.reproduction.tables import paired_tests, score_table, structures
+
+# What the papers number: tables and figures that hold results.
+WANTED = {
+    "arl": {"table": range(2, 15), "figure": (1, *range(3, 11))},
+    "deep-regions": {"table": range(1, 5), "figure": (3, 5, 6, 7)},
+    "mgrr-net": {"table": range(2, 9), "figure": (3, 4)},
+    "aunet": {"table": range(3, 15), "figure": range(6, 11)},
+    "abrnet": {"table": range(1, 4), "figure": ()},
+}
+
+
+def test_every_table_and_figure_is_listed_once():
+    found = Counter((item.paper, item.kind, arabic(item.number)) for item in list_items())
+    wanted = {(paper, kind, number) for paper, kinds in WANTED.items() for kind, numbers in kinds.items() for number in numbers}
+    assert set(found) == wanted and max(found.values()) == 1 and len(found) == 59
+
+
+@pytest.mark.parametrize("item", list_items(), ids=lambda item: item.id)
+def test_item_names_what_exists(item):
+    assert find_item(item.id) is item
+    assert any(item.maker in names for names in MAKERS.values())
+    assert callable(get_maker(item.maker))
+    for name in item.needed_protocols:
+        get_protocol(name)
+    assert item.kind == "table" or item.printed, "a figure says in words what the printed one shows"
+
+
+@pytest.mark.parametrize("run", list_runs(), ids=lambda run: run.name)
+def test_run_is_a_network_that_can_be_made_small(run):
+    entry = model_entry(run.model)
+    units = get_protocol(run.protocol).action_units
+    small = QUICK_MODELS[entry.config.SYSTEM]
+    entry.config.create(units, **{**entry.overrides, **run.settings, **small})
+    assert run.start is None or get_run(run.start).model == run.model
+
+
+def test_every_run_is_needed():
+    assert {run.name for run in list_runs()} == {name for item in list_items() for name in item.needed_runs}
+
+
+def test_every_data_set_has_a_quick_twin():
+    assert {name for item in list_items() for name in item.datasets} <= set(QUICK_TWINS)
+
+
+@pytest.mark.parametrize("item", [one for one in list_items() if one.maker == "score_table"], ids=lambda item: item.id)
+def test_own_rows_have_a_published_row_beside_them(item):
+    for block in item.blocks:
+        rows = published_results(PUBLISHED_NAMES[item.paper], block.published["table"], metric=block.metric)
+        methods = {one.method for one in rows if one.dataset == block.published["dataset"]}
+        assert methods, (block.title, block.published)
+        if block.metric == "skew":
+            continue
+        missing = {row.method for row in item.rows} - methods
+        # Two tables print fewer methods for one of their two metrics.
+        allowed = {"ARL", "JAA-Net", "DRML"} if block.metric in ("roc_area", "accuracy", "nf1") else set()
+        assert missing <= allowed
+
+
+def test_numbers_may_be_roman():
+    assert arabic("XIV") == 14 and arabic("ix") == 9 and arabic("3") == 3
+    assert get_item("mgrr-net", "table", 6) is get_item("MGRR_Net", "table", "VI")
+    for wrong in ("0", "IIII", "", "-1"):
+        with pytest.raises(InputError, match="10 or VI"):
+            arabic(wrong)
+
+
+def test_absent_number_is_answered_with_those_that_exist():
+    with pytest.raises(InputError, match=r"it has tables 2, 3.*14"):
+        get_item("arl", "table", 1)
+    with pytest.raises(InputError, match="did you mean|Known: arl"):
+        get_item("arll", "table", 2)
+    with pytest.raises(InputError, match="named like arl/table-10"):
+        find_item("arl-table-10")
+
+
+def test_networks_that_others_start_from_come_first():
+    needed = get_item("arl", "table", 3).needed_runs
+    assert needed.index("arl/bp4d") < needed.index("arl/disfa")
+
+
+def test_faces_of_all_persons_come_before_second_ones():
+    order = np.array([4, 3, 2, 1, 0])
+    persons = np.array(["a", "b", "a", "b", "b"])
+    assert _first_of_each(order, persons).tolist() == [4, 2, 3, 1, 0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Tables, from predictions that are made up
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _predictions(run: str, units: tuple[int, ...], *, shift: float = 0.0, count: int = 60) -> Predictions:
+    random = np.random.default_rng(0)
+    shape = (count, len(units))
+    truth = random.integers(0, 2, shape).astype(np.int8)
+    noise = random.random(shape)
+    chance = np.clip(0.5 * truth + 0.5 * noise - 0.25 + 0.5 * shift * (truth - 0.5), 0, 1).astype(np.float32)
+    return Predictions(
+        action_units=units,
+        person=np.repeat(["p1", "p2", "p3"], count // 3),
+        recording=np.repeat(["r1", "r2", "r3"], count // 3),
+        frame=np.arange(count),
+        probability=chance,
+        occurrence=truth,
+        occurrence_known=np.ones(shape, bool),
+        true_intensity=np.zeros(shape, np.int8),
+        intensity_known=np.zeros(shape, bool),
+        attributes={"view": np.tile(["1", "2", "3", "4", "5", "6", "7", "8", "9", "9"], count // 10)},
+        about={"run": run},
+        synthetic=True,
+    )
+
+
+class FakeLaboratory:
+    """Hands out predictions and remembers what was asked for."""
+
+    quick = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple] = []
+
+    def predictions(self, name, *, test="", dataset="", visible="full"):
+        self.asked.append((name, test, dataset, visible))
+        run = get_run(name)
+        shift = {"au-vae": 0.1, "au-tdn": 0.2, "aunet": 0.3}.get(run.model, 0.0)
+        protocol = get_protocol(test or run.protocol)
+        return _predictions(name, protocol.evaluated_on(dataset), shift=shift)
+
+    def folds(self, run):
+        return run.folds[:1]
+
+
+def test_table_10_shows_ours_and_the_printed_rows():
+    made = score_table(FakeLaboratory(), get_item("arl", "table", 10))
+    f1, accuracy = made.tables
+    assert made.synthetic and f1.heading.startswith("SYNTHETIC")
+    assert [row.label for row in f1.rows][:2] == ["B-Net (ours)", "W-Net (ours)"]
+    printed = next(row for row in f1.rows if row.label == "ARL (printed)")
+    assert printed.cells[0] == pytest.approx(0.458) and printed.cells[-1] == pytest.approx(0.611)
+    assert accuracy.columns[-1].title == "mean" and len(f1.rows) == len(accuracy.rows) == 10
+
+
+def test_occluded_conditions_ask_for_the_visible_half():
+    laboratory = FakeLaboratory()
+    made = score_table(laboratory, get_item("arl", "table", 12))
+    assert [asked[3] for asked in laboratory.asked[:6]] == ["full", "lower", "upper", "right", "left", "none"]
+    titles = [table.title for table in made.tables]
+    assert any("Lower" in title for title in titles) and len(titles) == 6
+
+
+def test_poses_are_taken_apart_and_averaged():
+    laboratory = FakeLaboratory()
+    by_pose = score_table(laboratory, get_item("arl", "table", 14))
+    assert len(by_pose.tables) == 9
+    mean = score_table(laboratory, get_item("deep-regions", "table", 4))
+    found = laboratory.predictions("deep-regions/fera2017_seven_poses", dataset="fera2017")
+    from aufait.evaluation.evaluate import score
+
+    views = [score(found.select(found.attributes["view"] == view))["roc_area"]["AU1"] for view in "123456789"]
+    area = next(table for table in mean.tables if "ROC" in table.title)
+    ours = next(row for row in area.rows if row.label == "Deep Regions (ours) (ours)" or row.label.startswith("Deep Regions"))
+    assert ours.cells[0] == pytest.approx(np.mean(views))
+
+
+def test_cross_data_set_tables_score_the_shared_units():
+    laboratory = FakeLaboratory()
+    made = score_table(laboratory, get_item("aunet", "table", "V"))
+    assert [column.title for column in made.tables[0].columns] == ["AU1", "AU2", "AU4", "AU6", "AU12", "AU15", "mean"]
+    assert {asked[1:3] for asked in laboratory.asked} == {("bp4d_to_affwild2", "affwild2")}
+
+
+def test_better_variants_have_negative_t_as_printed():
+    made = paired_tests(FakeLaboratory(), get_item("aunet", "table", "XII"))
+    rows = {row.label: row.cells for row in made.tables[0].rows}
+    assert rows["AUNet (printed)"][0] == pytest.approx(-26.40)
+    assert rows["AUNet (ours)"][1] <= 1 and rows["AUNet (ours)"][2] >= 0
+
+
+def test_structures_are_read_from_the_networks():
+    made = structures(FakeLaboratory(), get_item("aunet", "table", "VI"))
+    rows = {row.label: row.cells for row in made.tables[0].rows}
+    assert rows["au-fan"][:2] == ("no", "no") and rows["aunet"][:2] == ("yes", "yes")
+    assert rows["au-fan"][-1] < rows["au-fan"][-2] and not made.synthetic
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The whole list
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stubs(monkeypatch):
+    """Makers that make a note, fail for tables IV, and count."""
+    calls: list[str] = []
+
+    def get(name):
+        def maker(laboratory, item):
+            calls.append(item.id)
+            if item.number == "IV":
+                raise InputError("no faces of bp4d")
+            return Made(notes=("made",), arrays={"a": np.arange(3)})
+
+        return maker
+
+    monkeypatch.setattr(checking, "get_maker", get)
+    return calls
+
+
+def test_a_failing_item_does_not_stop_the_rest(tmp_path, stubs):
+    items = list_items("mgrr-net")
+    outcomes = check(items, Laboratory(work=tmp_path / "work", quick=True), tmp_path)
+    assert [one.status for one in outcomes].count("failed") == 1 and len(outcomes) == len(items)
+    failed = next(one for one in outcomes if one.status == "failed")
+    assert failed.item == "mgrr-net/table-4" and failed.message == "no faces of bp4d"
+    assert "no faces of bp4d" in (tmp_path / "logs" / "mgrr-net-table-4.log").read_text()
+    assert (tmp_path / "mgrr-net" / "figure-3" / "data.npz").is_file()
+
+
+def test_what_is_made_is_not_made_again(tmp_path, stubs):
+    items, laboratory = list_items("mgrr-net"), Laboratory(work=tmp_path / "work", quick=True)
+    check(items, laboratory, tmp_path)
+    del stubs[:]
+    check(items, laboratory, tmp_path)
+    assert stubs == ["mgrr-net/table-4"]  # what failed is tried again
+    del stubs[:]
+    check(items, Laboratory(work=tmp_path / "work", quick=True, settings={"epochs": 2}), tmp_path)
+    assert len(stubs) == len(items)
+    del stubs[:]
+    check(items, laboratory, tmp_path, fresh=True)
+    assert len(stubs) == len(items)
+
+
+def test_damaged_state_is_as_none(tmp_path, stubs):
+    items, laboratory = list_items("abrnet"), Laboratory(work=tmp_path / "work", quick=True)
+    check(items, laboratory, tmp_path)
+    (tmp_path / checking.STATE).write_text('[{"item": "abrnet/')
+    assert all(one.status == "made" for one in check(items, laboratory, tmp_path))
+
+
+def test_pages_of_synthetic_and_quick_results_say_so(tmp_path):
+    from aufait.reproduction.outputs import write_item
+
+    item = get_item("arl", "figure", 9)
+    files = write_item(item, Made(png=b"png", synthetic=True), Laboratory(work=tmp_path, quick=True), tmp_path / "out")
+    page = files[0].read_text()
+    assert page.startswith("# SYNTHETIC FACES") and "--quick" in page and "![" in page
+    assert {path.name for path in files} == {"figure.md", "figure.png"}
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Data
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_absent_data_set_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"--data bp4d=FOLDER.*--data twin"):
+        Laboratory(work=tmp_path).cache("bp4d", "arl")
+
+
+def test_trained_persons_in_a_test_part_are_refused(tmp_path, monkeypatch):
+    laboratory = Laboratory(work=tmp_path)
+    test = SimpleNamespace(persons=("bp4d:F001", "bp4d:F002"))
+    monkeypatch.setattr(Laboratory, "split", lambda *_: SimpleNamespace(test_sets=lambda: {"bp4d": test}))
+    monkeypatch.setattr(Laboratory, "_alignment", lambda *_: "arl")
+    training = SimpleNamespace(facts={"persons": {"train": ["bp4d:F002", "bp4d:F003"]}})
+    monkeypatch.setattr(Laboratory, "training", lambda *_: training)
+    with pytest.raises(InputError, match="trained on bp4d:F002"):
+        laboratory.test_set("arl/bp4d")
+
+
+def test_quick_takes_the_first_fold_only(tmp_path):
+    run = get_run("arl/bp4d")
+    assert Laboratory(work=tmp_path, quick=True).folds(run) == (1,)
+    assert Laboratory(work=tmp_path).folds(run) == (1, 2, 3)
+
+
+def test_cache_of_another_alignment_is_refused(tmp_path, monkeypatch):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+    monkeypatch.setattr("aufait.data.preparation.FaceCache.open", lambda path: SimpleNamespace(alignment="jaa_net"))
+    with pytest.raises(InputError, match="alignment arl are needed, those given are jaa_net"):
+        Laboratory(work=tmp_path, sources={"bp4d": [folder]}).cache("bp4d", "arl")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Command
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _run(*arguments: str):
+    return CliRunner().invoke(app, ["reproduce", *arguments])
+
+
+def test_list_names_every_item():
+    result = _run("--list", "--json")
+    facts = json.loads(result.output)
+    assert result.exit_code == 0 and len(facts) == 59 and {"id", "status", "runs", "datasets"} <= set(facts[0])
+    assert "59 of 59" in _run("--list").output
+    assert "abrnet/table-3" in _run("abrnet", "--list").output
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        ((), "name a paper and one of its items"),
+        (("arl",), "name a paper and one of its items"),
+        (("arl", "--table", "2", "--figure", "3"), "name a paper and one of its items"),
+        (("arl", "--table", "99"), "arl has no table 99"),
+        (("arl", "--table", "10"), "--data bp4d=FOLDER|give each as --data NAME=FOLDER"),
+        (("arl", "--table", "10", "--data", "bp4d=/does/not/exist"), "no such folder"),
+        (("arl", "--table", "10", "--data", "bp5d=/"), "unknown data set 'bp5d'"),
+        (("arl", "--table", "3", "--data", "/"), "say which one"),
+        (("arl", "--table", "3", "--data", "twin", "--twin-size", "people=3"), "--twin-size takes"),
+        (("--check", "--table", "3"), "leave out --table"),
+    ],
+)
+def test_wrong_usage_is_explained(arguments, text):
+    result = _run(*arguments)
+    assert result.exit_code == 2
+    import re
+
+    assert re.search(text, " ".join(result.output.split())), result.output
+
+
+@pytest.mark.slow
+def test_a_figure_from_nothing_but_a_twin(tmp_path):
+    result = _run("arl", "--figure", "4", "--data", "twin", "--quick", "--output", str(tmp_path), "--twin-size", "frames=6")
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "arl" / "figure-4"
+    assert (folder / "figure.png").stat().st_size > 10_000 and "SYNTHETIC" in (folder / "figure.md").read_text()
