@@ -1,4 +1,4 @@
-"""Deep Regions Learning against plain loops, its sheet of sizes, and numbers worked by hand."""
+"""Deep Regions Learning against plain loops, its table of sizes, and numbers worked by hand."""
 
 from __future__ import annotations
 

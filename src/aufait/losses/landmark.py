@@ -12,7 +12,7 @@ from aufait.losses.occurrence import masked_mean
 def landmark_error(predicted: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
     """Sum of squared point errors / (2 d^2), mean over faces; d is the distance of the true eye centres.
 
-    JAA-Net, MGRR-Net eq. 12 (JAA-Net's "biocular" is already the square of the distance).
+    JAA-Net, MGRR-Net eq. 11 (JAA-Net's "biocular" is already the square of the distance).
 
     Args:
         predicted: (B, 49, 2) pixels.

@@ -37,7 +37,7 @@ _INTENSITY: dict[str, Any] = {"task": "intensity"}
 _NO_COSINE: dict[str, Any] = {"task": "intensity", "lambda_cos": 0.0}
 
 _NAMES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    ("arl", "channel, spatial and pixel-level attention per action unit; occurrence", "ARL, Tables 2-5 and 10", {}),
+    ("arl", "channel, spatial and pixel-level attention per action unit; occurrence", "ARL, Tables 2-4, 10 and 12", {}),
     ("iarl", "ARL for intensity, with squared error and cosine distance", "ARL, Tables 6-8 and 11", _INTENSITY),
     ("parl", "ARL trained on faces in nine poses; the same network", "ARL, section 4.6, Tables 13-14", {}),
     ("b-net", "ARL without weights, attention and relations", "ARL, Tables 9-10", _B),

@@ -1,7 +1,7 @@
 """Windows around landmarks, cut out of a feature map for all faces, patches and channels at once.
 
-Paper: section 2, "22 patches are extracted from the 32 feature maps around the specified landmarks". Our reading: a window
-that would leave the map is pushed back to its border, which keeps all 48 x 48 pixels inside.
+Paper: section 2, patches of 48 x 48 pixels around landmarks, cut out of the 32 maps of Conv1. Our reading: a window that
+would leave the map is pushed back to its border, which keeps all of its pixels inside.
 """
 
 from __future__ import annotations

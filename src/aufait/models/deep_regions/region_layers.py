@@ -1,7 +1,7 @@
 """Conv2 to Conv6: for each patch its own five convolutions, all patches at once as groups of one convolution.
 
-Paper: section 2, "in each layer, the number and the size of the filters are the same for each patch but with different
-weights", ReLU after each layer. With one group the same layers are the "convnet" baseline of section 3.
+Paper: section 2: filters of one number and size for all patches, weights for each patch alone, ReLU after each layer. With
+one group the same layers are the "convnet" baseline of section 3.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which patch matters to which action unit: the scores' change when one patch falls silent.
 
-Paper: section 2.1 and Figure 3: the network with all 49 patches, 30,000 faces; "to occlude a certain patch effect the Conv6
-output of this patch is fed as zeroes to Fully7", patch by patch; a patch's significance is its average effect on an action
-unit's score. Our reading: the score is the probability, and the effect its absolute change; the signed change is kept too.
+Paper: section 2.1 and Figure 3: the network with all 49 patches, 30,000 faces. Patch by patch, Fully7 reads zeros in place of
+what Conv6 gave for it; how much an action unit's score changes on average is the patch's significance. Our reading: the score
+is the probability, and the effect its absolute change; the signed change is kept too.
 
 Fully7 is linear up to its ReLU, so silencing patch p takes exactly W_p x_p off its output. One batched product gives these
 shares for all patches, and only the small layers after Fully7 run once per patch.
