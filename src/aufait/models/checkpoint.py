@@ -69,7 +69,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         header = json.loads(text) if text else None
     except json.JSONDecodeError:
         header = None
-    if not isinstance(header, dict) or not {"format", "model", "config"} <= header.keys():
+    if not isinstance(header, dict) or not {"format", "model", "config"} <= header.keys() or not isinstance(header["config"], dict):
         raise InputError(
             f"{path} does not say which network it holds; expected a file written by aufait. "
             "Authors' checkpoints are converted with: aufait import-checkpoint"

@@ -29,11 +29,13 @@ def resolve_au_set(au_set: str | Sequence[int]) -> tuple[int, ...]:
     if isinstance(au_set, str):
         if au_set not in AU_SETS:
             known = ", ".join(AU_SETS)
-            hint = did_you_mean(au_set, AU_SETS)
+            hint = did_you_mean(au_set, AU_SETS) or "."
             raise InputError(f"unknown AU set {au_set!r}{hint} Known sets: {known}; or give AU numbers, such as (1, 2, 12)")
         return AU_SETS[au_set]
+    if not isinstance(au_set, Iterable):
+        raise InputError(f"an AU set must be a name such as 'bp4d' or AU numbers such as (1, 2, 12), got {au_set!r}")
     numbers = tuple(au_set)
-    unknown = [number for number in numbers if isinstance(number, bool) or number not in ACTION_UNITS]
+    unknown = [number for number in numbers if isinstance(number, bool) or number not in tuple(ACTION_UNITS)]
     if unknown:
         raise InputError(f"an AU set must hold FACS numbers, got {unknown}; known: {', '.join(map(str, ACTION_UNITS))}")
     if not numbers or len(set(numbers)) != len(numbers):
@@ -73,7 +75,7 @@ class ModelConfig:
         known = [field.name for field in dataclasses.fields(cls) if field.name != "action_units"]
         for name in overrides:
             if name not in known:
-                hint = did_you_mean(name, known)
+                hint = did_you_mean(name, known) or "."
                 raise InputError(f"{cls.SYSTEM} has no setting {name!r}{hint} Its settings: {', '.join(known)}")
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
         return cls(action_units=resolve_au_set(au_set), **values)
@@ -95,7 +97,7 @@ class ModelConfig:
             raise InputError(f"expected a configuration of {cls.SYSTEM!r}, got one of {system!r}; load it as that system")
         if "action_units" not in values:
             raise InputError(f"a configuration of {cls.SYSTEM} must name its action_units")
-        return cls.create(tuple(values.pop("action_units")), **values)
+        return cls.create(values.pop("action_units"), **values)
 
     def _check_type(self, name: str) -> None:
         """Compare a value with the annotation of its field: bool, int, float, str, tuples of them, or None where allowed."""
@@ -115,7 +117,7 @@ class ModelConfig:
     def _at_least(self, name: str, minimum: float) -> None:
         """Raise when the value of a field is below ``minimum``."""
         value = getattr(self, name)
-        if value < minimum:
+        if not value >= minimum:  # NaN too
             raise InputError(f"{self.SYSTEM}: {name} must be at least {minimum}, got {value}")
 
     def _multiple(self, name: str, factor: int, why: str) -> None:

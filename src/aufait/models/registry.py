@@ -69,7 +69,8 @@ def model_entry(name: str) -> ModelEntry:
     entries = _entries()
     if name.lower() not in entries:
         known = ", ".join(sorted(entries))
-        raise InputError(f"unknown model {name!r}{did_you_mean(name, entries)} Known models: {known}")
+        hint = did_you_mean(name, entries) or "."
+        raise InputError(f"unknown model {name!r}{hint} Known models: {known}")
     return entries[name.lower()]
 
 

@@ -121,6 +121,8 @@ class AUSystem(nn.Module):
         expected = f"landmarks (B, {self.landmark_points}, 2) in pixels of the images"
         if landmarks is None:
             raise InputError(f"{name} needs {expected}; call model(images, landmarks)")
+        if not isinstance(landmarks, Tensor):
+            raise InputError(f"{name} needs {expected} as a tensor, got {type(landmarks).__name__}")
         if landmarks.ndim != 3 or landmarks.shape[1] not in SCHEMES or landmarks.shape[2] != 2:
             raise InputError(f"{name} needs {expected} (66 or 68 points do too), got {tuple(landmarks.shape)}")
         if torch.compiler.is_compiling() or torch.jit.is_tracing():

@@ -68,8 +68,8 @@ class AUNet(AUSystem):
         Raises:
             InputError: the networks differ in more than their action units.
         """
-        if other.config.use_tdn != self.config.use_tdn or other.config.hidden_size != self.config.hidden_size:
-            raise InputError("a network can only start from one with the same use_tdn and hidden_size")
+        if any(getattr(self.config, name) != getattr(other.config, name) for name in ("use_tdn", "hidden_size", "fan_pool")):
+            raise InputError("a network can only start from one with the same use_tdn, hidden_size and fan_pool")
         mine, theirs = self.state_dict(), other.state_dict()
         shared = tuple(number for number in self.action_units if number in other.action_units)
         rows, source = ([units.index(number) for number in shared] for units in (self.action_units, other.action_units))

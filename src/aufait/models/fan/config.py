@@ -62,5 +62,6 @@ class FANConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                raise InputError(f"fan has no setting {name!r}{did_you_mean(name, known)} Its settings: {', '.join(known)}")
+                hint = did_you_mean(name, known) or "."
+                raise InputError(f"fan has no setting {name!r}{hint} Its settings: {', '.join(known)}")
         return cls(**values)

@@ -51,6 +51,7 @@ class GatedFusion(nn.Module):
         return gates, values
 
     def _normalise(self, values: Tensor) -> Tensor:
-        # Summed in float32: the squares of a map may exceed the range of half precision.
-        norm = torch.linalg.vector_norm(values, dim=self._norm_axes, keepdim=True, dtype=torch.float32)
+        # Summed in float32 at least: the squares of a map may exceed the range of half precision.
+        precision = torch.promote_types(values.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(values, dim=self._norm_axes, keepdim=True, dtype=precision)
         return values / norm.clamp(min=_SMALLEST_NORM).to(values.dtype)
