@@ -20,6 +20,7 @@ from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.synth import synth
 from aufait.cli.train import train_default, train_faces
+from aufait.cli.train_recipe import train
 
 app = typer.Typer(
     name="aufait",
@@ -60,6 +61,7 @@ app.command("crossval")(crossval)
 app.command("synth")(synth)
 app.command("reproduce")(reproduce)
 app.command("prepare")(prepare)
+app.command("train")(train)
 app.command("train-default")(train_default)
 app.command("train-faces")(train_faces)
 app.add_typer(bench_app, name="bench")

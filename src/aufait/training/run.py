@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from aufait.action_units import AU_SETS
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.alignments import alignment_of
 from aufait.data.preparation.cache import FaceCache
-from aufait.data.protocols import Protocol, Split, get_protocol, refuse_overlap
+from aufait.data.protocols import Protocol, Split, get_protocol, k_fold, leave_one_subject_out, refuse_overlap
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.losses.statistics import LabelStatistics
 from aufait.media.atomic import output_errors, write_text
@@ -151,6 +152,7 @@ def train(
     recipe = recipe if limit is None else replace(recipe, max_faces=limit)
     sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
     plan = _Plan.make(recipe, sources, fold, protocol)
+    _starting_plan(plan, sources)
     done = _claim(out, plan, resume)
     if done is not None:
         return done
@@ -190,8 +192,10 @@ class _Plan:
 
     @classmethod
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> _Plan:
-        protocol = protocol or get_protocol(recipe.protocol, seed=recipe.protocol_seed)
-        split = protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=recipe.strict)
+        protocol = protocol or find_protocol(recipe, sources)
+        # A twin is never the whole data set, and its results are marked as synthetic in any case.
+        strict = recipe.strict and not any(cache.synthetic for cache in sources.values())
+        split = protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=strict)
         used = {name: sources[name] for name in protocol.datasets}
         alignment = recipe.alignment or alignment_of(recipe.model)
         for name, cache in used.items():
@@ -370,12 +374,39 @@ def _is_first_process() -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def find_protocol(recipe: Recipe, caches: Mapping[str, FaceCache]) -> Protocol:
+    """The recipe's protocol; "k_fold" and "leave_one_subject_out" divide the subjects of the one data set that is given.
+
+    Raises:
+        InputError: unknown protocol, or several data sets for one of the latter.
+    """
+    own = recipe.protocol.strip().lower().replace("-", "_")
+    if own not in ("k_fold", "leave_one_subject_out"):
+        return get_protocol(recipe.protocol, seed=recipe.protocol_seed)
+    if len(caches) != 1:
+        raise InputError(f"protocol {own} divides one data set, got {', '.join(caches) or 'none'}")
+    dataset = next(iter(caches.values())).dataset()
+    return leave_one_subject_out(dataset) if own == "leave_one_subject_out" else k_fold(dataset, seed=recipe.protocol_seed or 0)
+
+
 def _starting_network(plan: _Plan, sources: Mapping[str, FaceCache], out: Path, **options: Any) -> AUSystem | None:
     """The trained network that this one starts from, trained first where need be."""
+    if plan.recipe.start_file:
+        return load_model(plan.recipe.start_file)
+    first = _starting_plan(plan, sources)
+    if first is None:
+        return None
+    return train(first.recipe, sources, fold=first.split.fold, out=out / START, **options).load()
+
+
+def _starting_plan(plan: _Plan, sources: Mapping[str, FaceCache]) -> _Plan | None:
+    """What is trained before, on which data; None where the weights are fresh or given.
+
+    Raises:
+        InputError: its data are not given, or it would learn from persons that are tested here.
+    """
     recipe = plan.recipe
-    if recipe.start_file:
-        return load_model(recipe.start_file)
-    if not recipe.start_from:
+    if recipe.start_file or not recipe.start_from:
         return None
     first = starting_recipe(recipe)
     earlier = get_protocol(first.protocol, seed=first.protocol_seed)
@@ -386,8 +417,9 @@ def _starting_network(plan: _Plan, sources: Mapping[str, FaceCache], out: Path, 
             "network as --set start_file=MODEL.safetensors, or start fresh with --set start_from=none"
         )
     fold = recipe.start_fold or (plan.split.fold if len(earlier.folds) > 1 else 1)
-    refuse_overlap(_Plan.make(first, sources, fold, None).split.train, plan.split.test)
-    return train(first, sources, fold=fold, out=out / START, **options).load()
+    before = _Plan.make(first, sources, fold, None)
+    refuse_overlap(before.split.train, plan.split.test)
+    return before
 
 
 def starting_recipe(recipe: Recipe) -> Recipe:
@@ -430,12 +462,13 @@ def _prepare_network(model: AUSystem, plan: _Plan, statistics: LabelStatistics) 
 
 def _label_vaes(plan: _Plan, model: AUSystem, out: Path) -> Any:
     """Label VAEs of the training labels, one per data set; read back where the run has them already."""
-    from aufait.models.aunet.label_vae import fit_label_vae, load_label_vae, save_label_vae
+    from aufait.models.aunet.label_vae import PAPER_LATENT_SIZES, fit_label_vae, load_label_vae, save_label_vae
 
     table, settings, vaes = plan.table, plan.recipe.label_vae, {}
     latent = settings.latent_size or getattr(model.config, "vae_latent", None)
+    several = len(table.names) > 1
     for index, name in enumerate(table.names):
-        path = out / (f"{_LABEL_VAE}.safetensors" if len(table.names) == 1 else f"{_LABEL_VAE}_{name}.safetensors")
+        path = out / (f"{_LABEL_VAE}_{name}.safetensors" if several else f"{_LABEL_VAE}.safetensors")
         if path.is_file():
             vaes[index] = load_label_vae(path)
             continue
@@ -446,7 +479,7 @@ def _label_vaes(plan: _Plan, model: AUSystem, out: Path) -> Any:
             torch.from_numpy(table.occurrence[own][:, coded]),
             torch.from_numpy(table.known[own][:, coded]),
             action_units=units,
-            latent_size=latent,
+            latent_size=latent or (PAPER_LATENT_SIZES.get(AU_SETS.get(name, ())) if several else None),
             kl_weight=settings.kl_weight,
             epochs=settings.epochs,
             batch_size=settings.batch_size,

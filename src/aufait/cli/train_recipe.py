@@ -1,0 +1,182 @@
+"""``aufait train``: train a network by a recipe on prepared faces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+import typer
+
+from aufait.cli.console import is_terminal, print_table, stderr, stdout
+from aufait.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aufait.data.preparation import FaceCache
+    from aufait.training.run import TrainingRun
+
+
+def train(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Name of a recipe (see --list) or a YAML file.", show_default=False)
+    ] = None,
+    caches: Annotated[
+        list[str] | None,
+        typer.Option("--cache", help="Folder of aufait prepare, or NAME=FOLDER; once per data set.", show_default=False),
+    ] = None,
+    fold: Annotated[str, typer.Option(help="Fold of the protocol, by number or name.")] = "1",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a value of the recipe: KEY=VALUE; may be repeated.", show_default=False),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on with a stopped run in the folder, or replace it.")
+    ] = True,
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=0, help="Updates between checkpoints within an epoch; 0: after epochs only.")
+    ] = 1000,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe with all its values and stop.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Train a network by a recipe; a run that was stopped goes on when the same command is given again."""
+    from aufait.training.recipe import load_recipe
+
+    if list_all:
+        _print_recipes()
+        return
+    if recipe is None:
+        raise InputError("name a recipe, such as jaa_net_disfa; aufait train --list shows them")
+    plan = load_recipe(recipe, settings or [], quick=quick)
+    if show:
+        stdout().print(plan.to_yaml(), markup=False, soft_wrap=True)
+        return
+    if output is None:
+        raise InputError("name the folder of the run: --output FOLDER")
+    opened = open_caches(caches or [])
+    from aufait.training.run import train as run
+
+    with Bar(quiet=quiet) as bar:
+        done = run(
+            plan,
+            opened,
+            fold=fold,
+            out=output,
+            resume=resume,
+            devices=devices,
+            nodes=nodes,
+            accelerator=_accelerator(device),
+            limit=limit,
+            checkpoint_every=checkpoint_every,
+            tensorboard=tensorboard,
+            report=bar.report,
+        )
+    if _is_first_process():
+        _print_run(done, quick)
+
+
+def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
+    """``["/faces", "disfa=/other"]`` -> name of the data set -> cache.
+
+    Raises:
+        InputError: none, two of one name, or a folder that is no cache.
+    """
+    from aufait.data.preparation import FaceCache
+
+    if not texts:
+        raise InputError("give the prepared faces: --cache FOLDER (made by aufait prepare)")
+    found: dict[str, FaceCache] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        whole = not equals or Path(text).is_dir()
+        cache = FaceCache.open(text if whole else folder)
+        key = cache.name if whole else name.strip()
+        if key in found:
+            raise InputError(f"two caches of {key}; give each data set once, as NAME=FOLDER")
+        found[key] = cache
+    return found
+
+
+class Bar:
+    """A bar on standard error with the time that is left; silent where nobody watches."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._text = ""
+        if quiet or not is_terminal() or not _is_first_process():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=stderr(),
+            transient=True,
+            refresh_per_second=4,
+        )
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Steps done, steps in all, a line about the state."""
+        if self._bar is None:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task(text, total=total)
+        self._bar.update(self._task, completed=done, total=total, description=text)
+
+
+def _print_recipes() -> None:
+    from aufait.training.recipe import list_recipes, load_recipe
+
+    recipes = [load_recipe(name) for name in list_recipes()]
+    rows = [(one.name, one.protocol, one.title, one.paper, one.cost) for one in recipes]
+    print_table(("recipe", "protocol", "what", "paper", "cost"), rows)
+
+
+def _print_run(done: TrainingRun, quick: bool) -> None:
+    chosen, facts = done.facts["selected"], done.facts
+    console = stdout()
+    if facts["synthetic"]:
+        console.print("synthetic faces: figures say nothing about real ones", markup=False)
+    if quick:
+        console.print("--quick: not the settings of any paper", markup=False)
+    if chosen["monitor"] is None:
+        console.print(f"epoch {chosen['epoch']}, the last one (no persons were held out)", markup=False)
+    else:
+        held = f"{len(facts['persons']['held_out'])} held-out training persons"
+        value = "undefined" if chosen["value"] is None else f"{chosen['value']:.4f}"
+        console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}", markup=False)
+    console.print(str(done.model_path), markup=False, soft_wrap=True)
+
+
+def _accelerator(device: str) -> str:
+    known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
+    if device not in known:
+        raise InputError(f"device must be one of auto, cpu, cuda, mps; got {device!r}")
+    return known[device]
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
