@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +16,15 @@ import torch
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, write_cache
+from aufait.data.protocols import get_protocol
 from aufait.data.recording import Recording
-from aufait.errors import InputError, OutputError
-from aufait.evaluation import Predictions, concatenate, evaluate, predict
+from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.evaluation import Predictions, compare, comparison_report, concatenate, cross_validate, evaluate, predict
 from aufait.evaluation.groups import group_names, groups_of
 from aufait.evaluation.occlusion import CONDITIONS, FILL, occlude
-from aufait.metrics import bootstrap_by_subject, f1_frame, roc_area
+from aufait.evaluation.runs import check_leakage, choose_part, open_network
+from aufait.metrics import bootstrap_by_subject, f1_frame, paired_t_test, roc_area
+from aufait.models.checkpoint import save_model
 from aufait.models.registry import create_model
 
 UNITS = (1, 2, 4, 6, 9, 12, 25, 26)
@@ -216,3 +224,266 @@ def test_occluded_halves_are_the_subjects_and_cover_half_of_the_picture() -> Non
 def test_nothing_visible_gives_every_frame_the_same_answer(cache: FaceCache) -> None:
     hidden = predict(create_model("jaa-net-v2", UNITS), cache, visible="none")
     assert np.ptp(hidden.probability, axis=0).max() < 1e-6
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Runs, leakage, folds
+# ---------------------------------------------------------------------------------------------------------------------
+
+DISFA = get_protocol("disfa")
+
+
+def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Path:
+    """What a finished training leaves behind, with fresh weights."""
+    torch.manual_seed(0)
+    values = {
+        "format": 1, "status": "finished", "protocol": "disfa", "fold": 1, "seed": 0, "recipe": "jaa_net_disfa",
+        "data": {"disfa": {"alignment": "jaa_net"}}, "persons": {"train": ["disfa:SN002"], "held_out": ["disfa:SN010"]}, **facts,
+    }  # fmt: skip
+    save_model(create_model("jaa-net-v2", units), folder / "model.safetensors", name="jaa-net-v2")
+    (folder / "run.json").write_text(json.dumps(values))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    return write_run(folder)
+
+
+def test_a_test_with_a_person_of_the_training_is_refused_by_name(run: Path) -> None:
+    network = open_network(run)
+    assert network.trained_on == {"disfa:SN002"} and network.alignment == "jaa_net"
+    assert "none of the 1 tested subjects" in check_leakage(network, tiny_dataset(subjects=("SN001",)))
+    with pytest.raises(InputError, match=r"was trained on disfa:SN002 .*fold 1 of disfa.*--split train"):
+        check_leakage(network, tiny_dataset())
+    with pytest.raises(InputError, match="chose its epoch by disfa:SN010"):
+        check_leakage(network, tiny_dataset(subjects=("SN001", "SN010")))
+
+
+def test_persons_of_the_network_it_started_from_count_as_seen(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    write_run(tmp_path / "start", persons={"train": ["bp4d:F001"], "held_out": ["disfa:SN003"]})
+    assert open_network(folder).trained_on == {"disfa:SN002", "bp4d:F001", "disfa:SN003"}
+
+
+def test_a_model_file_that_names_no_persons_is_said_to_be_unchecked(tmp_path: Path, run: Path) -> None:
+    (tmp_path / "alone.safetensors").write_bytes((run / "model.safetensors").read_bytes())
+    network = open_network(tmp_path / "alone.safetensors")
+    assert network.trained_on is None and "not possible" in check_leakage(network, tiny_dataset())
+
+
+def test_folders_without_a_finished_run_are_answered(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no finished training run"):
+        open_network(tmp_path)
+    with pytest.raises(MissingModelError):
+        open_network(tmp_path / "none.safetensors")
+    write_run(tmp_path, status="running")
+    with pytest.raises(InputError, match="not finished"):
+        open_network(tmp_path)
+
+
+def test_parts_are_those_of_the_protocol(tmp_path: Path) -> None:
+    fold = _fold_testing("SN001")
+    learner, chooser = [name for part in DISFA.fold(fold).train for name in part.subjects or ()][:2]
+    persons = {"train": [f"disfa:{learner}"], "held_out": [f"disfa:{chooser}"]}
+    network = open_network(write_run(tmp_path, fold=fold, persons=persons))
+    data = {"disfa": tiny_dataset(subjects=tuple(sorted(["SN001", learner, chooser])))}
+    parts, notes = choose_part(network, DISFA, data, fold, strict=False)
+    assert parts["disfa"].subjects == ("SN001",) and any("lacks" in note for note in notes)
+    with pytest.raises(InputError, match="lacks"):
+        choose_part(network, DISFA, data, fold)
+    for split, subject in (("held-out", chooser), ("train", learner)):
+        part, notes = choose_part(network, DISFA, data, fold, split, strict=False)
+        assert part["disfa"].subjects == (subject,) and any("not a test" in note for note in notes)
+    assert len(choose_part(network, DISFA, data, fold, "all")[0]["disfa"]) == 9
+    with pytest.raises(InputError, match="tests on disfa"):
+        choose_part(network, DISFA, {"bp4d": data["disfa"]}, 1)
+    with pytest.raises(InputError, match="did you mean"):
+        choose_part(network, DISFA, data, 1, "tset")
+
+
+def _fold_testing(subject: str) -> int:
+    return next(one.number for one in DISFA.folds if any(subject in (part.subjects or ()) for part in one.test))
+
+
+def test_cross_data_set_needs_the_test_set_only_and_scores_its_action_units() -> None:
+    protocol = get_protocol("bp4d_to_disfa")
+    parts, _ = choose_part(None, protocol, {"disfa": tiny_dataset()}, 1, strict=False)
+    assert parts["disfa"].action_units == protocol.evaluated_on("disfa") and len(parts["disfa"]) == 9
+
+
+def test_an_intensity_protocol_needs_intensities() -> None:
+    with pytest.raises(InputError, match="scores intensities"):
+        evaluate(made(units=(1, 12)), get_protocol("disfa_intensity"), draws=0)
+
+
+def test_action_units_of_another_protocol_are_refused() -> None:
+    with pytest.raises(InputError, match="choose the protocol that belongs to them"):
+        evaluate(made(units=(1, 23)), DISFA, draws=0)
+    notes = evaluate(made(units=(1, 12)), DISFA, draws=0).notes
+    assert "AU2, AU4, AU6, AU9, AU25, AU26 of the protocol are not predicted" in notes[0]
+
+
+class _FakeTraining:
+    """Stands in for training: leaves a run whose persons are those of the split."""
+
+    def __init__(self, leak: bool = False) -> None:
+        self.folds: list[int] = []
+        self.leak = leak
+
+    def __call__(self, recipe: Any, caches: Any, *, fold: int, out: Path, protocol: Any, **_: Any) -> None:
+        if (out / "run.json").is_file():
+            return
+        self.folds.append(fold)
+        labels = {name: cache.dataset() for name, cache in caches.items()}
+        split = protocol.split(labels, fold, strict=False)
+        train = split.test if self.leak else split.train
+        write_run(out, fold=fold, persons={"train": list(train.persons), "held_out": []})
+
+
+@pytest.fixture
+def training(monkeypatch: pytest.MonkeyPatch) -> Callable[..., _FakeTraining]:
+    def install(leak: bool = False) -> _FakeTraining:
+        fake = _FakeTraining(leak)
+        monkeypatch.setattr("aufait.training.run.train", fake)
+        return fake
+
+    return install
+
+
+RECIPE: Any = SimpleNamespace(name="r", protocol="disfa", protocol_seed=None, strict=False, seed=0)
+
+
+def test_cross_validation_tests_each_frame_once_and_resumes(
+    tmp_path: Path, cache: FaceCache, training: Callable[..., _FakeTraining], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = training()
+    folds = sorted({one.number for one in DISFA.folds for part in one.test if {*SUBJECTS} & {*(part.subjects or ())}})
+    result = cross_validate(RECIPE, cache, tmp_path, folds=folds, conditions=("lower",), draws=10)["disfa"]
+    assert fake.folds == folds and len(result.predictions) == len(cache)
+    assert sorted(result.predictions.persons) == [f"disfa:{one}" for one in SUBJECTS]
+    assert set(result.evaluation.conditions) == {"full", "lower"}
+    assert result.evaluation.synthetic and any("lacks" in note for note in result.evaluation.notes)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("predicted again")
+
+    monkeypatch.setattr("aufait.evaluation.cross_validation.predict", never)
+    again = cross_validate(RECIPE, cache, tmp_path, folds=folds, draws=10)["disfa"]
+    assert np.array_equal(again.predictions.probability, result.predictions.probability)
+    assert fake.folds == folds
+
+
+def test_cross_validation_stops_where_a_test_person_was_trained_on(
+    tmp_path: Path, cache: FaceCache, training: Callable[..., _FakeTraining]
+) -> None:
+    training(leak=True)
+    fold = _fold_testing("SN001")
+    with pytest.raises(InputError, match="was trained on"):
+        cross_validate(RECIPE, cache, tmp_path, folds=[fold])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Comparisons
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_two_systems_are_compared_on_the_same_frames_in_any_order() -> None:
+    first = made()
+    better = np.clip(first.probability + 0.3 * (first.occurrence - 0.5), 0, 1).astype(np.float32)
+    second = made(probability=better)
+    shuffled = second.select(np.random.default_rng(3).permutation(len(second)))
+    found = compare(first, shuffled, draws=100)
+    before, after = found.scores["AU1"]
+    known = first.occurrence_known[:, 0]
+    assert after == pytest.approx(f1_frame(first.occurrence[known, 0], better[known, 0] >= 0.5)) and after > before
+    assert found.difference["AU1"].value == pytest.approx(after - before) and found.difference["mean"].low > 0
+    assert found.by_subject["mean"].p_value == pytest.approx(2 / 2**6)  # six subjects, all in one direction
+    all_known = first.occurrence_known
+    assert found.over_predictions == paired_t_test(first.probability[all_known], better[all_known])
+    rows = comparison_report(found).tables[1].rows
+    assert rows[0].cells[3] == all_known.sum() and any("AU-TDN" in row.label for row in rows)
+
+
+def test_other_frames_or_labels_cannot_be_compared() -> None:
+    first = made()
+    with pytest.raises(InputError, match="same frames, got 240 and 200"):
+        compare(first, first.select(np.arange(200)))
+    with pytest.raises(InputError, match="different labels"):
+        compare(first, made(occurrence=1 - first.occurrence))
+    with pytest.raises(InputError, match="only the same can be compared"):
+        compare(first, made(units=(1, 2)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The command
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _invoke(*arguments: object) -> Any:
+    from typer.testing import CliRunner
+
+    from aufait.cli.app import app
+
+    return CliRunner().invoke(app, [str(one) for one in arguments])
+
+
+def test_the_command_writes_predictions_and_reports(tmp_path: Path, run: Path, cache: FaceCache) -> None:
+    fold = _fold_testing("SN001")
+    write_run(tmp_path / "run", fold=fold, persons={"train": ["disfa:SN024"], "held_out": []})
+    result = _invoke(
+        "evaluate",
+        tmp_path / "run",
+        "--cache",
+        cache.path,
+        "-o",
+        tmp_path / "out",
+        "--draws",
+        5,
+        "--format",
+        "md",
+        "--per",
+        "subject",
+    )
+    assert result.exit_code == 0, result.output
+    assert "SYNTHETIC FACES: jaa-net-v2 on DISFA" in result.output
+    found = Predictions.load(tmp_path / "out" / "predictions.npz")
+    assert found.about["split"] == "test" and "none of the" in found.about["leakage"]
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "Leakage check: none of the" in text and "by subject" in text
+    again = _invoke("evaluate", "--predictions", tmp_path / "out" / "predictions.npz", "-o", tmp_path / "out2", "--draws", 0, "-q")
+    assert again.exit_code == 0 and (tmp_path / "out2" / "report.html").is_file()
+    taken = _invoke("evaluate", tmp_path / "run", "--cache", cache.path, "-o", tmp_path / "out")
+    assert taken.exit_code == 3 and "exists" in taken.output
+    own = tmp_path / "out" / "predictions.npz"
+    compared = _invoke("evaluate", "--compare", own, own, "-o", tmp_path / "cmp", "--draws", 5)
+    assert compared.exit_code == 0 and (tmp_path / "cmp" / "comparison.tex").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give one of"),
+        (["RUN", "-o", "OUT"], "--cache FOLDER"),
+        (["RUN", "--cache", "OUT", "-o", "OUT"], "holds no prepared faces"),
+        (["RUN", "--cache", "CACHE"], "--output FOLDER"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--protocol", "bp4d"], "tests on bp4d"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--protocol", "disfaa"], "did you mean disfa"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "9"], "fold of disfa must be one of 1, 2, 3"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--occlusion", "uper"], "did you mean upper"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--format", "pdf"], "unknown report format 'pdf'"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "LEAK"], "That would be no test"),
+        (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--protocol", "disfa_intensity"], r"not AU 5, 15, 17, 20 .*\(--shared"),
+    ],
+)
+def test_errors_of_the_command_say_what_to_do(
+    tmp_path: Path, run: Path, cache: FaceCache, arguments: list[str], message: str
+) -> None:
+    leak = _fold_testing("SN002")
+    clean = run if "CLEAN" not in arguments else write_run(tmp_path / "clean", persons={"train": ["disfa:SN031"]})
+    names = {"RUN": str(run), "CLEAN": str(clean), "CACHE": str(cache.path), "OUT": str(tmp_path / "out"), "LEAK": str(leak)}
+    result = _invoke("evaluate", *(names.get(one, one) for one in arguments))
+    assert result.exit_code == 2
+    assert re.search(message, " ".join(result.output.split())), result.output
+    assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from aufait.errors import InputError
 from aufait.metrics import (
+    SubjectDraws,
     accuracy,
     bootstrap_by_subject,
     calibration_error,
@@ -17,14 +19,19 @@ from aufait.metrics import (
     f1_frame,
     failure_rate,
     icc_3_1,
+    intensity_draws,
+    intervals_of,
     landmark_errors,
     mean_absolute_error,
+    mean_draws,
+    occurrence_draws,
     paired_t_test,
     paired_test_by_subject,
     pearson,
     precision_recall_area,
     relation_distance,
     relation_matrix,
+    reliability,
     roc_area,
     skew,
 )
@@ -251,3 +258,111 @@ def test_accumulator_explains_wrong_shapes() -> None:
         AUMetrics((1, 12)).update(np.zeros((2, 3)), np.zeros((2, 2)))
     with pytest.raises(InputError, match="both the predicted and the true intensity"):
         AUMetrics((1,)).update(np.zeros((2, 1)), np.zeros((2, 1)), intensity=np.zeros((2, 1)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Intervals of all metrics at once
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _frames(count: int = 600, subjects: int = 7) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    truth = rng.random(count) < 0.25
+    score = np.clip(rng.random(count) * 0.6 + 0.3 * truth, 0, 1)
+    return truth, score, rng.random(count) < 0.9, rng.integers(0, subjects, count).astype(str)
+
+
+@pytest.mark.parametrize(
+    ("metric", "score_of"),
+    [
+        ("f1_frame", lambda t, v: f1_frame(t, v >= 0.5)),
+        ("accuracy", lambda t, v: accuracy(t, v >= 0.5)),
+        ("nf1", lambda t, v: f1_frame(t, v >= 0.5, skew_normalized=True)),
+        ("roc_area", roc_area),
+        ("pr_area", precision_recall_area),
+        ("npr_area", lambda t, v: precision_recall_area(t, v, skew_normalized=True)),
+        ("calibration_error", calibration_error),
+    ],
+)
+def test_fast_intervals_are_those_of_the_plain_bootstrap(metric: str, score_of: Callable[..., float]) -> None:
+    truth, value, known, subjects = _frames()
+    draws = SubjectDraws(subjects, draws=40, seed=3)
+    fast = draws.interval(0.0, occurrence_draws(draws, truth, value, known)[metric])
+    rows = np.flatnonzero(known)
+    plain = bootstrap_by_subject(lambda k: score_of(truth[rows[k]], value[rows[k]]), subjects[rows], draws=40, seed=3)
+    assert (fast.low, fast.high) == pytest.approx((plain.low, plain.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("metric", "score_of"), [("icc_3_1", icc_3_1), ("pcc", pearson), ("mae", mean_absolute_error)])
+def test_fast_intervals_of_intensities_are_those_of_the_plain_bootstrap(metric: str, score_of: Callable[..., float]) -> None:
+    _, value, known, subjects = _frames()
+    truth = np.random.default_rng(0).integers(0, 6, len(value))
+    guess = np.clip(truth + 4 * (value - 0.5), 0, 5)
+    draws = SubjectDraws(subjects, draws=40)
+    fast = draws.interval(0.0, intensity_draws(draws, truth, guess, known)[metric])
+    rows = np.flatnonzero(known)
+    plain = bootstrap_by_subject(lambda k: score_of(truth[rows[k]], np.rint(guess[rows[k]])), subjects[rows], draws=40)
+    assert (fast.low, fast.high) == pytest.approx((plain.low, plain.high), abs=1e-12)
+
+
+def test_intervals_of_many_distinct_scores_stay_close_to_the_exact_ones() -> None:
+    truth, value, known, subjects = _frames(20_000)
+    draws = SubjectDraws(subjects, draws=30)
+    fast = occurrence_draws(draws, truth, value, known)
+    rows = np.flatnonzero(known)
+    for metric, score_of in (("roc_area", roc_area), ("pr_area", precision_recall_area)):
+        plain = bootstrap_by_subject(lambda k, s=score_of: s(truth[rows[k]], value[rows[k]]), subjects[rows], draws=30)  # type: ignore[misc]
+        interval = draws.interval(0.0, fast[metric])
+        assert (interval.low, interval.high) == pytest.approx((plain.low, plain.high), abs=1e-3)
+
+
+def test_draws_without_a_positive_frame_are_undefined_not_zero() -> None:
+    subjects = np.array(["a"] * 4 + ["b"] * 4)
+    truth, value = np.array([1, 0, 1, 0] + [0] * 4), np.array([0.9, 0.1, 0.8, 0.2] + [0.1] * 4)
+    draws = SubjectDraws(subjects, draws=200)
+    found = occurrence_draws(draws, truth, value, np.ones(8, bool))
+    only_b = draws.weights[:, 0] == 0
+    assert only_b.any() and np.isnan(found["f1_frame"][only_b]).all() and np.isnan(found["roc_area"][only_b]).all()
+    assert draws.interval(1.0, found["f1_frame"]).defined == pytest.approx((~only_b).mean())
+    nobody = SubjectDraws(subjects[:4], draws=5)
+    assert np.isnan(nobody.interval(1.0, np.ones(5)).low)  # one subject tells nothing about others
+
+
+def test_the_interval_of_a_mean_is_that_of_the_mean_over_defined_action_units() -> None:
+    truth, value, known, subjects = _frames()
+    pair = np.stack([truth, np.zeros_like(truth)], axis=1)
+    scores = np.stack([value, np.zeros_like(value)], axis=1)
+    metrics = AUMetrics((1, 12))
+    metrics.update(scores, pair, np.stack([known, known], axis=1))
+    table = metrics.compute()
+    draws = SubjectDraws(subjects, draws=50)
+    found = intervals_of(draws, (1, 12), table, lambda k: occurrence_draws(draws, pair[:, k], scores[:, k], known))
+    assert np.isnan(found["f1_frame"]["AU12"].value) and found["f1_frame"]["AU12"].defined == 0
+    assert found["f1_frame"]["mean"] == found["f1_frame"]["AU1"]
+
+
+def test_means_over_drawn_frames_leave_out_unknown_ones() -> None:
+    values = np.array([1.0, np.nan, 3.0, 5.0])
+    draws = SubjectDraws(["a", "a", "b", "b"], draws=20)
+    picked = mean_draws(draws, values)
+    weights = draws.weights
+    assert picked == pytest.approx((weights[:, 0] * 1 + weights[:, 1] * 8) / (weights[:, 0] + 2 * weights[:, 1]))
+
+
+def test_reliability_holds_what_the_calibration_error_sums_up() -> None:
+    truth, value, _, _ = _frames()
+    table = reliability(truth, value, bins=10)
+    assert table[:, 0].sum() == len(truth) and np.isnan(table[9, 1:]).all() == (table[9, 0] == 0)
+    filled = table[table[:, 0] > 0]
+    assert (filled[:, 0] * np.abs(filled[:, 1] - filled[:, 2])).sum() / len(truth) == pytest.approx(calibration_error(truth, value))
+
+
+def test_intensities_may_be_known_where_occurrence_is_not() -> None:
+    metrics = AUMetrics((1,))
+    ones = np.ones((4, 1))
+    graded = np.array([[True], [True], [True], [False]])
+    metrics.update(ones, ones, ones * 0, intensity=np.array([[0], [1], [2], [9.0]]), true_intensity=np.array([[0], [1], [3], [0]]),
+                   intensity_known=graded)  # fmt: skip
+    table = metrics.compute()
+    assert table["frames"]["AU1"] == 0 and table["graded_frames"]["AU1"] == 3
+    assert table["mae"]["AU1"] == pytest.approx(1 / 3)

@@ -163,6 +163,8 @@ def evaluate(
     """
     if not len(predictions):
         raise InputError("there is no frame to evaluate")
+    if protocol is not None and protocol.target == "intensity" and predictions.intensity is None:
+        raise InputError(f"protocol {protocol.name} scores intensities, the network predicts none; take a network with intensities")
     dataset = _dataset_name(predictions)
     notes = [*notes, *_unit_notes(predictions, protocol, dataset)]
     scores = score(predictions, threshold)

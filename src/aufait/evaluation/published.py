@@ -148,12 +148,12 @@ def _all() -> tuple[PublishedResult, ...]:
 
 def _result(row: dict[str, Any]) -> PublishedResult:
     factor = 100 if row.pop("unit") == "percent" else 1
-    per_au = {name: value / factor for name, value in row.pop("per_au").items() if value is not None}
+    per_au = {name: round(value / factor, 6) for name, value in row.pop("per_au").items() if value is not None}
     average = row.pop("avg")
     row.pop("avg_recomputed", None)
     printed = row.pop("metric")
     known = {name: row.pop(name) for name in ("paper", "table", "dataset", "protocol", "method")}
     note = row.pop("note", "")
-    average = None if average is None else average / factor
+    average = None if average is None else round(average / factor, 6)
     metric = METRICS.get(printed, printed)
     return PublishedResult(**known, metric=metric, per_au=per_au, average=average, note=note, extra=row)

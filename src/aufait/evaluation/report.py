@@ -31,6 +31,9 @@ SYNTHETIC_NOTE = (
 )
 
 
+_NO_TEST = " (NO TEST: not the test part)"
+
+
 @dataclass(frozen=True)
 class Figure:
     """Something to draw where the format can: "scores", "reliability" or "relations"."""
@@ -85,6 +88,8 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
         published: whether published numbers of the protocol stand beside.
     """
     tables = [*_unit_tables(evaluation), *_fold_tables(evaluation)]
+    tested = evaluation.about.get("split", "test") == "test"
+    published = published and tested  # scores on training subjects must not stand beside published tests
     if published and evaluation.protocol is not None:
         tables += _comparisons(evaluation, [one for one in _metrics(evaluation) if one != "landmark_error"])
     tables += [*_landmark_tables(evaluation, published), *_condition_tables(evaluation, published)]
@@ -95,7 +100,7 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
                 Figure("relations", "How action units go together")] if known else []  # fmt: skip
     what = evaluation.protocol.title if evaluation.protocol is not None else evaluation.dataset or "predictions"
     return Report(
-        title=f"{evaluation.about.get('model', 'network')} on {what}",
+        title=f"{evaluation.about.get('model', 'network')} on {what}" + ("" if tested else _NO_TEST),
         facts=tuple(_facts(evaluation)),
         tables=tuple(tables),
         figures=tuple(figures),
@@ -269,6 +274,8 @@ def _comparisons(evaluation: Evaluation, metrics: Sequence[str]) -> list[Table]:
             ]
             notes += [SYNTHETIC_NOTE] if evaluation.synthetic else []
             notes += _coverage_notes(evaluation, others)
+            if len(evaluation.protocol.folds) > 1 and not evaluation.folds:
+                notes.append(f"Ours is one fold; published numbers are of all {len(evaluation.protocol.folds)} folds.")
             title = f"{metric_title(metric)}, beside published results"
             columns = _columns(evaluation, metric)
             tables.append(Table(f"published_{metric}", title, "method", columns, rows, tuple(notes), evaluation.synthetic))

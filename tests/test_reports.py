@@ -1,0 +1,246 @@
+"""Reports: the same numbers in every format, published numbers beside, synthetic results marked, undefined shown as such."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_evaluation import made
+
+from aufait.data.protocols import get_protocol, list_protocols
+from aufait.errors import InputError, OutputError
+from aufait.evaluation import Predictions, evaluate
+from aufait.evaluation.evaluate import Evaluation
+from aufait.evaluation.published import published_by_pose, published_by_visible, published_for, published_results
+from aufait.evaluation.report import Report, build_report
+from aufait.evaluation.tables import Column, Row, Table, label_of, shown
+from aufait.evaluation.writers import comma_separated, latex, markdown, page, write_report
+from aufait.metrics import Interval
+
+DISFA = get_protocol("disfa")
+
+
+def disfa_like(synthetic: bool = True, **changes: object) -> Predictions:
+    """Three folds of six subjects; AU26, the last column, never occurs and is never predicted."""
+    units = DISFA.action_units
+    one = made(360, 6, units=units)
+    live = np.array([1] * 7 + [0], np.int8)
+    values: dict[str, object] = {
+        "occurrence": one.occurrence * live,
+        "probability": one.probability * live.astype(np.float32),
+        "synthetic": synthetic,
+        "about": {"model": "arl", "split": "test"},
+        "landmark_error": np.linspace(0.02, 0.12, 360).astype(np.float32),
+        "attributes": {
+            "fold": np.repeat(["1", "2", "3"], 120),
+            "dataset": np.full(360, "disfa"),
+            "skin_tone": np.repeat(["I", "VI"], 180),
+        },
+    }
+    return made(360, 6, units=units, **{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    found = disfa_like()
+    return evaluate(found, DISFA, per=("skin_tone",), conditions={"full": found, "lower": found}, draws=50)
+
+
+@pytest.fixture(scope="module")
+def report(evaluation: Evaluation) -> Report:
+    return build_report(evaluation)
+
+
+class _Tables(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[list[list[str]]] = []
+        self._cell = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._cell = self._cell and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self.tables[-1][-1][-1] += data
+
+
+def expected(table: Table) -> list[list[str]]:
+    rows = [[table.first, *(column.title for column in table.columns)]]
+    return rows + [
+        [label_of(table, row), *(shown(cell, column.kind) for cell, column in zip(row.cells, table.columns, strict=True))]
+        for row in table.rows
+    ]
+
+
+def test_html_shows_every_cell(report: Report) -> None:
+    parser = _Tables()
+    parser.feed(page(report))
+    assert parser.tables == [expected(table) for table in report.tables]
+
+
+def test_markdown_shows_every_cell(report: Report) -> None:
+    blocks = re.findall(r"(?:^\|.*\|\n)+", markdown(report), flags=re.M)
+    found = []
+    for block in blocks:
+        lines = [line for line in block.splitlines() if not line.startswith("|---")]
+        found.append([[cell.strip().removeprefix("**").removesuffix("**") for cell in line[1:-1].split(" | ")] for line in lines])
+    assert found == [expected(table) for table in report.tables]
+
+
+def test_latex_shows_every_cell_with_balanced_environments(report: Report) -> None:
+    text = latex(report)
+    bodies = re.findall(r"\\toprule\n(.*?)\\bottomrule", text, flags=re.S)
+    found = []
+    for body in bodies:
+        lines = [line for line in body.splitlines() if line != r"\midrule"]
+        cells = [line.removesuffix(r" \\").replace(r"\bfseries ", "").replace(r"\bfseries", "").split(" & ") for line in lines]
+        found.append([[re.sub(r"\\([%_&#$])", r"\1", cell).replace(r"\textgreater{}", ">") for cell in row] for row in cells])
+    assert found == [expected(table) for table in report.tables]
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == len(report.tables)
+    assert not re.search(r"(?<!\\)[%](?!.*)", "\n".join(bodies))
+
+
+def test_csv_holds_full_numbers_that_round_to_those_shown(report: Report) -> None:
+    rows = list(csv.DictReader(io.StringIO(comma_separated(report))))
+    kinds = {(table.name, column.title): column.kind for table in report.tables for column in table.columns}
+    assert len(rows) == sum(len(table.rows) * len(table.columns) for table in report.tables)
+    for row in rows:
+        if row["value"]:
+            numbers = [float(row[key]) if row[key] else float("nan") for key in ("value", "low", "high")]
+            cell = numbers[0] if np.isnan(numbers[1]) else Interval(*numbers, 1.0)
+            assert shown(cell, kinds[row["table"], row["column"]]) == row["shown"]
+        assert row["synthetic"] == "true"
+
+
+def test_numbers_of_the_report_are_those_of_scikit_learn(report: Report) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    found = disfa_like()
+    table = report.tables[0]
+    column = [one.title for one in table.columns].index("F1-frame, %")
+    for k in range(7):
+        known = found.occurrence_known[:, k]
+        truth, value = found.occurrence[known, k], found.probability[known, k]
+        cell = table.rows[k].cells[column]
+        assert isinstance(cell, Interval)
+        assert shown(cell, "percent").split()[0] == f"{100 * sklearn.f1_score(truth, value >= 0.5):.1f}"
+        assert table.rows[k].cells[:2] == (known.sum(), truth.sum())
+
+
+def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluation: Evaluation, report: Report) -> None:
+    table = report.tables[0]
+    row = next(row for row in table.rows if row.label == "AU26")
+    titles = [column.title for column in table.columns]
+    assert shown(row.cells[titles.index("F1-frame, %")], "percent") == "-"
+    assert shown(row.cells[titles.index("ROC area, %")], "percent") == "-"
+    values = [evaluation.scores["f1_frame"][f"AU{unit}"] for unit in DISFA.action_units[:7]]
+    assert evaluation.scores["f1_frame"]["mean"] == pytest.approx(np.mean(values))
+    notes = "\n".join(table.footnotes())
+    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 99" in notes and "AU26: no positive frame" in notes
+
+
+def test_synthetic_results_are_marked_in_the_title_and_in_each_table(evaluation: Evaluation, report: Report) -> None:
+    for text in (markdown(report), latex(report), re.sub(r"</?span[^>]*>", "", page(report))):
+        headings = re.findall(r"^#+ (.*)$|\\caption\{(.*)\}$|<h[12][^>]*>(.*?)</h[12]>", text, flags=re.M)
+        assert len(headings) >= len(report.tables)
+        assert all("SYNTHETIC FACES: " in "".join(groups) for groups in headings)
+    real = build_report(evaluate(disfa_like(synthetic=False), DISFA, draws=0))
+    assert "synthetic" not in markdown(real).lower()
+
+
+def test_published_numbers_stand_beside_with_their_notes(report: Report) -> None:
+    table = next(one for one in report.tables if one.name == "published_f1_frame")
+    labels = [row.label for row in table.rows]
+    assert labels[:2] == ["arl (ours, synthetic, mean of folds)", "arl (ours, synthetic, pooled)"]
+    arl = next(row for row in table.rows if row.label == "ARL (ARL, Table 3)")
+    assert arl.cells == (0.439, 0.421, 0.636, 0.418, 0.4, 0.762, 0.952, 0.668, 0.587)
+    assert any("misprinted" in note for note in table.footnotes())
+    landmarks = next(one for one in report.tables if one.name == "landmarks")
+    assert any("MGRR-Net" in row.label for row in landmarks.rows)
+
+
+def test_every_published_protocol_with_a_table_finds_it() -> None:
+    without = {"affwild2"}  # trained and tested on AffWild2 alone: no paper prints it
+    for name in list_protocols():
+        protocol = get_protocol(name)
+        sets = {"mixed": "disfa"}.get(name, "")
+        assert bool(published_for(protocol, protocol.metrics[0], sets)) == (name not in without), name
+
+
+def test_published_rows_are_looked_up_by_what_they_are() -> None:
+    best = published_results("MGRR-Net", "Table IV", metric="f1_frame", method="MGRR-Net (ours)")
+    assert [one.average for one in best] == [0.637] and best[0].per_au["AU12"] == 0.884
+    assert [one.method for one in published_by_pose("9")] == ["pEAC-Net", "pARL"]
+    assert {one.method: one.average for one in published_by_visible("none")} == {"EAC-Net": 0.298, "ARL": 0.16}
+    icc = published_results("ARL", "Table 7", metric="icc_3_1", method="iARL")
+    assert len(icc) == 1 and 0 < icc[0].per_au["AU12"] < 1
+    assert all(one.method and one.paper and one.table for one in published_results())
+
+
+def test_training_scores_do_not_stand_beside_published_tests() -> None:
+    found = disfa_like(about={"model": "arl", "split": "train"})
+    made_report = build_report(evaluate(found, DISFA, draws=0))
+    assert "NO TEST" in made_report.heading
+    assert not any(table.name.startswith("published") for table in made_report.tables)
+
+
+def test_intensity_protocols_lead_with_icc_and_mae() -> None:
+    protocol = get_protocol("disfa_intensity")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 6, (120, 12)).astype(np.int8)
+    found = made(
+        120, 4, units=protocol.action_units, true_intensity=truth, intensity_known=np.ones((120, 12), bool),
+        intensity=np.clip(truth + rng.normal(0, 1, truth.shape), 0, 5).astype(np.float32), about={"model": "iarl"},
+    )  # fmt: skip
+    made_report = build_report(evaluate(found, protocol, draws=20))
+    assert made_report.tables[0].name == "intensity"
+    names = [table.name for table in made_report.tables]
+    assert "published_icc_3_1" in names and "published_mae" in names
+    cell = made_report.tables[0].rows[0].cells[3]
+    assert isinstance(cell, Interval) and cell.value == pytest.approx(np.abs(truth[:, 0] - np.rint(found.intensity[:, 0])).mean())  # type: ignore[index]
+
+
+def test_files_are_written_whole_and_never_over_others(tmp_path: Path, evaluation: Evaluation) -> None:
+    files = write_report(evaluation, tmp_path, formats=("md", "html"))
+    assert sorted(file.name for file in files) == ["report.html", "report.json", "report.md"]
+    data = json.loads((tmp_path / "report.json").read_text())
+    assert data["synthetic"] is True and data["scores"]["f1_frame"]["AU26"] is None
+    assert data["fold_mean"]["f1_frame"]["AU1"] == pytest.approx(evaluation.fold_mean("f1_frame")["AU1"])
+    with pytest.raises(OutputError, match="exists"):
+        write_report(evaluation, tmp_path)
+    with pytest.raises(InputError, match="did you mean"):
+        write_report(evaluation, tmp_path, formats=("htm",), overwrite=True)
+
+
+def test_the_page_needs_nothing_from_outside_and_escapes_names(evaluation: Evaluation) -> None:
+    text = page(build_report(evaluation))
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
+    assert text.count("<svg") == text.count("</svg>") == 3
+    odd = Table("t", "a < b", "x", (Column("c"),), (Row("<i>|_&", ("50%",)),))
+    odd_report = Report("t", (), (odd,))
+    assert "&lt;i&gt;|_&amp;" in page(odd_report)
+    assert r"\textless{}i\textgreater{}|\_\& & 50\%" in latex(odd_report)
+    assert r"<i>\|_&" in markdown(odd_report)
+
+
+def test_how_numbers_are_shown() -> None:
+    assert shown(0.58749, "percent") == "58.7" and shown(-0.0001, "number2") == "0.00"
+    assert shown(float("nan"), "count") == "-" and shown(None, "number") == "-" and shown(12345.0, "count") == "12,345"
+    assert shown(Interval(0.5, 0.4, 0.6, 1.0), "number2") == "0.50 [0.40, 0.60]"
+    assert shown(Interval(0.5, float("nan"), float("nan"), 0.1), "number2") == "0.50"
+    assert shown(6.33e-158, "p") == "6.3e-158"
