@@ -92,6 +92,22 @@ def test_training_equals_the_loop_with_gradients_and_running_statistics(name: st
     assert all(parameter.grad is not None for parameter in ours.parameters())
 
 
+@pytest.mark.parametrize("kind", ["positive", "zero"])
+def test_norms_of_every_sign_take_the_fast_form(kind: str) -> None:
+    torch.manual_seed(3)
+    module = RegionLearning().eval()
+    for norm in (m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.weight.data.uniform_(0.5, 1.5)
+        norm.bias.data.uniform_(-1, 1)
+        norm.running_mean.uniform_(-0.5, 0.5)
+        if kind == "zero":
+            norm.weight.data[::3] = 0.0
+    images = torch.rand(2, 3, 96, 96)
+    plain = module(images).detach()  # gradients are on: the plain form
+    with torch.no_grad():
+        torch.testing.assert_close(module(images), plain, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_small_blocks_of_faces_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours, _, inputs = pair(name)

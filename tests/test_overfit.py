@@ -22,23 +22,24 @@ FACES = 32
 AU_SET = (1, 4, 6, 12, 25)
 
 # Name -> (settings, learning rate of Adam, most passes over the 32 faces). Dropout is off: learning by heart is the point.
+# Smaller pictures than the papers' where a network takes them, for a quarter of the time.
 SYSTEMS: dict[str, tuple[dict[str, Any], float, int]] = {
-    "arl": ({}, 1e-3, 60),
-    "iarl": ({}, 1e-3, 80),
-    "parl": ({}, 1e-3, 60),
+    "arl": ({"image_size": 112}, 2e-3, 100),
+    "iarl": ({"image_size": 112}, 2e-3, 100),
+    "parl": ({"image_size": 112}, 2e-3, 100),
     "deep-regions": ({"dropout": 0.0, "fc7_width": 512}, 2e-4, 60),
     "convnet": ({"dropout": 0.0, "fc7_width": 512}, 2e-4, 80),
-    "mgrr-net": ({}, 5e-4, 60),
-    "aunet": ({}, 1e-3, 60),
-    "au-fan": ({}, 1e-3, 60),
-    "au-vae": ({}, 1e-3, 60),
-    "au-tdn": ({}, 1e-3, 60),
-    "abrnet": ({}, 3e-4, 60),
-    "jaa-net-v1": ({}, 5e-4, 60),
-    "jaa-net-v2": ({}, 5e-4, 60),
+    "mgrr-net": ({"image_size": 112}, 5e-4, 60),
+    "aunet": ({"image_size": 128}, 1e-3, 60),
+    "au-fan": ({"image_size": 128}, 1e-3, 60),
+    "au-vae": ({"image_size": 128}, 1e-3, 60),
+    "au-tdn": ({"image_size": 128}, 1e-3, 60),
+    "abrnet": ({"image_size": 112}, 3e-4, 60),
+    "jaa-net-v1": ({"image_size": 112}, 5e-4, 60),
+    "jaa-net-v2": ({"image_size": 112}, 5e-4, 60),
     "drml": ({"dropout": 0.0}, 2e-4, 80),
-    "resnet18": ({}, 1e-3, 60),
-    "resnet18-a": ({}, 1e-3, 60),
+    "resnet18": ({"image_size": 128}, 1e-3, 60),
+    "resnet18-a": ({"image_size": 128}, 1e-3, 60),
 }
 
 
