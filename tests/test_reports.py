@@ -244,3 +244,13 @@ def test_how_numbers_are_shown() -> None:
     assert shown(Interval(0.5, 0.4, 0.6, 1.0), "number2") == "0.50 [0.40, 0.60]"
     assert shown(Interval(0.5, float("nan"), float("nan"), 0.1), "number2") == "0.50"
     assert shown(6.33e-158, "p") == "6.3e-158"
+
+
+@pytest.mark.parametrize("name", ["evaluate", "metrics"])
+def test_examples_of_the_pages_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).resolve().parent.parent / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(block, name, "exec"), {})
+        said = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        promised = re.findall(r"print\(.*\)  # (.*)$", block, re.MULTILINE)
+        assert all(any(line.startswith(one.removesuffix("...")) for line in said) for one in promised), (said, promised)
