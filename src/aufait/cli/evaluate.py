@@ -190,11 +190,14 @@ class _Job:
     ) -> list[tuple[Path, Evaluation, Predictions]]:
         """Folder, scores and predictions of each test set."""
         from aufait.evaluation import evaluate as score
+        from aufait.evaluation.groups import check_groups
         from aufait.evaluation.runs import choose_part
 
         labels = {name: cache.dataset() for name, cache in self.caches.items()}
         parts, notes = choose_part(self.network, self.protocol, labels, self.fold, self.split, strict=self.strict)
         results = []
+        for part in parts.values():
+            check_groups(per, part)
         for name, part in parts.items():
             found = {one: self._predict(name, part, one) for one in ("full", *visible)}
             warned = (*notes, *_warnings(found["full"]))

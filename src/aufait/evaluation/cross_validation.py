@@ -15,6 +15,7 @@ from aufait.data.preparation.cache import FaceCache
 from aufait.data.protocols import Protocol, get_protocol
 from aufait.errors import InputError
 from aufait.evaluation.evaluate import Evaluation, evaluate
+from aufait.evaluation.groups import check_groups
 from aufait.evaluation.predict import predict
 from aufait.evaluation.predictions import Predictions, concatenate
 from aufait.evaluation.runs import TrainedNetwork, check_leakage, choose_part, open_network
@@ -87,6 +88,8 @@ def cross_validate(
     chosen = [protocol.fold(fold).number for fold in folds] if folds is not None else [one.number for one in protocol.folds]
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"name each fold once, got {', '.join(map(str, folds or ())) or 'none'}")
+    for cache in sources.values():
+        check_groups(per, cache.dataset())
     visible = tuple(dict.fromkeys(["full", *conditions]))
     work = _Work(recipe, sources, Path(out), protocol, visible, batch, device, report, training)
     tested = [work.fold(fold) for fold in chosen]

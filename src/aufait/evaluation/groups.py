@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
 from aufait.evaluation.predictions import Predictions
+
+if TYPE_CHECKING:
+    from aufait.data.dataset import AUDataset
 
 YAW_EDGES = (-60.0, -30.0, -15.0, 15.0, 30.0, 60.0)
 """Degrees; the classes of ``pose`` where a data set has no numbered views. Positive: the nose points to the left of the picture."""
@@ -22,6 +26,27 @@ def group_names(predictions: Predictions) -> list[str]:
     if "view" in predictions.attributes or predictions.pose is not None:
         names.append("pose")
     return sorted(dict.fromkeys(names))
+
+
+def check_groups(names: Iterable[str], dataset: AUDataset) -> None:
+    """Make sure that predictions on a data set will carry the facts to divide them by, before hours of work.
+
+    Raises:
+        InputError: a fact that neither recordings nor frames have.
+    """
+    known = {"subject", "person", "recording", "dataset", "fold"}
+    for one in dataset.recordings:
+        known |= {*one.attributes, *one.frame_attributes}
+        known |= {"task"} if one.task else set()
+        known |= {"view", "pose"} if one.view is not None else {"pose"} if one.pose is not None else set()
+    for name in names:
+        if name.strip().lower().replace("-", "_") not in known:
+            raise _unknown(name, known)
+
+
+def _unknown(name: str, known: Iterable[str]) -> InputError:
+    listed = ", ".join(sorted(known))
+    return InputError(f"these frames carry no {name!r} to divide by{did_you_mean(name, known)} They have: {listed}")
 
 
 def groups_of(predictions: Predictions, by: str) -> dict[str, np.ndarray]:
@@ -54,8 +79,7 @@ def _values(predictions: Predictions, by: str) -> np.ndarray:
     if name in own:
         return own[name]
     if name not in predictions.attributes:
-        known = group_names(predictions)
-        raise InputError(f"these predictions carry no {by!r} to divide by{did_you_mean(by, known)} They have: {', '.join(known)}")
+        raise _unknown(by, group_names(predictions))
     column = predictions.attributes[name]
     if column.dtype.kind == "f":
         return np.array([UNKNOWN if np.isnan(value) else f"{value:g}" for value in column], dtype=str)

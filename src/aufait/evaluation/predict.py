@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,9 +75,13 @@ def predict(
     apart = getattr(model.config, "interval", 1) if interval is None else interval
     look = _Look(model, cache, columns, visible, passes, apart, torch.device(device))
     chunks = []
-    with torch.inference_mode():
-        for start in range(0, len(rows), batch):
-            chunks.append(look(rows[start : start + batch]))
+    with torch.inference_mode(), ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(look.read, rows[:batch])
+        for start in range(0, len(rows), batch):  # one batch is read while the one before is looked at
+            stored, following = ahead.result(), rows[start + batch : start + 2 * batch]
+            if len(following):
+                ahead = reader.submit(look.read, following)
+            chunks.append(look(stored))
             if progress is not None:
                 progress(min(start + batch, len(rows)), len(rows))
     joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
@@ -116,9 +121,22 @@ class _Look:
     interval: int
     device: torch.device
 
-    def __call__(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns of ``Predictions`` for some rows of the cache."""
-        both = [self._run(rows, mirrored) for mirrored in self.passes]
+    def read(self, rows: np.ndarray) -> _Stored:
+        """Stored faces of some rows, with their neighbours where the network looks at three frames."""
+        faces, landmarks = self._faces(rows)
+        if self.model.frames == 1:
+            return _Stored(faces, landmarks, None)
+        near = self.cache.neighbours(rows, self.interval)  # (B, 2)
+        around, theirs = self._faces(near.ravel())
+        return _Stored(faces, landmarks, (around.unflatten(0, near.shape), theirs.unflatten(0, near.shape)))
+
+    def _faces(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
+
+    def __call__(self, stored: _Stored) -> dict[str, np.ndarray]:
+        """Columns of ``Predictions`` for one batch."""
+        stored = stored.to(self.device)
+        both = [self._run(stored, mirrored) for mirrored in self.passes]
         output, points = both[0]
         logits = torch.stack([one.logits.float() for one, _ in both]).mean(dim=0)[:, self.columns]
         if not bool(logits.isfinite().all()):
@@ -131,25 +149,29 @@ class _Look:
             found["landmark_error"] = _landmark_error(output.landmarks, points)
         return found
 
-    def _run(self, rows: np.ndarray, mirrored: bool) -> tuple[AUOutput, torch.Tensor | None]:
+    def _run(self, stored: _Stored, mirrored: bool) -> tuple[AUOutput, torch.Tensor | None]:
         from aufait.training.network_inputs import network_inputs
 
-        faces, landmarks = self._stored(rows)
-        neighbours = None
-        if self.model.frames > 1:
-            near = self.cache.neighbours(rows, self.interval)  # (B, 2)
-            around, theirs = self._stored(near.ravel())
-            neighbours = (around.unflatten(0, near.shape), theirs.unflatten(0, near.shape))
         inputs = network_inputs(
-            self.model, faces, landmarks, training=False, neighbours=neighbours, mirrored=mirrored,
+            self.model, stored.faces, stored.landmarks, training=False, neighbours=stored.neighbours, mirrored=mirrored,
             alignment=self.cache.alignment,
         )  # fmt: skip
-        inputs["images"] = occlude(inputs["images"], self.visible if not mirrored else _SWAPPED.get(self.visible, self.visible))
+        visible = _SWAPPED.get(self.visible, self.visible) if mirrored else self.visible
+        inputs["images"] = occlude(inputs["images"], visible)
         return self.model(**inputs), inputs.get("landmarks")
 
-    def _stored(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        faces, landmarks = torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
-        return faces.to(self.device), landmarks.to(self.device)
+
+@dataclass(frozen=True)
+class _Stored:
+    """A batch as the cache keeps it: faces (B, S, S, 3), landmarks (B, N, 2), and both of the neighbours (B, 2, ...)."""
+
+    faces: torch.Tensor
+    landmarks: torch.Tensor
+    neighbours: tuple[torch.Tensor, torch.Tensor] | None
+
+    def to(self, device: torch.device) -> _Stored:
+        near = None if self.neighbours is None else (self.neighbours[0].to(device), self.neighbours[1].to(device))
+        return _Stored(self.faces.to(device), self.landmarks.to(device), near)
 
 
 def _landmark_error(located: torch.Tensor, points: torch.Tensor) -> np.ndarray:
