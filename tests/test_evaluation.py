@@ -188,6 +188,19 @@ def test_poses_are_views_where_they_exist_and_classes_of_yaw_elsewhere() -> None
     assert list(groups_of(one.with_attribute("view", np.array(list("192132"))), "pose")) == ["1", "2", "3", "9"]
 
 
+def test_continuous_facts_are_put_into_classes() -> None:
+    one = made(frames=6)
+    tones = one.with_attribute("skin_tone", np.array(["0.2", "1.75", "6.9", "", "7.0", "3.1"]))
+    assert {name: rows.tolist() for name, rows in groups_of(tones, "skin_tone").items()} == {
+        "0..1.75": [0], "1.75..3.5": [1, 5], "5.25..7": [2, 4], "unknown": [3]
+    }  # fmt: skip
+    ages = one.with_attribute("age", np.array([21.6, 29.9, 30.0, 61.0, 69.0, np.nan]))
+    assert list(groups_of(ages, "age")) == ["20..30", "30..40", "60..70", "unknown"]
+    assert list(groups_of(one.with_attribute("fold", np.array([1, 2, 10, 1, 2, 10])), "fold")) == ["1", "2", "10"]
+    types = one.with_attribute("skin_tone", np.array(["I", "VI", "I", "II", "I", "I"]))
+    assert set(groups_of(types, "skin_tone")) == {"I", "II", "VI"}
+
+
 def test_an_absent_action_unit_is_undefined_and_left_out_of_the_mean() -> None:
     one = made()
     silent = made(occurrence=one.occurrence * np.array([1, 0], np.int8), probability=one.probability * np.float32([1, 0]))

@@ -19,6 +19,12 @@ YAW_EDGES = (-60.0, -30.0, -15.0, 15.0, 30.0, 60.0)
 
 UNKNOWN = "unknown"
 
+SKIN_TONES = (0.0, 1.75, 3.5, 5.25, 7.0)
+"""Limits of the classes of the face engine's continuous skin tone, from very light (0) to very dark (7)."""
+
+MOST_NUMBERS = 12
+"""Whole numbers of at most so many different values are groups of their own; others are put into classes."""
+
 
 def group_names(predictions: Predictions) -> list[str]:
     """What these predictions can be divided by."""
@@ -58,7 +64,9 @@ def groups_of(predictions: Predictions, by: str) -> dict[str, np.ndarray]:
             ("skin_tone", "occlusion", "view", "task", "fold", "dataset", ...).
 
     Returns:
-        name of the group -> row numbers. Numbers are sorted as numbers; frames without the fact come last as "unknown".
+        name of the group -> row numbers. Continuous numbers are put into classes (skin tone into ``SKIN_TONES``, age into tens,
+        others into four of about equal size). Groups are sorted by number where they are numbers; frames without the fact come
+        last as "unknown".
 
     Raises:
         InputError: a fact that these predictions do not carry.
@@ -80,11 +88,34 @@ def _values(predictions: Predictions, by: str) -> np.ndarray:
         return own[name]
     if name not in predictions.attributes:
         raise _unknown(by, group_names(predictions))
-    column = predictions.attributes[name]
-    if column.dtype.kind == "f":
-        return np.array([UNKNOWN if np.isnan(value) else f"{value:g}" for value in column], dtype=str)
-    texts = column.astype(str)
-    return np.where(texts == "", UNKNOWN, texts)
+    column = predictions.attributes[name].astype(str)
+    texts = np.where((column == "") | (column == "nan"), UNKNOWN, column)
+    return _classes(name, texts)
+
+
+def _classes(name: str, texts: np.ndarray) -> np.ndarray:
+    """Numbers on a scale as classes, where there are too many different ones for groups; anything else as it is."""
+    distinct = [text for text in np.unique(texts).tolist() if text != UNKNOWN]
+    try:
+        numbers = {text: float(text) for text in distinct}
+    except ValueError:
+        return texts
+    if all(number.is_integer() for number in numbers.values()) and len(numbers) <= MOST_NUMBERS:
+        return np.array([UNKNOWN if text == UNKNOWN else f"{numbers[text]:g}" for text in texts.tolist()], dtype=str)
+    edges = _edges(name, np.array(list(numbers.values())))
+    names = [f"{low:g}..{high:g}" for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    place = {text: int(np.clip(np.searchsorted(edges, number, "right") - 1, 0, len(names) - 1)) for text, number in numbers.items()}
+    return np.array([UNKNOWN if text == UNKNOWN else names[place[text]] for text in texts.tolist()], dtype=str)
+
+
+def _edges(name: str, numbers: np.ndarray) -> np.ndarray:
+    """Limits of the classes; a number on a limit belongs to the class above it."""
+    if name == "skin_tone" and numbers.min() >= 0 and numbers.max() <= SKIN_TONES[-1]:
+        return np.array(SKIN_TONES)
+    if name == "age":
+        return np.arange(np.floor(numbers.min() / 10) * 10, numbers.max() + 10.001, 10)
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, 5)))
+    return edges if len(edges) > 1 else np.array([numbers.min(), numbers.max()])
 
 
 def yaw_class(yaw: np.ndarray) -> np.ndarray:
