@@ -39,8 +39,9 @@ class LocalFeatures(nn.Module):
     def forward(self, images: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised images (B, 3, S, S), landmarks (B, 49, 2) -> features (B, A, d_l), maps (B, A, S / 4, S / 4)."""
         shared = self.region(images)  # (B, C, H, W)
-        maps = self.refinement(self.predefined(landmarks).to(images.dtype))  # (B, A, H, W)
-        attended = (shared[:, None] * maps[:, :, None]).flatten(1, 2)  # (B, A * C, H, W), unit by unit
-        columns = self.extractor(attended)  # (B, A * 20 c, H / 8, W / 8)
+        centers = self.predefined.centers(landmarks)
+        predefined = self.predefined.paint(centers).to(images.dtype)
+        maps = self.refinement(predefined, centers, self.predefined.half_window)  # (B, A, H, W)
+        columns = self.extractor(shared, maps)  # (B, A * 20 c, H / 8, W / 8)
         features = self.project(columns.unflatten(1, (maps.shape[1], -1)).flatten(2))  # (B, A, d_l)
         return (F.relu(features) if self.activation == "relu" else features), maps

@@ -47,7 +47,7 @@ class MGRRNet(AUSystem):
         self.alignment = FaceAlignment(channels, config.unit, size)
         margin = AttentionRefinement.SHRINK if config.refine_attention else 0
         self.predefined = PredefinedAttention(config.action_units, config.image_size, size + margin)
-        self.refinement = AttentionRefinement(units, channels) if config.refine_attention else nn.Identity()
+        self.refinement = AttentionRefinement(units, channels) if config.refine_attention else None
         self.layers = nn.ModuleList(ReasoningLayer(config) for _ in range(config.layers if config.reasons else 0))
         self.local_heads = LocalHeads(units, channels, size, config.unit, config.local_hidden)
         self.global_extractor = HighLevelExtractor(channels, config.unit) if config.integrated_global else None
@@ -77,12 +77,19 @@ class MGRRNet(AUSystem):
         """The region graphs, layer by layer; empty without ``use_graph``."""
         return [layer.graph for layer in self.layers if isinstance(layer, ReasoningLayer) and layer.graph is not None]
 
+    def _attention(self, points: Tensor) -> Tensor:
+        centers = self.predefined.centers(points)
+        predefined = self.predefined.paint(centers)
+        if self.refinement is None:
+            return predefined
+        return self.refinement(predefined, centers, self.predefined.half_window)
+
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """Images (B, 3, S, S) in [0, 1] -> output; landmarks are predicted, given ones are ignored."""
         images, _ = self.prepare(images, landmarks)
         shared = self.stem(images)  # O_G (B, C, M, M)
         points, alignment_maps = self.alignment(shared)
-        attention_maps = self.refinement(self.predefined(points).to(shared.dtype))  # (B, A, M, M)
+        attention_maps = self._attention(points).to(shared.dtype)  # (B, A, M, M)
         patches = (shared.unsqueeze(1) * attention_maps.unsqueeze(2)).flatten(1, 2)  # (B, A * C, M, M)
         refined, relations = self._reason(patches, shared)
         local_logits, features, local_maps = self.local_heads(refined)
