@@ -486,6 +486,8 @@ def test_the_command_writes_predictions_and_reports(tmp_path: Path, run: Path, c
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "9"], "fold of disfa must be one of 1, 2, 3"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--occlusion", "uper"], "did you mean upper"),
         (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--per", "skin_colour"], "did you mean skin_tone"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "tpu"], "device must be auto"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "cuda:99"], "choose another --device"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--format", "pdf"], "unknown report format 'pdf'"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "LEAK"], "That would be no test"),
         (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--protocol", "disfa_intensity"], r"not AU 5, 15, 17, 20 .*\(--shared"),

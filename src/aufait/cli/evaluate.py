@@ -42,7 +42,7 @@ OcclusionOption = Annotated[
 FormatOption = Annotated[str, typer.Option("--format", help="Report formats, with commas: md, csv, tex, html.")]
 DrawsOption = Annotated[int, typer.Option(min=0, help="Bootstrap draws of subjects for the intervals; 0 for none.")]
 BatchOption = Annotated[int, typer.Option(min=1, help="Faces at a time.")]
-DeviceOption = Annotated[str, typer.Option(help="Where the network runs: cpu, cuda, cuda:1, mps.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 ProtocolOption = Annotated[str | None, typer.Option(help="How the data are divided; aufait data list.", show_default=False)]
 
@@ -78,7 +78,7 @@ def evaluate(
         float, typer.Option(min=0, max=1, help="Probability from which an action unit counts as predicted.")
     ] = 0.5,
     batch: BatchOption = 32,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report in the folder.")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -101,9 +101,9 @@ def evaluate(
         _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
     else:
         assert network is not None
-        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, device, quiet)
+        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, _device(device), quiet)
         for folder, evaluation, found in job.run(output, per or [], _conditions(occlusion), common):
-            found.save(folder / _PREDICTIONS, overwrite=True)
+            _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
 
 
@@ -128,7 +128,8 @@ def crossval(
     formats: FormatOption = _FORMATS,
     draws: DrawsOption = 1000,
     batch: BatchOption = 32,
-    device: DeviceOption = "cpu",
+    device: DeviceOption = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Training processes on this machine, one per GPU.")] = 1,
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -141,15 +142,16 @@ def crossval(
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
     plan = load_recipe(recipe, settings or [], quick=quick)
-    sources = _open_caches(caches or [])
+    sources, where = _open_caches(caches or []), _device(device)
     with _Bar(quiet) as bar:
         results = cross_validate(
             plan, sources, output, folds=folds or None, protocol=_protocol(protocol, plan, sources), per=per or (),
-            conditions=_conditions(occlusion), batch=batch, device=device, draws=draws, limit=limit, report=bar.report,
+            conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
+            accelerator={"cuda": "gpu"}.get(where.partition(":")[0], where), devices=devices, limit=limit,
         )  # fmt: skip
     for name, result in results.items():
         folder = output if len(results) == 1 else output / name
-        result.predictions.save(folder / _PREDICTIONS, overwrite=True)
+        _save({**result.conditions, "full": result.predictions}, folder)
         _finish(result.evaluation, folder, chosen, True, quiet)
 
 
@@ -187,8 +189,8 @@ class _Job:
 
     def run(
         self, output: Path, per: Sequence[str], visible: Sequence[str], common: Mapping[str, Any]
-    ) -> list[tuple[Path, Evaluation, Predictions]]:
-        """Folder, scores and predictions of each test set."""
+    ) -> list[tuple[Path, Evaluation, dict[str, Predictions]]]:
+        """Folder, scores and predictions by visible part of the face, of each test set."""
         from aufait.evaluation import evaluate as score
         from aufait.evaluation.groups import check_groups
         from aufait.evaluation.runs import choose_part
@@ -202,7 +204,7 @@ class _Job:
             found = {one: self._predict(name, part, one) for one in ("full", *visible)}
             warned = (*notes, *_warnings(found["full"]))
             evaluation = score(found["full"], self.protocol, per=per, conditions=found if visible else None, notes=warned, **common)
-            results.append((output if len(parts) == 1 else output / name, evaluation, found["full"]))
+            results.append((output if len(parts) == 1 else output / name, evaluation, found))
         return results
 
     def _predict(self, name: str, part: Any, visible: str) -> Predictions:
@@ -328,6 +330,33 @@ def _conditions(text: str | None) -> tuple[str, ...]:
     if unknown is not None or not wanted:
         raise InputError(f"unknown occlusion {unknown!r}{did_you_mean(unknown or '', hidden)} Known: {', '.join(hidden)}, or all")
     return wanted
+
+
+def _device(name: str) -> str:
+    """A device of PyTorch; "auto" is the first GPU there is.
+
+    Raises:
+        InputError: unknown, or not on this machine.
+    """
+    import torch
+
+    text = name.strip().lower()
+    if text == "auto":
+        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, number = text.partition(":")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if kind not in there or not (number or "0").isdigit():
+        raise InputError(f"device must be auto, cpu, cuda, cuda:1 or mps, got {name!r}")
+    if int(number or 0) >= there[kind]:
+        raise InputError(f"this machine has {there[kind]} {kind} devices, so there is no {text!r}; choose another --device")
+    return text
+
+
+def _save(found: Mapping[str, Predictions], folder: Path) -> None:
+    """``predictions.npz``, and ``predictions_lower.npz`` for each other visible part of the face."""
+    for visible, one in found.items():
+        name = _PREDICTIONS if visible == "full" else _PREDICTIONS.replace(".", f"_{visible}.")
+        one.save(folder / name, overwrite=True)
 
 
 def _refuse_reports(output: Path, overwrite: bool) -> None:
