@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from aufait.models.system import AUSystem
 
-_SAMPLES, _QUICK_SAMPLES = 30_000, 96
+_SAMPLES, _QUICK_SAMPLES = 30_000, 16
 _METRIC_NAMES = {"f1_frame": "F1", "nf1": "nF1", "pr_area": "PR area", "npr_area": "nPR area", "roc_area": "ROC area"}
 
 

@@ -37,13 +37,13 @@ TWIN = "twin"
 _CODE = ("models", "layers", "losses", "training", "recipes")
 
 QUICK_TWINS: Mapping[str, Mapping[str, int]] = {
-    "bp4d": {"subjects": 6, "tasks": 2, "frames": 16},
-    "bp4d_plus": {"subjects": 3, "tasks": 2, "frames": 12},
-    "disfa": {"subjects": 6, "frames": 36},
-    "disfa_plus": {"subjects": 6, "tasks": 3, "frames": 12},
-    "fera2015": {"subjects": 6, "tasks": 2, "frames": 14},
-    "fera2017": {"subjects": 6, "tasks": 1, "frames": 5},
-    "affwild2": {"subjects": 6, "frames": 20},
+    "bp4d": {"subjects": 6, "tasks": 2, "frames": 10},
+    "bp4d_plus": {"subjects": 2, "tasks": 2, "frames": 8},
+    "disfa": {"subjects": 6, "frames": 24},
+    "disfa_plus": {"subjects": 6, "tasks": 3, "frames": 6},
+    "fera2015": {"subjects": 6, "tasks": 2, "frames": 10},
+    "fera2017": {"subjects": 6, "tasks": 1, "frames": 3},
+    "affwild2": {"subjects": 6, "frames": 14},
 }
 """Size of the twins of ``--quick``; frames per recording, at each of nine poses for FERA 2017."""
 
@@ -51,25 +51,31 @@ FULL_TWINS: Mapping[str, int] = {"subjects": 12}
 """Size of twins otherwise; the command can ask for other numbers."""
 
 QUICK_SETTINGS: Mapping[str, Any] = {
-    "epochs": 1, "batch_size": 8, "max_faces": 64, "hold_out": 0.0, "accumulate": 1, "label_vae.epochs": 5,
+    "epochs": 1, "batch_size": 8, "max_faces": 32, "hold_out": 0.0, "accumulate": 1, "label_vae.epochs": 5,
     "optimizer": "adam", "learning_rate": 0.001, "schedule": "constant",
 }  # fmt: skip
 """Training of ``--quick``: a handful of steps. Scores made so say nothing; that everything runs is what they show."""
-
-QUICK_FIGURE_EPOCHS = 4
-"""Epochs of ``--quick`` for networks that figures look into, so that there is something to see."""
 
 QUICK_MODELS: Mapping[str, Mapping[str, Any]] = {
     "arl": {"unit": 4, "image_size": 96},
     "jaa_net": {"unit": 4, "image_size": 96},
     "mgrr-net": {"unit": 4, "image_size": 96, "dim": 64},
     "abrnet": {"unit": 4, "image_size": 96, "feature_size": 64, "relation_size": 32},
-    "aunet": {"image_size": 128},
-    "resnet18": {"image_size": 128},
+    "aunet": {"image_size": 64, "interval": 3},
+    "resnet18": {"image_size": 64, "interval": 3},
     "drml": {"hidden_sizes": (256, 128)},
-    "deep_regions": {"fc7_width": 128},
+    # A few faces may show an action unit never, and then skew, the weight of its positives, is infinite.
+    "deep_regions": {"image_size": 120, "fc7_width": 128, "weighted_loss": False},
 }
 """System -> settings of ``--quick``: the same structure, narrower or on smaller pictures."""
+
+_LONGER = {"epochs": 4, "max_faces": 48}
+_LARGER = {"epochs": 2, "model_settings.image_size": 128}
+QUICK_FIGURES: Mapping[str, Mapping[str, Any]] = {
+    "arl": _LONGER, "jaa_net": _LONGER, "mgrr-net": _LONGER, "aunet": _LARGER, "resnet18": _LARGER,
+    "deep_regions": {"max_faces": 16},
+}  # fmt: skip
+"""System -> further settings of ``--quick`` for networks that figures look into, so that there is something to see."""
 
 
 @dataclass
@@ -302,7 +308,7 @@ class Laboratory:
             small = QUICK_MODELS.get(model_entry(run.model).config.SYSTEM, {})
             settings |= {f"model_settings.{name}": value for name, value in small.items()} | dict(QUICK_SETTINGS)
             if run.name in drawn_runs():
-                settings["epochs"] = QUICK_FIGURE_EPOCHS
+                settings |= QUICK_FIGURES.get(model_entry(run.model).config.SYSTEM, {})
         if self.aligner and model_entry(run.model).config.SYSTEM == "aunet":
             settings["aligner"] = self.aligner
         if run.start:
