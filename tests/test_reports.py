@@ -140,6 +140,7 @@ def test_numbers_of_the_report_are_those_of_scikit_learn(report: Report) -> None
         assert isinstance(cell, Interval)
         assert shown(cell, "percent").split()[0] == f"{100 * sklearn.f1_score(truth, value >= 0.5):.1f}"
         assert table.rows[k].cells[:2] == (known.sum(), truth.sum())
+        assert table.rows[k].cells[4] == pytest.approx(sklearn.f1_score(truth, np.ones_like(truth)))  # always yes
 
 
 def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluation: Evaluation, report: Report) -> None:
@@ -151,7 +152,7 @@ def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluati
     values = [evaluation.scores["f1_frame"][f"AU{unit}"] for unit in DISFA.action_units[:7]]
     assert evaluation.scores["f1_frame"]["mean"] == pytest.approx(np.mean(values))
     notes = "\n".join(table.footnotes())
-    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 99" in notes and "AU26: no positive frame" in notes
+    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 108" in notes and "AU26: no positive frame" in notes
 
 
 def test_synthetic_results_are_marked_in_the_title_and_in_each_table(evaluation: Evaluation, report: Report) -> None:

@@ -121,8 +121,8 @@ class Evaluation:
     def fold_mean(self, metric: str) -> dict[str, float]:
         """Mean over the folds of one metric, AU name or "mean" -> value; folds where it is undefined do not count."""
         rows = {au_name(unit): [fold[metric][au_name(unit)] for fold in self.folds.values()] for unit in self.action_units}
-        means = {name: _nan_mean(values) for name, values in rows.items()}
-        return means | {"mean": _nan_mean(means.values())}
+        means = {name: nan_mean(values) for name, values in rows.items()}
+        return means | {"mean": nan_mean(means.values())}
 
     def fold_deviation(self, metric: str) -> dict[str, float]:
         """Standard deviation (n - 1) over the folds; nan with fewer than two defined folds."""
@@ -284,10 +284,11 @@ def _landmarks(predictions: Predictions, drawn: SubjectDraws) -> Landmarks | Non
         return None
     errors = predictions.landmark_error.astype(np.float64)
     failed = np.where(np.isnan(errors), np.nan, errors > FAILURE)
-    error, failure = (drawn.interval(_nan_mean(values), mean_draws(drawn, values)) for values in (errors, failed))
+    error, failure = (drawn.interval(nan_mean(values), mean_draws(drawn, values)) for values in (errors, failed))
     return Landmarks(error, failure, int((~np.isnan(errors)).sum()))
 
 
-def _nan_mean(values: Iterable[float]) -> float:
+def nan_mean(values: Iterable[float]) -> float:
+    """Mean of the defined values; nan without any."""
     known = np.array([value for value in values if value == value])
     return float(known.mean()) if len(known) else float("nan")

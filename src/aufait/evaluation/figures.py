@@ -44,7 +44,8 @@ def _scores(evaluation: Evaluation) -> str:
         if not graded and name != "mean" and frames:
             rate = evaluation.scores["positives"][name] / frames
             parts.append(_line(x(rate), y - 7, x(rate), y + 7, _ORANGE, 2))
-    legend = "dot: value, bar: interval" + ("" if graded else "; orange tick: share of positive frames, %")
+    ticks = "; orange tick: share of positive frames, which is the F1 of guessing at that rate"
+    legend = "dot: value, bar: interval" + ("" if graded else ticks)
     parts.append(_text(left, height + 8, legend, "start", _DIM))
     return _svg(left + width + 30, height + 16, parts, f"{metric} of each action unit")
 

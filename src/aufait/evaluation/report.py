@@ -10,7 +10,7 @@ import numpy as np
 
 from aufait import __version__
 from aufait.action_units import au_name
-from aufait.evaluation.evaluate import FAILURE, RELIABILITY_BINS, Evaluation, Scores
+from aufait.evaluation.evaluate import FAILURE, RELIABILITY_BINS, Evaluation, Scores, nan_mean
 from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.published import PublishedResult, published_by_pose, published_by_visible, published_for
 from aufait.evaluation.tables import Cell, Column, Row, Table
@@ -175,18 +175,23 @@ def _unit_tables(evaluation: Evaluation) -> list[Table]:
 def _occurrence_table(evaluation: Evaluation) -> Table:
     metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
     columns = [Column("frames", "count"), Column("positives", "count"), Column("rate, %", "percent"), Column("skew", "number2")]
+    columns.append(Column("always yes, %", "percent"))
     columns += [Column(metric_title(metric), kind_of(metric)) for metric in metrics]
     scores = evaluation.scores
     rows = []
     for name in _names(evaluation):
         frames, positives = scores["frames"][name], scores["positives"][name]
-        counts: list[Cell] = [frames, positives, positives / frames if frames else float("nan"), scores["skew"][name]]
+        rate = positives / frames if frames else float("nan")
+        counts: list[Cell] = [frames, positives, rate, scores["skew"][name], 2 * rate / (1 + rate)]
         rows.append(Row(name, (*counts, *(_scored(evaluation, metric, name) for metric in metrics))))
-    mean: list[Cell] = ["", "", "", ""]
+    rates = [scores["positives"][name] / scores["frames"][name] for name in _names(evaluation) if scores["frames"][name]]
+    mean: list[Cell] = ["", "", nan_mean(rates), "", nan_mean([2 * rate / (1 + rate) for rate in rates])]
     rows.append(Row("mean", (*mean, *(_scored(evaluation, metric, "mean") for metric in metrics)), strong=True))
     notes = [
         "frames: those whose label is known; skew: negatives / positives; nF1 and nPR area count negatives as if there were as "
         "many as positives (Jeni, Cohn and De la Torre 2013).",
+        "Without looking at faces: guessing at the rate of an action unit gives an F1 equal to that rate, always saying yes the F1 "
+        "of that column, and any guess a ROC area of 50.",
         *_defined_notes(evaluation, metrics),
         *_silent_notes(evaluation),
     ]
