@@ -19,7 +19,11 @@ def synth(
     frames: Annotated[
         int | None,
         typer.Option(
-            "--frames", "-n", min=1, help="Number of pictures; with --like, frames of each recording.", show_default="300"
+            "--frames",
+            "-n",
+            min=1,
+            help="Number of pictures (300); with --like, frames of each recording (24 to 200).",
+            show_default=False,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same pictures; other seeds show other people.")] = 0,
@@ -30,14 +34,14 @@ def synth(
     ] = False,
     fps: Annotated[
         float | None,
-        typer.Option(min=1.0, max=240.0, help="Frames per second of sequences (5 to 7.5 with --like).", show_default="25"),
+        typer.Option(min=1.0, max=240.0, help="Frames per second of sequences (25; with --like 5 to 7.5).", show_default=False),
     ] = None,
     occluder_odds: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of pictures with a hand or a thing before the face.")
     ] = _OCCLUDER_ODDS,
     supersample: Annotated[
         float | None,
-        typer.Option(min=1.0, max=4.0, help="Finer rendering, smoothed down (1.5 with --like).", show_default="2"),
+        typer.Option(min=1.0, max=4.0, help="Finer rendering, smoothed down (2; with --like 1.5).", show_default=False),
     ] = None,
     like: Annotated[
         str | None,

@@ -169,7 +169,14 @@ class Event:
 
 
 def draw_event(
-    habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator, *, must: int | None = None
+    habits: Habits,
+    emotion: str,
+    frames: int,
+    fps: float,
+    rng: np.random.Generator,
+    *,
+    must: int | None = None,
+    blend: float = 0.0,
 ) -> Event:
     """One event of a person.
 
@@ -178,8 +185,13 @@ def draw_event(
         frames: length of the slot.
         fps: frames per second.
         must: a unit that the event has to show.
+        blend: odds that a second combination mixes in, such as a smile over embarrassment.
     """
-    return _shaped(_mixture(habits, emotion, rng, must), habits, frames, fps, rng, must)
+    shown = _mixture(habits, emotion, rng, must)
+    if rng.random() < blend:
+        shown = _mixture(habits, "mixed", rng, None) | shown
+        _resolve(shown, must)
+    return _shaped(shown, habits, frames, fps, rng, must)
 
 
 def rest(frames: int) -> Event:

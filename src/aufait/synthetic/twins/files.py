@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from aufait.errors import MissingExtraError, OutputError
 
 JPEG_QUALITY = 95
-_MJPEG_QUALITY = "236"
-"""Two steps of the encoder's scale, its finest but one."""
+_QUALITY = "236"
+"""Quantiser 2 of the encoders' scale, in their unit of 1/118; the finest but one."""
 _MATLAB_HEADER = 116
 _HDF5_USER_BLOCK = 512
 
@@ -73,39 +74,38 @@ def jpeg(image: np.ndarray) -> bytes:
 
 def write_avi(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
     """RGB pictures as Motion JPEG in an AVI file, every frame whole."""
+    _write_video(path, images, fps, "avi", "mjpeg", "yuvj420p")
+
+
+def write_mp4(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
+    """RGB pictures as MPEG-4 video in an MP4 file.
+
+    Not H.264: with frames that refer to later ones its encoder gives other bytes for the same pictures from time to time.
+    """
+    _write_video(path, images, fps, "mp4", "mpeg4", "yuv420p")
+
+
+def _write_video(path: Path, images: Iterable[np.ndarray], fps: float, container: str, codec: str, pixels: str) -> None:
     import av
 
     rate = Fraction(fps).limit_denominator(1000)
-    with whole(path) as temporary, av.open(str(temporary), "w", format="avi", container_options={"fflags": "+bitexact"}) as box:
-        stream = box.add_stream("mjpeg", rate=rate)
-        stream.pix_fmt = "yuvj420p"
-        stream.options = {"flags": "+bitexact+qscale", "global_quality": _MJPEG_QUALITY}
+    options = {"fflags": "+bitexact"}
+    with whole(path) as temporary, av.open(str(temporary), "w", format=container, container_options=options) as box:
+        stream: Any = box.add_stream(codec, rate=rate)
+        stream.pix_fmt = pixels
+        stream.options = {"flags": "+bitexact+qscale", "global_quality": _QUALITY}
         stream.codec_context.thread_count = 1
         number = -1
         for number, image in enumerate(images):
             if number == 0:
                 stream.height, stream.width = image.shape[:2]
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-            frame = frame.reformat(format="yuvj420p", threads=1)
+            frame = frame.reformat(format=pixels, threads=1)
             frame.pts, frame.time_base = number, 1 / rate
             box.mux(stream.encode(frame))
         if number < 0:
             raise OutputError(f"cannot write {path}: there is no frame")
         box.mux(stream.encode(None))
-
-
-def write_mp4(path: Path, images: Iterable[np.ndarray], fps: float) -> None:
-    """RGB pictures as an MP4 file."""
-    from aufait.media.video import VideoWriter
-
-    writer = None
-    for number, image in enumerate(images):
-        if writer is None:
-            writer = VideoWriter(path, (image.shape[1], image.shape[0]), frame_rate=fps, overwrite=True, quality=16)
-        writer.write(image, number / fps)
-    if writer is None:
-        raise OutputError(f"cannot write {path}: there is no frame")
-    writer.close()
 
 
 def write_points(path: Path, points: np.ndarray) -> None:

@@ -78,6 +78,7 @@ class TwinLayout:
         rates: action unit -> share of frames aimed at.
         assumed: units of ``rates`` for which no source at hand publishes a rate.
         threshold: rounded intensity from which an action unit counts in ``rates``.
+        blend: share of events in which two combinations mix; data sets whose frames show many units need it.
         frames: frames per recording if the caller names no number.
         fps: drawn frames per second of acted time if the caller names none.
         indoors: calm studio pictures rather than pictures from anywhere.
@@ -95,6 +96,7 @@ class TwinLayout:
     rates: Mapping[int, float]
     assumed: tuple[int, ...] = ()
     threshold: int = 1
+    blend: float = 0.6
     frames: int = 60
     fps: float = 6.25
     indoors: bool = True
@@ -163,6 +165,7 @@ def _disfa() -> TwinLayout:
         rates={**_table("disfa", "ARL, Table 5"), **assumed},
         assumed=tuple(assumed),
         threshold=2,
+        blend=0.1,
         frames=200,
         fps=5.0,
     )
@@ -179,6 +182,7 @@ def _disfa_plus() -> TwinLayout:
         rates=assumed,
         assumed=tuple(assumed),
         threshold=2,
+        blend=0.0,
         frames=24,
         fps=5.0,
     )
@@ -237,6 +241,7 @@ def _affwild2() -> TwinLayout:
         pool="affwild2",
         rates=assumed,
         assumed=tuple(assumed),
+        blend=0.2,
         frames=120,
         fps=7.5,
         indoors=False,

@@ -141,9 +141,9 @@ class _Draft:
         person = layout.person(subject)
         habits = behaviour.draw_habits(np.random.default_rng(stream(seed, "habits", person)))
         rng = np.random.default_rng(stream(seed, "events", layout.name, subject, task))
-        emotion, wanted = layout.tasks_of(subject)[task], tuple(layout.rates)
-        offers = [_offers(wanted, habits, emotion, n, fps, rng) for n in np.diff(_slots(frames, fps, rng))]
-        if 25 in wanted:
+        emotion = layout.tasks_of(subject)[task]
+        offers = [_offers(layout, habits, emotion, n, fps, rng) for n in np.diff(_slots(frames, fps, rng))]
+        if 25 in layout.rates:
             gap = LipGap(model, subject_traits(person, seed, layout.indoors))
             offers = [[event.with_lips(gap) for event in slot] for slot in offers]
         directed = _POSED_PRICE if emotion.startswith(behaviour.POSED) else _DIRECTED_PRICE
@@ -158,9 +158,9 @@ def _slots(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
     return np.array([0, *np.round(inner).astype(int), frames])
 
 
-def _offers(wanted: Sequence[int], habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
-    drawn = [behaviour.draw_event(habits, emotion, frames, fps, rng) for _ in range(_CANDIDATES)]
-    directed = [behaviour.draw_event(habits, emotion, frames, fps, rng, must=unit) for unit in wanted]
+def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
+    drawn = [behaviour.draw_event(habits, emotion, frames, fps, rng, blend=layout.blend) for _ in range(_CANDIDATES)]
+    directed = [behaviour.draw_event(habits, emotion, frames, fps, rng, must=unit) for unit in layout.rates]
     return [*drawn, *directed, behaviour.rest(frames)]
 
 
