@@ -36,7 +36,9 @@ from aufait.cli.app import app
 from aufait.data import get_protocol, open_dataset
 from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, prepare, write_cache
 from aufait.data.preparation.alignments import detector_boxes
+from aufait.data.preparation.finding import Detected, is_tracked
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
+from aufait.faces.face import Face
 from aufait.landmarks import convert
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -253,6 +255,46 @@ def test_distributed_landmarks_are_used_where_every_recording_has_them(tmp_path:
     assert "landmarks='detect'" in partly.manifest["failed"][0]["error"] and len(partly) == 2
     with pytest.raises(InputError, match="distributes no landmarks"):
         prepared(data, tmp_path / "d", landmarks="distributed")
+
+
+class Crowd(HeadFinder):
+    """Two faces per picture; the second one grows and is the larger from the third picture on."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def find(self, image: np.ndarray) -> list[Face]:
+        self.calls.append("find")
+        return self._faces(image)
+
+    def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
+        self.calls.append("track")
+        return self._faces(image)
+
+    def _faces(self, image: np.ndarray) -> list[Face]:
+        count = len(self.calls)
+        small, large = face_landmarks(2, 20)
+        large = large * (0.8 + 0.1 * count)
+        boxes = [np.concatenate([points.min(0), points.max(0)]) for points in (small, large)]
+        faces = [Face(boxes[0], 0.9, small, None, track_id=5), Face(boxes[1], 0.9, large, None, track_id=6)]
+        return faces[1:] if count == 5 else faces
+
+
+def test_the_subject_is_followed_and_photographs_are_looked_at_one_by_one() -> None:
+    picture, crowd = np.zeros((32, 32, 3), np.uint8), Crowd()
+    source = Detected(crowd, tracked=True)
+    sizes = [float(np.ptp(source.find(row, row / 25, picture)[0])) for row in range(6)]  # type: ignore[arg-type]
+    first = float(np.ptp(face_landmarks(1, 20)))
+    assert np.allclose(sizes, [first] * 4 + [1.3 * first, 1.4 * first]) and set(crowd.calls) == {"track"}
+    single = Crowd()
+    source = Detected(single, tracked=False)
+    sizes = [float(np.ptp(source.find(row, row / 25, picture)[0])) for row in range(4)]  # type: ignore[arg-type]
+    assert np.allclose(sizes, [first, first, 1.1 * first, 1.2 * first]) and set(single.calls) == {"find"}
+
+
+def test_pictures_without_a_frame_rate_are_no_video(tmp_path: Path) -> None:
+    recording = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d")).recordings[0]
+    assert is_tracked(recording) and not is_tracked(replace(recording, nominal_rate=None))
 
 
 def test_a_recording_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:

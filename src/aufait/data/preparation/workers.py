@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -157,6 +158,8 @@ def _start(plan: Plan, counts: Any, stop: Any) -> None:
     import torch
 
     global _maker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the parent, which then says stop
+    counts.cancel_join_thread()  # counts that nobody reads any more must not hold up the end
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, name="aufait-parent", daemon=True).start()
     _maker = _Maker(plan, counts.put, stop.is_set)
