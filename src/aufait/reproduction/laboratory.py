@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -64,10 +65,13 @@ QUICK_MODELS: Mapping[str, Mapping[str, Any]] = {
     "aunet": {"image_size": 64, "interval": 3},
     "resnet18": {"image_size": 64, "interval": 3},
     "drml": {"hidden_sizes": (256, 128)},
-    # A few faces may show an action unit never, and then skew, the weight of its positives, is infinite.
-    "deep_regions": {"image_size": 120, "fc7_width": 128, "weighted_loss": False},
+    "deep_regions": {"image_size": 120, "fc7_width": 128},
 }
 """System -> settings of ``--quick``: the same structure, narrower or on smaller pictures."""
+
+_WEIGHTS = {"arl": "weighted", "deep_regions": "weighted_loss"}
+"""System -> setting that weighs action units by how rare they are, which fails for those that never occur; ``--quick`` then turns
+it off."""
 
 _LONGER = {"epochs": 4, "max_faces": 48}
 _LARGER = {"epochs": 2, "model_settings.image_size": 128}
@@ -173,7 +177,10 @@ class Laboratory:
         begun = time.perf_counter()
         if not (out / "run.json").is_file():
             self.report(f"training {name}, fold {fold}")
-        made = train(recipe, caches, fold=fold, out=out, accelerator="cpu" if self.device == "cpu" else "auto", report=None)
+        with warnings.catch_warnings():
+            # Quick trainings hold nobody out on purpose, which Lightning remarks upon.
+            warnings.filterwarnings("ignore", message=".*val_dataloader")
+            made = train(recipe, caches, fold=fold, out=out, accelerator="cpu" if self.device == "cpu" else "auto")
         self._spent("training", begun)
         return made
 
@@ -307,6 +314,9 @@ class Laboratory:
         if self.quick:
             small = QUICK_MODELS.get(model_entry(run.model).config.SYSTEM, {})
             settings |= {f"model_settings.{name}": value for name, value in small.items()} | dict(QUICK_SETTINGS)
+            weights = _WEIGHTS.get(model_entry(run.model).config.SYSTEM)
+            if weights is not None and self._lacks_units(run, fold):
+                settings[f"model_settings.{weights}"] = False
             if run.name in drawn_runs():
                 settings |= QUICK_FIGURES.get(model_entry(run.model).config.SYSTEM, {})
         if self.aligner and model_entry(run.model).config.SYSTEM == "aunet":
@@ -316,6 +326,16 @@ class Laboratory:
             start_fold = fold if fold in first.folds else first.folds[0]
             settings["start_file"] = str(self.training(run.start, start_fold).model_path)
         return recipe.changed({**settings, **self.settings})
+
+    def _lacks_units(self, run: Run, fold: int) -> bool:
+        """Whether an action unit never occurs in the training labels, as may happen in a small twin."""
+        from aufait.data.protocols import get_protocol
+
+        labels = self.split(run.protocol, fold, self._alignment(run)).train.label_table()
+        if get_protocol(run.protocol).target == "intensity":
+            # ARL counts an intensity of 3 and more as an occurrence when it weighs action units.
+            return bool(((labels.intensity >= 3) & labels.intensity_known).sum(0).min() == 0)
+        return bool(((labels.occurrence > 0) & labels.occurrence_known).sum(0).min() == 0)
 
     def _alignment(self, run: Run) -> str:
         from aufait.data.preparation.alignments import alignment_of
