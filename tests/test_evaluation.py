@@ -103,7 +103,7 @@ def test_predictions_do_not_depend_on_the_batch_nor_on_the_other_frames(cache: F
 def test_only_shared_action_units_are_scored_on_request(cache: FaceCache) -> None:
     model = create_model("jaa-net-v2", (1, 12, 4))
     with pytest.raises(InputError, match="not AU 2, 6, 9, 25, 26"):
-        predict(model, cache)
+        predict(model, cache, cache.dataset())
     some = predict(model, cache, cache.dataset().select(["SN001"]), action_units=(12, 1))
     assert some.action_units == (12, 1)
     truth = np.where(some.intensity_known[:, 0], tiny_dataset().label_table().intensity[:3, 5], 0)  # AU12
@@ -503,3 +503,26 @@ def test_errors_of_the_command_say_what_to_do(
     assert result.exit_code == 2
     assert re.search(message, " ".join(result.output.split())), result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_cross_validation_from_the_command_line_with_real_training(tmp_path: Path) -> None:
+    """Minutes: two networks are trained, the command is stopped in between by running one fold first."""
+    pytest.importorskip("lightning")
+    data = tiny_dataset(
+        subjects=tuple(sorted({name for fold in DISFA.folds for part in fold.test for name in (part.subjects or ())[:2]}))
+    )
+    rng = np.random.default_rng(1)
+    faces = rng.integers(0, 256, (len(data), 200, 200, 3), dtype=np.uint8)
+    landmarks = 100 + 40 * rng.standard_normal((len(data), 68, 2))
+    path = write_cache(tmp_path / "faces", data, faces, landmarks, synthetic=True).path
+    common = ["crossval", "drml_bp4d", "--quick", "--set", "protocol=disfa", "--set", "epochs=1", "--set", "hold_out=0.3",
+              "--limit", 4, "--cache", path, "-o", tmp_path / "out", "--draws", 10, "--format", "md", "--device", "cpu"]  # fmt: skip
+    assert _invoke(*common, "--fold", 1).exit_code == 0
+    weights = (tmp_path / "out" / "fold_1" / "model.safetensors").read_bytes()
+    result = _invoke(*common, "--per", "skin_tone")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "fold_1" / "model.safetensors").read_bytes() == weights
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "mean of folds" in text and "SYNTHETIC FACES: F1-frame, %, by fold" in text
+    assert len(Predictions.load(tmp_path / "out" / "predictions.npz")) == len(data)

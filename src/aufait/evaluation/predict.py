@@ -47,7 +47,8 @@ def predict(
         model: network of A action units; it is put into evaluation mode.
         cache: prepared faces, in the alignment of the network.
         dataset: frames to look at, made from ``cache.dataset()`` by protocols or selections; all of them if None.
-        action_units: those to score; all of ``dataset`` if None. The network must predict each.
+        action_units: those to score, each of which the network must predict. If None, all of ``dataset``; without a data set
+            those that network and cache share.
         batch: faces at a time.
         device: where the network runs.
         visible: part of the face that is not hidden, a key of ``occlusion.CONDITIONS``.
@@ -63,7 +64,9 @@ def predict(
         InputError: no frame, faces of another alignment, action units that the network does not predict, or a network that
             returns values that are not finite.
     """
-    dataset = cache.dataset() if dataset is None else dataset
+    if dataset is None:
+        dataset = cache.dataset()
+        action_units = action_units or [unit for unit in dataset.action_units if unit in model.action_units]
     units = tuple(dataset.action_units if action_units is None else action_units)
     columns = _columns(model, units)
     _check_alignment(model, cache, alignment or alignment_of(model))
