@@ -516,8 +516,9 @@ def test_cross_validation_from_the_command_line_with_real_training(tmp_path: Pat
     faces = rng.integers(0, 256, (len(data), 200, 200, 3), dtype=np.uint8)
     landmarks = 100 + 40 * rng.standard_normal((len(data), 68, 2))
     path = write_cache(tmp_path / "faces", data, faces, landmarks, synthetic=True).path
+    out = tmp_path / "out"
     common = ["crossval", "drml_bp4d", "--quick", "--set", "protocol=disfa", "--set", "epochs=1", "--set", "hold_out=0.3",
-              "--limit", 4, "--cache", path, "-o", tmp_path / "out", "--draws", 10, "--format", "md", "--device", "cpu"]  # fmt: skip
+              "--limit", 4, "--cache", path, "-o", out, "--draws", 10, "--format", "md", "--device", "cpu"]  # fmt: skip
     assert _invoke(*common, "--fold", 1).exit_code == 0
     weights = (tmp_path / "out" / "fold_1" / "model.safetensors").read_bytes()
     result = _invoke(*common, "--per", "skin_tone")
