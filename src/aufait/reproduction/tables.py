@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -42,7 +43,7 @@ def _block_table(laboratory: Laboratory, item: Item, number: int, block: Block) 
     for row in item.rows[:1] if block.metric == "skew" else item.rows:
         found = _predictions(laboratory, row.run, block)
         units, synthetic = found.action_units, synthetic or found.synthetic
-        label = "test set" if block.metric == "skew" else row.method
+        label = "test set" if block.metric == "skew" else _bare(row.method)
         ours.append(Row(f"{label} ({_OURS})", _own_cells(laboratory, found, block), strong=True))
     kind = "number2" if block.metric == "skew" else kind_of(block.metric)
     columns = tuple(Column(au_name(unit), kind) for unit in units) + (Column("mean", kind),)
@@ -100,7 +101,12 @@ def _published(item: Item, block: Block) -> list[PublishedResult]:
 def _published_row(one: PublishedResult, units: Sequence[int]) -> Row:
     nan = float("nan")
     cells = (*(one.per_au.get(au_name(unit), nan) for unit in units), nan if one.average is None else one.average)
-    return Row(f"{one.method or 'unnamed'} (printed)", cells, note=one.note)
+    return Row(f"{_bare(one.method) or 'unnamed'} (printed)", cells, note=one.note)
+
+
+def _bare(method: str) -> str:
+    """Name of a method without what the list of published numbers adds: "MGRR-Net (ours)" -> "MGRR-Net"."""
+    return re.sub(r" \((ours|printed .*)\)$", "", method)
 
 
 def _counts(laboratory: Laboratory, item: Item) -> dict[str, str]:
@@ -200,12 +206,12 @@ def landmark_errors(laboratory: Laboratory, item: Item) -> Made:
         synthetic = synthetic or found.synthetic
         if result.landmarks is None:
             raise InputError(f"{run.model} locates no landmarks")
-        rows.setdefault(f"{item.options['methods'][run.model]} ({_OURS})", {})[run.protocol] = result.landmarks.error
+        rows.setdefault(f"{_bare(item.options['methods'][run.model])} ({_OURS})", {})[run.protocol] = result.landmarks.error
     table = [Row(label, tuple(values.get(name) for name in ("disfa", "bp4d")), strong=True) for label, values in rows.items()]
     published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
     for method in dict.fromkeys(one.method for one in published):
         values = {one.dataset: one.average for one in published if one.method == method}
-        table.append(Row(f"{method} (printed)", (values.get("DISFA"), values.get("BP4D"))))
+        table.append(Row(f"{_bare(method)} (printed)", (values.get("DISFA"), values.get("BP4D"))))
     columns = (Column("DISFA, %", "percent2"), Column("BP4D, %", "percent2"))
     notes = ("Mean distance of 49 points / distance of the eye centres, with bounds by subject; lower is better.",)
     title = "mean error of the landmarks"
