@@ -474,6 +474,22 @@ def test_the_command_writes_predictions_and_reports(tmp_path: Path, run: Path, c
     assert compared.exit_code == 0 and (tmp_path / "cmp" / "comparison.tex").is_file()
 
 
+def test_another_data_set_is_tested_on_the_action_units_of_both(tmp_path: Path, cache: FaceCache) -> None:
+    bp4d = get_protocol("bp4d").action_units
+    run = write_run(tmp_path / "run", bp4d, protocol="bp4d", persons={"train": ["bp4d:F001"], "held_out": []})
+    common = ("--cache", cache.path, "--draws", 5, "--format", "md")
+    result = _invoke("evaluate", run, *common, "--protocol", "bp4d_to_disfa", "-o", tmp_path / "across")
+    assert result.exit_code == 0, result.output
+    assert Predictions.load(tmp_path / "across" / "predictions.npz").action_units == (1, 2, 4, 6, 12)
+    assert "AU-FAN (AUNet, Table IV)" in (tmp_path / "across" / "report.md").read_text()
+    fold = str(_fold_testing("SN001"))
+    result = _invoke("evaluate", run, *common, "--protocol", "disfa", "--fold", fold, "--shared", "-o", tmp_path / "shared")
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "shared" / "report.md").read_text()
+    assert "AU9, AU25, AU26 of the protocol are not predicted and not scored" in text
+    assert "compare action unit by action unit" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

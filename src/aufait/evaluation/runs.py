@@ -199,9 +199,13 @@ def _test_part(
 
 def _training_part(network: TrainedNetwork | None, train: AUDataset, split: str) -> AUDataset:
     held = frozenset() if network is None else network.held_out
-    wanted = [person for person in train.persons if (person in held) == (split == "held-out")]
+    learned = None if network is None else network.trained_on
+    if split == "held-out":
+        wanted = [person for person in train.persons if person in held]
+    else:
+        wanted = [person for person in train.persons if person not in held and (learned is None or person in learned)]
     if not wanted:
-        raise InputError(f"the run names no {split} subjects among those of the training part; choose another --split")
+        raise InputError(f"the run names no {split} subjects among those of the training part; choose another --split or --fold")
     return train.select(wanted)
 
 
