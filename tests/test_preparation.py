@@ -396,7 +396,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(tmp_path: Path) ->
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.Popen([sys.executable, "-c", _RUN, str(root), str(out)], env=environment)
     shards = out / "shards"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not (any(shards.glob("*.json")) and any(shards.glob("*.partial"))):
         assert run.poll() is None and time.monotonic() < deadline, "the preparation ended before it could be killed"
         time.sleep(0.005)

@@ -287,8 +287,8 @@ def _full(
     folder: Path, alignment: Alignment, jobs: Sequence[Job], outcomes: Mapping[int, Outcome], error: OutputError
 ) -> OutputError | None:
     """An error that says how much room is needed, where a full disc was the reason."""
-    cause = error.__cause__
-    if not (isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)) and "No space left" not in str(error):
+    # An error of another process has lost its cause on the way; the system's words are still in its text.
+    if not any(os.strerror(number) in str(error) for number in (errno.ENOSPC, errno.EDQUOT)):
         return None
     left = sum(len(job.recording) for job in jobs if job.index not in outcomes)
     free = ""
