@@ -43,7 +43,8 @@ def export_torch(
     path = Path(path)
     with whole_file(path, ".pt2") as partial:
         job = ExportJob.prepare(model, inputs, notes)
-        program = torch.export.export(job.program, (), kwargs=job.inputs, dynamic_shapes=job.batch_axes)
+        # Not strict: the default of later versions of torch, said aloud for those in which it is not.
+        program = torch.export.export(job.program, (), kwargs=job.inputs, dynamic_shapes=job.batch_axes, strict=False)
         archive = io.BytesIO()  # torch's own writer answers a full disc with a RuntimeError like any other
         torch.export.save(program, archive, extra_files={f"{METADATA_KEY}.json": to_json(job.metadata)})
         partial.write_bytes(archive.getbuffer())

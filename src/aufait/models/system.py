@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aufait.errors import InputError
-from aufait.landmarks import SCHEMES, convert
+from aufait.landmarks import LANDMARKS_49, SCHEMES
 from aufait.models.configuration import ModelConfig
 from aufait.models.outputs import AUOutput
 
@@ -123,16 +123,20 @@ class AUSystem(nn.Module):
             raise InputError(f"{name} needs {expected}; call model(images, landmarks)")
         if not isinstance(landmarks, Tensor):
             raise InputError(f"{name} needs {expected} as a tensor, got {type(landmarks).__name__}")
-        if landmarks.ndim != 3 or landmarks.shape[1] not in SCHEMES or landmarks.shape[2] != 2:
+        if landmarks.ndim != 3 or landmarks.shape[1] not in _AMONG or landmarks.shape[2] != 2:
             raise InputError(f"{name} needs {expected} (66 or 68 points do too), got {tuple(landmarks.shape)}")
+        points = landmarks[:, _AMONG[landmarks.shape[1]]]
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
-            return convert(landmarks, self.landmark_points)
+            return points
         if landmarks.shape[0] != images.shape[0]:
             raise InputError(f"{name} got {images.shape[0]} images but landmarks of {landmarks.shape[0]} faces")
         if self.check_values and landmarks.device.type != "meta" and not bool(landmarks.isfinite().all()):
             raise InputError(f"{name} got landmarks that are NaN or infinite; leave out faces without landmarks")
-        return convert(landmarks, self.landmark_points)
+        return points
 
+
+# Where the 49 points are among those of each scheme. A plain dictionary: torch 2.6 cannot compile or export look-ups in others.
+_AMONG = {count: [scheme.index(point) for point in LANDMARKS_49] for count, scheme in SCHEMES.items()}
 
 # The mean face of the 49-point scheme, coarsely: brows, nose, eyes, mouth; x and y as shares of the image side.
 _MEAN_FACE_49 = (
