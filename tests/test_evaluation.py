@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -246,6 +247,9 @@ def test_nothing_visible_gives_every_frame_the_same_answer(cache: FaceCache) -> 
 DISFA = get_protocol("disfa")
 
 
+_SAVED: dict[tuple[int, ...], Path] = {}
+
+
 def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Path:
     """What a finished training leaves behind, with fresh weights."""
     torch.manual_seed(0)
@@ -253,7 +257,12 @@ def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Pat
         "format": 1, "status": "finished", "protocol": "disfa", "fold": 1, "seed": 0, "recipe": "jaa_net_disfa",
         "data": {"disfa": {"alignment": "jaa_net"}}, "persons": {"train": ["disfa:SN002"], "held_out": ["disfa:SN010"]}, **facts,
     }  # fmt: skip
-    save_model(create_model("jaa-net-v2", units), folder / "model.safetensors", name="jaa-net-v2")
+    folder.mkdir(parents=True, exist_ok=True)
+    if units not in _SAVED:  # a hundred megabytes: once is enough
+        _SAVED[units] = save_model(create_model("jaa-net-v2", units), folder / "model.safetensors", name="jaa-net-v2")
+    else:
+        (folder / "model.safetensors").unlink(missing_ok=True)
+        os.link(_SAVED[units], folder / "model.safetensors")
     (folder / "run.json").write_text(json.dumps(values))
     return folder
 
