@@ -14,6 +14,7 @@ per-picture library calls:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ def camera_faults(images: Tensor, augmentation: Augmentation, table: Tensor) -> 
     return _replaced(images, chosen, lambda part: _pierce(part, holes[chosen, 1], holes[chosen, 2:]))
 
 
-def _replaced(images: Tensor, rows: Tensor, change) -> Tensor:  # type: ignore[no-untyped-def]
+def _replaced(images: Tensor, rows: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """The images with some faces (``rows`` on the CPU) changed; a new tensor where there is any."""
     if not len(rows):
         return images
@@ -70,7 +71,7 @@ def _blur(images: Tensor, level: Tensor, widest: float) -> Tensor:
     planes = images.reshape(1, -1, *images.shape[-2:])
     padded = F.pad(planes, (_BLUR_RADIUS,) * 4, mode="reflect")
     rows = F.conv2d(padded, kernel[:, None, None, :], groups=len(kernel))
-    return F.conv2d(rows, kernel[:, None, :, None], groups=len(kernel)).reshape(images.shape)
+    return F.conv2d(rows, kernel[:, None, :, None], groups=len(kernel)).reshape(images.shape).clamp(0, 1)
 
 
 def _jitter(images: Tensor, factors: Tensor) -> Tensor:

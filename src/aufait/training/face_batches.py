@@ -242,7 +242,7 @@ class FaceBatches:
             return groups
         # In training all processes take as many faces, and a single face has no statistics to normalise by.
         rest = len(groups[-1]) // self.world * self.world
-        keep = not self.drop_last and rest // self.world > 1
+        keep = not self.drop_last and rest > 1
         return [*groups[:-1], groups[-1][:rest]] if keep else groups[:-1]
 
     def _read(self, rows: np.ndarray, draws: Tensor | None) -> FaceBatch:

@@ -82,9 +82,8 @@ class RecipeModule(lightning.LightningModule):
             NonFiniteLossError: a term is NaN or infinite, on any process.
         """
         losses, _ = self._losses(batch, training=True)
-        self._require_finite(losses)
-        values = torch.stack([losses.total, *losses.terms.values()]).detach().float().tolist()
-        self.last_terms = dict(zip(("total", *losses.terms), values, strict=True))
+        self.last_terms = self._mean_terms(losses)
+        self._require_finite()
         metrics = {f"train/{name}": value for name, value in self.last_terms.items()}
         metrics["train/learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(metrics, batch_size=len(batch))
@@ -113,7 +112,8 @@ class RecipeModule(lightning.LightningModule):
         table = metrics.compute()
         chosen = ("icc_3_1", "mae") if self.target == "intensity" else ("f1_frame", "roc_area", "accuracy")
         self.held_out = {name: table[name]["mean"] for name in chosen if name in table} | {"loss": float(loss.mean())}
-        self.log_dict({f"held_out/{name}": value for name, value in self.held_out.items()})
+        # The same on all processes; sync_dist only keeps Lightning from warning that they might differ.
+        self.log_dict({f"held_out/{name}": value for name, value in self.held_out.items()}, sync_dist=True)
 
     def _losses(self, batch: FaceBatch, *, training: bool) -> tuple[Losses, Any]:
         inputs = network_inputs(
@@ -129,15 +129,20 @@ class RecipeModule(lightning.LightningModule):
         output = self.model(inputs["images"], inputs["landmarks"] if self.model.landmark_points else None)
         return self.criterion(output, batch.labels(inputs["landmarks"])), output
 
-    def _require_finite(self, losses: Losses) -> None:
-        finite = torch.isfinite(losses.total.detach()).to(torch.int32)
-        if self.trainer.world_size > 1:  # all stop together, or the others would wait for ever
-            torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
-        if bool(finite):
+    def _mean_terms(self, losses: Losses) -> dict[str, float]:
+        """Total and terms, the mean over all processes."""
+        values = torch.stack([losses.total, *losses.terms.values()]).detach().float()
+        if self.trainer.world_size > 1:  # a term that is not finite anywhere is so everywhere: all processes stop together
+            torch.distributed.all_reduce(values)
+            values /= self.trainer.world_size
+        return dict(zip(("total", *losses.terms), values.tolist(), strict=True))
+
+    def _require_finite(self) -> None:
+        if all(np.isfinite(value) for value in self.last_terms.values()):
             return
-        values = {name: float(value.detach()) for name, value in losses.terms.items()}
-        wrong = [name for name, value in values.items() if not np.isfinite(value)] or ["the weighted sum"]
-        listed = ", ".join(f"{name} = {value:.4g}" for name, value in values.items())
+        terms = {name: value for name, value in self.last_terms.items() if name != "total"}
+        wrong = [name for name, value in terms.items() if not np.isfinite(value)] or ["the weighted sum"]
+        listed = ", ".join(f"{name} = {value:.4g}" for name, value in terms.items())
         raise NonFiniteLossError(
             f"the loss is not finite at step {self.global_step} (epoch {self.current_epoch + 1}): {', '.join(wrong)} "
             f"({listed}). Try a lower learning_rate, clip_norm=1 or precision=32-true; the last checkpoint is from before"

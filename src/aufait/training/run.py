@@ -148,6 +148,8 @@ def train(
         MissingExtraError: Lightning is not installed.
     """
     _require_lightning(tensorboard)
+    if any(word in strategy for word in ("spawn", "fork", "notebook")):
+        raise InputError(f"strategy {strategy!r} trains in processes that this one cannot follow; use 'ddp', or aufait train --devices")
     out = Path(out)
     recipe = recipe if limit is None else replace(recipe, max_faces=limit)
     sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
@@ -595,6 +597,7 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*Found .* module.* in eval mode.*")
             warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists.*")
             warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+            warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
             yield
     finally:
         for logger, level in zip(loggers, before, strict=True):
