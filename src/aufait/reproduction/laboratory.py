@@ -369,6 +369,7 @@ def base_recipe(run: Run) -> Recipe:
 
 @lru_cache(maxsize=256)
 def _base_recipe(model: str, protocol: str) -> Recipe:
+    from aufait.data.protocols import get_protocol
     from aufait.models.registry import model_entry
     from aufait.training.recipe import list_recipes, load_recipe
 
@@ -379,12 +380,17 @@ def _base_recipe(model: str, protocol: str) -> Recipe:
     related = [one for one in recipes if system(one.model) == system(model)]
     if not related:
         raise InputError(f"there is no recipe for {model}; known recipes: {', '.join(list_recipes())}")
-    intensity = "intensity" in protocol or protocol.startswith("fera2015")
+    wanted = get_protocol(protocol)
 
-    def nearness(recipe: Recipe) -> tuple[bool, bool, bool, bool]:
-        target = "intensity" in recipe.protocol or recipe.protocol.startswith("fera2015")
-        same_home = recipe.protocol.split("_to_")[0] == protocol.split("_to_")[0]
-        return recipe.protocol == protocol and recipe.model == model, target == intensity, recipe.protocol == protocol, same_home
+    def nearness(recipe: Recipe) -> tuple[bool, ...]:
+        other = get_protocol(recipe.protocol)
+        return (
+            other.target == wanted.target,
+            recipe.protocol == protocol,
+            recipe.model == model,
+            other.action_units == wanted.action_units,
+            other.datasets[0] == wanted.datasets[0],
+        )
 
     return max(related, key=nearness)
 
