@@ -511,6 +511,7 @@ def test_another_data_set_is_tested_on_the_action_units_of_both(tmp_path: Path, 
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "9"], "fold of disfa must be one of 1, 2, 3"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--occlusion", "uper"], "did you mean upper"),
         (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--per", "skin_colour"], "did you mean skin_tone"),
+        (["RUN", "--cache", "bp4d=CACHE", "-o", "OUT"], "holds faces of disfa, not of bp4d"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "tpu"], "device must be auto"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "cuda:99"], "choose another --device"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--format", "pdf"], "unknown report format 'pdf'"),
@@ -524,7 +525,7 @@ def test_errors_of_the_command_say_what_to_do(
     leak = _fold_testing("SN002")
     clean = run if "CLEAN" not in arguments else write_run(tmp_path / "clean", persons={"train": ["disfa:SN031"]})
     names = {"RUN": str(run), "CLEAN": str(clean), "CACHE": str(cache.path), "OUT": str(tmp_path / "out"), "LEAK": str(leak)}
-    result = _invoke("evaluate", *(names.get(one, one) for one in arguments))
+    result = _invoke("evaluate", *(names.get(one, one).replace("=CACHE", f"={cache.path}") for one in arguments))
     assert result.exit_code == 2
     assert re.search(message, " ".join(result.output.split())), result.output
     assert not (tmp_path / "out").exists()

@@ -130,6 +130,7 @@ def crossval(
     batch: BatchOption = 32,
     device: DeviceOption = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Training processes on this machine, one per GPU.")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train all folds anew, also finished ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     quiet: QuietOption = False,
 ) -> None:
@@ -148,6 +149,7 @@ def crossval(
             plan, sources, output, folds=folds or None, protocol=_protocol(protocol, plan, sources), per=per or (),
             conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
             accelerator={"cuda": "gpu"}.get(where.partition(":")[0], where), devices=devices, limit=limit,
+            resume=not fresh,
         )  # fmt: skip
     for name, result in results.items():
         folder = output if len(results) == 1 else output / name
@@ -295,10 +297,11 @@ def _open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
         name, equals, folder = text.partition("=")
         whole = not equals or Path(text).is_dir()
         cache = FaceCache.open(text if whole else folder)
-        key = cache.name if whole else name.strip()
-        if key in found:
-            raise InputError(f"two caches of {key}; give each data set once, as NAME=FOLDER")
-        found[key] = cache
+        if not whole and name.strip() != cache.name:
+            raise InputError(f"{folder} holds faces of {cache.name}, not of {name.strip()}; write --cache {cache.name}={folder}")
+        if cache.name in found:
+            raise InputError(f"two caches of {cache.name}; give each data set once")
+        found[cache.name] = cache
     return found
 
 

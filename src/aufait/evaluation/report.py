@@ -382,7 +382,9 @@ def _group_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores], 
     rows.append(Row("all", _cells(evaluation, evaluation.scores[metric]), strong=True))
     title = f"{metric_title(metric)}, by {by.replace('_', ' ')}"
     notes = ("A group's number rests on few positives in small groups; see the counts below.",)
-    return Table(f"{by}_{metric}", title, by, _columns(evaluation, metric), tuple(rows), notes, evaluation.synthetic)
+    return Table(
+        f"{by}_{metric}", title, by.replace("_", " "), _columns(evaluation, metric), tuple(rows), notes, evaluation.synthetic
+    )
 
 
 def _count_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores]) -> Table:
@@ -398,7 +400,7 @@ def _count_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores]) 
     rows.append(Row("all", (*total, *(evaluation.scores[key][unit] for unit in units)), strong=True))
     what = "Frames with a known intensity" if graded else "Positives"
     title = f"{what}, by {by.replace('_', ' ')}"
-    return Table(f"{by}_counts", title, by, columns, tuple(rows), (), evaluation.synthetic)
+    return Table(f"{by}_counts", title, by.replace("_", " "), columns, tuple(rows), (), evaluation.synthetic)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
