@@ -29,6 +29,9 @@ Network = AUSystem | FaceAligner
 METADATA_KEY = "aufait"
 """Name of the JSON text inside the files that says what the network is and takes."""
 
+MAX_BATCH = 2**20
+"""Largest batch of an exported network. Some bound must be named: without one torch 2.6 refuses to leave the batch free."""
+
 TOLERANCE = 1e-4
 """How far an exported network may be from the original: absolute for values up to 1, relative beyond."""
 
@@ -119,7 +122,7 @@ class ExportJob:
     @property
     def batch_axes(self) -> dict[str, dict[int, Any]]:
         """Which axes of the inputs are free."""
-        batch = torch.export.Dim("batch", min=1)
+        batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
         return {name: {0: batch} for name in self.inputs}
 
     def compare(self, run: Callable[[dict[str, Tensor]], Sequence[Tensor]], *, tolerance: float = TOLERANCE) -> float:

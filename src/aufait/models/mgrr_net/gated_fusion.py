@@ -52,6 +52,6 @@ class GatedFusion(nn.Module):
 
     def _normalise(self, values: Tensor) -> Tensor:
         # Summed in float32 at least: the squares of a map may exceed the range of half precision.
-        precision = torch.promote_types(values.dtype, torch.float32)
+        precision = torch.float64 if values.dtype == torch.float64 else torch.float32
         norm = torch.linalg.vector_norm(values, dim=self._norm_axes, keepdim=True, dtype=precision)
         return values / norm.clamp(min=_SMALLEST_NORM).to(values.dtype)
