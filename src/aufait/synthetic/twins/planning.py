@@ -25,9 +25,9 @@ from aufait.synthetic.twins.subjects import protocol_parts
 from aufait.synthetic.twins.traits import subject_traits
 
 _SLOT_SECONDS, _SHORT_SLOT_SECONDS = 2.4, 1.5
-_SHORT_RECORDING = 100
+_SHORT_RECORDING, _TIME_LAPSE = 100, 16
 _CANDIDATES = 7
-_SWEEPS = 5
+_SWEEPS, _SHAKES, _SHAKEN_SHARE = 5, 12, 0.3
 _LEAST_FRAMES = 3
 _PRESENCE_WEIGHT = 0.3
 _DIRECTED_PRICE, _POSED_PRICE = 2e-5, 2e-3
@@ -151,11 +151,16 @@ class _Draft:
 
 
 def _slots(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """Edges (n + 1,) of slots of about 2.4 s, in recordings of few frames 1.5 s; two at least, whatever the length."""
+    """Edges (n + 1,) of slots of about 2.4 s, in recordings of few frames 1.5 s.
+
+    A handful of frames is a time lapse, in which a slot may be one frame: so few could not show enough otherwise.
+    """
     seconds = _SHORT_SLOT_SECONDS if frames < _SHORT_RECORDING else _SLOT_SECONDS
-    count = max(2, round(frames / fps / seconds)) if frames >= 8 else 1
+    least = 2 if frames >= _TIME_LAPSE else min(frames, 4)
+    count = max(least, round(frames / fps / seconds))
     inner = (np.arange(1, count) + rng.uniform(-0.2, 0.2, count - 1)) / count * frames
-    return np.array([0, *np.round(inner).astype(int), frames])
+    edges = np.array([0, *np.round(inner).astype(int), frames])
+    return edges if (np.diff(edges) > 0).all() else np.linspace(0, frames, count + 1).astype(int)
 
 
 def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: float, rng: np.random.Generator) -> list[Event]:
@@ -165,56 +170,87 @@ def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: 
 
 
 def _choose_events(layout: TwinLayout, partition: str, drafts: list[_Draft], seed: int) -> None:
-    """Sweeps over all slots; each takes the offer that brings rates and presence nearest to what is wanted."""
+    """Choose what happens in every slot of a partition.
+
+    Where a small twin still lacks a unit somewhere, a part of the choices is shaken and chosen anew, and the best is kept.
+    """
     if not drafts:
         return
-    rates = layout.rates_of(partition)
-    columns = [COLUMN[unit] for unit in rates]
-    counts = [[np.stack([_count(e, layout.threshold)[columns] for e in slot]) for slot in one.offers] for one in drafts]
-    prices = [[np.array([one.directed * e.directed for e in slot]) for slot in one.offers] for one in drafts]
-    here = {one.subject for one in drafts}
-    # The first part is the whole, which the rates are meant for.
-    parts = list(dict.fromkeys([frozenset(here), *(part & here for part in protocol_parts(layout) if part & here)]))
-    member = np.array([[one.subject in part for part in parts] for one in drafts], dtype=float)
-    score = _Score(layout, rates, sum(len(slot[0].gain) for one in drafts for slot in one.offers))
-    units = list(rates)
-    totals = np.zeros((len(parts), len(units)))
-    for draft, slots, row in zip(drafts, counts, member, strict=True):
-        totals += row[:, None] * sum(slot[pick] for slot, pick in zip(slots, draft.picks, strict=True))
-    places = [(d, s) for d, draft in enumerate(drafts) for s in range(len(draft.offers))]
     rng = np.random.default_rng(stream(seed, "order", layout.name, partition))
+    search = _Search(layout, layout.rates_of(partition), drafts)
     for _ in range(_SWEEPS):
-        for place in rng.permutation(len(places)):
-            d, s = places[place]
-            offers, draft = counts[d][s], drafts[d]
-            others = totals - member[d][:, None] * offers[draft.picks[s]]
-            trials = others[None] + member[d][None, :, None] * offers[:, None, :]
-            draft.picks[s] = int(np.argmin(score(trials) + prices[d][s]))
-            totals = trials[draft.picks[s]]
+        search.sweep(rng)
+    best = search.picks.copy(), search.price()
+    for _ in range(_SHAKES):
+        if search.complete():
+            break
+        search.picks = np.where(rng.random(len(best[0])) < _SHAKEN_SHARE, rng.integers(_CANDIDATES, size=len(best[0])), best[0])
+        for _ in range(2):
+            search.sweep(rng)
+        if search.price() < best[1]:
+            best = search.picks.copy(), search.price()
+    picks = iter(best[0].tolist())
+    for draft in drafts:
+        draft.picks = [next(picks) for _ in draft.offers]
+
+
+class _Search:
+    """Choices of all slots in a row, and their price: distance from the rates, and units that a part lacks."""
+
+    def __init__(self, layout: TwinLayout, rates: Mapping[int, float], drafts: list[_Draft]) -> None:
+        columns = [COLUMN[unit] for unit in rates]
+        slots = [(draft, slot) for draft in drafts for slot in draft.offers]
+        self._counts = [np.stack([_count(event, layout.threshold)[columns] for event in slot]) for _, slot in slots]
+        self._prices = [np.array([draft.directed * event.directed for event in slot]) for draft, slot in slots]
+        here = {draft.subject for draft in drafts}
+        # The first part is the whole, which the rates are meant for.
+        parts = list(dict.fromkeys([frozenset(here), *(part & here for part in protocol_parts(layout) if part & here)]))
+        self._member = np.array([[draft.subject in part for part in parts] for draft, _ in slots], dtype=float)
+        self._frames = sum(len(slot[0].gain) for _, slot in slots)
+        self._rates = np.array(list(rates.values()))
+        self._weight = 1.0 / np.maximum(self._rates * (1 - self._rates), 0.01)
+        self._weight *= [0.3 if unit in layout.assumed else 1.0 for unit in rates]
+        scored = _scored(layout)
+        self._needed = np.array([unit in scored for unit in rates])
+        self.picks = np.array([pick for draft in drafts for pick in draft.picks])
+
+    def sweep(self, rng: np.random.Generator) -> None:
+        """Each slot in turn takes the offer with which the whole is cheapest."""
+        totals = self._totals()
+        for place in rng.permutation(len(self.picks)):
+            offers, row = self._counts[place], self._member[place]
+            others = totals - row[:, None] * offers[self.picks[place]]
+            trials = others + row[:, None] * offers[:, None, :]
+            self.picks[place] = np.argmin(self._price(trials) + self._prices[place])
+            totals = trials[self.picks[place]]
+
+    def price(self) -> float:
+        """Price of the present choice."""
+        return float(self._price(self._totals()))
+
+    def complete(self) -> bool:
+        """Whether every part shows every unit that is scored there for some frames."""
+        return bool((self._totals()[:, self._needed] >= _LEAST_FRAMES).all())
+
+    def _totals(self) -> np.ndarray:
+        """(parts, units) frames in which a unit counts."""
+        chosen = np.stack([offers[pick] for offers, pick in zip(self._counts, self.picks, strict=True)])
+        totals: np.ndarray = self._member.T @ chosen
+        return totals
+
+    def _price(self, totals: np.ndarray) -> np.ndarray:
+        """Prices of totals (..., parts, units)."""
+        off = ((totals[..., 0, :] / self._frames - self._rates) ** 2 * self._weight).sum(-1)
+        # Squared, so that to miss one unit altogether is worse than to show two of them briefly.
+        lacking = (np.clip(1 - totals / _LEAST_FRAMES, 0, 1) * self._needed) ** 2
+        price: np.ndarray = off + _PRESENCE_WEIGHT * lacking.sum((-2, -1))
+        return price
 
 
 def _count(event: Event, threshold: int) -> np.ndarray:
     """(len(UNITS),) frames of an event in which each unit counts as present."""
     count: np.ndarray = (np.floor(event.levels() + 0.5) >= threshold).sum(0)
     return count
-
-
-class _Score:
-    """Price of totals (..., parts, units): distance from the rates in the whole, and units that a part lacks."""
-
-    def __init__(self, layout: TwinLayout, rates: Mapping[int, float], frames: int) -> None:
-        self.frames = frames
-        self.rates = np.array(list(rates.values()))
-        self.weight = 1.0 / np.maximum(self.rates * (1 - self.rates), 0.01)
-        self.weight *= [0.3 if unit in layout.assumed else 1.0 for unit in rates]
-        self.needed = np.array([unit in _scored(layout) for unit in rates], dtype=float)
-
-    def __call__(self, totals: np.ndarray) -> np.ndarray:
-        share = totals[..., 0, :] / self.frames
-        off = ((share - self.rates) ** 2 * self.weight).sum(-1)
-        lacking = np.clip(1 - totals / _LEAST_FRAMES, 0, 1) * self.needed
-        price: np.ndarray = off + _PRESENCE_WEIGHT * lacking.sum((-2, -1))
-        return price
 
 
 def _scored(layout: TwinLayout) -> set[int]:
