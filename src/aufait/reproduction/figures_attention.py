@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
+from PIL import Image
 
+from aufait.data.datasets import open_dataset
+from aufait.data.datasets.fera2017 import view_pose
+from aufait.data.recording import Recording
 from aufait.evaluation.occlusion import CONDITIONS, occlude
 from aufait.reproduction.examples import TestFaces, numpy
 from aufait.reproduction.laboratory import Laboratory
@@ -211,8 +217,6 @@ def occlusions(laboratory: Laboratory, item: Item) -> Made:
 
 def poses(laboratory: Laboratory, item: Item) -> Made:
     """One moment seen from the nine directions of FERA 2017 (Figure 10)."""
-    from aufait.data.datasets.fera2017 import view_pose
-
     faces = _all_faces(laboratory, "fera2017", "aunet")
     views = np.array([one.view or 0 for one in faces.dataset.recordings])[faces.labels.recording]
     recordings = faces.dataset.recordings
@@ -221,13 +225,15 @@ def poses(laboratory: Laboratory, item: Item) -> Made:
         one = recordings[faces.labels.recording[position]]
         moments.setdefault((one.subject, one.task, int(faces.labels.frame[position])), {})[int(views[position])] = position
     moment, places = max(moments.items(), key=lambda entry: len(entry[1]))
-    pictures = {view: faces.pictures(np.array([place]), window=320)[0] for view, place in places.items()}
+    root = laboratory.root("fera2017")
+    whole = {} if root is None else {one.name: one for one in open_dataset("fera2017", root).recordings}
+    pictures = {view: _frame(whole, faces, place) for view, place in places.items()}
     order = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     captions = [[f"pose {view}: yaw {view_pose(view)[1]:+.0f}, pitch {view_pose(view)[0]:+.0f}" for view in line] for line in order]
     png = picture_grid(
         [[pictures.get(view) for view in line] for line in order],
         title=_title(item),
-        subtitle="Nominal angles in degrees. Aligned by eyes, nose and mouth with their surroundings.",
+        subtitle="Nominal angles in degrees.",
         note=f"{moment[0]}, task {moment[1]}, frame {moment[2]}",
         captions=captions,
         cell=1.6,
@@ -255,6 +261,16 @@ def _levels_of_one_person(faces: TestFaces, column: int) -> np.ndarray:
         if (found >= 0).sum() > (best >= 0).sum():
             best = found
     return best
+
+
+def _frame(whole: Mapping[str, Recording], faces: TestFaces, place: int) -> np.ndarray:
+    """The whole picture that a face was cut from; the aligned face where only prepared faces were given."""
+    recording = whole.get(faces.dataset.recordings[faces.labels.recording[place]].name)
+    if recording is None or recording.media is None:
+        return faces.pictures(np.array([place]), window=320)[0]
+    picture = Image.fromarray(recording.media.read(int(faces.labels.frame[place])))
+    picture.thumbnail((480, 480))
+    return np.asarray(picture)
 
 
 def _all_faces(laboratory: Laboratory, dataset: str, alignment: str) -> TestFaces:

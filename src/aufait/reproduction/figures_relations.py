@@ -75,18 +75,19 @@ def relation_matrices(laboratory: Laboratory, item: Item) -> Made:
     found = laboratory.predictions(run)
     truth = relation_matrix(found.occurrence, found.occurrence_known)
     guess = relation_matrix(found.probability >= 0.5, found.occurrence_known)
+    printed = next(one for one in published_relation_matrices() if one["paper"] == PUBLISHED_NAMES[item.paper])
+    theirs = tuple(np.array(printed[name], float) for name in ("ground_truth", "predictions"))
     png = relation_figure(
-        {"labels": truth, "predictions": guess},
+        {"labels, ours": truth, "predictions, ours": guess, "labels, printed": theirs[0], "predictions, printed": theirs[1]},
         found.action_units,
         title=_title(item),
         subtitle="Correlation coefficient of each pair of action units over the test frames; grey where one never varies.",
-        note=f"{len(found):,} test frames",
+        note=f"ours: {len(found):,} test frames",
+        per_row=2,
         synthetic=found.synthetic,
     )
-    printed = next(one for one in published_relation_matrices() if one["paper"] == PUBLISHED_NAMES[item.paper])
-    theirs = tuple(np.array(printed[name], float) for name in ("ground_truth", "predictions"))
     rows = [_distances("ours", truth, guess), _distances("printed", *theirs)]
-    columns = (Column("distance", "number"), Column("per entry", "number"))
+    columns = (Column("distance", "number"), Column("per entry", "number"), Column("entries compared", "count"))
     notes = ("Euclidean distance of the two matrices. The paper's text says 0.004, which its matrices give per entry.",)
     table = Table("distance", "distance of predictions' relations from labels'", "", columns, tuple(rows), notes, found.synthetic)
     arrays = {"labels": truth, "predictions": guess, "printed_labels": theirs[0], "printed_predictions": theirs[1]}
@@ -94,7 +95,9 @@ def relation_matrices(laboratory: Laboratory, item: Item) -> Made:
 
 
 def _distances(label: str, first: np.ndarray, second: np.ndarray) -> Row:
-    return Row(label, (relation_distance(first, second), relation_distance(first, second, per_entry=True)), strong=label == "ours")
+    compared = float((~np.isnan(first) & ~np.isnan(second)).sum())
+    distances = (relation_distance(first, second), relation_distance(first, second, per_entry=True))
+    return Row(label, (*distances, compared), strong=label == "ours")
 
 
 def metrics_by_pose(laboratory: Laboratory, item: Item) -> Made:

@@ -43,6 +43,7 @@ def relation_figure(
     limit: float | None = None,
     graph_of: str | None = None,
     label: str = "correlation",
+    per_row: int | None = None,
     synthetic: bool = False,
 ) -> bytes:
     """Draw matrices beside each other.
@@ -54,6 +55,7 @@ def relation_figure(
         limit: value of the strongest colour; by default 1 for signed ones, the largest value otherwise.
         graph_of: heading of the matrix whose graph is drawn too, right of all.
         label: what the colours tell.
+        per_row: matrices beside each other before a new row begins; all of them if None. With a graph they share one row.
 
     Returns:
         PNG.
@@ -66,18 +68,20 @@ def relation_figure(
     if not matrices or wrong:
         raise InputError(f"relation matrices must be ({units}, {units}), one for each pair of AUs; not so: {', '.join(wrong)}")
     top_value = limit or (1.0 if signed else max(float(np.nanmax(values)) for values in matrices.values()) or 1.0)
-    panels = len(matrices) + (graph_of is not None)
-    top = HEAD_INCHES + 0.4
-    width = 0.62 + panels * (_SIDE + 0.62) + 0.55
-    figure = new_figure(width, top + _SIDE + FOOT_INCHES + 0.12, title, subtitle, note, synthetic=synthetic)
+    across = len(matrices) if per_row is None or graph_of is not None else min(per_row, len(matrices))
+    panels, lines = across + (graph_of is not None), -(-len(matrices) // across)
+    top, step = HEAD_INCHES + 0.4, _SIDE + 0.62
+    height = top + (lines - 1) * step + _SIDE + FOOT_INCHES + 0.12
+    figure = new_figure(0.62 + panels * step + 0.55, height, title, subtitle, note, synthetic=synthetic)
     for place, (name, values) in enumerate(matrices.items()):
-        axes = axes_at(figure, 0.62 + place * (_SIDE + 0.62), top, _SIDE, _SIDE)
+        line, column = divmod(place, across)
+        axes = axes_at(figure, 0.62 + column * step, top + line * step, _SIDE, _SIDE)
         _draw_matrix(axes, values, action_units, name, signed=signed, limit=top_value)
-    bar = 0.62 + len(matrices) * (_SIDE + 0.62) - 0.46
+    bar = 0.62 + across * step - 0.46
     low = f"{-top_value:g}" if signed else "0"
     colour_bar(figure, (bar, top, 0.13, _SIDE), "relation" if signed else "intensity", low, f"{top_value:.2g}", label)
     if graph_of is not None:
-        axes = axes_at(figure, 0.9 + len(matrices) * (_SIDE + 0.62), top, _SIDE, _SIDE)
+        axes = axes_at(figure, 0.9 + across * step, top, _SIDE, _SIDE)
         _draw_graph(axes, matrices[graph_of], action_units, top_value)
     return to_png(figure)
 
@@ -100,7 +104,7 @@ def _draw_matrix(axes: Axes, values: np.ndarray, units: Sequence[int], name: str
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value) or row == column:
             continue
-        strong = abs(value) / limit > 0.62
+        strong = abs(value) / limit > (0.62 if signed else 0.45)
         text = f"{value:.2f}".replace("0.", ".", 1)
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if strong else INK)
 
