@@ -209,15 +209,13 @@ def _offsets(geometry: Geometry, augmentation: Augmentation, table: Tensor) -> T
 
 def _window(faces: Tensor, offsets: Tensor, window: int) -> Tensor:
     """(B, S, S, 3) uint8 -> float (B, 3, W, W) in [0, 1], pixels copied."""
-    steps = torch.arange(window, device=faces.device)
-    offsets = offsets.to(faces.device, non_blocking=True)
     if faces.shape[1] == window:
-        cut = faces
-    else:
-        rows, columns = offsets[:, 1, None] + steps, offsets[:, 0, None] + steps  # (B, W)
-        batch = torch.arange(len(faces), device=faces.device)[:, None, None]
-        cut = faces[batch, rows[:, :, None], columns[:, None, :]]
-    return cut.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+        cut = faces.permute(0, 3, 1, 2)
+    else:  # all windows of all faces as a view, of which one each is copied
+        offsets = offsets.to(faces.device, non_blocking=True)
+        windows = faces.unfold(1, window, 1).unfold(2, window, 1)  # (B, S - W + 1, S - W + 1, 3, W, W)
+        cut = windows[torch.arange(len(faces), device=faces.device), offsets[:, 1], offsets[:, 0]]
+    return cut.to(torch.float32).div_(255)
 
 
 def _resize(images: Tensor, size: int) -> Tensor:

@@ -149,7 +149,7 @@ def train(
     """
     _require_lightning(tensorboard)
     if any(word in strategy for word in ("spawn", "fork", "notebook")):
-        raise InputError(f"strategy {strategy!r} trains in processes that this one cannot follow; use 'ddp', or aufait train --devices")
+        raise InputError(f"strategy {strategy!r} trains in processes that this one cannot follow; use 'ddp', or aufait train")
     out = Path(out)
     recipe = recipe if limit is None else replace(recipe, max_faces=limit)
     sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
