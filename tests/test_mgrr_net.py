@@ -323,6 +323,15 @@ def test_fusion_survives_empty_maps_and_half_precision() -> None:
     assert fusion._normalise(torch.full((1, 1, 4, 2, 2), 3000.0, dtype=torch.float16)).isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_network_runs_in_the_type_of_its_weights(dtype: torch.dtype) -> None:
+    model = small()
+    images = model.example_inputs(1)["images"]
+    expected = run(model, {"images": images}).logits
+    got = run(model.to(dtype), {"images": images.to(dtype)}).logits
+    torch.testing.assert_close(got.float(), expected, atol=1e-4 if dtype == torch.float64 else 0.3, rtol=0)
+
+
 def test_baseline_is_stem_and_heads() -> None:
     model = small("mgrr-net-baseline")
     assert len(model.layers) == 0

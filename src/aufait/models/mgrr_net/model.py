@@ -77,9 +77,9 @@ class MGRRNet(AUSystem):
         """The region graphs, layer by layer; empty without ``use_graph``."""
         return [layer.graph for layer in self.layers if isinstance(layer, ReasoningLayer) and layer.graph is not None]
 
-    def _attention(self, points: Tensor) -> Tensor:
+    def _attention(self, points: Tensor, dtype: torch.dtype) -> Tensor:
         centers = self.predefined.centers(points)
-        predefined = self.predefined.paint(centers)
+        predefined = self.predefined.paint(centers).to(dtype)  # the layers' type: maps are painted in float32
         if self.refinement is None:
             return predefined
         return self.refinement(predefined, centers, self.predefined.half_window)
@@ -89,7 +89,7 @@ class MGRRNet(AUSystem):
         images, _ = self.prepare(images, landmarks)
         shared = self.stem(images)  # O_G (B, C, M, M)
         points, alignment_maps = self.alignment(shared)
-        attention_maps = self._attention(points).to(shared.dtype)  # (B, A, M, M)
+        attention_maps = self._attention(points, shared.dtype)  # (B, A, M, M)
         patches = (shared.unsqueeze(1) * attention_maps.unsqueeze(2)).flatten(1, 2)  # (B, A * C, M, M)
         refined, relations = self._reason(patches, shared)
         local_logits, features, local_maps = self.local_heads(refined)
