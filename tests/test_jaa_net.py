@@ -263,3 +263,11 @@ def test_criterion_asks_for_landmarks() -> None:
 def test_settings_that_cannot_be_are_refused(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         JAANetConfig.create(UNITS, **overrides)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_the_whole_network_may_have_another_precision(dtype: torch.dtype) -> None:
+    model = aufait.create_model("jaa-net-v2", (1, 12), image_size=96).to(dtype).eval()
+    with torch.no_grad():
+        output = model(torch.rand(1, 3, 96, 96, dtype=dtype))
+    assert output.logits.isfinite().all()

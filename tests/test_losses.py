@@ -242,3 +242,9 @@ def test_labels_check_that_they_belong_together() -> None:
         labels.require("landmarks", "JAA-Net")
     assert labels.to("meta").occurrence.device.type == "meta"
     assert isinstance(Losses(total=torch.zeros(()), terms={}).total, Tensor)
+
+
+def test_labels_of_other_action_units_are_explained() -> None:
+    for loss in (weighted_bce, dice):
+        with pytest.raises(InputError, match=r"shape of the prediction \(2, 3\)"):
+            loss(torch.zeros(2, 3), torch.zeros(2, 5))

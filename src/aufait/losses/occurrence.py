@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aufait.errors import InputError
+
 
 def masked_mean(values: Tensor, known: Tensor | None) -> Tensor:
     """Mean of values over the True entries of ``known`` (all when ``None``); 0, still differentiable, where there is none."""
@@ -38,7 +40,11 @@ def weighted_bce(
 
     Returns:
         Scalar, mean over the known entries.
+
+    Raises:
+        InputError: labels of other faces or action units than the logits.
     """
+    _check_shapes(logits, occurrence)
     target = occurrence.to(logits.dtype)
     if known is not None:
         target = torch.where(known, target, torch.zeros_like(target))
@@ -64,7 +70,11 @@ def dice(
 
     Returns:
         Scalar.
+
+    Raises:
+        InputError: labels of other faces or action units than the logits.
     """
+    _check_shapes(logits, occurrence)
     probability = logits.sigmoid()
     target = occurrence.to(logits.dtype)
     if known is not None:
@@ -80,3 +90,11 @@ def dice(
     size = probability.square().sum(0) + target.square().sum(0)
     loss = 1 - (2 * overlap + smooth) / (size + smooth) / logits.shape[0]
     return masked_mean(loss if weight is None else loss * weight, None if known is None else known.any(0))
+
+
+def _check_shapes(predicted: Tensor, labels: Tensor) -> None:
+    if predicted.shape != labels.shape:
+        raise InputError(
+            f"labels must have the shape of the prediction {tuple(predicted.shape)} (faces, action units), got "
+            f"{tuple(labels.shape)}; give the labels of the network's action units, in its order"
+        )

@@ -32,6 +32,7 @@ class AdaptiveAttention(nn.Module):
         No gradient reaches the landmarks.
         """
         centers = self.predefined.centers(landmarks)
-        predefined = self.predefined.paint(centers)  # (B, A, M + 8, M + 8)
+        # Painted in float32 whatever the network computes in, so that bumps sit on the right pixels.
+        predefined = self.predefined.paint(centers).to(self.refinement.output.weight.dtype)  # (B, A, M + 8, M + 8)
         refined = self.refinement(predefined, centers, self.predefined.half_window)
         return refined, F.interpolate(predefined, size=refined.shape[-2:])

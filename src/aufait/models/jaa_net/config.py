@@ -66,6 +66,6 @@ class JAANetConfig(ModelConfig):
         self._at_least("unit", 1)
         self._at_least("landmark_weight", 0)
         self._at_least("refinement_weight", 0)
-        self._at_least("gradient_enhancement", 0)
+        self._at_least("gradient_enhancement", 1e-6)
         self._multiple("image_size", RegionLearning.SIZE_FACTOR, "the second region stage cuts its map into 8 x 8 patches")
         self._at_least("image_size", 2 * RegionLearning.SIZE_FACTOR)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from aufait.errors import InputError
 from aufait.losses.attention import map_cross_entropy
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.landmark import landmark_error
@@ -23,7 +24,8 @@ class JAANetCriterion(Criterion):
 
     def forward(self, output: AUOutput, labels: AULabels) -> Losses:
         """Needs ``labels.occurrence`` and ``labels.landmarks``; unknown ones leave no trace."""
-        assert output.landmarks is not None and output.attention_maps is not None
+        if output.landmarks is None or output.attention_maps is None:
+            raise InputError(f"{self.system} needs landmarks and attention maps; give it that network's output")
         terms = self._occurrence_terms(output.logits, labels)
         target = labels.require("landmarks", self.system)
         terms["landmarks"] = landmark_error(output.landmarks, target, labels.landmarks_known)
@@ -32,7 +34,7 @@ class JAANetCriterion(Criterion):
         else:
             local = self._occurrence_terms(output.extra["local_logits"], labels)
             terms |= {f"local_{name}": value for name, value in local.items()}
-        refinement = self.config.refinement_weight / max(self.config.gradient_enhancement, 1e-12)
+        refinement = self.config.refinement_weight / self.config.gradient_enhancement
         return self.combine(terms, {"landmarks": self.config.landmark_weight, "refinement": refinement})
 
     def _occurrence_terms(self, logits: Tensor, labels: AULabels) -> dict[str, Tensor]:

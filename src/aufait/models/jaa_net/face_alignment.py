@@ -43,9 +43,9 @@ class FaceAlignment(nn.Module):
 
 def _linear_in_float32(layer: nn.Linear, features: Tensor) -> Tensor:
     """Autocast would round coordinates to whole pixels: bfloat16 has 8 bits for values up to the side of the image."""
-    precision = torch.promote_types(features.dtype, torch.float32)
+    precision = torch.float64 if features.dtype == torch.float64 else torch.float32
     weight, bias = layer.weight.to(precision), layer.bias.to(precision)
     device = features.device.type
-    rounding = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    rounding = device != "meta" and torch.is_autocast_enabled(device)  # asking about "meta" is an error
     with torch.autocast(device, enabled=False) if rounding else nullcontext():
         return F.linear(features.to(precision), weight, bias)
