@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from aufait.cli.app import app
 from aufait.data.protocols import get_protocol
-from aufait.errors import InputError
+from aufait.errors import InputError, MissingExtraError
 from aufait.models.registry import create_model
 from aufait.training.recipe import Recipe, differences, known_keys, list_recipes, load_recipe
-from aufait.training.run import starting_recipe
+from aufait.training.run import starting_recipe, train
 from aufait.training.schedules import rate_factor
 
 RECIPES = (
@@ -146,3 +150,50 @@ def test_network_of_every_variant_can_be_made() -> None:
     for model in ("au-fan", "au-vae", "au-tdn"):
         recipe = load_recipe("aunet_bp4d", [f"model={model}", "model_settings.image_size=64"])
         create_model(recipe.model, "bp4d", **recipe.model_settings)
+
+
+def command(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["train", *words])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_the_command_lists_and_shows_recipes() -> None:
+    status, text = command("--list")
+    assert status == 0 and all(name in text for name in RECIPES) and "section 4.1.2" in text
+    status, text = command("arl_bp4d", "--show", "--set", "epochs=3")
+    assert status == 0 and "epochs: 3" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["arl_bp4d", "--set", "epoch=3", "--show"], "did you mean 'epochs'"),
+        (["arl_bp", "--show"], "unknown recipe 'arl_bp'; did you mean 'arl_bp4d'"),
+        ([], "name a recipe"),
+        (["arl_bp4d"], "name the folder of the run"),
+        (["arl_bp4d", "-o", "run"], "give the prepared faces"),
+        (["arl_bp4d", "-o", "run", "--cache", "nowhere"], "nowhere holds no prepared faces"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_one_sentence(words: list[str], message: str) -> None:
+    status, text = command(*words)
+    assert status == 2 and message in text and "Traceback" not in text
+
+
+def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recipe = load_recipe("arl_bp4d")
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aufait\[train\]'"):
+        train(recipe, {}, out=tmp_path / "run")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aufait\[train\]'"):
+        load_recipe("arl_bp4d")
+
+
+def test_the_page_on_training_names_every_recipe_and_its_example_runs() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "train.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in list_recipes())
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    exec(compile(example, "train.md", "exec"), {"print": lambda *_: None})
+    for option in set(re.findall(r"--set ([a-z_.]+)=", page)):
+        assert option.partition(".")[0] in {key.partition(".")[0] for key in known_keys()}, option

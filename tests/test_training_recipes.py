@@ -363,6 +363,14 @@ def test_aunet_trains_its_head_on_three_frames_after_its_vae(folder: Path, crops
     assert changed and all(name.startswith("head.") for name in changed)
 
 
+def test_the_frozen_part_of_aunet_can_be_fitted_first(folder: Path, crops: FaceCache) -> None:
+    settings = ["model=au-fan", "aligner=fit", "aligner_fit.steps=2", "aligner_fit.batch_size=2", "model_settings.image_size=64"]
+    made = short(crops, folder / "fitted", "aunet_bp4d", *settings, "batch_size=2", "max_faces=4", "max_held_out=2")
+    frozen, fitted = weights(made.model_path), weights(made.folder / "aligner.safetensors")
+    assert all(torch.equal(frozen[f"extractor.fan.{name}"], value) for name, value in fitted.items())
+    assert "extractor.fan.conv1.weight" in moved(made) and not any("random weights" in note for note in made.facts["notes"])
+
+
 def test_networks_of_several_data_sets_have_a_vae_for_each(folder: Path, bp4d: FaceCache, disfa: FaceCache) -> None:
     from aufait.data.protocols import Fold, Part, Protocol
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from aufait.cli.console import is_terminal, print_table, stderr, stdout
+from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ def _print_recipes() -> None:
 def _print_run(done: TrainingRun, quick: bool) -> None:
     chosen, facts = done.facts["selected"], done.facts
     console = stdout()
+    for note in facts["notes"]:
+        print_warning(note)
     if facts["synthetic"]:
         console.print("synthetic faces: figures say nothing about real ones", markup=False)
     if quick:

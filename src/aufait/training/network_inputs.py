@@ -80,6 +80,7 @@ def network_inputs(
     draws: Tensor | None = None,
     mirrored: bool = False,
     alignment: str | None = None,
+    scheme: int = 49,
 ) -> dict[str, Tensor]:
     """Make a network's keyword arguments from stored faces.
 
@@ -95,10 +96,11 @@ def network_inputs(
         draws: (B, ``DRAWS``) uniform numbers on the CPU, in place of ``generator``.
         mirrored: mirror all faces, for the second pass of AUNet's test; not while training.
         alignment: of the stored faces, where it is not the network's own.
+        scheme: number of landmarks to return, 49, 66 or 68.
 
     Returns:
-        "images" as the network takes them, float32 in [0, 1], and, where ``landmarks`` were given, "landmarks" (B, 49, 2) in
-        pixels of the (current) image: labels for networks that learn to locate them.
+        "images" as the network takes them, float32 in [0, 1], and, where ``landmarks`` were given, "landmarks" (B, scheme, 2)
+        in pixels of the (current) image: labels for networks that learn to locate them.
 
     Raises:
         InputError: shapes, types or sizes that do not fit, or landmarks that are needed and missing.
@@ -114,7 +116,7 @@ def network_inputs(
     else:
         augmentation = augmentation or _default()
         table = _table(len(faces), generator, draws)
-    images, points = _geometry(geometry, faces, landmarks, neighbours, augmentation, table, three=model.frames == 3)
+    images, points = _geometry(geometry, faces, landmarks, neighbours, augmentation, table, model.frames == 3, scheme)
     if training:
         images = camera_faults(images, augmentation, table[:, _DRAWS_FOR_GEOMETRY:])
     inputs = {"images": images if model.frames == 3 else images[:, 0]}
@@ -170,10 +172,10 @@ def _geometry(
     neighbours: tuple[Tensor, Tensor] | None,
     augmentation: Augmentation,
     table: Tensor,
-    *,
     three: bool,
+    scheme: int,
 ) -> tuple[Tensor, Tensor | None]:
-    """Images (B, F, 3, s, s) in [0, 1] and points (B, 49, 2) or None; F = 3 with ``three``."""
+    """Images (B, F, 3, s, s) in [0, 1] and points (B, scheme, 2) or None; F = 3 with ``three``."""
     points = None if landmarks is None else landmarks.detach().cpu().double()
     if _turns(augmentation) or (neighbours is not None):
         matrix = _matrices(geometry, augmentation, table)
@@ -190,7 +192,7 @@ def _geometry(
     images = _mirror_images(images, flip)
     if points is None:
         return images, None
-    moved = convert(apply_transform(matrix, points), 49).float()
+    moved = convert(apply_transform(matrix, points), scheme).float()
     moved = torch.where(flip[:, None, None], mirror_landmarks(moved, geometry.size), moved)
     return images, moved.to(faces.device)
 

@@ -93,7 +93,21 @@ class LabelVAESettings:
     """Half width of the uniform noise on the labels."""
 
 
-_NESTED: Mapping[str, type] = {"augmentation": Augmentation, "label_vae": LabelVAESettings}
+@dataclass(frozen=True, kw_only=True)
+class AlignerSettings:
+    """Training of the frozen face alignment network with ``aligner=fit``; no paper's setting."""
+
+    steps: int = 3000
+    """Updates of the weights."""
+
+    batch_size: int = 16
+    """Faces per update."""
+
+    learning_rate: float = 0.0001
+    """Of RMSprop (FAN paper, section 4)."""
+
+
+_NESTED: Mapping[str, type] = {"augmentation": Augmentation, "label_vae": LabelVAESettings, "aligner_fit": AlignerSettings}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +229,11 @@ class Recipe:
     """Settings in which the run that ``start_from`` names differs from its own recipe."""
 
     aligner: str | None = None
-    """File of face alignment weights for AUNet's frozen network; null leaves them random."""
+    """Weights of AUNet's frozen face alignment network: a file, or "fit" to train it on the landmarks of the training faces first;
+    null leaves them random."""
+
+    aligner_fit: AlignerSettings = field(default_factory=AlignerSettings)
+    """How ``aligner=fit`` trains it."""
 
     label_vae: LabelVAESettings = field(default_factory=LabelVAESettings)
     """Pre-training of the label VAE."""
@@ -224,8 +242,9 @@ class Recipe:
     """Of weights, order, augmentation and held-out persons."""
 
     def __post_init__(self) -> None:
-        for owner, prefix in ((self, ""), (self.augmentation, "augmentation."), (self.label_vae, "label_vae.")):
-            _check_types(owner, prefix)
+        _check_types(self, "")
+        for name in _NESTED:
+            _check_types(getattr(self, name), f"{name}.")
         self._check_values()
 
     def _check_values(self) -> None:

@@ -55,6 +55,7 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
 )  # fmt: skip
 _FORMAT = 1
 _LABEL_VAE = "label_vae"
+ALIGNER, FIT = "aligner.safetensors", "fit"
 Caches = FaceCache | Mapping[str, FaceCache]
 
 
@@ -165,7 +166,7 @@ def train(
             plan, sources, out, resume=resume, devices=devices, nodes=nodes, strategy=strategy, accelerator=accelerator,
             checkpoint_every=checkpoint_every, tensorboard=tensorboard, report=report,
         )  # fmt: skip
-        model, criterion = _networks(plan, source, out)
+        model, criterion = _networks(plan, source, out, accelerator, report)
         trainer, keeper = _fit(
             plan, model, criterion, out, devices=devices, nodes=nodes, strategy=strategy, accelerator=accelerator,
             checkpoint_every=checkpoint_every, tensorboard=tensorboard, report=report,
@@ -251,8 +252,20 @@ class _Plan:
                 "test": sorted(self.split.test.persons),
             },
             "faces": {"train": len(self.table), "held_out": 0 if self.held_table is None else len(self.held_table)},
-            "notes": list(self.split.notes),
+            "notes": [*self.split.notes, *self.warnings()],
         }
+
+    def warnings(self) -> list[str]:
+        """What makes the result less than it could be."""
+        from aufait.models.registry import model_entry
+
+        needs = hasattr(model_entry(self.recipe.model).network, "use_aligner")
+        if needs and not (self.recipe.aligner or self.recipe.start_file):
+            return [
+                f"the frozen face alignment network of {self.recipe.model} has random weights; give trained ones as aligner=FILE "
+                "(aufait import-checkpoint FILE --as fan), or train it first with aligner=fit"
+            ]
+        return []
 
     def statistics(self) -> LabelStatistics:
         """Of all training labels, not only those that ``max_faces`` leaves."""
@@ -277,7 +290,7 @@ def _claim(out: Path, plan: _Plan, resume: bool) -> TrainingRun | None:
     """
     facts = _read_facts(out)
     if facts is not None and not resume and _is_first_process():
-        for name in (RUN, RECIPE, MODEL, LAST, METRICS):
+        for name in (RUN, RECIPE, MODEL, LAST, METRICS, ALIGNER):
             (out / name).unlink(missing_ok=True)
         for file in out.glob(f"{_LABEL_VAE}*.safetensors"):
             file.unlink()
@@ -429,17 +442,26 @@ def starting_recipe(recipe: Recipe) -> Recipe:
     if recipe.start_from is None:
         raise InputError(f"{recipe.name} starts from fresh weights")
     first = load_recipe(recipe.start_from)
-    shared = ("model", "alignment", "strict", "precision", "hold_out", "max_faces", "max_held_out", "aligner", "label_vae", "seed")
+    shared = (
+        "model", "alignment", "strict", "precision", "hold_out", "max_faces", "max_held_out", "aligner", "aligner_fit", "label_vae",
+        "seed",
+    )  # fmt: skip
     same = {name: getattr(recipe, name) for name in shared}
     settings = {**first.model_settings, **recipe.model_settings}
     return replace(first, **same, model_settings=settings).changed(dict(recipe.start_settings))
 
 
-def _networks(plan: _Plan, source: AUSystem | None, out: Path) -> tuple[AUSystem, Criterion]:
+def _networks(
+    plan: _Plan, source: AUSystem | None, out: Path, accelerator: str, report: Callable[[int, int, str], None] | None
+) -> tuple[AUSystem, Criterion]:
     recipe, statistics = plan.recipe, plan.statistics()
     torch.manual_seed(recipe.seed)
     model = create_model(recipe.model, plan.protocol.action_units, **recipe.model_settings)
-    _prepare_network(model, plan, statistics)
+    initialise_graph = getattr(model, "initialise_graph", None)
+    if initialise_graph is not None:  # MGRR-Net's edges
+        initialise_graph(statistics)
+    if plan.recipe.aligner is not None and not (source is not None and plan.recipe.aligner == FIT):
+        _align(model, plan, out, accelerator, report)
     if source is not None:
         transfer(model, source)
     arguments: dict[str, Any] = {}
@@ -448,18 +470,31 @@ def _networks(plan: _Plan, source: AUSystem | None, out: Path) -> tuple[AUSystem
     return model, create_criterion(model, statistics, **arguments)
 
 
-def _prepare_network(model: AUSystem, plan: _Plan, statistics: LabelStatistics) -> None:
-    """What a system needs before its first step: MGRR-Net its graph, AUNet the weights of its frozen part."""
-    initialise_graph = getattr(model, "initialise_graph", None)
-    if initialise_graph is not None:
-        initialise_graph(statistics)
-    if plan.recipe.aligner is not None:
-        use_aligner = getattr(model, "use_aligner", None)
-        if use_aligner is None:
-            raise InputError(f"{plan.recipe.model} has no face alignment network; leave aligner out")
-        from aufait.models.fan.aligner import load_aligner
+def _align(
+    model: AUSystem, plan: _Plan, out: Path, accelerator: str, report: Callable[[int, int, str], None] | None
+) -> None:
+    """Weights of AUNet's frozen part: from a file, or fitted to the training faces; read back where the run has them already."""
+    from aufait.models.fan.aligner import load_aligner, save_aligner
+    from aufait.training.fit_aligner import fit_aligner
 
-        use_aligner(load_aligner(plan.recipe.aligner))
+    recipe, path = plan.recipe, out / ALIGNER
+    use_aligner = getattr(model, "use_aligner", None)
+    if use_aligner is None:
+        raise InputError(f"{recipe.model} has no face alignment network; leave aligner out")
+    if recipe.aligner != FIT:
+        use_aligner(load_aligner(str(recipe.aligner)))
+        return
+    if not path.is_file():
+        device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+        table = plan.table.thinned(recipe.max_faces)
+        aligner = fit_aligner(
+            model, table, plan.caches, recipe.aligner_fit, seed=recipe.seed, alignment=plan.alignment, device=device, report=report
+        )
+        use_aligner(aligner)
+        if _is_first_process():
+            save_aligner(aligner, path, notes={"persons": list(plan.table.persons)})
+        return
+    use_aligner(load_aligner(path))
 
 
 def _label_vaes(plan: _Plan, model: AUSystem, out: Path) -> Any:
@@ -558,6 +593,8 @@ def _fit(
             default_root_dir=out,
         )
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    if trainer.interrupted:  # some versions of Lightning only note that somebody pressed Ctrl-C
+        raise KeyboardInterrupt
     return trainer, keeper
 
 
