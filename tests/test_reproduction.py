@@ -19,7 +19,7 @@ from aufait.models.registry import model_entry
 from aufait.reproduction import check as checking
 from aufait.reproduction import get_item, get_run, list_items, list_runs
 from aufait.reproduction.check import check
-from aufait.reproduction.examples import _first_of_each
+from aufait.reproduction.examples import first_of_each
 from aufait.reproduction.laboratory import QUICK_MODELS, QUICK_TWINS, Laboratory
 from aufait.reproduction.makers import MAKERS, get_maker
 from aufait.reproduction.outputs import Made
@@ -108,7 +108,7 @@ def test_networks_that_others_start_from_come_first():
 def test_faces_of_all_persons_come_before_second_ones():
     order = np.array([4, 3, 2, 1, 0])
     persons = np.array(["a", "b", "a", "b", "b"])
-    assert _first_of_each(order, persons).tolist() == [4, 2, 3, 1, 0]
+    assert first_of_each(order, persons).tolist() == [4, 2, 3, 1, 0]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -64,8 +64,8 @@ class TestFaces:
             raise InputError(f"{count} faces are to be drawn, the test part has {len(self.rows)}")
         order = np.argsort(-self.strength.sum(1) + 100.0 * self.hidden, kind="stable")
         if per_person:
-            order = _first_of_each(order, self.labels.recording)
-            order = _first_of_each(order, self.labels.person)
+            order = first_of_each(order, self.labels.recording)
+            order = first_of_each(order, self.labels.person)
         return order[:count]
 
     @property
@@ -116,7 +116,7 @@ class TestFaces:
         return torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
 
 
-def _first_of_each(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def first_of_each(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """The same positions, the first of each group before all others; both parts keep their order."""
     _, first = np.unique(groups[order], return_index=True)
     ahead = np.zeros(len(order), bool)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from aufait.errors import InputError
 from aufait.evaluation.tables import Column, Row, Table
-from aufait.reproduction.examples import TestFaces, numpy
+from aufait.reproduction.examples import TestFaces, first_of_each, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Item
@@ -71,7 +71,8 @@ def failures(laboratory: Laboratory, item: Item) -> Made:
     found = laboratory.predictions(run, dataset=faces.dataset.name)
     column = found.action_units.index(unit)
     positive = np.flatnonzero((found.occurrence[:, column] > 0) & found.occurrence_known[:, column])
-    worst = positive[np.argsort(found.probability[positive, column], kind="stable")][: len(names)]
+    order = positive[np.argsort(found.probability[positive, column], kind="stable")]
+    worst = first_of_each(order, found.recording)[: len(names)]
     at = model.action_units.index(unit)
     maps = [scaled(numpy(output.extra["attention"][0, 0])) for output in outputs]
     overlays = [attention_overlay(one, two) for one, two in zip(shown, maps, strict=True)]

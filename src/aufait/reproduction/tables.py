@@ -236,7 +236,7 @@ def relation_differences(laboratory: Laboratory, item: Item) -> Made:
         gain = tuple(sign * (measured[name][1][place] - measured[name][0][place]) for name in names)
         rows.append(Row(f"{what}, gain ({_OURS})", gain, strong=True))
         rows.append(Row(f"{what}, gain (printed)", tuple(published[label][key] / 100 for label in names.values())))
-    notes = ("Distance of the correlation matrices of predictions and of labels (Frobenius), times 100; gain: AU-VAE's.",)
+    notes = ("Distance of the correlation matrices of probabilities and of labels (Frobenius), times 100; gain: AU-VAE's.",)
     table = Table("relations", item.title, "measure", columns, tuple(rows), notes, synthetic)
     return Made(tables=(table,), synthetic=synthetic)
 
@@ -244,7 +244,8 @@ def relation_differences(laboratory: Laboratory, item: Item) -> Made:
 def _relations(laboratory: Laboratory, run: str, dataset: str) -> tuple[float, float]:
     found = laboratory.predictions(run, dataset=dataset)
     decided, known = found.probability >= 0.5, found.occurrence_known
-    distance = relation_distance(relation_matrix(found.occurrence, known), relation_matrix(decided, known))
+    # Of probabilities, as AUNet's Figure 8: decisions of a weak network may not vary, and then have no correlation.
+    distance = relation_distance(relation_matrix(found.occurrence, known), relation_matrix(found.probability, known))
     return distance, dependency_f1(found.occurrence, decided, known)
 
 

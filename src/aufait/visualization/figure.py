@@ -68,7 +68,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str = "", note
     size = min(12.5, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
     figure.text(left, 1 - 0.16 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
     figure.text(left, 1 - 0.45 / height, _wrapped(subtitle, width), fontsize=8.5, color=MUTED, va="top", linespacing=1.25)
-    figure.text(left, 0.11 / height, note, fontsize=7.5, color=MUTED, va="bottom")
+    figure.text(left, 0.11 / height, _shortened(note, width - (2.3 if synthetic else 0.4)), fontsize=7.5, color=MUTED, va="bottom")
     if synthetic:
         badge = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}
         figure.text(1 - 0.22 / width, 0.115 / height, "SYNTHETIC: rendered faces", fontsize=7, fontweight="bold", color=VERMILION,
@@ -113,6 +113,12 @@ def colour_bar(figure: Figure, place: tuple[float, float, float, float], colours
     axes.set_ylabel(label, fontsize=7.5, color=MUTED, labelpad=2)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _shortened(text: str, width: float) -> str:
+    """As much of a note as fits into ``width`` inches at 7.5 points."""
+    letters = max(10, int(16.5 * width))
+    return text if len(text) <= letters else text[: letters - 3].rstrip(" ;,") + " ..."
 
 
 def _wrapped(text: str, width: float) -> str:
