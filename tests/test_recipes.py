@@ -180,6 +180,19 @@ def test_mistakes_on_the_command_line_are_one_sentence(words: list[str], message
     assert status == 2 and message in text and "Traceback" not in text
 
 
+def test_the_bar_starts_anew_for_each_part_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aufait.cli import train_recipe
+
+    monkeypatch.setattr(train_recipe, "is_terminal", lambda: True)
+    with train_recipe.Bar(quiet=False) as bar:
+        for done, total in ((40, 50), (50, 50), (1, 80), (2, 80)):
+            bar.report(done, total, "loss 1.0")
+        [task] = bar._bar.tasks
+        assert (task.completed, task.total, task.description) == (2, 80, "loss 1.0")
+    with train_recipe.Bar(quiet=True) as silent:
+        silent.report(1, 2, "")
+
+
 def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     recipe = load_recipe("arl_bp4d")
     monkeypatch.setitem(sys.modules, "lightning", None)

@@ -112,7 +112,7 @@ class Bar:
     def __init__(self, *, quiet: bool) -> None:
         self._bar: Any = None
         self._task: Any = None
-        self._text = ""
+        self._total = self._done = 0
         if quiet or not is_terminal() or not _is_first_process():
             return
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -142,9 +142,12 @@ class Bar:
         """Steps done, steps in all, a line about the state."""
         if self._bar is None:
             return
-        if self._task is None:
-            self._task = self._bar.add_task(text, total=total)
-        self._bar.update(self._task, completed=done, total=total, description=text)
+        if self._task is None or total != self._total or done < self._done:  # another part of the work: its own time
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(text, total=total, completed=done)
+        self._total, self._done = total, done
+        self._bar.update(self._task, completed=done, description=text)
 
 
 def _print_recipes() -> None:
