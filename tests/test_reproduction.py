@@ -340,6 +340,7 @@ def test_list_names_every_item():
         (("arl", "--table", "3", "--data", "/"), "say which one"),
         (("arl", "--table", "3", "--data", "twin", "--twin-size", "people=3"), "--twin-size takes"),
         (("--check", "--table", "3"), "leave out --table"),
+        (("aunet", "--table", "3", "--data", "twin", "--aligner", "none.safetensors"), "--aligner takes a file"),
     ],
 )
 def test_wrong_usage_is_explained(arguments, text):

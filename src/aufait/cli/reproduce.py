@@ -48,7 +48,11 @@ def reproduce(
         typer.Option(help="Size of twins as KEY=NUMBER: subjects, tasks or frames.", show_default=False),
     ] = None,
     aligner: Annotated[
-        Path | None, typer.Option(help="Face alignment weights for AUNet; without, they are random.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Face alignment weights for AUNet: a file, or fit to train them on the training faces; else they are random.",
+            show_default=False,
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="Device of predictions; trainings use what is there unless it is cpu.")] = "cpu",
     workers: Annotated[
@@ -125,7 +129,7 @@ def _laboratory(
     quick: bool,
     settings: list[str],
     twin_size: list[str],
-    aligner: Path | None,
+    aligner: str | None,
     device: str,
     workers: int | None,
 ) -> Laboratory:
@@ -135,9 +139,8 @@ def _laboratory(
         raise InputError(
             f"this needs {' and '.join(needed)}; give each as --data NAME=FOLDER, or render synthetic twins with --data {TWIN}"
         )
-    for place in (aligner,):
-        if place is not None and not place.is_file():
-            raise InputError(f"no such file: {place}")
+    if aligner not in (None, "fit") and not Path(str(aligner)).is_file():
+        raise InputError(f"--aligner takes a file of face alignment weights, or fit; there is no file {aligner}")
     return Laboratory(
         work=work,
         sources=_sources([one for one in data if one != TWIN], needed),
@@ -147,7 +150,7 @@ def _laboratory(
         workers=workers,
         device=device,
         settings=dict(_pair(text, "--set", "epochs=3") for text in settings),
-        aligner=None if aligner is None else str(aligner),
+        aligner=aligner,
         report=lambda line: stderr().print(line, markup=False, soft_wrap=True, style="dim"),
     )
 

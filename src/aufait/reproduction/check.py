@@ -124,5 +124,6 @@ def _read_state(output: Path) -> dict[str, Outcome]:
 def _stamp(laboratory: Laboratory) -> str:
     """What a made item was made by: the program and the settings that all items share."""
     sources = {name: [str(path) for path in paths] for name, paths in laboratory.sources.items()}
-    settings = json.dumps([laboratory.quick, laboratory.twins, dict(laboratory.twin_size), dict(laboratory.settings), sources])
+    shared = [laboratory.quick, laboratory.twins, dict(laboratory.twin_size), dict(laboratory.settings), laboratory.aligner]
+    settings = json.dumps([*shared, sources])
     return f"{code_digest()[:12]} {settings}"

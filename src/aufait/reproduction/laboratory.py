@@ -96,7 +96,7 @@ class Laboratory:
         workers: processes for rendering and preparation; None for one per core.
         device: where networks run.
         settings: further settings of all recipes, dotted key -> value.
-        aligner: weights of the face alignment network for AUNet's; without, they are random.
+        aligner: weights of the face alignment network for AUNet's, a file or "fit"; without, they are random.
         report: told what is going on, one line at a time.
     """
 
