@@ -37,6 +37,9 @@ DRAWS = _DRAWS_FOR_GEOMETRY + DRAWS_FOR_FAULTS
 _SMALLEST_WINDOW = 160
 """Inputs at least this large are cut from a 200-pixel face pixel by pixel; smaller ones are resized."""
 
+_CPU_FACES = 4
+"""Faces that a CPU works on at a time."""
+
 _NOSE = "subnasale"
 """Third of the five points by which AUNet lays neighbouring frames on the current one (released program)."""
 
@@ -116,9 +119,19 @@ def network_inputs(
     else:
         augmentation = augmentation or _default()
         table = _table(len(faces), generator, draws)
-    images, points = _geometry(geometry, faces, landmarks, neighbours, augmentation, table, model.frames == 3, scheme)
-    if training:
-        images = camera_faults(images, augmentation, table[:, _DRAWS_FOR_GEOMETRY:])
+    # On a CPU a few faces at a time: what fits its cache is made several times as fast, and never needs gigabytes.
+    size = _CPU_FACES if faces.device.type == "cpu" else len(faces)
+    made = []
+    for start in range(0, len(faces), max(size, 1)):
+        own = slice(start, start + size)
+        around = None if neighbours is None else (neighbours[0][own], neighbours[1][own])
+        part = None if landmarks is None else landmarks[own]
+        images, points = _geometry(geometry, faces[own], part, around, augmentation, table[own], model.frames == 3, scheme)
+        if training:
+            images = camera_faults(images, augmentation, table[own, _DRAWS_FOR_GEOMETRY:])
+        made.append((images, points))
+    images = made[0][0] if len(made) == 1 else torch.cat([one for one, _ in made])
+    points = None if landmarks is None else torch.cat([one for _, one in made if one is not None])
     inputs = {"images": images if model.frames == 3 else images[:, 0]}
     if points is not None:
         inputs["landmarks"] = points
@@ -133,6 +146,8 @@ def draw_faces(count: int, generator: torch.Generator | None = None) -> Tensor:
 def _check(model: AUSystem, faces: Tensor, landmarks: Tensor | None) -> None:
     if faces.ndim != 4 or faces.shape[1] != faces.shape[2] or faces.shape[3] != 3 or faces.dtype != torch.uint8:
         raise InputError(f"stored faces must be (B, S, S, 3) uint8, got {tuple(faces.shape)} {faces.dtype}")
+    if not len(faces):
+        raise InputError("got an empty batch of faces; skip the call when there is no face")
     if model.landmark_points and landmarks is None:
         raise InputError(f"{type(model).__name__} reads landmarks; give those of the stored faces")
     if landmarks is not None and (landmarks.ndim != 3 or len(landmarks) != len(faces)):
