@@ -155,8 +155,9 @@ class Laboratory:
         """Training and test part; subjects that the data lack are passed over where the data are a twin or ``quick``."""
         from aufait.data.protocols import get_protocol
 
-        data = {name: cache.dataset() for name, cache in self.caches(protocol, alignment).items()}
-        return get_protocol(protocol).split(data, fold, strict=self._strict(protocol))
+        caches = self.caches(protocol, alignment)
+        strict = self._strict(protocol) and not any(cache.synthetic for cache in caches.values())
+        return get_protocol(protocol).split({name: cache.dataset() for name, cache in caches.items()}, fold, strict=strict)
 
     def folds(self, run: Run) -> tuple[int, ...]:
         """Folds that tables rest on: all, or the first with ``quick``."""
