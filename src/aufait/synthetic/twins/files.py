@@ -30,7 +30,7 @@ def need_landmark_library() -> None:
     try:
         import h5py  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError("writing BP4D's landmark files (package h5py)", "train") from error
+        raise MissingExtraError("writing BP4D's landmark files (package h5py)", "synth") from error
 
 
 @contextmanager
