@@ -9,14 +9,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.errors import InputError, MissingModelError
 from aufait.models.configuration import resolve_au_set
 from aufait.models.registry import list_models, model_entry
 from aufait.models.system import AUSystem
+from aufait.models.weight_files import HEADER, write_weights
 
-_HEADER = "aufait"
 _FORMAT = 1
 
 
@@ -36,18 +35,8 @@ def save_model(model: AUSystem, path: str | Path, *, name: str, notes: dict[str,
     entry = model_entry(name)
     if type(model) is not entry.network:
         raise InputError(f"{name!r} stands for {entry.network.__name__}, the network is a {type(model).__name__}")
-    path = Path(path)
     header = {"format": _FORMAT, "model": entry.name, "config": model.config.to_dict(), "notes": notes or {}}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={_HEADER: json.dumps(header, sort_keys=True)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error}") from error
-    return path
+    return write_weights(model, path, header)
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
@@ -62,7 +51,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(_HEADER)
+            text = (file.metadata() or {}).get(HEADER)
     except SafetensorError as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
     try:

@@ -17,19 +17,18 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from aufait.action_units import AU_SETS
-from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.errors import InputError, MissingModelError
 from aufait.models.configuration import resolve_au_set
+from aufait.models.weight_files import HEADER, write_weights
 
 PAPER_LATENT_SIZES: Mapping[tuple[int, ...], int] = MappingProxyType(
     {AU_SETS["bp4d"]: 8, AU_SETS["disfa"]: 6, AU_SETS["affwild2"]: 5}
 )
 """k of each data set (section V-C); other sets of action units take BP4D's 8 unless told."""
 
-_HEADER = "aufait"
 _FORMAT = 1
 
 
@@ -183,20 +182,10 @@ def save_label_vae(vae: LabelVAE, path: str | Path, *, notes: dict[str, Any] | N
     Raises:
         OutputError: the file cannot be written.
     """
-    path = Path(path)
     numbers = None if vae.numbers is None else list(vae.numbers)
     sizes = {"action_units": vae.action_units, "latent_size": vae.latent_size, "numbers": numbers}
     header = {"format": _FORMAT, "label_vae": sizes, "notes": notes or {}}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in vae.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={_HEADER: json.dumps(header, sort_keys=True)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error}") from error
-    return path
+    return write_weights(vae, path, header)
 
 
 def load_label_vae(path: str | Path) -> LabelVAE:
@@ -211,7 +200,7 @@ def load_label_vae(path: str | Path) -> LabelVAE:
         raise MissingModelError(f"no label VAE at {path}; train one with fit_label_vae and save it with save_label_vae")
     try:
         with safe_open(path, framework="pt") as file:
-            sizes = _sizes(path, (file.metadata() or {}).get(_HEADER))
+            sizes = _sizes(path, (file.metadata() or {}).get(HEADER))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
     except SafetensorError as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error

@@ -13,15 +13,14 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.errors import InputError, MissingModelError
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.heat_maps import landmarks_from_heat_maps
 from aufait.models.fan.network import FAN, channels_last
+from aufait.models.weight_files import HEADER, write_weights
 
-_HEADER = "aufait"
 _FORMAT = 1
 
 
@@ -95,18 +94,8 @@ def save_aligner(aligner: FaceAligner, path: str | Path, *, notes: dict[str, Any
     Raises:
         OutputError: the file cannot be written.
     """
-    path = Path(path)
     header = {"format": _FORMAT, "aligner": "fan", "config": aligner.config.to_dict(), "notes": notes or {}}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in aligner.fan.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={_HEADER: json.dumps(header, sort_keys=True)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error}") from error
-    return path
+    return write_weights(aligner.fan, path, header)
 
 
 def load_aligner(path: str | Path, *, device: str | torch.device = "cpu") -> FaceAligner:
@@ -125,7 +114,7 @@ def load_aligner(path: str | Path, *, device: str | torch.device = "cpu") -> Fac
         raise MissingModelError(f"no aligner file at {path}; expected a .safetensors file written by aufait")
     try:
         with safe_open(path, framework="pt") as file:
-            config = _config(path, (file.metadata() or {}).get(_HEADER))
+            config = _config(path, (file.metadata() or {}).get(HEADER))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
     except SafetensorError as error:
         raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
