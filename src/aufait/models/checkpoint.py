@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
-from aufait.errors import InputError, MissingModelError
+from aufait.errors import InputError
 from aufait.models.configuration import resolve_au_set
 from aufait.models.registry import list_models, model_entry
 from aufait.models.system import AUSystem
-from aufait.models.weight_files import HEADER, write_weights
+from aufait.models.weight_files import load_weights, read_description, write_weights
 
 _FORMAT = 1
 
@@ -47,17 +45,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         InputError: the file is not one that ``save_model`` wrote.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(HEADER)
-    except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
-    try:
-        header = json.loads(text) if text else None
-    except json.JSONDecodeError:
-        header = None
+    header = read_description(path, f"no model file at {path}; expected a .safetensors file written by aufait")
     if not isinstance(header, dict) or not {"format", "model", "config"} <= header.keys() or not isinstance(header["config"], dict):
         raise InputError(
             f"{path} does not say which network it holds; expected a file written by aufait. "
@@ -89,10 +77,5 @@ def load_model(path: str | Path, *, au_set: str | Sequence[int] | None = None, d
     if au_set is not None and resolve_au_set(au_set) != config.action_units:
         raise InputError(f"{path} predicts AUs {config.action_units}, asked for {resolve_au_set(au_set)}; choose a matching file")
     model = entry.network(config)
-    with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
-    try:
-        model.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise InputError(f"the weights in {path} do not fit its configuration: {error}") from error
+    load_weights(model, path, "its configuration")
     return model.to(device).eval()

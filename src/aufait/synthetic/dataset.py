@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -30,6 +29,7 @@ from aufait.errors import InputError, OutputError
 from aufait.synthetic.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
 from aufait.synthetic.assets import FaceModel, find_assets, load_face_model
 from aufait.synthetic.expression import Intensities
+from aufait.synthetic.parallel import run_jobs
 from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render
 from aufait.synthetic.scene import Scene, sample_scene
 
@@ -140,7 +140,7 @@ def generate_dataset(
         progress(finished)
     workers = max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))
     try:
-        for count in _run(folder, config, file, todo, workers):
+        for count in run_jobs(partial(_render_identity, folder, config, file), todo, workers):
             if progress:
                 progress(count)
     except OSError as error:
@@ -167,26 +167,6 @@ def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> Non
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
-
-
-def _run(folder: Path, config: DatasetConfig, assets: Path, todo: list[int], workers: int) -> Iterator[int]:
-    if workers == 1:
-        for identity in todo:
-            yield _render_identity(folder, config, assets, identity)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        jobs = [pool.submit(_render_identity, folder, config, assets, identity) for identity in todo]
-        try:
-            for job in as_completed(jobs):
-                yield job.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
 
 
 def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity: int) -> int:

@@ -8,7 +8,6 @@ labels is drawn anew in every epoch (the released data loader is missing).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -16,13 +15,12 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from aufait.action_units import AU_SETS
-from aufait.errors import InputError, MissingModelError
+from aufait.errors import InputError
 from aufait.models.configuration import resolve_au_set
-from aufait.models.weight_files import HEADER, write_weights
+from aufait.models.weight_files import load_weights, read_description, write_weights
 
 PAPER_LATENT_SIZES: Mapping[tuple[int, ...], int] = MappingProxyType(
     {AU_SETS["bp4d"]: 8, AU_SETS["disfa"]: 6, AU_SETS["affwild2"]: 5}
@@ -196,28 +194,14 @@ def load_label_vae(path: str | Path) -> LabelVAE:
         InputError: the file does not hold a label VAE.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingModelError(f"no label VAE at {path}; train one with fit_label_vae and save it with save_label_vae")
-    try:
-        with safe_open(path, framework="pt") as file:
-            sizes = _sizes(path, (file.metadata() or {}).get(HEADER))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
-    except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
-    vae = LabelVAE(**sizes)
-    try:
-        vae.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise InputError(f"the weights in {path} do not fit the sizes in its header: {error}") from error
+    header = read_description(path, f"no label VAE at {path}; train one with fit_label_vae and save it with save_label_vae")
+    vae = LabelVAE(**_sizes(path, header))
+    load_weights(vae, path, "the sizes in its header")
     return vae.requires_grad_(False).eval()
 
 
-def _sizes(path: Path, text: str | None) -> dict[str, Any]:
+def _sizes(path: Path, header: Any) -> dict[str, Any]:
     """Arguments of ``LabelVAE`` from a file's header."""
-    try:
-        header = json.loads(text) if text else None
-    except json.JSONDecodeError:
-        header = None
     sizes = header.get("label_vae") if isinstance(header, dict) else None
     if not isinstance(header, dict) or not isinstance(sizes, dict) or sizes.keys() != {"action_units", "latent_size", "numbers"}:
         raise InputError(f"{path} does not hold a label VAE; expected a file written by save_label_vae")

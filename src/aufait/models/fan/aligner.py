@@ -6,20 +6,18 @@ run code. Weights of the released files come in through ``aufait import-checkpoi
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from aufait.errors import InputError, MissingModelError
+from aufait.errors import InputError
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.heat_maps import landmarks_from_heat_maps
 from aufait.models.fan.network import FAN, channels_last
-from aufait.models.weight_files import HEADER, write_weights
+from aufait.models.weight_files import load_weights, read_description, write_weights
 
 _FORMAT = 1
 
@@ -110,28 +108,14 @@ def load_aligner(path: str | Path, *, device: str | torch.device = "cpu") -> Fac
         InputError: the file is not an aligner of aufait, or its weights do not fit its settings.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingModelError(f"no aligner file at {path}; expected a .safetensors file written by aufait")
-    try:
-        with safe_open(path, framework="pt") as file:
-            config = _config(path, (file.metadata() or {}).get(HEADER))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
-    except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
-    aligner = FaceAligner(config)
-    try:
-        aligner.fan.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise InputError(f"the weights in {path} do not fit its settings: {error}") from error
+    header = read_description(path, f"no aligner file at {path}; expected a .safetensors file written by aufait")
+    aligner = FaceAligner(_config(path, header))
+    load_weights(aligner.fan, path, "its settings")
     return aligner.to(device).eval()
 
 
-def _config(path: Path, text: str | None) -> FANConfig:
+def _config(path: Path, header: Any) -> FANConfig:
     """Settings from a file's header."""
-    try:
-        header = json.loads(text) if text else None
-    except json.JSONDecodeError:
-        header = None
     if not isinstance(header, dict) or header.get("aligner") != "fan" or not isinstance(header.get("config"), dict):
         raise InputError(
             f"{path} does not hold a face aligner; expected a file written by save_aligner. Released FAN weights are converted "

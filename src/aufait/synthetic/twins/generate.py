@@ -12,18 +12,16 @@ Layout of a folder: that of the data set, and besides::
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from aufait.errors import InputError, OutputError
 from aufait.synthetic.assets import find_assets, load_face_model
+from aufait.synthetic.parallel import run_jobs
 from aufait.synthetic.twins.files import need_landmark_library
 from aufait.synthetic.twins.layouts import TwinLayout, twin_layout
 from aufait.synthetic.twins.marker import (
@@ -210,7 +208,8 @@ def _draw_all(
     done = whole - sum(_frames(job, settings) for job in todo)
     if progress:
         progress(done, whole)
-    for count in _run(root, settings, todo, geometry, max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))):
+    processes = max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))
+    for count in run_jobs(partial(_draw, root, settings, geometry), todo, processes):
         done += count
         if progress:
             progress(done, whole)
@@ -220,27 +219,7 @@ def _frames(job: Job, settings: TwinSettings) -> int:
     return sum(len(plan.frames) for plan in job) * max(1, len(settings.views))
 
 
-def _run(root: Path, settings: TwinSettings, todo: list[Job], geometry: Path, workers: int) -> Iterator[int]:
-    if workers == 1:
-        for job in todo:
-            yield _draw(root, settings, job, geometry)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        futures = [pool.submit(_draw, root, settings, job, geometry) for job in todo]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)
-
-
-def _draw(root: Path, settings: TwinSettings, job: Job, geometry: Path) -> int:
+def _draw(root: Path, settings: TwinSettings, geometry: Path, job: Job) -> int:
     """Draw one job; the file that says so comes last and whole."""
     layout = twin_layout(settings.like)
     model = load_face_model(geometry)
