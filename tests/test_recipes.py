@@ -26,7 +26,7 @@ RECIPES = (
 
 def test_the_package_has_the_recipes_of_all_systems() -> None:
     assert set(RECIPES) <= set(list_recipes())
-    assert "quick" not in list_recipes()
+    assert not {"quick", "small"} & set(list_recipes())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -36,8 +36,10 @@ def test_every_recipe_fits_its_network_and_protocol(name: str) -> None:
     get_protocol(recipe.protocol)
     again = Recipe.from_dict(recipe.to_dict())
     assert again == recipe
-    small = load_recipe(name, quick=True)
-    assert small.epochs <= 3 and small.max_faces
+    quick, small = load_recipe(name, quick=True), load_recipe(name, small=True)
+    assert quick.epochs <= 3 and quick.max_faces
+    assert small.epochs > quick.epochs and small.max_faces > quick.max_faces and not small.start_from
+    assert small.model_settings == quick.model_settings
     if recipe.start_from:
         assert starting_recipe(recipe).model == recipe.model
 
@@ -50,7 +52,7 @@ def test_every_recipe_fits_its_network_and_protocol(name: str) -> None:
         ("mgrr_net_disfa", {"learning_rate": 0.01, "decay": 0.5, "epochs": 15}),
         ("aunet_bp4d", {"optimizer": "adamw", "weight_decay": 0.0, "batch_size": 64, "milestones": (4, 8), "betas": (0.9, 0.999)}),
         ("deep_regions_bp4d", {"optimizer": "adadelta", "rho": 0.95, "batch_size": 128, "learning_rate": 1.0}),
-        ("drml_bp4d", {"decay_unit": "iteration", "decay_every": 4000, "decay": 0.1}),
+        ("drml_bp4d", {"decay_unit": "iteration", "decay_every": 4000, "decay": 0.1, "draw_positives": 100, "draw_negatives": 200}),
     ],
 )
 def test_numbers_are_those_of_the_papers(name: str, facts: dict[str, object]) -> None:
@@ -82,6 +84,7 @@ def test_values_are_converted_to_the_type_of_their_key() -> None:
         ("augmentation.mirror=2", "augmentation.mirror is a probability"),
         ("model=arll", "unknown model 'arll'; did you mean 'arl'"),
         ("strict=1", "strict must be bool"),
+        ("draw_positives=-1", "draw_positives must not be negative"),
     ],
 )
 def test_wrong_settings_are_named(setting: str, message: str) -> None:
@@ -110,6 +113,12 @@ def test_a_file_can_be_a_recipe(tmp_path: Path) -> None:
 
 def test_settings_win_over_the_quick_overlay() -> None:
     assert load_recipe("arl_bp4d", ["epochs=7"], quick=True).epochs == 7
+    assert load_recipe("arl_bp4d", ["epochs=7"], small=True).epochs == 7
+
+
+def test_a_recipe_has_one_size() -> None:
+    with pytest.raises(InputError, match="choose one"):
+        load_recipe("arl_bp4d", quick=True, small=True)
 
 
 def test_differences_name_dotted_keys() -> None:

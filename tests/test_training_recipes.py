@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -547,3 +548,31 @@ def test_deep_regions_has_the_papers_adadelta() -> None:
     model = create_model("convnet", "bp4d", image_size=60, fc7_width=8)
     group = make_optimizer(model, load_recipe("deep_regions_bp4d")).param_groups[0]
     assert (group["lr"], group["rho"], group["weight_decay"]) == (1.0, 0.95, 0.0005)
+
+
+def test_frames_are_drawn_per_recording_and_action_unit(bp4d: FaceCache) -> None:
+    whole = FaceTable.of(bp4d.dataset(), {"bp4d": bp4d}, "occurrence")
+    drawn = whole.drawn(1, 2, seed=3)
+    for name in np.unique(whole.recording):
+        before, after = (table.recording == name for table in (whole, drawn))
+        for unit in range(whole.known.shape[1]):
+            there, kept = whole.occurrence[before, unit], drawn.occurrence[after, unit][drawn.known[after, unit]]
+            assert (kept == 1).sum() == min(1, (there == 1).sum()), (name, unit)
+            assert (kept == 0).sum() == min(2, (there == 0).sum()), (name, unit)
+    place = {row: number for number, row in enumerate(whole.cache_row)}
+    same = [place[row] for row in drawn.cache_row]
+    assert np.array_equal(drawn.occurrence, whole.occurrence[same]) and drawn.known.any(axis=1).all()
+    again, other = whole.drawn(1, 2, seed=3), whole.drawn(1, 2, seed=4)
+    assert np.array_equal(again.cache_row, drawn.cache_row) and np.array_equal(again.known, drawn.known)
+    assert not (np.array_equal(other.cache_row, drawn.cache_row) and np.array_equal(other.known, drawn.known))
+
+
+def test_unknown_labels_are_not_drawn_and_nothing_asked_draws_all(bp4d: FaceCache) -> None:
+    whole = FaceTable.of(bp4d.dataset(), {"bp4d": bp4d}, "occurrence")
+    assert whole.drawn(0, 0, seed=0) is whole
+    masked = replace(whole, known=whole.known & (np.arange(whole.known.shape[1]) != 2))
+    assert not masked.drawn(1, 1, seed=0).known[:, 2].any()
+    negatives = whole.drawn(0, 1, seed=0)  # all positives, one negative
+    for name in np.unique(whole.recording):
+        before, after = whole.recording == name, negatives.recording == name
+        assert (negatives.occurrence[after] * negatives.known[after]).sum() == whole.occurrence[before].sum()

@@ -122,7 +122,8 @@ def crossval(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="With the small settings for trials.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU in 15 to 60 minutes a fold.")] = False,
     per: PerOption = None,
     occlusion: OcclusionOption = None,
     formats: FormatOption = _FORMATS,
@@ -142,7 +143,7 @@ def crossval(
     chosen = check_formats(formats.split(","))
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
-    plan = load_recipe(recipe, settings or [], quick=quick)
+    plan = load_recipe(recipe, settings or [], quick=quick, small=small)
     sources, where = _open_caches(caches or []), _device(device)
     with _Bar(quiet) as bar:
         results = cross_validate(

@@ -33,6 +33,7 @@ def train(
         typer.Option("--set", help="Change a value of the recipe: KEY=VALUE; may be repeated.", show_default=False),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU in 15 to 60 minutes.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with a stopped run in the folder, or replace it.")
     ] = True,
@@ -56,7 +57,7 @@ def train(
         return
     if recipe is None:
         raise InputError("name a recipe, such as jaa_net_disfa; aufait train --list shows them")
-    plan = load_recipe(recipe, settings or [], quick=quick)
+    plan = load_recipe(recipe, settings or [], quick=quick, small=small)
     if show:
         stdout().print(plan.to_yaml(), markup=False, soft_wrap=True)
         return
@@ -81,7 +82,7 @@ def train(
             report=bar.report,
         )
     if _is_first_process():
-        _print_run(done, quick)
+        _print_run(done, "--quick" if quick else "--small" if small else "")
 
 
 def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
@@ -158,15 +159,15 @@ def _print_recipes() -> None:
     print_table(("recipe", "protocol", "what", "paper", "cost"), rows)
 
 
-def _print_run(done: TrainingRun, quick: bool) -> None:
+def _print_run(done: TrainingRun, size: str) -> None:
     chosen, facts = done.facts["selected"], done.facts
     console = stdout()
     for note in facts["notes"]:
         print_warning(note)
     if facts["synthetic"]:
         console.print("synthetic faces: figures say nothing about real ones", markup=False)
-    if quick:
-        console.print("--quick: not the settings of any paper", markup=False)
+    if size:
+        console.print(f"{size}: not the settings of any paper", markup=False)
     if chosen["monitor"] is None:
         console.print(f"epoch {chosen['epoch']}, the last one (no persons were held out)", markup=False)
     else:

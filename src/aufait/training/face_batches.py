@@ -161,6 +161,32 @@ class FaceTable:
             return self
         return self._rows(np.unique(np.linspace(0, len(self) - 1, most).round().astype(np.int64)))
 
+    def drawn(self, positives: int, negatives: int, seed: int) -> FaceTable:
+        """So many frames with and without each action unit from every recording, as DRML draws them.
+
+        Every action unit has its own draw; in frames that are not drawn for it, its label counts as unknown. Recordings with
+        fewer give all they have, and faces that are drawn for no action unit are left out.
+
+        Args:
+            positives: frames with the action unit at most, per recording and action unit; 0 takes all.
+            negatives: frames without it at most; 0 takes all.
+            seed: of the draw.
+        """
+        if not positives and not negatives:
+            return self
+        rows, units = np.nonzero(self.known)
+        present = self.occurrence[rows, units] > 0
+        groups = np.stack((self.recording[rows], units, present))
+        chance = np.random.default_rng(seed).random(len(rows))
+        order = np.lexsort((chance, *groups))
+        first = np.r_[True, (np.diff(groups[:, order]) != 0).any(axis=0)]  # where a group begins
+        place = np.arange(len(order)) - np.flatnonzero(first)[first.cumsum() - 1]  # within its group
+        limit = np.where(present[order], positives, negatives)
+        kept = order[(limit == 0) | (place < limit)]
+        known = np.zeros_like(self.known)
+        known[rows[kept], units[kept]] = True
+        return replace(self, known=known)._rows(np.flatnonzero(known.any(axis=1)))
+
     def share(self, rank: int, world: int) -> FaceTable:
         """Every ``world``-th face."""
         return self if world == 1 else self._rows(np.arange(rank, len(self), world))

@@ -36,6 +36,7 @@ def fit_aligner(
     seed: int = 0,
     alignment: str | None = None,
     device: str | torch.device = "cpu",
+    precision: str = "32-true",
     report: Callable[[int, int, str], None] | None = None,
 ) -> FaceAligner:
     """Train a face aligner of the size that a network needs.
@@ -48,6 +49,7 @@ def fit_aligner(
         seed: of weights, order and augmentation.
         alignment: of the stored faces.
         device: where it is trained.
+        precision: "bf16-mixed" computes with bfloat16; all others with float32.
         report: told steps done, steps in all and a line of text.
 
     Returns:
@@ -55,6 +57,8 @@ def fit_aligner(
     """
     wanted: FANConfig = model.extractor.fan.config  # type: ignore[union-attr, assignment]
     torch.manual_seed(seed)
+    device = torch.device(device)
+    halves = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     aligner = FaceAligner(wanted).to(device).train()
     optimizer = torch.optim.RMSprop(aligner.parameters(), lr=settings.learning_rate)
     batches = FaceBatches(table, caches, batch_size=min(settings.batch_size, len(table)), seed=seed, drop_last=True)
@@ -62,7 +66,8 @@ def fit_aligner(
     while done < settings.steps:
         batches.set_epoch(done)
         for batch in batches:
-            loss = _loss(aligner, model, batch.to(device), alignment)
+            with halves:
+                loss = _loss(aligner, model, batch.to(device), alignment)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -24,7 +24,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "step", "milestones", "cosine")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 MONITORS = ("auto", "f1_frame", "roc_area", "icc_3_1", "loss")
-QUICK = "quick"
+QUICK, SMALL = "quick", "small"
 _OPEN = ("model_settings", "start_settings")
 _FOLDER = "aufait.recipes"
 
@@ -216,6 +216,13 @@ class Recipe:
     max_held_out: int = 0
     """The same for the faces that choose the epoch."""
 
+    draw_positives: int = 0
+    """Frames with each action unit that are drawn from every recording for training, as DRML does; 0 takes all. Labels of an action
+    unit in frames that are not drawn for it count as unknown."""
+
+    draw_negatives: int = 0
+    """The same for frames without it."""
+
     start_from: str | None = None
     """Recipe whose network this one starts from, for other action units; it is trained first where its data are given."""
 
@@ -256,7 +263,8 @@ class Recipe:
         for name in ("learning_rate", "epochs", "batch_size", "accumulate", "decay_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}")
-        for name in ("weight_decay", "clip_norm", "patience", "max_faces", "max_held_out", "seed"):
+        counts = ("patience", "max_faces", "max_held_out", "draw_positives", "draw_negatives", "seed")
+        for name in ("weight_decay", "clip_norm", *counts):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.hold_out < 1:
@@ -332,26 +340,30 @@ class Recipe:
 def list_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
     files = (Path(file.name) for file in resources.files(_FOLDER).iterdir())
-    return sorted(file.stem for file in files if file.suffix == ".yaml" and file.stem != QUICK)
+    return sorted(file.stem for file in files if file.suffix == ".yaml" and file.stem not in (QUICK, SMALL))
 
 
-def load_recipe(name: str | Path, settings: Mapping[str, Any] | Sequence[str] = (), *, quick: bool = False) -> Recipe:
+def load_recipe(
+    name: str | Path, settings: Mapping[str, Any] | Sequence[str] = (), *, quick: bool = False, small: bool = False
+) -> Recipe:
     """A recipe by name or file, with some values changed.
 
     Args:
         name: one of ``list_recipes()``, or the path of a YAML file (such as a run's recipe.yaml).
-        settings: dotted key -> value, or texts "key=value"; they win over ``quick``.
-        quick: first make it small: few epochs on few faces. No paper's setting, only to see that everything runs.
+        settings: dotted key -> value, or texts "key=value"; they win over ``quick`` and ``small``.
+        quick: smaller networks, few epochs on few faces. No paper's setting, only to see that everything runs.
+        small: networks as small, trained long enough to learn something without a GPU; no paper's setting either.
 
     Raises:
-        InputError: unknown recipe, unreadable file, unknown key, or a value of the wrong type or range.
+        InputError: unknown recipe, unreadable file, unknown key, a value of the wrong type or range, or quick and small at once.
         MissingExtraError: the package that reads YAML is missing.
     """
-    values = _read(name)
-    if quick:
-        small = _small(str(values.get("model", "")), _load_yaml(_text_of(QUICK), QUICK))
-        return Recipe.from_dict(values).changed(small).changed(settings)
-    return Recipe.from_dict(values).changed(settings)
+    if quick and small:
+        raise InputError("quick and small are two sizes; choose one of them")
+    recipe = Recipe.from_dict(_read(name))
+    for overlay in [QUICK] * quick + [QUICK, SMALL] * small:
+        recipe = recipe.changed(_overlay(recipe.model, overlay))
+    return recipe.changed(settings)
 
 
 def known_keys() -> list[str]:
@@ -399,12 +411,13 @@ def _yaml() -> Any:
     return yaml
 
 
-def _small(model: str, overlay: dict[str, Any]) -> dict[str, Any]:
-    """Settings of the quick overlay: those for all, then those for the network's system."""
+def _overlay(model: str, name: str) -> dict[str, Any]:
+    """Settings of an overlay: those for all, then those for the network's system."""
     from aufait.models.registry import model_entry
 
-    own = (overlay.pop("systems", None) or {}).get(model_entry(model).config.SYSTEM, {})
-    return {**overlay, **own}
+    values = _load_yaml(_text_of(name), name)
+    own = (values.pop("systems", None) or {}).get(model_entry(model).config.SYSTEM, {})
+    return {**values, **own}
 
 
 def _pair(text: str) -> tuple[str, Any]:

@@ -211,7 +211,7 @@ class _Plan:
         if recipe.hold_out:
             kept, held = split.hold_out(recipe.hold_out, recipe.seed)
             refuse_overlap(kept, held)
-        table = FaceTable.of(kept, used, protocol.target)
+        table = FaceTable.of(kept, used, protocol.target).drawn(recipe.draw_positives, recipe.draw_negatives, recipe.seed)
         held_table = None if held is None else FaceTable.of(held, used, protocol.target).thinned(recipe.max_held_out)
         return cls(recipe, protocol, split, used, kept, held, table, held_table, alignment)
 
@@ -488,8 +488,9 @@ def _align(
         device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
         table = plan.table.thinned(recipe.max_faces)
         aligner = fit_aligner(
-            model, table, plan.caches, recipe.aligner_fit, seed=recipe.seed, alignment=plan.alignment, device=device, report=report
-        )
+            model, table, plan.caches, recipe.aligner_fit,
+            seed=recipe.seed, alignment=plan.alignment, device=device, precision=recipe.precision, report=report,
+        )  # fmt: skip
         use_aligner(aligner)
         if _is_first_process():
             save_aligner(aligner, path, notes={"persons": list(plan.table.persons)})
