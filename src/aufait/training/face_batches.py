@@ -6,9 +6,10 @@ alone. Several processes share each batch: every one takes each n-th face of it,
 
 from __future__ import annotations
 
-import queue
-import threading
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -22,8 +23,8 @@ from aufait.errors import InputError
 from aufait.losses.labels import AULabels
 from aufait.training.network_inputs import draw_faces
 
-_AHEAD = 3
-"""Batches that are read before they are asked for."""
+_READERS = min(4, os.cpu_count() or 1)
+"""Threads that read batches before they are asked for; copying pixels leaves the interpreter to others."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,6 @@ class FaceBatch:
             if one.name not in stay and getattr(self, one.name) is not None
         }
         return replace(self, **moved)
-
-    def pin_memory(self) -> Self:
-        """The same in memory that a GPU can fetch by itself."""
-        around = None if self.neighbour_faces is None else self.neighbour_faces.pin_memory()
-        return replace(self, faces=self.faces.pin_memory(), neighbour_faces=around)
 
     @property
     def neighbours(self) -> tuple[Tensor, Tensor] | None:
@@ -242,20 +238,26 @@ class FaceBatches:
         return len(self._groups(np.arange(len(self.table))))
 
     def __iter__(self) -> Iterator[FaceBatch]:
-        self._done, self._first = self._first, 0
-        for batch in _ahead(self._batches(self._done)):
-            self._done += 1
-            yield batch
+        first, self._done, self._first = self._first, self._first, 0
+        groups, waiting = self._groups(self._order()), deque[Future[FaceBatch]]()
+        pool = ThreadPoolExecutor(_READERS, thread_name_prefix="aufait-faces")
+        try:
+            for number in range(first, len(groups) + _READERS):
+                if number < len(groups):
+                    waiting.append(pool.submit(self._batch, self.epoch, number, groups[number]))
+                if waiting and (len(waiting) > _READERS or number >= len(groups)):
+                    batch = waiting.popleft().result()
+                    self._done += 1
+                    yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _batches(self, first: int) -> Iterator[FaceBatch]:
-        groups = self._groups(self._order())
-        for number in range(first, len(groups)):
-            chosen = groups[number]
-            draws = None
-            if self.seed is not None:  # for the whole batch, so that sharing it changes nothing
-                draws = draw_faces(len(chosen), _generator(self.seed, self.epoch, number + 1))[self.rank :: self.world]
-            batch = self._read(chosen[self.rank :: self.world], draws)
-            yield batch.pin_memory() if self.pin else batch
+    def _batch(self, epoch: int, number: int, chosen: np.ndarray) -> FaceBatch:
+        """This process's share of a batch."""
+        draws = None
+        if self.seed is not None:  # for the whole batch, so that sharing it changes nothing
+            draws = draw_faces(len(chosen), _generator(self.seed, epoch, number + 1))[self.rank :: self.world]
+        return self._read(chosen[self.rank :: self.world], draws)
 
     def _order(self) -> np.ndarray:
         if self.seed is None:
@@ -297,16 +299,17 @@ class FaceBatches:
         parts = [(np.flatnonzero(source == index), self.caches[name]) for index, name in enumerate(self.table.names)]
         parts = [(places, cache) for places, cache in parts if len(places)]
         points = min(cache.points for cache in self.caches.values())
-        if len(parts) == 1:
-            cache = parts[0][1]
-            return torch.from_numpy(cache.faces(rows)), torch.from_numpy(convert(np.array(cache.landmarks(rows)), points))
         side = parts[0][1].side if parts else 0
-        faces = np.empty((len(rows), side, side, 3), np.uint8)
+        # Pinned memory is kept for the next batch; other memory is new each time, which costs more than the copying.
+        faces = torch.empty((len(rows), side, side, 3), dtype=torch.uint8, pin_memory=self.pin)
         landmarks = np.empty((len(rows), points, 2), np.float32)
         for places, cache in parts:
-            faces[places] = cache.faces(rows[places])
+            if len(parts) == 1:
+                cache.faces(rows, out=faces.numpy())
+            else:
+                faces.numpy()[places] = cache.faces(rows[places])
             landmarks[places] = convert(np.array(cache.landmarks(rows[places])), points)
-        return torch.from_numpy(faces), torch.from_numpy(landmarks)
+        return faces, torch.from_numpy(landmarks)
 
     def _neighbours(self, source: np.ndarray, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         around = np.empty((len(rows), 2), np.int64)
@@ -330,41 +333,3 @@ def _generator(seed: int, epoch: int, batch: int) -> torch.Generator:
     """Random numbers that depend on three numbers only; 0 as ``batch`` is the order of the epoch."""
     words = np.random.SeedSequence([seed, epoch, batch]).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
-
-
-def _ahead(batches: Iterator[FaceBatch]) -> Iterator[FaceBatch]:
-    """The same batches, read by a thread while the caller works on earlier ones; its errors are raised here."""
-    waiting: queue.Queue[Any] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-
-    def put(item: Any) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.2)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def read() -> None:
-        try:
-            for batch in batches:
-                if not put((batch, None)):
-                    return
-            put((None, None))
-        except BaseException as error:  # raised again where the batch is asked for
-            put((None, error))
-
-    thread = threading.Thread(target=read, name="aufait-faces", daemon=True)
-    thread.start()
-    try:
-        while True:
-            batch, error = waiting.get()
-            if error is not None:
-                raise error
-            if batch is None:
-                return
-            yield batch
-    finally:
-        stopped.set()
-        thread.join()
