@@ -80,7 +80,7 @@ def test_two_videos_under_one_task_stay_two_recordings(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         (["path,AU12", "a.png,1"], "no column 'subject'"),
-        (["path,subjekt,AU12", "a.png,s,1"], "did you mean subjekt"),
+        (["path,subjekt,AU12", "a.png,s,1"], "is 'subjekt' meant"),
         (["file,subject,AU12", "a.png,s,1"], "neither a column 'path'"),
         (["video,subject,AU12", "a.mp4,s,1"], "neither 'frame' nor 'time'"),
         (["path,subject", "a.png,s"], "no column of an action unit"),
@@ -91,10 +91,15 @@ def test_two_videos_under_one_task_stay_two_recordings(tmp_path: Path) -> None:
         (["path,subject,AU1", "a.png,s,1", "b.png,s,yes"], r"line 3, column AU01: 'yes' is not a number"),
         (["path,subject,AU1_c", "a.png,s,0.5"], "not an occurrence"),
         (["path,subject,AU1", "a.png,,1"], r"line 2, column subject: empty"),
-        (["path,subject,AU1", "a.png,s"], r"line 2, column -: 2 cells, but the header has 3"),
+        (["path,subject,AU1", "a.png,s"], r"line 2: 2 cells, but the header has 3"),
         (["path,subject,frame,AU1", "a.png,s,1.5,1"], r"line 2, column frame: '1.5' is not a whole number"),
         (["path,subject,AU1,x_0,y_0", "a.png,s,1,2,3"], "68, 66, 49 points"),
         (["path,subject,AU1"], "no rows"),
+        ([""], "is empty or begins with an empty line"),
+        (["path;subject;AU1_r", "a.png;s;1,5"], "'1,5' is not a number; write a decimal point"),
+        (["path,subject,AU1", "a.png,s,1", "a.png,t,1"], "line 3: a.png is listed for t, and for s in line 2"),
+        (["video,frame,subject,AU1", "v.mp4,1,s,1", "v.mp4,1,t,1"], "line 3: v.mp4, frame 1 is listed for t"),
+        (["video,frame,subject,AU1", "a.png,0,s,1"], "line 2, column frame: 0 lies before .* set first_frame=0"),
         (["path,subject,AU1", "a.png,s,9"], "no label: every cell is marked as unknown"),
     ],
 )
@@ -113,11 +118,18 @@ def test_many_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_missing_pictures_and_duplicates_are_reported(pictures: Path) -> None:
-    table(pictures, "path,subject,AU1", "ann/p0.png,ann,1", "ann/gone.png,ann,1", "ann/p0.png,ann,0", "cid/p0.png,cid,1")
+    table(pictures, "path,subject,AU1", "ann/p0.png,ann,1", "ann/gone.png,ann,1", "ann/p0.png,ann,1", "cid/p0.png,cid,1")
     dataset = open_dataset("csv", pictures)
-    assert dataset.anomalies.counts() == {"missing-pictures": 1, "recording-without-media": 1, "duplicate-rows": 1}
+    found = {"missing-pictures": 1, "missing-files": 2, "recording-without-media": 1, "duplicate-rows": 1}
+    assert dataset.anomalies.counts() == found
     assert "lines 2, 4" in str(dataset.anomalies.of("duplicate-rows")[0])
+    assert [str(one).split(": ")[1] for one in dataset.anomalies.of("missing-files")] == [
+        f"there is no {pictures / 'ann/gone.png'}", f"there is no {pictures / 'cid/p0.png'}"
+    ]  # fmt: skip
     assert len(dataset) == 1 and dataset.recordings[0].occurrence[0, 0] == 1
+    table(pictures, "path,subject,AU1,AU2", "ann/p0.png,ann,1,1", "ann/p0.png,ann,0,1", "ann/p1.png,ann,1,0")
+    known = open_dataset("csv", pictures).recordings[0].occurrence_known
+    assert known.tolist() == [[False, True], [True, True]]  # rows of the first picture disagree on AU 1
     table(pictures, "path,subject,AU1", "gone.png,ann,1")
     with pytest.raises(InputError, match="no pictures for any of them"):
         open_dataset("csv", pictures)

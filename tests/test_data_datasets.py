@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,6 +184,74 @@ def test_damaged_files_and_lonely_recordings_are_reported(tmp_path: Path) -> Non
     assert "mixed-versions" in kinds(open_dataset("bp4d", tmp_path))
     assert [one.name for one in dataset.recordings] == ["bp4d/F001/T1", "bp4d/F001/T2", "bp4d/M001/T2"]
     assert not dataset.recordings[0].occurrence_known.any()  # intensities alone remain
+
+
+def test_cut_archives_are_named(tmp_path: Path) -> None:
+    make_bp4d(tmp_path, tasks=["T1"], images="2D+3D", columns=39)
+    for subject in ("F001", "M001"):
+        packed = tmp_path / "2D+3D" / f"{subject}.zip"
+        with zipfile.ZipFile(packed, "w") as archive:
+            for path in sorted((packed.with_suffix("") / "T1").iterdir()):
+                archive.write(path, f"{subject}/T1/{path.name}")
+        shutil.rmtree(packed.with_suffix(""))
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[: len(whole) // 2])
+    found = open_dataset("bp4d_plus", tmp_path).anomalies.of("unreadable-file")
+    assert [entry.where for entry in found] == [str(packed)] and "copy or download it again" in found[0].detail
+    shutil.copy(packed, packed.with_name("F001.zip"))
+    with pytest.raises(InputError, match=r"F001\.zip: .* cut off or damaged"):
+        open_dataset("bp4d_plus", tmp_path)
+
+
+def test_what_may_not_be_read_is_named_and_the_rest_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_disfa(tmp_path)
+    closed, scandir = tmp_path / "ActionUnit_Labels" / "SN002", os.scandir
+
+    def refuse(path: Path) -> Any:
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    dataset = open_dataset("disfa", tmp_path)
+    assert dataset.subjects == ("SN001", "SN003")
+    assert [str(entry) for entry in dataset.anomalies.of("unreadable-file")] == [
+        f"{closed}: Permission denied; check its permissions"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding", "separator", "end"),
+    [
+        ("", "utf-8-sig", ",", "\r\n"),
+        ("", "utf-8", ";", "\n"),
+        ("\ufeff", "utf-16-le", ",", "\n"),
+        ("\ufeff", "utf-16-be", ",", "\r\n"),
+    ],
+)
+def test_label_files_that_went_through_a_spreadsheet_are_read(
+    mark: str, encoding: str, separator: str, end: str, tmp_path: Path
+) -> None:
+    make_disfa(tmp_path, subjects=[1])
+    wanted = open_dataset("disfa", tmp_path).recordings[0].intensity
+    for path in (tmp_path / "ActionUnit_Labels").rglob("*.txt"):
+        lines = path.read_text().replace(",", separator).splitlines()
+        path.write_bytes((mark + end.join(lines) + end).encode(encoding))
+    dataset = open_dataset("disfa", tmp_path)
+    assert np.array_equal(dataset.recordings[0].intensity, wanted) and kinds(dataset) == set()
+
+
+def test_label_files_of_other_lengths_are_named(tmp_path: Path) -> None:
+    make_disfa(tmp_path, subjects=[1])
+    write_text(tmp_path / "ActionUnit_Labels/SN001/SN001_au12.txt", pairs({1: 0, 2: 3}))
+    (entry,) = open_dataset("disfa", tmp_path).anomalies.of("length-disagrees")
+    assert entry.detail.startswith("SN001_au12.txt has 2 frames, 11 other files 6")
+
+
+def test_folders_named_by_options_must_exist(tmp_path: Path) -> None:
+    make_disfa(tmp_path / "disfa")
+    with pytest.raises(InputError, match=r"images=.*nowhere does not exist"):
+        open_dataset("disfa", tmp_path / "disfa", images=str(tmp_path / "nowhere"))
 
 
 def test_bp4d_landmark_tracks(bp4d: Path, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 KINDS: Mapping[str, str] = MappingProxyType(
     {
         "missing-pictures": "label rows whose picture or video frame is absent; these rows are left out",
+        "missing-files": "pictures and videos that a table names and that are not there",
         "recording-without-media": "labelled recordings without any picture or video; left out",
         "recording-without-labels": "recordings with pictures or a video but without labels; left out",
         "missing-label-file": "label files that should be there; their action units are unknown in that recording",
-        "unreadable-file": "files that cannot be read; their labels are unknown",
+        "unreadable-file": "files and folders that cannot be read; what they hold is unknown",
         "bad-cell": "cells that are not a number; taken as unknown",
         "value-out-of-range": "values that are neither a legal label nor a code for missing; taken as unknown",
         "duplicate-rows": "frames labelled more than once; where the rows disagree the labels are taken as unknown",

@@ -6,14 +6,16 @@ and -1 are the data sets' own codes for "not labelled"; anything else is an anom
 
 from __future__ import annotations
 
+import codecs
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from aufait.data.anomalies import AnomalyLog, number_ranges
+from aufait.data.trees import note_unreadable
 
 EMPTY = np.iinfo(np.int32).min
 """Inside this module and the readers only: a cell without a number. It becomes ``known = False``."""
@@ -49,12 +51,25 @@ def read_integers(path: Path, log: AnomalyLog) -> np.ndarray | None:
     except (ValueError, UserWarning, DeprecationWarning):
         return _read_carefully(path, log)
     except OSError as error:
-        log.add("unreadable-file", path, error.strerror or str(error))
+        note_unreadable(path, error, log)
         return None
 
 
+def read_text(path: Path, log: AnomalyLog) -> str | None:
+    """Text of a label file, whatever mark its encoding begins with; None (and an anomaly) where it cannot be read."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        note_unreadable(path, error, log)
+        return None
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig", "replace")
+
+
 def _read_carefully(path: Path, log: AnomalyLog) -> np.ndarray | None:
-    text = path.read_bytes().decode("utf-8-sig", "replace")
+    text = read_text(path, log)
+    if text is None:
+        return None
     rows: list[list[int]] = []
     bad: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -118,6 +133,28 @@ def to_labels(
         ]
         log.add("value-out-of-range", where, f"{'; '.join(shown)} (legal: 0 to {highest})", len(rows))
     return np.where(known, values, 0).astype(np.int8), known
+
+
+def note_lengths(frames: Mapping[str, int], where: object, log: AnomalyLog) -> None:
+    """Write down which label files of one recording have another number of frames than most of them.
+
+    Args:
+        frames: name of each file -> number of its frames.
+    """
+    names: dict[int, list[str]] = {}
+    for name, count in frames.items():
+        names.setdefault(count, []).append(name)
+    if len(names) < 2:
+        return
+    usual = max(names, key=lambda count: (len(names[count]), count))
+    odd = [f"{_some(names[count])} {count} frames" for count in sorted(names) if count != usual]
+    rest = f"{len(names[usual])} other files" if len(names[usual]) > 1 else names[usual][0]
+    log.add("length-disagrees", where, f"{', '.join(odd)}, {rest} {usual}; frames that a file lacks are unknown")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more + (" has" if len(names) == 1 else " have")
 
 
 def ordered_rows(frames: np.ndarray, values: np.ndarray, where: object, log: AnomalyLog) -> tuple[np.ndarray, np.ndarray]:

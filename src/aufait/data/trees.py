@@ -74,10 +74,13 @@ def indent(tree: str) -> str:
     return "\n".join("    " + line for line in tree.strip("\n").splitlines())
 
 
-def survey(root: Path, *, depth: int = 4, skip: str | Callable[[str], bool] = r"$^") -> list[Folder]:
+def survey(
+    root: Path, log: AnomalyLog, *, depth: int = 4, skip: str | Callable[[str], bool] = r"$^"
+) -> list[Folder]:
     """The root and the folders below it, breadth first, down to ``depth`` levels.
 
     Args:
+        log: takes folders that cannot be read.
         skip: folders that are listed but not entered because they are full of pictures: a regular expression of names in
             lower case, or a function of the name.
     """
@@ -87,7 +90,7 @@ def survey(root: Path, *, depth: int = 4, skip: str | Callable[[str], bool] = r"
     for _ in range(depth + 1):
         below: list[Path] = []
         for path in level:
-            folder = scan(path)
+            folder = scan(path, log)
             found.append(folder)
             below += [path / name for name in folder.folders if not skipped(name)]
         level = below
@@ -98,8 +101,8 @@ def _matches(pattern: re.Pattern[str], name: str) -> bool:
     return pattern.fullmatch(name.lower()) is not None
 
 
-def scan(path: Path) -> Folder:
-    """The names in one folder; one that cannot be read counts as empty, hidden entries are passed over."""
+def scan(path: Path, log: AnomalyLog | None = None) -> Folder:
+    """The names in one folder; one that cannot be read is noted and counts as empty, hidden entries are passed over."""
     folders: list[str] = []
     files: list[str] = []
     try:
@@ -107,9 +110,18 @@ def scan(path: Path) -> Folder:
             for entry in entries:
                 if not entry.name.startswith("."):
                     (folders if entry.is_dir() else files).append(entry.name)
-    except OSError:
+    except OSError as error:
+        if log is not None:
+            note_unreadable(path, error, log)
         return Folder(path, (), ())
     return Folder(path, tuple(sorted(folders)), tuple(sorted(files)))
+
+
+def note_unreadable(path: Path, error: OSError, log: AnomalyLog) -> None:
+    """Write down, once, that a file or folder cannot be read and what to do about it."""
+    advice = "; check its permissions" if isinstance(error, PermissionError) else ""
+    if not any(entry.where == str(path) for entry in log.of("unreadable-file")):
+        log.add("unreadable-file", path, f"{error.strerror or error}{advice}")
 
 
 def folders_named(folders: Iterable[Folder], pattern: str) -> Iterator[Folder]:
@@ -155,7 +167,7 @@ def open_media(
     first = 1 - offset if video_first is None else video_first
     if path.is_file():
         return Video(path, first=first)
-    folder = scan(path)
+    folder = scan(path, log)
     numbers, names, twice = picture_numbers(folder.files)
     log.add("duplicate-pictures", path, f"numbers {number_ranges(twice)}", len(twice))
     if zero_is_odd and len(numbers) and numbers[0] == 0:

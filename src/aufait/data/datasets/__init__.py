@@ -109,6 +109,10 @@ def open_dataset(name: str, root: str | os.PathLike[str], **options: Any) -> AUD
             raise InputError(f"{entry.name} has no option {option!r}{did_you_mean(option, known)} It has: {', '.join(known)}")
     hints = get_type_hints(entry.reader)
     values = {option: _convert(option, value, hints[option]) for option, value in options.items()}
+    for option, value in values.items():
+        if isinstance(value, Path) and not value.is_dir():
+            what = "is not a folder" if value.exists() else "does not exist"
+            raise InputError(f"{option}={value} {what}; {option} names the folder where they lie")
     return entry.reader(Path(root), **values)
 
 

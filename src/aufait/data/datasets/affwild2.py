@@ -15,7 +15,7 @@ import numpy as np
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
-from aufait.data.labels import EMPTY, Columns, Labels, combine, split_cells, to_integer, to_labels
+from aufait.data.labels import EMPTY, Columns, Labels, combine, read_text, split_cells, to_integer, to_labels
 from aufait.data.media import Media
 from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, open_media, squash, survey
 
@@ -59,11 +59,12 @@ def open_affwild2(
     root = check_root(root, TITLE, TREE)
     log = AnomalyLog()
     build = Builder("affwild2", TITLE, root, TREE, log, need_media=need_media, max_missing=max_missing)
-    files = _label_files(survey(labels or root, skip=_PICTURE_FOLDERS), log)
+    files = _label_files(survey(labels or root, log, skip=_PICTURE_FOLDERS), log)
     if not files:
         raise build.fail("there is no annotation file such as AU_Detection_Challenge/Train_Set/VIDEO.txt")
     stems = {stem.lower() for stem in files}
-    media = _media_places(survey(images or root, skip=lambda name: name.lower() in stems), stems, log) if need_media else {}
+    places = survey(images or root, log, skip=lambda name: name.lower() in stems) if need_media else []
+    media = _media_places(places, stems, log)
     if need_media and not media:
         raise build.fail("there is no folder of pictures and no video named as an annotation file")
     editions: dict[tuple[int, ...], str] = {}
@@ -106,7 +107,7 @@ def _label_files(folders: Iterable[Folder], log: AnomalyLog) -> dict[str, tuple[
     for folder in folders:
         for name in folder.files:
             path = folder.path / name
-            if not name.lower().endswith(".txt") or not _names_units(path):
+            if not name.lower().endswith(".txt") or not _names_units(path, log):
                 continue
             partition = _partition(path)
             if partition is None:
@@ -118,12 +119,9 @@ def _label_files(folders: Iterable[Folder], log: AnomalyLog) -> dict[str, tuple[
     return found
 
 
-def _names_units(path: Path) -> bool:
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            return _HEADER.match(file.readline()) is not None
-    except OSError:
-        return False
+def _names_units(path: Path, log: AnomalyLog) -> bool:
+    text = read_text(path, log)
+    return text is not None and _HEADER.match(text.partition("\n")[0].rstrip("\r")) is not None
 
 
 def _media_places(folders: Iterable[Folder], stems: set[str], log: AnomalyLog) -> dict[str, Path]:
@@ -151,7 +149,7 @@ def _open(media: dict[str, Path], stem: str, offset: int, log: AnomalyLog) -> Me
 
 def _read(path: Path, log: AnomalyLog) -> Labels | None:
     """A header of action units, then one line per frame."""
-    lines = path.read_bytes().decode("utf-8-sig", "replace").splitlines()
+    lines = (read_text(path, log) or "").splitlines()
     units = tuple(int(re.sub(r"\D", "", cell)) for cell in split_cells(lines[0].strip()) if re.search(r"\d", cell))
     while lines and not lines[-1].strip():
         lines.pop()

@@ -23,8 +23,11 @@ from aufait.data.trees import (
     check_root,
     choose,
     folders_named,
+    is_video,
+    note_unreadable,
     open_media,
     picture_numbers,
+    scan,
     squash,
     survey,
 )
@@ -82,15 +85,15 @@ def read_family(root: Path, layout: FamilyLayout, options: FamilyOptions) -> AUD
     build = Builder(
         layout.name, layout.title, root, layout.tree, log, need_media=options.need_media, max_missing=options.max_missing
     )
-    label_folders = survey(options.labels or root, skip=_SUBJECT)
+    label_folders = survey(options.labels or root, log, skip=_SUBJECT)
     occurrence = _occurrence_files(label_folders, log)
     intensity = _intensity_files(label_folders, log)
     if not occurrence and not intensity:
         raise build.fail("there is no coding file such as AUCoding/AU_OCC/F001_T1.csv", _OPTIONS_HINT)
-    media = _media_places(options.images or root) if options.need_media else {}
+    media = _media_places(options.images or root, log) if options.need_media else {}
     if options.need_media and not media:
-        raise build.fail("there is no folder with pictures or videos such as F001/T1/2440.jpg", _OPTIONS_HINT)
-    tracks = _landmark_files(survey(root, skip=_SUBJECT))
+        raise build.fail(f"there is no folder with pictures or videos such as F001/T1/2440.jpg{_reasons(log)}", _OPTIONS_HINT)
+    tracks = _landmark_files(survey(root, log, skip=_SUBJECT))
     units = {unit for files in intensity.values() for unit in files}
     headers: dict[tuple[int, ...], str] = {}
     for key in sorted({*occurrence, *intensity}):
@@ -119,6 +122,12 @@ def read_family(root: Path, layout: FamilyLayout, options: FamilyOptions) -> AUD
         shown = "; ".join(f"{where}: {len(units)} action units" for units, where in headers.items())
         log.add("mixed-versions", root, f"coding files with different columns ({shown})", len(headers))
     return build.finish()
+
+
+def _reasons(log: AnomalyLog) -> str:
+    """What could not be read, as the likely reason why nothing was found."""
+    unreadable = log.of("unreadable-file")
+    return f" ({'; '.join(map(str, unreadable[:3]))})" if unreadable else ""
 
 
 def _key(name: str) -> Key | None:
@@ -164,26 +173,26 @@ def _first(found: dict[Key, Path], key: Key, path: Path, log: AnomalyLog) -> Non
     found.setdefault(key, path)
 
 
-def _media_places(root: Path) -> dict[Key, list[Path]]:
+def _media_places(root: Path, log: AnomalyLog) -> dict[Key, list[Path]]:
     """Sequence -> folders of pictures, video files, or (for archives) ``F001.zip`` joined with the task.
 
     What lies below folders of other sensors (thermal videos, physiology) is not taken.
     """
     found: dict[Key, list[Path]] = {}
-    for folder in survey(root, skip=_SUBJECT):
+    for folder in survey(root, log, skip=_SUBJECT):
         if not {squash(part) for part in folder.path.relative_to(root).parts} & _NOT_PICTURES:
-            for key, path in _places_in(folder):
+            for key, path in _places_in(folder, log):
                 found.setdefault(key, []).append(path)
     return found
 
 
-def _places_in(folder: Folder) -> Iterator[tuple[Key, Path]]:
+def _places_in(folder: Folder, log: AnomalyLog) -> Iterator[tuple[Key, Path]]:
     for name in folder.folders:
         if re.fullmatch(_SUBJECT, name.lower()):
-            inner = folder.path / name
-            for entry in sorted(inner.iterdir()):
-                if (key := _key(f"{name}_{entry.name}")) and (entry.is_dir() or entry.suffix.lower() in VIDEO_SUFFIXES):
-                    yield key, entry
+            inner = scan(folder.path / name, log)
+            for entry in sorted((*inner.folders, *(file for file in inner.files if is_video(file)))):
+                if key := _key(f"{name}_{entry}"):
+                    yield key, inner.path / entry
         elif key := _key(name):
             yield key, folder.path / name
     for name in folder.files:
@@ -191,19 +200,19 @@ def _places_in(folder: Folder) -> Iterator[tuple[Key, Path]]:
             yield key, folder.path / name
         elif re.fullmatch(_SUBJECT + r"\.zip", name.lower()):
             subject = name.partition(".")[0]
-            for task in _archive_tasks(folder.path / name):
+            for task in _archive_tasks(folder.path / name, log):
                 if key := _key(f"{subject}_{task}"):
                     yield key, folder.path / name / task
 
 
-def _archive_tasks(archive: Path) -> Iterable[str]:
-    return {parts[-2] for parts in (name.split("/") for name in _members(archive)) if len(parts) > 1}
+def _archive_tasks(archive: Path, log: AnomalyLog) -> Iterable[str]:
+    return {parts[-2] for parts in (name.split("/") for name in _members(archive, log)) if len(parts) > 1}
 
 
 _MEMBERS: dict[tuple[str, int, int], list[str]] = {}
 
 
-def _members(archive: Path) -> list[str]:
+def _members(archive: Path, log: AnomalyLog) -> list[str]:
     """Names of the pictures in an archive; remembered, as each of its tasks asks again."""
     import zipfile
 
@@ -214,8 +223,12 @@ def _members(archive: Path) -> list[str]:
         try:
             with zipfile.ZipFile(archive) as file:
                 _MEMBERS[key] = [name for name in file.namelist() if name.lower().endswith((".jpg", ".jpeg", ".png"))]
-        except (zipfile.BadZipFile, OSError):
-            _MEMBERS[key] = []
+        except zipfile.BadZipFile as error:
+            log.add("unreadable-file", archive, f"the archive is cut off or damaged ({error}); copy or download it again")
+            return []
+        except OSError as error:
+            note_unreadable(archive, error, log)
+            return []
     return _MEMBERS[key]
 
 
@@ -228,7 +241,7 @@ def _open(places: list[Path], offset: int, layout: FamilyLayout, log: AnomalyLog
         first = 1 + layout.frame_offset - offset
         return open_media(place, offset, log, video_first=first, zero_is_odd=offset == 0)
     # The order of members need not be that of time: the number in the name decides.
-    inside = [name for name in _members(place.parent) if name.split("/")[-2:-1] == [place.name]]
+    inside = [name for name in _members(place.parent, log) if name.split("/")[-2:-1] == [place.name]]
     numbers, names, twice = picture_numbers(inside)
     log.add("duplicate-pictures", place, "in the archive", len(twice))
     return ImageArchive(place.parent, numbers - offset, names) if len(numbers) else None

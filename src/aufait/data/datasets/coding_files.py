@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
-from aufait.data.labels import Columns, Labels, combine, join_columns, ordered_rows, read_integers, to_labels
+from aufait.data.labels import Columns, Labels, combine, join_columns, note_lengths, ordered_rows, read_integers, to_labels
 
 FIRST_UNCODED = 40
 """BP4D's files have a column for every number; those from 40 up are not coded, and the last is said to flag occlusion."""
@@ -59,11 +59,10 @@ def sequence_labels(
         log.add("missing-label-file", name, "no occurrence file, intensities only")
     absent = sorted(units - set(intensities))
     log.add("missing-label-file", name, f"no intensity file of {', '.join(f'AU{unit}' for unit in absent)}", len(absent))
-    levels = [one for unit, path in sorted(intensities.items()) if (one := read_intensity_file(path, unit, log))]
-    level = join_columns(levels)
+    levels = {path.name: one for unit, path in sorted(intensities.items()) if (one := read_intensity_file(path, unit, log))}
+    level = join_columns([*levels.values()])
     if present is None and level is None:
         return None
-    lengths = {len(part.frames) for part in levels} | ({len(present.frames)} if present else set())
-    if len(lengths) > 1:
-        log.add("length-disagrees", name, f"occurrence and intensity files have {sorted(lengths)} rows")
+    files = levels if present is None or occurrence is None else {occurrence.name: present, **levels}
+    note_lengths({file: len(part.frames) for file, part in files.items()}, name, log)
     return combine(present, level, name, log)

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.labels import Labels
 from aufait.data.media import ImageFolder, Media, Video
-from aufait.data.naming import did_you_mean
 from aufait.data.trees import listing
 from aufait.errors import InputError
 from aufait.landmarks import SCHEMES
@@ -44,7 +44,7 @@ _OPENFACE = re.compile(
     r"(left|top|right|bottom|box)_?.*|quality|source|.*_(p|r_left|r_right|p_left|p_right)",
 )
 _MISSING = {"", "9", "999", "-1", "nan", "na", "n/a", "none", "null"}
-_SHOWN_ERRORS = 5
+_SHOWN_ERRORS, _SHOWN_FILES = 5, 3
 _TABLE_NAMES = ("labels.csv", "labels.tsv")
 
 
@@ -84,6 +84,8 @@ def open_csv(
     build = Builder(name, TITLE, table.parent, TREE, log, need_media=need_media, max_missing=1.0)
     if threshold is not None:
         _derive_occurrence(rows, columns, threshold)
+    if not columns.points:
+        _refuse_shared(table, rows)
     for key, members in _group(rows).items():
         _add_recording(build, key, members, columns, _Where(table, base, first_frame, frame_rate))
     return build.finish(threshold=threshold)
@@ -141,7 +143,8 @@ class _Problems:
     def add(self, line: int, column: str, text: str) -> None:
         self._count += 1
         if len(self._texts) < _SHOWN_ERRORS:
-            self._texts.append(f"{self._table}, line {line}, column {column}: {text}")
+            place = f", column {column}" if column else ""
+            self._texts.append(f"{self._table}, line {line}{place}: {text}")
 
     def stop(self) -> None:
         """Raise what was collected, if anything."""
@@ -173,8 +176,12 @@ def _read_table(table: Path, plain: str) -> tuple[list[_Row], _Columns]:
             separator = max(",;\t", key=head.count)
             reader = csv.reader(file, delimiter=separator)
             header = [cell.strip() for cell in next(reader, [])]
+            if not any(header):
+                raise InputError(f"{table} is empty or begins with an empty line; its first line names the columns:\n{TREE}")
             columns = _understand(header, table)
             lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except OSError as error:
+        raise InputError(f"{table} cannot be read ({error.strerror or error}); check its permissions") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{table} is not a text file in UTF-8 ({error.reason}); save it as CSV UTF-8") from error
     except csv.Error as error:
@@ -229,15 +236,22 @@ def _require(columns: _Columns, header: Sequence[str], table: Path) -> None:
     place = columns.place
     found = ", ".join(header[:15]) + (", ..." if len(header) > 15 else "")
     if "subject" not in place:
-        raise InputError(f"{table} has no column 'subject'{did_you_mean('subject', header)} It has: {found}. Without subjects "
+        raise InputError(f"{table} has no column 'subject'{_rename('subject', header)} It has: {found}. Without subjects "
                          "no evaluation could keep people apart")  # fmt: skip
     if "path" not in place and "video" not in place:
-        hint = did_you_mean("path", header)
+        hint = _rename("path", header)
         raise InputError(f"{table} has neither a column 'path' (pictures) nor 'video'{hint} It has: {found}")
     if "video" in place and "path" not in place and not {"frame", "time", "timestamp"} & set(place):
         raise InputError(f"{table} has a column 'video' but neither 'frame' nor 'time' to say which frame is meant")
     if not columns.units:
         raise InputError(f"{table} has no column of an action unit such as AU01, AU12_c or AU12_r. It has: {found}")
+
+
+def _rename(wanted: str, header: Sequence[str]) -> str:
+    """``"; is 'Subjekt' meant? Rename it."``, or ``"."`` where no column has a similar name."""
+    near = get_close_matches(wanted, [name.lower() for name in header], n=1, cutoff=0.5)
+    found = [name for name in header if name.lower() in near]
+    return f"; is {found[0]!r} meant? Then rename it." if found else "."
 
 
 def _point_places(points: dict[str, int], table: Path) -> list[int]:
@@ -278,7 +292,7 @@ def _derive_occurrence(rows: list[_Row], columns: _Columns, threshold: int) -> N
 
 def _parse(line: int, cells: list[str], width: int, columns: _Columns, problems: _Problems) -> _Row | None:
     if len(cells) != width:
-        problems.add(line, "-", f"{len(cells)} cells, but the header has {width}")
+        problems.add(line, "", f"{len(cells)} cells, but the header has {width}")
         return None
 
     def text(name: str) -> str:
@@ -344,8 +358,30 @@ def _number(text: str, line: int, column: str, problems: _Problems) -> float:
     try:
         return float(text)
     except ValueError:
-        problems.add(line, column, f"{text!r} is not a number")
+        hint = "; write a decimal point" if re.fullmatch(r"-?\d+,\d+", text) else ""
+        problems.add(line, column, f"{text!r} is not a number{hint}")
         return math.nan
+
+
+def _refuse_shared(table: Path, rows: list[_Row]) -> None:
+    """A face belongs to one subject: whoever lists it for two puts one person on both sides of a split.
+
+    With landmarks in the table it is known which face is meant; without, the largest is taken for every row.
+
+    Raises:
+        InputError: the same picture, or the same frame of a video, is listed for two subjects.
+    """
+    seen: dict[tuple[str, int | None, float | None], _Row] = {}
+    for row in rows:
+        key = (row.path, None, None) if row.path else (row.video, row.frame, row.time)
+        first = seen.setdefault(key, row)
+        if first.subject != row.subject:
+            moment = f", frame {row.frame}" if row.frame is not None else f" at {row.time} s"
+            what = row.path or row.video + moment
+            raise InputError(
+                f"{table}, line {row.line}: {what} is listed for {row.subject}, and for {first.subject} in line {first.line}. "
+                "A picture shows one subject, who is its largest face; cut pictures of several people apart"
+            )
 
 
 _Key = tuple[str, str, str, int | None]
@@ -368,6 +404,8 @@ def _add_recording(build: Builder, key: _Key, rows: list[_Row], columns: _Column
     subject, task, video, view = key
     name = "/".join(part for part in (subject, task, "" if view is None else str(view)) if part)
     media, frames = _video(video, rows, where) if video else _pictures(rows, where)
+    if build.need_media:
+        _note_missing(video, rows, where, build.log)
     order, labels = _labels(frames, rows, columns, name, where, build.log)
     kept = [rows[place] for place in order]
     points = np.array([row.points for row in kept], dtype=np.float32)
@@ -411,8 +449,24 @@ def _video(video: str, rows: list[_Row], where: _Where) -> tuple[Media | None, n
     for row in rows:
         if row.frame is None and row.time is None:
             raise InputError(f"{where.table}, line {row.line}: neither a frame nor a time of the video is given")
+        if row.frame is not None and row.frame < where.first_frame:
+            hint = "; if your frames count from 0, set first_frame=0" if row.frame == 0 else ""
+            raise InputError(
+                f"{where.table}, line {row.line}, column frame: {row.frame} lies before the video's first frame, "
+                f"{where.first_frame}{hint}"
+            )
         frames.append(row.frame if row.frame is not None else _frame_at(row, media, where))
     return media, np.array(frames, dtype=np.int64)
+
+
+def _note_missing(video: str, rows: list[_Row], where: _Where, log: AnomalyLog) -> None:
+    """Name the files that the table lists and that are not there."""
+    absent = [row for row in rows if not (where.base / (video or row.path)).is_file()]
+    if absent:
+        names = list(dict.fromkeys(video or row.path for row in absent))
+        shown = ", ".join(str(where.base / name) for name in names[:_SHOWN_FILES])
+        more = f" and {len(names) - _SHOWN_FILES} more" if len(names) > _SHOWN_FILES else ""
+        log.add("missing-files", f"{where.table}, line {absent[0].line}", f"there is no {shown}{more}", len(names))
 
 
 def _frame_at(row: _Row, media: Video, where: _Where) -> int:
@@ -435,17 +489,25 @@ def _pictures(rows: list[_Row], where: _Where) -> tuple[Media | None, np.ndarray
     return media, frames
 
 
+def _agreed(values: np.ndarray, first: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Labels (R, A) of all rows -> (F, A) of the frames; -1, unknown, where rows of one frame disagree."""
+    kept = values[first]
+    rows, columns = np.nonzero(values != kept[inverse])
+    kept[inverse[rows], columns] = -1
+    return kept
+
+
 def _labels(
     frames: np.ndarray, rows: list[_Row], columns: _Columns, name: str, where: _Where, log: AnomalyLog
 ) -> tuple[np.ndarray, Labels]:
     """Rows in order of frames, each frame once, and their labels; -1 is unknown."""
-    unique, first, counts = np.unique(frames, return_index=True, return_counts=True)
+    unique, first, inverse, counts = np.unique(frames, return_index=True, return_inverse=True, return_counts=True)
     if (counts > 1).any():
         again = unique[counts > 1]
         lines = [row.line for frame, row in zip(frames, rows, strict=True) if frame == again[0]]
-        detail = f"frames {number_ranges(again)} (frame {again[0]}: lines {', '.join(map(str, lines))}); the first row is used"
+        detail = f"frames {number_ranges(again)} (frame {again[0]}: lines {', '.join(map(str, lines))})"
         log.add("duplicate-rows", f"{where.table} {name}", detail, int((counts - 1).sum()))
-    present = np.array([rows[place].occurrence for place in first], dtype=np.int8)
-    level = np.array([rows[place].intensity for place in first], dtype=np.int8)
+    present = _agreed(np.array([row.occurrence for row in rows], dtype=np.int8), first, inverse)
+    level = _agreed(np.array([row.intensity for row in rows], dtype=np.int8), first, inverse)
     labels = Labels(unique, columns.units, np.maximum(present, 0), np.maximum(level, 0), present >= 0, level >= 0)
     return first, labels

@@ -17,7 +17,7 @@ from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.datasets.coding_files import read_intensity_file
-from aufait.data.labels import Labels, combine, join_columns
+from aufait.data.labels import Labels, combine, join_columns, note_lengths
 from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, choose, open_media, picture_numbers, scan, squash, survey
 from aufait.errors import InputError, MissingExtraError
 
@@ -67,13 +67,14 @@ def open_disfa(
     root = check_root(root, TITLE, TREE)
     log = AnomalyLog()
     build = Builder("disfa", TITLE, root, TREE, log, need_media=need_media, max_missing=max_missing)
-    files = _label_files(survey(labels or root, depth=3, skip=r"tmp_frame_lm"), log)
+    files = _label_files(survey(labels or root, log, depth=3, skip=r"tmp_frame_lm"), log)
     if not files:
         raise build.fail("there is no label file such as ActionUnit_Labels/SN001/SN001_au1.txt")
-    media = _media_places(survey(images or root, depth=3, skip=_SUBJECT), camera, named=images is not None) if need_media else {}
+    places = survey(images or root, log, depth=3, skip=_SUBJECT) if need_media else []
+    media = _media_places(places, camera, named=images is not None)
     if need_media and not media:
         raise build.fail(f"there is no video of the {camera} camera and no folder of pictures such as SN001/1.jpg")
-    tracks = _landmark_folders(root)
+    tracks = _landmark_folders(root, log)
     for subject in sorted(files):
         if (read := _labels(subject, files[subject], log)) is None:
             continue
@@ -151,25 +152,23 @@ def _labels(subject: str, files: dict[int, Path], log: AnomalyLog) -> Labels | N
     if absent:
         names = ", ".join(f"{subject}_au{unit}.txt" for unit in absent)
         log.add("missing-label-file", f"disfa/{subject}", names, len(absent))
-    columns = [one for unit, path in sorted(files.items()) if (one := read_intensity_file(path, unit, log))]
-    joined = join_columns(columns)
+    columns = {path.name: one for unit, path in sorted(files.items()) if (one := read_intensity_file(path, unit, log))}
+    joined = join_columns([*columns.values()])
     if joined is None:
         return None
-    lengths = sorted({len(one.frames) for one in columns})
-    if len(lengths) > 1:
-        log.add("length-disagrees", f"disfa/{subject}", f"label files of {lengths} rows; the missing frames are unknown")
+    note_lengths({file: len(one.frames) for file, one in columns.items()}, f"disfa/{subject}", log)
     return combine(None, joined, subject, log)
 
 
-def _landmark_folders(root: Path) -> dict[str, Path]:
+def _landmark_folders(root: Path, log: AnomalyLog) -> dict[str, Path]:
     """Subject -> folder of its .mat files: the single folder under the subject's, whatever it is called."""
     found: dict[str, Path] = {}
-    for folder in survey(root, depth=3, skip=_SUBJECT):
+    for folder in survey(root, log, depth=3, skip=_SUBJECT):
         if not squash(folder.path.name).startswith("landmark"):
             continue
         for name in folder.folders:
             if match := re.fullmatch(_SUBJECT, name.lower()):
-                home = scan(folder.path / name)
+                home = scan(folder.path / name, log)
                 found[_name(match[1])] = home.path / home.folders[0] if home.folders else home.path
     return found
 

@@ -16,7 +16,7 @@ from aufait.action_units import AU_SETS
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
-from aufait.data.labels import EMPTY, Columns, combine, join_columns, ordered_rows, to_integer, to_labels
+from aufait.data.labels import EMPTY, Columns, combine, join_columns, note_lengths, ordered_rows, read_text, to_integer, to_labels
 from aufait.data.trees import Folder, check_root, is_video, open_media, scan, squash, survey
 
 TITLE = "DISFA+"
@@ -98,13 +98,14 @@ def _has_pictures(folder: Folder) -> bool:
 def _trials(root: Path, wanted: Callable[[Folder], bool], log: AnomalyLog) -> dict[Key, Folder]:
     """(Subject, trial) -> folder that fulfils the condition; copies named "aligned" come last."""
     found: dict[Key, Folder] = {}
-    homes = [one for one in survey(root, depth=2, skip=_SUBJECT) if any(re.fullmatch(_SUBJECT, n.lower()) for n in one.folders)]
+    folders = survey(root, log, depth=2, skip=_SUBJECT)
+    homes = [one for one in folders if any(re.fullmatch(_SUBJECT, name.lower()) for name in one.folders)]
     for home in sorted(homes, key=lambda one: ("aligned" in squash(one.path.name), str(one.path))):
         for name in home.folders:
             if not (match := re.fullmatch(_SUBJECT, name.lower())):
                 continue
-            for trial in scan(home.path / name).folders:
-                folder = scan(home.path / name / trial)
+            for trial in scan(home.path / name, log).folders:
+                folder = scan(home.path / name / trial, log)
                 key = (f"SN{int(match[1]):03d}", trial)
                 if not wanted(folder):
                     continue
@@ -118,18 +119,18 @@ def _columns(folder: Folder, trial: str, log: AnomalyLog) -> list[Columns]:
     files = {int(match[1]): folder.path / name for name in folder.files if (match := _LABEL_FILE.fullmatch(name))}
     absent = [unit for unit in _UNITS if unit not in files]
     log.add("missing-label-file", trial, f"no {', '.join(f'AU{unit}.txt' for unit in absent)}", len(absent))
-    columns = [one for unit, path in sorted(files.items()) if (one := _read(path, unit, log))]
-    lengths = sorted({len(one.frames) for one in columns})
-    if len(lengths) > 1:
-        log.add("length-disagrees", folder.path, f"label files of {lengths} rows; the missing frames are unknown")
-    return columns
+    columns = {path.name: one for unit, path in sorted(files.items()) if (one := _read(path, unit, log))}
+    note_lengths({file: len(one.frames) for file, one in columns.items()}, folder.path, log)
+    return [*columns.values()]
 
 
 def _read(path: Path, unit: int, log: AnomalyLog) -> Columns | None:
     """Lines ``000.jpg   0`` after up to two header lines or comments."""
+    text = read_text(path, log)
+    if text is None:
+        return None
     rows: list[tuple[int, int]] = []
     odd: list[int] = []
-    text = path.read_bytes().decode("utf-8-sig", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
         if match := _LINE.match(line):
             rows.append((int(match[1]), to_integer(match[2])))

@@ -65,7 +65,7 @@ def open_fera2017(
     root = check_root(root, TITLE, TREE)
     log = AnomalyLog()
     build = Builder("fera2017", TITLE, root, TREE, log, need_media=need_media, max_missing=max_missing)
-    folders = survey(root, skip=r"fera17_.*")
+    folders = survey(root, log, skip=r"fera17_.*")
     occurrence, intensity = _label_files(folders, log)
     if not occurrence and not intensity:
         raise build.fail("there is no label file such as FERA17_TR_F001_T1.csv")
