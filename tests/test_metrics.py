@@ -17,6 +17,7 @@ from aufait.metrics import (
     calibration_error,
     dependency_f1,
     f1_frame,
+    f1_of_guessing,
     failure_rate,
     icc_3_1,
     intensity_draws,
@@ -57,6 +58,28 @@ def test_undefined_scores_are_nan_not_zero() -> None:
     assert np.isnan(calibration_error(np.zeros(0), np.zeros(0)))
 
 
+def test_constant_inputs_whose_mean_is_rounded_are_undefined_too() -> None:
+    constant, varied = np.full(11, 0.1), np.arange(11.0)  # the mean of eleven times 0.1 is not 0.1
+    assert np.isnan(pearson(constant, varied)) and np.isnan(icc_3_1(constant, constant))
+    assert icc_3_1(constant, varied) == pytest.approx(0)
+    assert np.isnan(relation_matrix(np.stack([constant, varied], axis=1))).tolist() == [[True, True], [True, False]]
+
+
+def test_landmarks_that_are_not_known_neither_fail_nor_succeed() -> None:
+    assert failure_rate(np.array([0.2, 0.05, np.nan])) == 0.5
+    assert np.isnan(failure_rate(np.array([np.nan])))
+
+
+def test_f1_of_guessing_is_that_of_always_saying_yes_and_no_other_rate_of_guessing_beats_it() -> None:
+    rng = np.random.default_rng(0)
+    for rate in (0.02, 0.3, 0.9):
+        truth = rng.random(100_000) < rate
+        assert f1_of_guessing(truth) == pytest.approx(sklearn.f1_score(truth, np.ones_like(truth)))
+        for often in (0.1, rate, 0.8):
+            assert f1_frame(truth, rng.random(len(truth)) < often) < f1_of_guessing(truth) + 0.001
+    assert np.isnan(f1_of_guessing(np.zeros(4))) and f1_of_guessing(np.ones(4)) == 1
+
+
 def test_icc_ignores_a_constant_offset_and_punishes_noise() -> None:
     truth = np.array([0, 1, 2, 3, 4, 5.0])
     assert icc_3_1(truth, truth + 1) == pytest.approx(1.0)
@@ -64,7 +87,7 @@ def test_icc_ignores_a_constant_offset_and_punishes_noise() -> None:
 
 
 def test_icc_of_shrout_and_fleiss_first_two_raters() -> None:
-    """Worked by hand from the two-way table: BMS = 7.95, EMS = 2.75 for raters 1 and 2 of the classic example."""
+    """Against the two-way analysis of variance of raters 1 and 2 of the classic example."""
     first, second = np.array([9, 6, 8, 7, 10, 6.0]), np.array([2, 1, 4, 1, 5, 2.0])
     pair = np.stack([first, second], axis=1)
     residual = pair - pair.mean(1, keepdims=True) - pair.mean(0) + pair.mean()
@@ -79,6 +102,18 @@ def test_calibration_error_of_a_perfect_and_of_an_overconfident_forecast() -> No
     truth = rng.random(200_000) < probability
     assert calibration_error(truth, probability) < 0.005
     assert calibration_error(np.zeros(100), np.full(100, 0.9)) == pytest.approx(0.9)
+
+
+def test_calibration_error_against_plain_loops() -> None:
+    rng = np.random.default_rng(8)
+    probability = np.append(rng.random(300), [0.0, 1.0, 0.5])
+    truth = rng.random(303) < probability**2
+    total = 0.0
+    for low in range(10):
+        inside = (probability >= low / 10) & ((probability < (low + 1) / 10) | (low == 9))
+        if inside.any():
+            total += inside.sum() / 303 * abs(truth[inside].mean() - probability[inside].mean())
+    assert calibration_error(truth, probability) == pytest.approx(total)
 
 
 def test_weights_change_the_base_rate_that_calibration_is_judged_at() -> None:
@@ -227,6 +262,48 @@ def test_a_test_over_frames_is_far_surer_than_one_over_subjects() -> None:
     assert paired_t_test(first, second).p_value < 1e-3
 
 
+@pytest.mark.parametrize("subjects", [9, 16])  # every pattern of signs, and random ones
+def test_the_sign_flip_test_is_wrong_as_often_as_it_says(subjects: int) -> None:
+    """Without a difference p falls below 0.05 in about 5 % of studies, also with heavy tails."""
+    rng = np.random.default_rng(subjects)
+    studies = rng.standard_t(3, (2000, subjects))  # difference of each subject
+    found = [
+        paired_test_by_subject(lambda rows, system, d=one: system * d[rows[0]], np.arange(subjects), draws=499).p_value  # type: ignore[misc]
+        for one in studies
+    ]
+    wrong = float((np.array(found) <= 0.05).mean())
+    assert 0.035 < wrong < 0.062  # 5 % within three standard errors; with 9 subjects at most 24 of 512 patterns
+
+
+def test_the_sign_flip_test_agrees_with_that_of_scipy() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    gains = np.random.default_rng(1).normal(0.4, 1, 10)
+    expected = stats.permutation_test(
+        (gains,), lambda x, axis: x.mean(axis), permutation_type="samples", vectorized=True, n_resamples=np.inf
+    )
+    found = paired_test_by_subject(lambda rows, system: system * gains[rows[0]], np.arange(10))
+    assert found.p_value == pytest.approx(expected.pvalue) and found.difference == pytest.approx(expected.statistic)
+
+
+@pytest.mark.parametrize(("subjects", "least", "most"), [(4, 0.65, 0.9), (30, 0.88, 0.99)])
+def test_intervals_cover_the_truth_with_many_subjects_and_too_seldom_with_few(subjects: int, least: float, most: float) -> None:
+    """docs/metrics.md gives the coverage from more simulations."""
+
+    def area(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        truth = rng.random((count, 40)) < 0.3
+        habit, skill = rng.normal(0, 0.6, (2, count, 1))
+        return truth.ravel(), np.round(habit + (1 + skill) * truth + rng.normal(0, 1, truth.shape), 1).ravel()
+
+    expected = roc_area(*area(4000, np.random.default_rng(0)))
+    covered = 0
+    for study in range(150):
+        truth, value = area(subjects, np.random.default_rng([subjects, study]))
+        draws = SubjectDraws(np.repeat(np.arange(subjects), 40), draws=300, seed=study)
+        found = draws.interval(0.0, occurrence_draws(draws, truth, value, np.ones(len(truth), bool))["roc_area"])
+        covered += found.low <= expected <= found.high
+    assert least < covered / 150 < most
+
+
 def test_accumulated_metrics_equal_those_of_all_frames_and_ignore_unknown_ones() -> None:
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(7)
@@ -256,6 +333,9 @@ def test_an_absent_au_does_not_change_other_aus_and_is_counted() -> None:
 def test_accumulator_explains_wrong_shapes() -> None:
     with pytest.raises(InputError, match="probability must have shape"):
         AUMetrics((1, 12)).update(np.zeros((2, 3)), np.zeros((2, 2)))
+    with pytest.raises(InputError, match="got 1 of 2 that are nan or outside; logits need a sigmoid"):
+        AUMetrics((1, 12)).update(np.array([[0.5, np.nan]]), np.zeros((1, 2)))
+    AUMetrics((1, 12)).update(np.array([[0.5, np.nan]]), np.zeros((1, 2)), np.array([[True, False]]))  # unknown: not looked at
     with pytest.raises(InputError, match="both the predicted and the true intensity"):
         AUMetrics((1,)).update(np.zeros((2, 1)), np.zeros((2, 1)), intensity=np.zeros((2, 1)))
 
@@ -282,6 +362,8 @@ def _frames(count: int = 600, subjects: int = 7) -> tuple[np.ndarray, np.ndarray
         ("pr_area", precision_recall_area),
         ("npr_area", lambda t, v: precision_recall_area(t, v, skew_normalized=True)),
         ("calibration_error", calibration_error),
+        ("f1_gain", lambda t, v: f1_frame(t, v >= 0.5) - f1_of_guessing(t)),
+        ("roc_gain", lambda t, v: roc_area(t, v) - 0.5),
     ],
 )
 def test_fast_intervals_are_those_of_the_plain_bootstrap(metric: str, score_of: Callable[..., float]) -> None:

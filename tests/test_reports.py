@@ -18,10 +18,10 @@ from aufait.errors import InputError, OutputError
 from aufait.evaluation import Predictions, evaluate
 from aufait.evaluation.evaluate import Evaluation
 from aufait.evaluation.published import published_by_pose, published_by_visible, published_for, published_results
-from aufait.evaluation.report import Report, build_report
+from aufait.evaluation.report import Report, build_report, to_dict
 from aufait.evaluation.tables import Column, Row, Table, label_of, shown
 from aufait.evaluation.writers import comma_separated, latex, markdown, page, write_report
-from aufait.metrics import Interval
+from aufait.metrics import Interval, bootstrap_by_subject
 
 DISFA = get_protocol("disfa")
 
@@ -140,7 +140,59 @@ def test_numbers_of_the_report_are_those_of_scikit_learn(report: Report) -> None
         assert isinstance(cell, Interval)
         assert shown(cell, "percent").split()[0] == f"{100 * sklearn.f1_score(truth, value >= 0.5):.1f}"
         assert table.rows[k].cells[:2] == (known.sum(), truth.sum())
-        assert table.rows[k].cells[4] == pytest.approx(sklearn.f1_score(truth, np.ones_like(truth)))  # always yes
+
+
+def test_every_format_says_how_much_better_than_guessing_with_paired_intervals(evaluation: Evaluation, report: Report) -> None:
+    sklearn = pytest.importorskip("sklearn.metrics")
+    found, table = disfa_like(), next(one for one in report.tables if one.name == "guessing")
+    assert table in report.tables[:2]
+    column = [one.title for one in table.columns].index("F1 minus always yes")
+    for k in (0, 6):
+        rows = np.flatnonzero(found.occurrence_known[:, k])
+        truth, value, person = found.occurrence[rows, k], found.probability[rows, k], found.person[rows]
+
+        def gain(chosen: np.ndarray, t: np.ndarray = truth, v: np.ndarray = value) -> float:
+            always_yes = sklearn.f1_score(t[chosen], np.ones(len(chosen)))
+            return float(sklearn.f1_score(t[chosen], v[chosen] >= 0.5) - always_yes)
+
+        cell, plain = table.rows[k].cells[column], bootstrap_by_subject(gain, person, draws=50)
+        assert isinstance(cell, Interval)
+        assert (cell.value, cell.low, cell.high) == pytest.approx((plain.value, plain.low, plain.high))
+        area = table.rows[k].cells[1]
+        assert isinstance(area, Interval) and area.value == pytest.approx(sklearn.roc_auc_score(truth, value) - 0.5)
+    gains = {metric: evaluation.gain(metric) for metric in ("roc_gain", "f1_gain")}
+    low = evaluation.intervals["f1_gain"]
+    assert gains["f1_gain"].above == tuple(name for name, one in low.items() if one.low > 0 and name != "mean")
+    assert all(gain.unknown == ("AU26",) and gain.mean for gain in gains.values())
+    counts = [len(gain.above) for gain in gains.values()]
+    sentence = f"{counts[0]} of 8 action units by ROC area, {counts[1]} of 8 by F1; the mean by both"
+    for text in (markdown(report), latex(report), page(report)):
+        assert f"Clearly better than guessing: {sentence}" in text and "not counted as better: AU26" in text
+    rows = list(csv.DictReader(io.StringIO(comma_separated(report))))
+    shown_counts = [row["shown"] for row in rows if row["row"] == "clearly better than guessing" and row["shown"]]
+    assert shown_counts == [f"{count} of 8" for count in counts]
+    data = to_dict(evaluation)
+    assert data["above_guessing"]["f1_gain"]["above"] == list(gains["f1_gain"].above)
+    assert data["intervals"]["roc_gain"]["mean"]["low"] == evaluation.intervals["roc_gain"]["mean"].low
+
+
+@pytest.mark.parametrize("changes", [{"draws": 0}, {"draws": 20, "one": True}])
+def test_without_intervals_no_action_unit_is_called_better_than_guessing(changes: dict[str, int]) -> None:
+    found = disfa_like()
+    found = found.select(found.person == "s0") if changes.pop("one", False) else found
+    made_report = build_report(evaluate(found, DISFA, **changes))  # type: ignore[arg-type]
+    assert "Clearly better than guessing: cannot be told without intervals by subject" in markdown(made_report)
+    table = next(one for one in made_report.tables if one.name == "guessing")
+    assert [row.label for row in table.rows][-1] == "mean"
+
+
+def test_a_network_that_guesses_is_not_called_better_than_guessing() -> None:
+    random = np.random.default_rng(5).random((360, 8)).astype(np.float32)
+    result = evaluate(disfa_like(probability=random), DISFA, draws=200)
+    assert len(result.gain("roc_gain").above) <= 1 and not result.gain("f1_gain").above
+    always = evaluate(disfa_like(probability=np.ones((360, 8), np.float32)), DISFA, draws=50)
+    assert [always.scores["f1_gain"][f"AU{unit}"] for unit in DISFA.action_units[:7]] == pytest.approx([0] * 7)
+    assert not always.gain("f1_gain").above and "0 of 8 action units by ROC area" in markdown(build_report(always))
 
 
 def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluation: Evaluation, report: Report) -> None:
@@ -152,7 +204,7 @@ def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluati
     values = [evaluation.scores["f1_frame"][f"AU{unit}"] for unit in DISFA.action_units[:7]]
     assert evaluation.scores["f1_frame"]["mean"] == pytest.approx(np.mean(values))
     notes = "\n".join(table.footnotes())
-    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 108" in notes and "AU26: no positive frame" in notes
+    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 99" in notes and "AU26: no positive frame" in notes
 
 
 def test_synthetic_results_are_marked_in_the_title_and_in_each_table(evaluation: Evaluation, report: Report) -> None:
@@ -231,7 +283,7 @@ def test_files_are_written_whole_and_never_over_others(tmp_path: Path, evaluatio
 def test_the_page_needs_nothing_from_outside_and_escapes_names(evaluation: Evaluation) -> None:
     text = page(build_report(evaluation))
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
-    assert text.count("<svg") == text.count("</svg>") == 3
+    assert text.count("<svg") == text.count("</svg>") == 4
     odd = Table("t", "a < b", "x", (Column("c"),), (Row("<i>|_&", ("50%",)),))
     odd_report = Report("t", (), (odd,))
     assert "&lt;i&gt;|_&amp;" in page(odd_report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,12 @@ FAILURE = 0.1
 """Landmark error from which a face counts as failed, as a share of the distance of the eye centres."""
 
 RELIABILITY_BINS = 10
+
+GAINS: Mapping[str, str] = MappingProxyType({"roc_gain": "ROC area", "f1_gain": "F1"})
+"""Metric that compares with guessing -> what it compares."""
+
+FEW_SUBJECTS = 10
+"""With fewer, intervals by subject are clearly too narrow (docs/metrics.md gives the measured coverage)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,23 @@ class Landmarks:
     error: Interval
     failure_rate: Interval
     faces: int
+
+
+@dataclass(frozen=True)
+class Gain:
+    """For which action units a metric is clearly better than guessing.
+
+    Attributes:
+        above: AU names whose lower bound lies above guessing.
+        not_above: AU names whose lower bound does not.
+        unknown: AU names without a bound: undefined, too seldom defined, or no draws.
+        mean: whether the lower bound of the mean lies above guessing; None without a bound.
+    """
+
+    above: tuple[str, ...]
+    not_above: tuple[str, ...]
+    unknown: tuple[str, ...]
+    mean: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +142,18 @@ class Evaluation:
             return self.protocol.target
         return "occurrence" if any(self.scores["frames"].values()) or "icc_3_1" not in self.scores else "intensity"
 
+    def gain(self, metric: str) -> Gain:
+        """Where a metric of ``GAINS`` is clearly above guessing: its lower bound by subject is above 0."""
+        found = self.intervals.get(metric, {})
+        low = {name: one.low for name, one in found.items() if one.low == one.low}
+        units = [au_name(unit) for unit in self.action_units]
+        return Gain(
+            above=tuple(name for name in units if low.get(name, 0.0) > 0),
+            not_above=tuple(name for name in units if name in low and low[name] <= 0),
+            unknown=tuple(name for name in units if name not in low),
+            mean=low["mean"] > 0 if "mean" in low else None,
+        )
+
     def fold_mean(self, metric: str) -> dict[str, float]:
         """Mean over the folds of one metric, AU name or "mean" -> value; folds where it is undefined do not count."""
         rows = {au_name(unit): [fold[metric][au_name(unit)] for fold in self.folds.values()] for unit in self.action_units}
@@ -171,6 +207,8 @@ def evaluate(
     drawn = SubjectDraws(predictions.person, draws=draws, level=level, seed=seed)
     if len(drawn.names) < 2:
         notes.append("One subject: no confidence interval by subject can be given.")
+    elif draws and len(drawn.names) < FEW_SUBJECTS:
+        notes.append(f"Only {len(drawn.names)} subjects: intervals drawn from so few are too narrow; take their bounds with care.")
     divided = {by: groups_of(predictions, by) for by in per}
     folds = groups_of(predictions, "fold") if "fold" in predictions.attributes else {}
     return Evaluation(

@@ -16,12 +16,12 @@ _NEGATIVE, _POSITIVE = (178, 94, 18), (31, 111, 178)
 
 
 def draw(kind: str, evaluation: Evaluation) -> str:
-    """The drawing "scores", "reliability" or "relations" as an ``<svg>`` element."""
+    """The drawing "scores", "guessing", "reliability" or "relations" as an ``<svg>`` element."""
     return _DRAWINGS[kind](evaluation)
 
 
 def _scores(evaluation: Evaluation) -> str:
-    """A dot per action unit with its interval, and a tick for the rate of the action unit."""
+    """A dot per action unit with its interval, and a tick for the F1 of always saying yes."""
     graded = evaluation.target == "intensity" and "icc_3_1" in evaluation.scores
     metric = "icc_3_1" if graded else "f1_frame"
     names = [*(au_name(unit) for unit in evaluation.action_units), "mean"]
@@ -40,11 +40,10 @@ def _scores(evaluation: Evaluation) -> str:
         y = 20 + step * place
         parts.append(_text(left - 10, y + 4, name, "end", _INK, bold=name == "mean"))
         parts += _dot(evaluation.intervals.get(metric, {}).get(name), evaluation.scores[metric][name], x, y)
-        frames = evaluation.scores["frames"].get(name, 0)
-        if not graded and name != "mean" and frames:
-            rate = evaluation.scores["positives"][name] / frames
-            parts.append(_line(x(rate), y - 7, x(rate), y + 7, _ORANGE, 2))
-    ticks = "; orange tick: share of positive frames, which is the F1 of guessing at that rate"
+        always = np.nan if graded else evaluation.scores["f1_frame"][name] - evaluation.scores["f1_gain"][name]
+        if name != "mean" and always == always:
+            parts.append(_line(x(always), y - 7, x(always), y + 7, _ORANGE, 2))
+    ticks = "; orange tick: F1 of always saying yes"
     legend = "dot: value, bar: interval" + ("" if graded else ticks)
     parts.append(_text(left, height + 8, legend, "start", _DIM))
     return _svg(left + width + 30, height + 16, parts, f"{metric} of each action unit")
@@ -54,13 +53,41 @@ def _finite(evaluation: Evaluation, metric: str, names: list[str]) -> list[float
     return [value for name in names if (value := evaluation.scores[metric][name]) == value]
 
 
-def _dot(interval: Interval | None, value: float, x: Callable[[float], float], y: float) -> list[str]:
+def _dot(interval: Interval | None, value: float, x: Callable[[float], float], y: float, colour: str = _BLUE) -> list[str]:
     if value != value:
         return [_text(x(0) + 8, y + 4, "undefined", "start", _DIM)]
     parts = []
     if interval is not None and interval.low == interval.low:
-        parts.append(_line(x(interval.low), y, x(interval.high), y, _BLUE, 4, opacity=0.4))
-    return [*parts, f'<circle cx="{x(value):.1f}" cy="{y}" r="5" fill="{_BLUE}"/>']
+        parts.append(_line(x(interval.low), y, x(interval.high), y, colour, 4, opacity=0.4))
+    return [*parts, f'<circle cx="{x(value):.1f}" cy="{y}" r="5" fill="{colour}"/>']
+
+
+def _guessing(evaluation: Evaluation) -> str:
+    """Two panels, ROC area minus 50 and F1 minus that of always saying yes: dots with intervals beside the line of guessing."""
+    names = [*(au_name(unit) for unit in evaluation.action_units), "mean"]
+    left, width, gap, step = 60, 290, 40, 24
+    height = step * len(names) + 66
+    parts = [_text(left - 10, 46 + step * place, name, "end", _INK, bold=name == "mean") for place, name in enumerate(names)]
+    panels = (("roc_gain", "ROC area minus 50", 0.5), ("f1_gain", "F1 minus always yes", 1.0))
+    for number, (metric, title, reach) in enumerate(panels):
+        start = left + number * (width + gap)
+
+        def x(value: float, start: float = start, reach: float = reach) -> float:
+            return start + width * (min(max(value, -reach), reach) + reach) / (2 * reach)
+
+        parts.append(_text(start, 16, title, "start", _INK, bold=True))
+        for tick in np.linspace(-reach, reach, 5):
+            colour, thick = (_INK, 1.5) if tick == 0 else (_LINE, 1)
+            parts += [_line(x(tick), 28, x(tick), height - 34, colour, thick)]
+            parts += [_text(x(tick), height - 18, f"{tick * 100:+.0f}" if tick else "0", "middle", _DIM)]
+        for place, name in enumerate(names):
+            interval = evaluation.intervals.get(metric, {}).get(name)
+            better = interval is not None and interval.low > 0
+            y = 42 + step * place
+            parts += _dot(interval, evaluation.scores[metric][name], x, y, _BLUE if better else _ORANGE)
+    legend = "points of percent; 0 is guessing; dot: value, bar: interval; blue: the whole interval is above guessing"
+    parts.append(_text(left, height, legend, "start", _DIM))
+    return _svg(left + 2 * width + gap + 30, height + 8, parts, "how much better than guessing each action unit is")
 
 
 def _reliability(evaluation: Evaluation) -> str:
@@ -144,6 +171,7 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str, *, bold: bool
 
 _DRAWINGS: Mapping[str, Callable[[Evaluation], str]] = {
     "scores": _scores,
+    "guessing": _guessing,
     "reliability": _reliability,
     "relations": _relations,
 }

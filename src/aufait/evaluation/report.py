@@ -10,7 +10,7 @@ import numpy as np
 
 from aufait import __version__
 from aufait.action_units import au_name
-from aufait.evaluation.evaluate import FAILURE, RELIABILITY_BINS, Evaluation, Scores, nan_mean
+from aufait.evaluation.evaluate import FAILURE, GAINS, RELIABILITY_BINS, Evaluation, Gain, Scores, nan_mean
 from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.published import PublishedResult, published_by_pose, published_by_visible, published_for
 from aufait.evaluation.tables import Cell, Column, Row, Table
@@ -20,10 +20,11 @@ NAMES: Mapping[str, str] = {
     "f1_frame": "F1-frame", "accuracy": "accuracy", "roc_area": "ROC area", "pr_area": "PR area", "nf1": "nF1",
     "npr_area": "nPR area",
     "calibration_error": "calibration error", "icc_3_1": "ICC(3,1)", "pcc": "PCC", "mae": "MAE", "landmark_error": "landmark error",
+    "f1_gain": "F1 minus always yes", "roc_gain": "ROC area minus 50",
 }  # fmt: skip
 """Metric -> name for people."""
 
-_SHARES = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
+_SHARES = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error", "f1_gain", "roc_gain")
 
 SYNTHETIC_NOTE = (
     "All of our numbers here were measured on synthetic faces. They show that the machinery works; they say nothing about "
@@ -36,7 +37,7 @@ _NO_TEST = " (NO TEST: not the test part)"
 
 @dataclass(frozen=True)
 class Figure:
-    """Something to draw where the format can: "scores", "reliability" or "relations"."""
+    """Something to draw where the format can: "scores", "guessing", "reliability" or "relations"."""
 
     kind: str
     title: str
@@ -96,7 +97,8 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
     tables += [*_group_tables(evaluation, published), *_relation_tables(evaluation), *_reliability_table(evaluation)]
     known = bool(evaluation.scores["frames"]["mean"])
     figures = [Figure("scores", f"{NAMES[_metrics(evaluation)[0]]} with intervals by subject")]
-    figures += [Figure("reliability", "Reliability: how often an action unit occurs where the network is so sure"),
+    figures += [Figure("guessing", "Better than guessing? ROC area minus 50, and F1 minus that of always saying yes"),
+                Figure("reliability", "Reliability: how often an action unit occurs where the network is so sure"),
                 Figure("relations", "How action units go together")] if known else []  # fmt: skip
     what = evaluation.protocol.title if evaluation.protocol is not None else evaluation.dataset or "predictions"
     return Report(
@@ -143,6 +145,8 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
         yield "Folds", f"{', '.join(evaluation.folds)}; each frame is tested once"
     yield "Tested on", (f"{evaluation.frames:,} frames of {evaluation.persons:,} subjects in {evaluation.recordings:,} recordings")
     yield "Decision", f"an action unit counts as predicted from a probability of {evaluation.threshold:g}"
+    if evaluation.scores["frames"]["mean"]:
+        yield "Clearly better than guessing", above_guessing(evaluation)
     if evaluation.intervals:
         yield (
             "Intervals",
@@ -164,40 +168,88 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
 
 
 def _unit_tables(evaluation: Evaluation) -> list[Table]:
-    tables = []
+    occurrence, intensity = [], []
     if evaluation.scores["frames"]["mean"]:
-        tables.append(_occurrence_table(evaluation))
+        occurrence = [_occurrence_table(evaluation), _guessing_table(evaluation)]
     if "icc_3_1" in evaluation.scores and evaluation.scores["graded_frames"]["mean"]:
-        tables.append(_intensity_table(evaluation))
-    return tables[::-1] if evaluation.target == "intensity" else tables
+        intensity = [_intensity_table(evaluation)]
+    return [*intensity, *occurrence] if evaluation.target == "intensity" else [*occurrence, *intensity]
 
 
 def _occurrence_table(evaluation: Evaluation) -> Table:
     metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
     columns = [Column("frames", "count"), Column("positives", "count"), Column("rate, %", "percent"), Column("skew", "number2")]
-    columns.append(Column("always yes, %", "percent"))
     columns += [Column(metric_title(metric), kind_of(metric)) for metric in metrics]
     scores = evaluation.scores
     rows = []
     for name in _names(evaluation):
-        frames, positives = scores["frames"][name], scores["positives"][name]
-        rate = positives / frames if frames else float("nan")
-        counts: list[Cell] = [frames, positives, rate, scores["skew"][name], 2 * rate / (1 + rate)]
+        counts = (scores["frames"][name], scores["positives"][name], _guessing(evaluation, name)[0], scores["skew"][name])
         rows.append(Row(name, (*counts, *(_scored(evaluation, metric, name) for metric in metrics))))
-    rates = [scores["positives"][name] / scores["frames"][name] for name in _names(evaluation) if scores["frames"][name]]
-    mean: list[Cell] = ["", "", nan_mean(rates), "", nan_mean([2 * rate / (1 + rate) for rate in rates])]
+    mean: tuple[Cell, ...] = ("", "", _guessing(evaluation, "mean")[0], "")
     rows.append(Row("mean", (*mean, *(_scored(evaluation, metric, "mean") for metric in metrics)), strong=True))
     notes = [
         "frames: those whose label is known; skew: negatives / positives; nF1 and nPR area count negatives as if there were as "
         "many as positives (Jeni, Cohn and De la Torre 2013).",
-        "Without looking at faces: guessing at the rate of an action unit gives an F1 equal to that rate, always saying yes the F1 "
-        "of that column, and any guess a ROC area of 50.",
         *_defined_notes(evaluation, metrics),
         *_silent_notes(evaluation),
     ]
     pooled = ", all folds pooled" if evaluation.folds else ""
     title = f"Occurrence of each action unit{pooled}"
     return Table("occurrence", title, "AU", tuple(columns), tuple(rows), tuple(notes), evaluation.synthetic)
+
+
+def _guessing_table(evaluation: Evaluation) -> Table:
+    """How much better than guessing, at a glance."""
+    titles = (metric_title("roc_area"), "ROC area minus 50", metric_title("f1_frame"), "always yes, %", "F1 minus always yes")
+    rows = []
+    for name in (*_names(evaluation), "mean"):
+        f1, area = evaluation.scores["f1_frame"][name], evaluation.scores["roc_area"][name]
+        f1_gain, area_gain = _scored(evaluation, "f1_gain", name), _scored(evaluation, "roc_gain", name)
+        cells = (area, area_gain, f1, _guessing(evaluation, name)[1], f1_gain)
+        rows.append(Row(name, cells, strong=name == "mean"))
+    gains = [evaluation.gain(metric) for metric in GAINS]
+    if any(map(_judged, gains)):
+        rows.append(Row("clearly better than guessing", ("", _tally(gains[0]), "", "", _tally(gains[1])), strong=True))
+    notes = [
+        f"Clearly better than guessing: {above_guessing(evaluation)}",
+        "Without looking at faces any guess has a ROC area of 50, and none can be expected to have a better F1 than always saying "
+        "yes: 2 p / (1 + p), with p the share of positives. Differences are in points of percent, each with its interval: a draw "
+        "of subjects gives the score and p on the same frames. Undefined without a positive frame.",
+        *_defined_notes(evaluation, tuple(GAINS)),
+    ]
+    columns = tuple(Column(title, "percent") for title in titles)
+    return Table("guessing", "Better than guessing?", "AU", columns, tuple(rows), tuple(notes), evaluation.synthetic)
+
+
+def _guessing(evaluation: Evaluation, name: str) -> tuple[float, float]:
+    """Share of positives, and F1 of always saying yes; of an action unit or their mean."""
+    if name == "mean":
+        rates, always = zip(*(_guessing(evaluation, unit) for unit in _names(evaluation)), strict=True)
+        return nan_mean(rates), nan_mean(always)
+    frames, positives = evaluation.scores["frames"][name], evaluation.scores["positives"][name]
+    rate = positives / frames if frames else float("nan")
+    return rate, 2 * rate / (1 + rate) if positives else float("nan")
+
+
+def _tally(gain: Gain) -> str:
+    return f"{len(gain.above)} of {len(gain.above) + len(gain.not_above) + len(gain.unknown)}"
+
+
+def _judged(gain: Gain) -> bool:
+    return bool(gain.above or gain.not_above)
+
+
+def above_guessing(evaluation: Evaluation) -> str:
+    """For how many action units the network is clearly better than guessing, in plain words."""
+    gains = {name: evaluation.gain(metric) for metric, name in GAINS.items()}
+    if not any(map(_judged, gains.values())):
+        return "cannot be told without intervals by subject, which take 2 subjects or more and a number of draws."
+    counts = ", ".join(f"{_tally(gain)} by {name}" for name, gain in gains.items()).replace(" by", " action units by", 1)
+    by = [name for name, gain in gains.items() if gain.mean]
+    mean = ("neither", f"{by[0]} only" if by else "", "both")[len(by)]
+    text = f"{counts}; the mean by {mean} (the lower bound of the {evaluation.level:.0%} interval is above 0)."
+    unknown = [name for name in _names(evaluation) if any(name in gain.unknown for gain in gains.values())]
+    return text + (f" Without bounds and not counted as better: {', '.join(unknown)}." if unknown else "")
 
 
 def _intensity_table(evaluation: Evaluation) -> Table:
@@ -221,10 +273,13 @@ def _scored(evaluation: Evaluation, metric: str, name: str) -> Cell:
 
 def _defined_notes(evaluation: Evaluation, metrics: Sequence[str]) -> list[str]:
     count = len(evaluation.action_units)
-    few = [metric for metric in metrics if evaluation.scores[metric].get("defined", count) < count]
+    few: dict[int, list[str]] = {}
+    for metric in metrics:
+        few.setdefault(int(evaluation.scores[metric].get("defined", count)), []).append(NAMES[metric])
     return [
-        f"Mean {NAMES[metric]}: over the {evaluation.scores[metric]['defined']:.0f} of {count} action units where it is defined."
-        for metric in few
+        f"Mean of {', '.join(names)}: over the {defined} of {count} action units where it is defined."
+        for defined, names in few.items()
+        if defined < count
     ]
 
 
@@ -464,7 +519,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, Interval):
-            return {"value": plain(value.value), "low": plain(value.low), "high": plain(value.high)}
+            return {one: plain(getattr(value, one)) for one in ("value", "low", "high", "defined")}
         if isinstance(value, Mapping):
             return {str(key): plain(one) for key, one in value.items()}
         if isinstance(value, np.ndarray | list | tuple):
@@ -488,6 +543,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
         "notes": list(evaluation.notes),
         "scores": plain(evaluation.scores),
         "intervals": plain(evaluation.intervals),
+        "above_guessing": {metric: plain(vars(evaluation.gain(metric))) for metric in GAINS},
         "folds": plain(evaluation.folds),
         "fold_mean": {metric: plain(evaluation.fold_mean(metric)) for metric in _metrics(evaluation)} if evaluation.folds else {},
         "groups": plain(evaluation.groups),

@@ -36,6 +36,9 @@ tr.strong td { font-weight: 600; background: var(--soft); } .note { color: var(-
 figure { margin: 1.6rem 0; } figcaption { font-weight: 600; margin-bottom: .4rem; } svg { max-width: 100%; height: auto; }
 """
 
+_NARROW, _WIDE = 75, 95
+"""Characters from which a LaTeX table is set smaller, and from which it is scaled to the width of the page."""
+
 _LATEX = str.maketrans(
     {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
      "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", ">": r"\textgreater{}", "<": r"\textless{}", "±": r"$\pm$"}
@@ -80,8 +83,8 @@ def comma_separated(report: Report) -> str:
 
 
 def latex(report: Report) -> str:
-    r"""The tables as LaTeX for ``\usepackage{booktabs}``, one ``table`` environment each."""
-    lines = [f"% {_one_line(report.heading)}", r"% needs \usepackage{booktabs}"]
+    r"""The tables as LaTeX for ``\usepackage{booktabs,graphicx}``, one ``table`` environment each."""
+    lines = [f"% {_one_line(report.heading)}", r"% needs \usepackage{booktabs,graphicx}"]
     lines += [f"% {_one_line(note)}" for note in report.notes]
     lines += [f"% {label}: {_one_line(text)}" for label, text in report.facts]
     for table in report.tables:
@@ -93,17 +96,25 @@ def _latex_table(table: Table) -> list[str]:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
 
-    width = len(table.columns)
-    size = r"\scriptsize" if width > 10 else r"\footnotesize" if width > 6 else r"\small"
+    width = _characters(table)
+    size = r"\small" if width < _NARROW else r"\footnotesize"
     lines = [r"\begin{table}[htbp]", r"\centering", size, rf"\caption{{{table.heading.translate(_LATEX)}}}"]
-    lines += [rf"\label{{tab:{table.name.replace('_', '-')}}}", rf"\begin{{tabular}}{{l{'r' * width}}}", r"\toprule"]
+    lines += [rf"\label{{tab:{table.name.replace('_', '-')}}}"]
+    lines += [r"\resizebox{\linewidth}{!}{%"] if width > _WIDE else []
+    lines += [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
     lines += [line([table.first, *titles(table.columns)]), r"\midrule"]
     for row in table.rows:
         cells = line([label_of(table, row), *_texts(table, row)])
         lines.append(rf"\bfseries {cells}".replace(" & ", r" & \bfseries ") if row.strong else cells)
-    lines += [r"\bottomrule", r"\end{tabular}"]
+    lines += [r"\bottomrule", r"\end{tabular}" + ("}" if width > _WIDE else "")]
     lines += [rf"\par\smallskip {{\footnotesize {note.translate(_LATEX)}}}" for note in table.footnotes()]
     return [*lines, r"\end{table}"]
+
+
+def _characters(table: Table) -> int:
+    """Width of a table in characters, a gap of two between columns."""
+    lines = [[table.first, *titles(table.columns)]] + [[label_of(table, row), *_texts(table, row)] for row in table.rows]
+    return sum(max(map(len, column)) + 2 for column in zip(*lines, strict=True))
 
 
 def page(report: Report) -> str:

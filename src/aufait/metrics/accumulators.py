@@ -15,7 +15,9 @@ from aufait.action_units import au_name
 from aufait.errors import InputError
 from aufait.metrics import functional
 
-OCCURRENCE_METRICS = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
+OCCURRENCE_METRICS = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error", "f1_gain", "roc_gain")
+"""The last two tell how much better than guessing: F1 minus that of always saying yes, ROC area minus 0.5."""
+
 INTENSITY_METRICS = ("icc_3_1", "pcc", "mae")
 
 
@@ -66,6 +68,7 @@ class AUMetrics:
         for name, value in batch.items():
             if value.shape != expected:
                 raise InputError(f"{name} must have shape {expected} for AUs {self.action_units}, got {value.shape}")
+        _check_probabilities(batch["probability"][batch["known"]])
         if self._chunks and self._chunks.keys() != batch.keys():
             raise InputError("intensities must be given in every batch or in none")
         for name, value in batch.items():
@@ -99,19 +102,31 @@ class AUMetrics:
         return {metric: _with_mean(row, metric) for metric, row in table.items()}
 
 
+def _check_probabilities(values: np.ndarray) -> None:
+    inside = int(((values >= 0) & (values <= 1)).sum())  # nan is not inside
+    if inside < values.size:
+        raise InputError(
+            f"probabilities must lie in [0, 1], got {values.size - inside} of {values.size} that are nan or outside; "
+            "logits need a sigmoid first, nan comes from a network that has diverged"
+        )
+
+
 def _occurrence_metrics(truth: np.ndarray, score: np.ndarray, threshold: float) -> dict[str, float]:
     decided = score >= threshold
+    f1, roc_area = functional.f1_frame(truth, decided), functional.roc_area(truth, score)
     return {
         "frames": float(len(truth)),
         "positives": float(truth.astype(bool).sum()),
         "skew": functional.skew(truth),
-        "f1_frame": functional.f1_frame(truth, decided),
+        "f1_frame": f1,
         "accuracy": functional.accuracy(truth, decided),
-        "roc_area": functional.roc_area(truth, score),
+        "roc_area": roc_area,
         "pr_area": functional.precision_recall_area(truth, score),
         "nf1": functional.f1_frame(truth, decided, skew_normalized=True),
         "npr_area": functional.precision_recall_area(truth, score, skew_normalized=True),
         "calibration_error": functional.calibration_error(truth, score),
+        "f1_gain": f1 - functional.f1_of_guessing(truth),
+        "roc_gain": roc_area - 0.5,
     }
 
 

@@ -28,6 +28,22 @@ def f1_frame(occurrence: np.ndarray, predicted: np.ndarray, *, skew_normalized: 
     return float(2 * hits / denominator) if denominator else float("nan")
 
 
+def f1_of_guessing(occurrence: np.ndarray) -> float:
+    """F1 of always saying yes, 2 p / (1 + p) with p the share of positives: the best F1 without looking at faces.
+
+    A guess that says yes at a rate q, whatever the frame, has an F1 of 2 p q / (p + q) on many frames; that grows with q.
+
+    Args:
+        occurrence: (N,) truth, 0/1 or bool.
+
+    Returns:
+        F1 in (0, 1]; nan without a positive frame, for then there is nothing to find.
+    """
+    truth = np.asarray(occurrence, bool).ravel()
+    positives = int(truth.sum())
+    return 2 * positives / (positives + len(truth)) if positives else float("nan")
+
+
 def accuracy(occurrence: np.ndarray, predicted: np.ndarray) -> float:
     """Share of frames with the right decision, (N,) and (N,) -> [0, 1]; nan without frames."""
     truth, guess = _pair(occurrence, predicted, bool)
@@ -103,6 +119,8 @@ def icc_3_1(truth: np.ndarray, prediction: np.ndarray) -> float:
     if count < 2:
         return float("nan")
     frame_mean, rater_mean, grand = pair.mean(axis=1), pair.mean(axis=0), pair.mean()
+    if not np.ptp(pair, axis=0).any():  # rounding of the means must not pass for variance
+        return float("nan")
     between = 2 * ((frame_mean - grand) ** 2).sum() / (count - 1)
     residual = ((pair - frame_mean[:, None] - rater_mean + grand) ** 2).sum() / (count - 1)
     return float((between - residual) / (between + residual)) if between + residual > 0 else float("nan")
@@ -111,11 +129,10 @@ def icc_3_1(truth: np.ndarray, prediction: np.ndarray) -> float:
 def pearson(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Pearson correlation of (N,) intensities (PCC), in [-1, 1]; nan where either does not vary."""
     first, second = _pair(truth, prediction, np.float64)
-    if len(first) < 2:
+    if len(first) < 2 or not np.ptp(first) or not np.ptp(second):
         return float("nan")
     first, second = first - first.mean(), second - second.mean()
-    scale = np.sqrt((first**2).sum() * (second**2).sum())
-    return float((first * second).sum() / scale) if scale > 0 else float("nan")
+    return float((first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum()))
 
 
 def mean_absolute_error(truth: np.ndarray, prediction: np.ndarray) -> float:
@@ -142,8 +159,9 @@ def landmark_errors(truth: np.ndarray, prediction: np.ndarray, distance: np.ndar
 
 
 def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
-    """Share of faces whose normalised landmark error exceeds the threshold; nan without faces."""
+    """Share of faces whose normalised landmark error exceeds the threshold; nan ones do not count; nan without faces."""
     values = np.asarray(errors, np.float64).ravel()
+    values = values[~np.isnan(values)]
     return float((values > threshold).mean()) if len(values) else float("nan")
 
 

@@ -75,7 +75,8 @@ def occurrence_draws(
         threshold: probability from which the action unit counts as predicted.
 
     Returns:
-        "f1_frame", "accuracy", "nf1", "roc_area", "pr_area", "npr_area", "calibration_error" -> (D,).
+        "f1_frame", "accuracy", "nf1", "roc_area", "pr_area", "npr_area", "calibration_error", and
+        "f1_gain" and "roc_gain", how much better than guessing on the same draw -> (D,).
     """
     rows = np.flatnonzero(known)
     present, value = np.asarray(truth)[rows].astype(bool), np.asarray(score, np.float64)[rows]
@@ -89,7 +90,11 @@ def occurrence_draws(
             "accuracy": (hits + rejections) / (hits + alarms + misses + rejections),
             "nf1": 2 * hits / (2 * hits + alarms / skew + misses),
         }
-    return result | _areas(draws, present, value, rows, skew) | _calibration(draws, present, value, rows)
+        positives = hits + misses
+        always = np.where(positives > 0, 2 * positives / (2 * positives + alarms + rejections), np.nan)
+    areas = _areas(draws, present, value, rows, skew)
+    result |= areas | {"f1_gain": result["f1_frame"] - always, "roc_gain": areas["roc_area"] - 0.5}
+    return result | _calibration(draws, present, value, rows)
 
 
 def intensity_draws(draws: SubjectDraws, truth: np.ndarray, guess: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:

@@ -21,15 +21,17 @@ def relation_matrix(values: np.ndarray, known: np.ndarray | None = None) -> np.n
     mask = np.ones(data.shape, bool) if known is None else np.asarray(known, bool)
     mass = mask.astype(np.float64)
     data = np.where(mask, data, 0.0)
+    rounding = 1e-14 * (data**2).max(axis=0, initial=0.0)[:, None]  # of the moments; it must not pass for variance
+    data = np.where(mask, data - data.sum(axis=0) / np.maximum(mask.sum(axis=0), 1), 0.0)
     # Sums over the frames that both of a pair know: entry [i, j] of each is about i where j is known too.
     count = mass.T @ mass
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (data.T @ mass) / count
         square = ((data**2).T @ mass) / count
         product = (data.T @ data) / count
-        variance = np.maximum(square - mean**2, 0.0)
-        scale = np.sqrt(variance * variance.T)
-        relation: np.ndarray = np.where(scale > 1e-12, (product - mean * mean.T) / scale, np.nan)
+        variance = square - mean**2
+        variance = np.where(variance > rounding, variance, np.nan)
+        relation: np.ndarray = (product - mean * mean.T) / np.sqrt(variance * variance.T)
     return np.clip(relation, -1.0, 1.0)
 
 
