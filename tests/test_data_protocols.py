@@ -10,10 +10,10 @@ import pytest
 from data_trees import make_affwild2, make_bp4d, make_disfa, make_disfa_plus, make_fera2017
 
 from aufait.action_units import AU_SETS
-from aufait.data import get_protocol, hold_out, list_datasets, list_protocols, open_dataset
+from aufait.data import get_protocol, hold_out, k_fold, list_datasets, list_protocols, open_dataset
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.protocols import Fold, Part, Protocol, Split
+from aufait.data.protocols import Fold, Part, Protocol, Split, protocol_for
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 
@@ -96,6 +96,17 @@ def test_seeded_split_is_stable_and_says_so() -> None:
     assert get_protocol("bp4d_31_10", seed=0).folds == first.folds
     assert get_protocol("bp4d_31_10", seed=1).folds != first.folds
     assert any("not publish" in note for note in first.notes) and "Seed 0." in first.notes
+
+
+def test_own_data_are_divided_by_the_name_of_a_protocol() -> None:
+    data = labels_only("mine", ["s1", "s2", "s3"])
+    assert [len(protocol_for(data, name).folds) for name in ("leave-one-subject-out", "3_fold", "2-fold")] == [3, 3, 2]
+    assert protocol_for(data, "2_fold", seed=3).folds == k_fold(data, 2, seed=3).folds
+    assert protocol_for(data, "disfa") == get_protocol("disfa")
+    with pytest.raises(InputError, match=r"number of subjects \(3\), got 5; name another number, such as 2_fold"):
+        protocol_for(data, "k_fold")
+    with pytest.raises(InputError, match="unknown protocol 'k_folds_'"):
+        protocol_for(data, "k_folds_")
 
 
 def test_disagreement_with_the_data_is_named_and_can_be_accepted() -> None:

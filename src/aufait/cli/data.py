@@ -45,7 +45,7 @@ def data_list(
     console.print("\nprotocols")
     rows = [(one.name, one.title) for one in protocols]
     rows += [("leave_one_subject_out", "your own data, each subject tested once"),
-             ("k_fold", "your own data, 5 subject-exclusive folds")]  # fmt: skip
+             ("k_fold", "your own data, 5 subject-exclusive folds; other numbers as 3_fold, 10_fold")]  # fmt: skip
     for name, title in rows:
         console.print(f"  {name:<{_NAME_WIDTH}} {title}", soft_wrap=True, markup=False)
 
@@ -75,12 +75,13 @@ def data_check(
     from aufait.cli.console import refuse_existing
     from aufait.data.check import check_dataset
     from aufait.data.datasets import open_dataset
+    from aufait.data.protocols import protocol_for
 
     if json_file is not None:
         refuse_existing(json_file, overwrite)
     with stderr().status("reading labels") if is_terminal() and not quiet else _Nothing():
         data = open_dataset(dataset, root, **_options(settings or []))
-        wanted = None if protocol is None else _protocol(protocol, data)
+        wanted = None if protocol is None else protocol_for(data, protocol)
     columns = (TextColumn("checking recordings"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:
         task = bar.add_task("", total=None)
@@ -118,14 +119,6 @@ def _options(settings: list[str]) -> dict[str, str]:
             raise InputError(f"--set needs KEY=VALUE, such as --set frame_offset=-1, got {setting!r}")
         options[key.strip()] = value.strip()
     return options
-
-
-def _protocol(name: str, data: Any) -> Protocol:
-    from aufait.data.protocols import get_protocol, k_fold, leave_one_subject_out
-
-    own = {"leave_one_subject_out": leave_one_subject_out, "k_fold": k_fold}
-    key = name.strip().lower().replace("-", "_")
-    return own[key](data) if key in own else get_protocol(name)  # type: ignore[operator, no-any-return]
 
 
 def _protocol_facts(protocol: Protocol) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from aufait.cli.data import _options
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
+    from aufait.data.anomalies import AnomalyLog
     from aufait.data.preparation import FaceCache
 
 _EXAMPLES = 3
@@ -94,6 +95,8 @@ def _prepare(
     from aufait.data.preparation import prepare as prepare_faces
 
     data = open_dataset(dataset, root, **options)
+    if not quiet:
+        _warn_of_anomalies(data.anomalies, f"aufait data check {dataset} {root}")
     _warn_of_room(output, len(data), settings["alignment"])
     columns = (
         TextColumn("preparing frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
@@ -106,9 +109,18 @@ def _prepare(
         )
 
 
+def _warn_of_anomalies(anomalies: AnomalyLog, command: str) -> None:
+    """Says what the check would report; a copy with fewer subjects is nothing odd here."""
+    counts = {kind: count for kind, count in anomalies.counts().items() if kind != "missing-subject"}
+    if counts:
+        found = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+        print_warning(f"the data set is not as it should be ({found}); see where with: {command}")
+
+
 def _warn_of_room(output: Path, frames: int, alignment: str) -> None:
     """Says beforehand that the disc may be too small; what is stored already counts as room."""
     from aufait.data.preparation import ALIGNMENTS
+    from aufait.data.preparation.preparing import size_text
 
     needed = frames * ALIGNMENTS[alignment].side ** 2 * 3
     existing = next((one for one in (output, *output.absolute().parents) if one.exists()), None)
@@ -117,11 +129,12 @@ def _warn_of_room(output: Path, frames: int, alignment: str) -> None:
     stored = sum(path.stat().st_size for path in output.rglob("*.u8")) if output.is_dir() else 0
     free = shutil.disk_usage(existing).free
     if needed - stored > free:
-        print_warning(f"{frames:,} faces need up to {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB are free at {existing}")
+        room = f"up to {size_text(needed - stored)} more, but {size_text(free)} are free at {existing}"
+        print_warning(f"{frames:,} faces need {room}")
 
 
 def _print_summary(cache: FaceCache, verified: bool) -> None:
-    from aufait.data.preparation.preparing import missing_counts
+    from aufait.data.preparation.preparing import missing_counts, size_text
 
     console, facts = stdout(), cache.manifest
     made = "rendered faces" if cache.synthetic else "faces"
@@ -129,7 +142,7 @@ def _print_summary(cache: FaceCache, verified: bool) -> None:
     source = f"found by {facts['finder']}" if facts["finder"] else f"{facts['landmarks']}"
     console.print(
         f"{cache.name}: {len(cache):,} {made} of {facts['frames']:,} labelled frames, {len(facts['recordings']):,} recordings, "
-        f"in {cache.path} ({size / 1e9:.2f} GB{', all checksums right' if verified else ''})",
+        f"in {cache.path} ({size_text(size)}{', all checksums right' if verified else ''})",
         soft_wrap=True, markup=False,
     )  # fmt: skip
     console.print(f"alignment {cache.alignment}, {cache.side} px; {cache.points} landmarks, {source}", soft_wrap=True, markup=False)

@@ -295,15 +295,16 @@ def _full(
     with suppress(OSError):
         import shutil
 
-        free = f", {_size(shutil.disk_usage(folder).free)} are free"
+        free = f", {size_text(shutil.disk_usage(folder).free)} are free"
     return OutputError(
-        f"the disc of {folder} is full: about {_size(left * alignment.side**2 * 3)} more are needed for {left:,} frames{free}. "
+        f"the disc of {folder} is full: about {size_text(left * alignment.side**2 * 3)} more are needed for {left:,} frames{free}. "
         f"Free that much (or choose another disc) and run the same command again: {len(outcomes)} of {len(jobs)} recordings "
         "are finished and kept"
     )
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Bytes as text for people: "2.4 GB", "31.0 MB"."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 

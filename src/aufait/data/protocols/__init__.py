@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
@@ -20,6 +21,7 @@ from aufait.errors import InputError
 
 OCCURRENCE_METRICS = ("f1_frame", "accuracy")
 INTENSITY_METRICS = ("icc_3_1", "mae")
+_FOLDS = 5
 
 
 def list_protocols(dataset: str | None = None) -> list[str]:
@@ -46,12 +48,31 @@ def get_protocol(name: str, *, seed: int | None = None) -> Protocol:
     if key not in _files():
         raise InputError(
             f"unknown protocol {name!r}{did_you_mean(key, _files())} Known: {', '.join(_files())}. For your own data: "
-            "leave_one_subject_out(dataset), k_fold(dataset, folds)"
+            "leave_one_subject_out, k_fold (5 folds), 3_fold, 10_fold, ..."
         )
     data = _files()[key]
     if seed is not None and "generator" not in data:
         raise InputError(f"the subjects of {key} are published, so it takes no seed")
     return _build(data, seed)
+
+
+def protocol_for(dataset: AUDataset, name: str, *, seed: int | None = None) -> Protocol:
+    """A protocol as a user names it: a published one, or one that divides the subjects of this data set.
+
+    Args:
+        dataset: what "leave_one_subject_out", "k_fold" (5 folds) and "3_fold", "10_fold" divide.
+        name: of the protocol.
+        seed: which of the possible splits, for protocols that are drawn.
+
+    Raises:
+        InputError: unknown name (with the nearest ones), a seed where nothing is drawn, or too few subjects.
+    """
+    key = name.strip().lower().replace("-", "_")
+    if key == "leave_one_subject_out":
+        return leave_one_subject_out(dataset)
+    if match := re.fullmatch(r"(k|\d+)_folds?", key):
+        return k_fold(dataset, _FOLDS if match[1] == "k" else int(match[1]), seed=seed or 0)
+    return get_protocol(name, seed=seed)
 
 
 def leave_one_subject_out(dataset: AUDataset, *, target: str = "occurrence", threshold: int | None = None) -> Protocol:
@@ -71,7 +92,7 @@ def leave_one_subject_out(dataset: AUDataset, *, target: str = "occurrence", thr
 
 
 def k_fold(
-    dataset: AUDataset, folds: int = 5, *, seed: int = 0, target: str = "occurrence", threshold: int | None = None
+    dataset: AUDataset, folds: int = _FOLDS, *, seed: int = 0, target: str = "occurrence", threshold: int | None = None
 ) -> Protocol:
     """Subject-exclusive folds drawn from a seed; for data sets of one's own.
 
@@ -183,5 +204,5 @@ def _drawn(generator: dict[str, Any], seed: int) -> dict[str, Part]:
 
 __all__ = [
     "Fold", "Part", "Protocol", "Split", "get_protocol", "hold_out", "k_fold", "leave_one_subject_out", "list_protocols",
-    "refuse_overlap",
+    "protocol_for", "refuse_overlap",
 ]  # fmt: skip

@@ -45,5 +45,8 @@ def deal(subjects: Iterable[str], folds: int, seed: int) -> list[list[str]]:
     """
     order = seeded_order(subjects, seed)
     if not 2 <= folds <= len(order):
-        raise InputError(f"the number of folds must be from 2 to the number of subjects ({len(order)}), got {folds}")
+        raise InputError(
+            f"the number of folds must be from 2 to the number of subjects ({len(order)}), got {folds}; name another number, "
+            "such as 2_fold, or use leave_one_subject_out"
+        )
     return [sorted(order[first::folds]) for first in range(folds)]
