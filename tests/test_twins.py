@@ -21,6 +21,7 @@ from aufait.action_units import AU_SETS
 from aufait.data import AUDataset, open_dataset
 from aufait.data.check import check_dataset
 from aufait.data.facts import published_rates
+from aufait.data.preparation.sources import mark_synthetic
 from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError, OutputError
 from aufait.landmarks import convert
@@ -184,6 +185,45 @@ def test_a_killed_run_goes_on_to_the_same_bytes(disfa: Path, assets: Path, tmp_p
     assert digests(copy) == before
 
 
+def test_the_right_camera_films_the_same_acting(disfa: Path, assets: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"subjects": ["SN001", "SN003", "SN006"], "frames": 8, "occlusions": 1.0, "assets": assets, **QUICK}
+    both = write_twin("disfa", tmp_path / "both", cameras=["right", "left"], **settings)
+    left, right = open_dataset("disfa", both), open_dataset("disfa", both, camera="right")
+    assert odd_things(left) == odd_things(right) == []
+    for one, other in zip(left.recordings, right.recordings, strict=True):
+        assert np.array_equal(one.intensity, other.intensity) and len(other) == 8
+        assert one.landmarks is not None and other.landmarks is None
+        assert not np.array_equal(next(one.images([0]))[2], next(other.images([0]))[2])
+        seen = [marker_of(both)["recordings"][name]["pose"] for name in (one.subject, f"{one.subject}/right")]
+        assert np.allclose(np.subtract(seen[1], seen[0]), (0, 7, 0), atol=0.011)
+        (marked,), synthetic = mark_synthetic([other], both)
+        assert synthetic and np.allclose(marked.pose, seen[1])
+    # What there is of one camera does not depend on the other.
+    same = [name for name in digests(disfa) if not name.startswith((".twin", "SYNTHETIC"))]
+    assert {name: digests(both)[name] for name in same} == {name: digests(disfa)[name] for name in same}
+    alone = write_twin("disfa", tmp_path / "right", cameras=["right"], **{**settings, "subjects": ["SN003"]})
+    assert {*marker_of(alone)["recordings"]} == {"SN003/right"} and not (alone / "Landmark_Points").exists()
+    assert len(open_dataset("disfa", alone, camera="right")) == 8
+
+
+@pytest.mark.parametrize("name", ["bp4d", "bp4d_plus", "fera2015"])
+def test_uncoded_frames_surround_the_coded_span_without_labels(name: str, assets: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"subjects": ["F001"], "tasks": 2, "frames": 3, "assets": assets, **QUICK}
+    plain = open_dataset(name, write_twin(name, tmp_path / "plain", **settings))
+    wide = open_dataset(name, write_twin(name, tmp_path / "wide", uncoded=4, **settings))
+    assert odd_things(wide) == []
+    for one, other in zip(plain.recordings, wide.recordings, strict=True):
+        assert np.array_equal(one.frames, other.frames) and np.array_equal(one.occurrence, other.occurrence)
+        assert one.media is not None and other.media is not None
+        first, last = one.frames[0], one.frames[-1]
+        assert other.media.numbers().tolist() == list(range(max(first - 4, 1), last + 5))
+        assert np.array_equal(one.media.read(int(first)), other.media.read(int(first)))
+        if one.landmarks is not None:
+            assert np.array_equal(one.landmarks, other.landmarks)
+        record = marker_of(tmp_path / "wide")["recordings"]["/".join((one.subject, one.task))]
+        assert record["frames"] == one.frames.tolist() and len(record["pose"]) == 3
+
+
 # --- the other data sets -------------------------------------------------------------------------------------------------
 
 
@@ -320,6 +360,10 @@ def test_a_subject_is_one_person_in_all_data_sets_of_a_pool() -> None:
         ("disfa", {"frames": 1}, "frames of a twin must be 2"),
         ("disfa", {"size": 20}, "size of a twin must be 48"),
         ("disfa", {"views": [6]}, "one view only"),
+        ("disfa", {"cameras": ["middle"]}, "the cameras left and right, got middle"),
+        ("bp4d", {"cameras": ["left"]}, "one camera only"),
+        ("disfa", {"uncoded": 2}, "all frames of DISFA are coded"),
+        ("bp4d", {"uncoded": -1}, "uncoded of a twin must be 0"),
         ("fera2017", {"views": [0]}, "views 1 to 9, got 0"),
         ("fera2017", {"subjects": ["VA_F001"], "tasks": ["T2"]}, "has one of the tasks"),
     ],
@@ -336,6 +380,9 @@ def test_folders_that_hold_something_else_are_left_alone(disfa: Path, assets: Pa
         write_twin("disfa", tmp_path, subjects=2, assets=assets)
     with pytest.raises(OutputError, match="frames 8 there, 9 wanted"):
         write_twin("disfa", disfa, subjects=["SN001", "SN003", "SN006"], frames=9, occlusions=1.0, assets=assets, **QUICK)
+    same: dict[str, Any] = {"subjects": ["SN001", "SN003", "SN006"], "frames": 8, "occlusions": 1.0, "assets": assets, **QUICK}
+    with pytest.raises(OutputError, match=r"cameras default there, \['right'\] wanted"):
+        write_twin("disfa", disfa, cameras=["right"], **same)
 
 
 @pytest.fixture
@@ -364,6 +411,8 @@ def test_the_command_writes_a_twin_and_replaces_it_only_when_told(cli: CliRunner
     ("options", "message"),
     [
         (["--subjects", "3"], "cannot be used without --like"),
+        (["--uncoded", "3"], "cannot be used without --like"),
+        (["--like", "disfa", "--cameras", "top"], "the cameras left and right"),
         (["--like", "disfa", "--sequences"], "cannot be used with --like"),
         (["--like", "fera2017", "--views", "six"], "takes digits"),
     ],

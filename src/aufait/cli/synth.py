@@ -63,6 +63,13 @@ def synth(
         str | None,
         typer.Option(help="With --like fera2017: digits of the views, such as 56; all nine if left out.", show_default=False),
     ] = None,
+    cameras: Annotated[
+        str | None, typer.Option(help="With --like disfa: left, right or left,right; left if left out.", show_default=False)
+    ] = None,
+    uncoded: Annotated[
+        int,
+        typer.Option(min=0, help="With --like bp4d, bp4d_plus, fera2015: pictures without labels round each coded span."),
+    ] = 0,
     occlusions: Annotated[
         bool, typer.Option("--occlusions", help="With --like: hands, things and masks before faces in a third of the recordings.")
     ] = False,
@@ -101,6 +108,8 @@ def synth(
             "fps": fps,
             "occlusions": _OCCLUDED_SHARE if occlusions else 0.0,
             "views": _digits(views),
+            "cameras": None if cameras is None else [name.strip().lower() for name in cameras.split(",") if name.strip()],
+            "uncoded": uncoded,
             "supersample": 1.5 if supersample is None else supersample,
             "assets": assets,
             "workers": workers,
@@ -108,7 +117,8 @@ def synth(
         }
         _twin(like, out, settings, quiet)
         return
-    _refuse("without --like", {"--subjects": subjects, "--tasks": tasks, "--views": views, "--occlusions": occlusions})
+    _refuse("without --like", {"--subjects": subjects, "--tasks": tasks, "--views": views, "--cameras": cameras,
+                               "--uncoded": uncoded, "--occlusions": occlusions})  # fmt: skip
     from aufait.synthetic.dataset import DatasetConfig, generate_dataset
 
     config = DatasetConfig(

@@ -52,7 +52,7 @@ def open_disfa(
         root: folder that holds videos (or pictures) and label files.
         images: folder of the videos or of picture folders SN001, SN002, ..., if they lie elsewhere.
         labels: folder of the label files, if they lie elsewhere.
-        camera: "left" or "right"; the papers use the left one.
+        camera: "left" or "right"; the papers use the left one, and landmarks are distributed for it alone.
         threshold: intensity from which an action unit counts as present; protocols set it anew.
         frame_offset: picture number minus label frame number; by default the first of both belong together. The
             first frame of a video counts as picture 1.
@@ -74,7 +74,8 @@ def open_disfa(
     media = _media_places(places, camera, named=images is not None)
     if need_media and not media:
         raise build.fail(f"there is no video of the {camera} camera and no folder of pictures such as SN001/1.jpg")
-    tracks = _landmark_folders(root, log)
+    # The landmarks were tracked in the left camera's video.
+    tracks = _landmark_folders(root, log) if camera == "left" else {}
     for subject in sorted(files):
         if (read := _labels(subject, files[subject], log)) is None:
             continue

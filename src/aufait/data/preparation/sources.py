@@ -134,9 +134,10 @@ def _names(recording: Recording) -> list[str]:
     view = [] if recording.view is None else [str(recording.view)]
     whole = [part for part in (recording.subject, recording.task, *view) if part]
     short = [part for part in (recording.subject, recording.task) if part]
-    return [recording.name, "/".join(whole), "_".join(whole), "/".join(short), "_".join(short)] + (
-        [recording.task] if recording.task else []
-    )
+    camera = recording.attributes.get("camera")
+    own = [f"{'/'.join(short)}/{camera}"] if camera else []
+    spelt = [recording.name, "/".join(whole), "_".join(whole), "/".join(short), "_".join(short)]
+    return [*own, *spelt, *([recording.task] if recording.task else [])]
 
 
 def _first(table: Any, names: Sequence[str]) -> Mapping[str, Any]:

@@ -56,6 +56,8 @@ def write_twin(
     fps: float | None = None,
     occlusions: float = 0.0,
     views: Sequence[int] | None = None,
+    cameras: Sequence[str] | None = None,
+    uncoded: int = 0,
     supersample: float = 1.5,
     assets: str | Path | None = None,
     workers: int | None = None,
@@ -76,6 +78,8 @@ def write_twin(
             whole events.
         occlusions: share of recordings in which something hides a part of the face for a while.
         views: FERA 2017 only: which of the nine views to draw, all by default.
+        cameras: DISFA only: "left", "right" or both; the left one by default.
+        uncoded: BP4D, BP4D+ and FERA 2015 only: pictures without labels before and after each coded span.
         supersample: 1 is quick, 2 smooth.
         assets: face geometry, see ``assets.find_assets``.
         workers: processes; one per core by default.
@@ -107,7 +111,11 @@ def write_twin(
         occlusions=occlusions,
         supersample=supersample,
         views=_views(layout, views),
+        cameras=_cameras(layout, cameras),
+        uncoded=uncoded,
     )
+    if uncoded and not layout.coded_in_part:
+        raise InputError(f"all frames of {layout.title} are coded; uncoded frames go with bp4d, bp4d_plus and fera2015")
     check_tasks(layout, settings.tasks)
     if layout.has_tracks:
         need_landmark_library()
@@ -121,6 +129,7 @@ def write_twin(
         fps=settings.fps,
         seed=settings.seed,
         occlusions=settings.occlusions,
+        uncoded=settings.uncoded,
     )
     if not plans:
         raise InputError(f"none of the subjects {', '.join(settings.subjects)} has one of the tasks {settings.tasks}")
@@ -144,6 +153,18 @@ def _views(layout: TwinLayout, wanted: Sequence[int] | None) -> tuple[int, ...]:
         have = f"views {layout.views[0]} to {layout.views[-1]}" if layout.views else "one view only"
         raise InputError(f"{layout.title} has {have}, got {', '.join(unknown) or 'none'}")
     return tuple(sorted(set(wanted)))
+
+
+def _cameras(layout: TwinLayout, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """The wanted cameras in the data set's order; () for the usual one alone."""
+    if wanted is None:
+        return ()
+    unknown = [name for name in wanted if name not in layout.cameras]
+    if unknown or not wanted:
+        have = f"the cameras {' and '.join(layout.cameras)}" if layout.cameras else "one camera only"
+        raise InputError(f"{layout.title} has {have}, got {', '.join(unknown) or 'none'}")
+    chosen = tuple(name for name in layout.cameras if name in wanted)
+    return () if chosen == layout.cameras[:1] else chosen
 
 
 def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
@@ -216,14 +237,15 @@ def _draw_all(
 
 
 def _frames(job: Job, settings: TwinSettings) -> int:
-    return sum(len(plan.frames) for plan in job) * max(1, len(settings.views))
+    return sum(len(plan.frames) for plan in job) * max(1, len(settings.views)) * max(1, len(settings.cameras))
 
 
 def _draw(root: Path, settings: TwinSettings, geometry: Path, job: Job) -> int:
     """Draw one job; the file that says so comes last and whole."""
     layout = twin_layout(settings.like)
     model = load_face_model(geometry)
-    stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps, settings.views)
+    cameras = settings.cameras or layout.cameras[:1]
+    stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps, settings.views, cameras)
     records = WRITERS[layout.name](stage, job)
     write_whole(_done_file(root, layout, job), json.dumps(records))
     return _frames(job, settings)

@@ -86,6 +86,8 @@ class TwinLayout:
         partition_rates, partition_tasks: where they differ from ``rates`` and ``tasks``.
         packed: all recordings of a subject are written together.
         views: numbers of the views that each recording is drawn from; () for one frontal camera.
+        cameras: names of the cameras that film a recording side by side, the usual one first; () for one without a name.
+        coded_in_part: whether only a part of each sequence of pictures is labelled.
     """
 
     name: str
@@ -105,6 +107,8 @@ class TwinLayout:
     partition_tasks: Mapping[str, Tasks] = field(default_factory=dict)
     packed: bool = False
     views: tuple[int, ...] = ()
+    cameras: tuple[str, ...] = ()
+    coded_in_part: bool = False
 
     @property
     def has_tracks(self) -> bool:
@@ -136,7 +140,15 @@ def _numbers(letter: str, count: int) -> tuple[str, ...]:
 
 
 def _bp4d() -> TwinLayout:
-    return TwinLayout("bp4d", "BP4D", tuple(facts_of("bp4d")["subjects"]), BP4D_TASKS, "bp4d", _table("bp4d", "ARL, Table 5"))
+    return TwinLayout(
+        name="bp4d",
+        title="BP4D",
+        subjects=tuple(facts_of("bp4d")["subjects"]),
+        tasks=BP4D_TASKS,
+        pool="bp4d",
+        rates=_table("bp4d", "ARL, Table 5"),
+        coded_in_part=True,
+    )
 
 
 def _bp4d_plus() -> TwinLayout:
@@ -151,6 +163,7 @@ def _bp4d_plus() -> TwinLayout:
         rates={**_table("fera2017", "Deep Regions, Table 4"), **assumed},
         assumed=tuple(assumed),
         packed=True,
+        coded_in_part=True,
     )
 
 
@@ -168,6 +181,7 @@ def _disfa() -> TwinLayout:
         blend=0.1,
         frames=200,
         fps=5.0,
+        cameras=("left", "right"),
     )
 
 
@@ -198,6 +212,7 @@ def _fera2015() -> TwinLayout:
         pool="bp4d",
         rates=_table("bp4d", "ARL, Table 5"),
         partitions={name: "train" if int(name[1:]) % 2 else "development" for name in subjects},
+        coded_in_part=True,
     )
 
 

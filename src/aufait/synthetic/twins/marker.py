@@ -31,6 +31,8 @@ class TwinSettings:
         occlusions: share of recordings with a hand, a thing or a mask before the face for a while.
         supersample: see ``renderer.render``.
         views: numbers of the views, where the data set has several.
+        cameras: names of the cameras, where the data set has several; () for the usual one.
+        uncoded: pictures without labels on either side of a coded span.
     """
 
     like: str
@@ -43,17 +45,24 @@ class TwinSettings:
     occlusions: float
     supersample: float
     views: tuple[int, ...] = ()
+    cameras: tuple[str, ...] = ()
+    uncoded: int = 0
 
     def __post_init__(self) -> None:
-        limits = (("frames", 2, 100_000), ("size", 48, 2048), ("seed", 0, 2**31), ("fps", 0.5, 120.0))
+        limits = (("frames", 2, 100_000), ("size", 48, 2048), ("seed", 0, 2**31), ("fps", 0.5, 120.0), ("uncoded", 0, 10_000))
         for name, low, high in (*limits, ("occlusions", 0.0, 1.0), ("supersample", 1.0, 4.0)):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} of a twin must be {low:g} to {high:g}, got {value}")
 
 
+_LATER = ("cameras", "uncoded")
+"""Settings that older twins do not name; left out where they are not used, so that such twins are still recognised."""
+
+
 def marker_head(settings: TwinSettings) -> dict[str, Any]:
-    head = {"synthetic": True, "engine": ENGINE_VERSION, "like": settings.like, "seed": settings.seed, "settings": asdict(settings)}
+    named = {name: value for name, value in asdict(settings).items() if value or name not in _LATER}
+    head = {"synthetic": True, "engine": ENGINE_VERSION, "like": settings.like, "seed": settings.seed, "settings": named}
     plain: dict[str, Any] = json.loads(json.dumps(head))
     return plain
 
@@ -68,7 +77,8 @@ def read_marker(marker: Path) -> dict[str, Any]:
 
 def difference(there: dict[str, Any], head: dict[str, Any]) -> str:
     old, new = there.get("settings") or {}, head["settings"]
-    changed = [f"{name} {old.get(name)} there, {new[name]} wanted" for name in new if old.get(name) != new[name]]
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    changed = [f"{name} {old.get(name, 'default')} there, {new.get(name, 'default')} wanted" for name in names]
     return "; ".join(changed[:3]) or f"engine {there.get('engine')} there, {head['engine']} now"
 
 

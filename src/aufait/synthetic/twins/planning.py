@@ -9,7 +9,7 @@ what a person can show is still that person's own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,7 +35,7 @@ _DIRECTED_PRICE, _POSED_PRICE = 2e-5, 2e-3
 
 @dataclass(frozen=True, eq=False)
 class RecordingPlan:
-    """One recording: F frames.
+    """One recording: F frames, labelled but for ``uncoded`` at the ends.
 
     Attributes:
         subject, task: as the data set names them.
@@ -47,6 +47,7 @@ class RecordingPlan:
         gaze: (F, 2) float64, see ``scene.Scene``.
         occlusion: (F,) str, "none", "hand", "object" or "mask".
         seed: of the scene.
+        uncoded: number of frames at the beginning and at the end that have a picture but no label.
     """
 
     subject: str
@@ -59,11 +60,38 @@ class RecordingPlan:
     gaze: np.ndarray
     occlusion: np.ndarray
     seed: int
+    uncoded: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
         """Subject and task: "F001/T1", or "SN001" where there are no tasks."""
         return f"{self.subject}/{self.task}" if self.task else self.subject
+
+    @property
+    def labelled(self) -> slice:
+        """The rows that are labelled."""
+        return slice(self.uncoded[0], len(self.frames) - self.uncoded[1])
+
+    def surrounded(self, count: int) -> RecordingPlan:
+        """The recording with up to ``count`` uncoded frames on either side, in which it is acted backwards.
+
+        Frames are numbered from 1, so there are fewer before a span that begins early.
+        """
+        edges = (min(count, int(self.frames[0]) - 1), count)
+
+        def wide(values: np.ndarray) -> np.ndarray:
+            return np.pad(values, [edges, *[(0, 0)] * (values.ndim - 1)], mode="symmetric")
+
+        return replace(
+            self,
+            frames=np.arange(self.frames[0] - edges[0], self.frames[-1] + edges[1] + 1),
+            left=wide(self.left),
+            right=wide(self.right),
+            pose=wide(self.pose),
+            gaze=wide(self.gaze),
+            occlusion=wide(self.occlusion),
+            uncoded=edges,
+        )
 
 
 def check_tasks(layout: TwinLayout, tasks: int | Sequence[str] | None) -> None:
@@ -109,6 +137,7 @@ def plan_twin(
     fps: float,
     seed: int,
     occlusions: float,
+    uncoded: int = 0,
 ) -> list[RecordingPlan]:
     """All recordings of a twin, by subject and task.
 
@@ -123,7 +152,8 @@ def plan_twin(
     ]
     for partition in sorted({layout.partitions.get(subject, "") for subject in subjects}):
         _choose_events(layout, partition, [one for one in drafts if layout.partitions.get(one.subject, "") == partition], seed)
-    return [_finish(draft, layout, frames, fps, seed, occlusions) for draft in drafts]
+    plans = [_finish(draft, layout, frames, fps, seed, occlusions) for draft in drafts]
+    return [one.surrounded(uncoded) for one in plans] if uncoded else plans
 
 
 @dataclass(eq=False)
@@ -299,7 +329,7 @@ def _first_frame(layout: TwinLayout, draft: _Draft, seed: int) -> int:
     """Where the coded span begins: BP4D's sequences are coded in part, a third of them from their first frame."""
     if layout.name == "disfa_plus":
         return 0
-    if layout.name not in ("bp4d", "bp4d_plus", "fera2015"):
+    if not layout.coded_in_part:
         return 1
     rng = np.random.default_rng(stream(seed, "span", draft.subject, draft.task))
     return 1 if rng.random() < 0.36 else int(rng.integers(2, 2400))

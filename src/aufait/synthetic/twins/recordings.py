@@ -37,7 +37,8 @@ BP4D_PLUS_CODED = BP4D_CODED | {28}
 OWN_FOLDERS = frozenset(
     {
         *("Sequences(2D+3D)", "2D+3D", "2DFeatures", "AUCoding", "AU Intensity Codes3.0", "BP4D-training", "BP4D-development"),
-        *("Videos_LeftCamera", "ActionUnit_Labels", "Landmark_Points", "Images", "Labels", "AU_Set", "cropped_aligned"),
+        *("Videos_LeftCamera", "Video_RightCamera", "ActionUnit_Labels", "Landmark_Points", "Images", "Labels"),
+        *("AU_Set", "cropped_aligned"),
     }
 )
 """Folders that the writers make below the root."""
@@ -48,13 +49,13 @@ _VIEWS_MARGIN = 1.15
 
 @dataclass(eq=False)
 class Takes:
-    """What was drawn of one recording, gathered while its pictures go to the disc.
+    """What was drawn of one recording of F labelled frames, gathered while its pictures go to the disc.
 
     Attributes:
         plan: of the recording.
         pitch, yaw: degrees by which the view turns the head away, as in ``RecordingPlan.pose``.
-        levels: per frame (len(UNITS),) intensity of the stronger side.
-        landmarks: per frame (68, 2).
+        levels: per picture (len(UNITS),) intensity of the stronger side.
+        landmarks: per picture (68, 2).
     """
 
     plan: RecordingPlan
@@ -70,34 +71,43 @@ class Takes:
         self.landmarks.append(frame.landmarks)
         return frame.image
 
+    @property
+    def frames(self) -> np.ndarray:
+        """(F,) numbers of the labelled frames."""
+        return self.plan.frames[self.plan.labelled]
+
     def rounded(self, unit: int) -> np.ndarray:
         """(F,) whole intensities 0 to 5 of a unit; 0 for units that are never drawn."""
         if unit not in COLUMN:
-            return np.zeros(len(self.levels), dtype=np.int64)
-        return np.floor(np.stack(self.levels)[:, COLUMN[unit]] + 0.5).astype(np.int64)
+            return np.zeros(len(self.frames), dtype=np.int64)
+        return np.floor(self._shown()[:, COLUMN[unit]] + 0.5).astype(np.int64)
+
+    def _shown(self) -> np.ndarray:
+        """(F, len(UNITS)) intensities of the labelled frames."""
+        return np.stack(self.levels[self.plan.labelled])
 
     def codes(self, units: Sequence[int], coded: frozenset[int] = BP4D_PLUS_CODED) -> np.ndarray:
         """(F, len(units)) 1 from FACS A on, 0 below, 9 for units that are not coded."""
-        codes = np.full((len(self.levels), len(units)), UNLABELLED, dtype=np.int64)
+        codes = np.full((len(self.frames), len(units)), UNLABELLED, dtype=np.int64)
         for column, unit in enumerate(units):
             if unit in coded:
                 codes[:, column] = self.rounded(unit) >= 1
         return codes
 
     def points(self, count: int) -> np.ndarray:
-        """(F, count, 2) landmarks in the scheme with that many points."""
+        """(pictures, count, 2) landmarks in the scheme with that many points."""
         return convert(np.stack(self.landmarks).astype(np.float64), count)
 
     def record(self) -> dict[str, Any]:
         """What the marker file tells of the recording."""
-        levels = np.stack(self.levels)
-        pose = self.plan.pose + (self.pitch, self.yaw, 0.0)
+        levels, own = self._shown(), self.plan.labelled
+        pose = self.plan.pose[own] + (self.pitch, self.yaw, 0.0)
         return {
             "subject": self.plan.subject,
             "task": self.plan.task,
             "person": self.plan.person,
-            "frames": self.plan.frames.tolist(),
-            "occlusion": self.plan.occlusion.tolist(),
+            "frames": self.frames.tolist(),
+            "occlusion": self.plan.occlusion[own].tolist(),
             "pose": np.round(pose, 2).tolist(),
             "intensity": {f"AU{unit:02d}": np.round(levels[:, place], 3).tolist() for unit, place in COLUMN.items()},
         }
@@ -113,6 +123,7 @@ class Stage:
         model: face geometry.
         size, supersample, seed, fps: settings of the twin.
         views: that recordings are drawn from.
+        cameras: that film a recording side by side.
     """
 
     root: Path
@@ -123,6 +134,7 @@ class Stage:
     seed: int
     fps: float
     views: tuple[int, ...] = ()
+    cameras: tuple[str, ...] = ()
 
     def film(self, takes: Takes) -> Iterator[np.ndarray]:
         """The pictures of a recording; labels gather in ``takes``."""
@@ -197,10 +209,10 @@ def _write_coding(takes: Takes, columns: Sequence[int], coded: frozenset[int], o
     """Coding files of the BP4D family; occurrence is a whole intensity of 1 (FACS A) or more."""
     plan = takes.plan
     name = f"{plan.subject}_{plan.task}"
-    table = files.occurrence_table(plan.frames, columns, takes.codes(columns, coded))
+    table = files.occurrence_table(takes.frames, columns, takes.codes(columns, coded))
     files.write_text(occurrence / f"{name}.csv", table)
     for unit in _INTENSITY_UNITS:
-        text = files.intensity_list(plan.frames, takes.rounded(unit))
+        text = files.intensity_list(takes.frames, takes.rounded(unit))
         files.write_text(intensity / f"AU{unit:02d}" / f"{name}_AU{unit:02d}.csv", text)
 
 
@@ -209,20 +221,35 @@ def _write_pictures(stage: Stage, takes: Takes, folder: Path, pattern: str) -> N
         files.write_picture(folder / pattern.format(frame), image)
 
 
+_DISFA_CAMERAS: Mapping[str, tuple[str, str, float]] = MappingProxyType(
+    {
+        "left": ("Videos_LeftCamera", "LeftVideo{}_comp.avi", 0.0),
+        "right": ("Video_RightCamera", "RightVideo{}_Comp.avi", 7.0),
+    }
+)
+"""Camera -> folder and file as on the disc, and the yaw by which it sees the head turned to the person's own right.
+
+The angle between the cameras is our choice; no source at hand gives it.
+"""
+
+
 def _write_disfa(stage: Stage, plans: Sequence[RecordingPlan]) -> Records:
-    """The left camera's video, twelve intensity files, one landmark file per frame."""
+    """A video per camera, twelve intensity files, and one landmark file per frame of the left camera."""
     records: Records = {}
     for plan in plans:
-        takes = Takes(plan)
         subject = plan.subject
-        files.write_avi(stage.root / "Videos_LeftCamera" / f"LeftVideo{subject}_comp.avi", stage.film(takes), stage.fps)
+        for camera in reversed(stage.cameras):  # labels and landmarks are those of the camera that comes last
+            folder, name, yaw = _DISFA_CAMERAS[camera]
+            takes = Takes(plan, yaw=yaw)
+            files.write_avi(stage.root / folder / name.format(subject), stage.film(takes), stage.fps)
+            records[plan.name if camera == "left" else f"{plan.name}/{camera}"] = takes.record()
         for unit in _DISFA_UNITS:
             text = files.intensity_list(plan.frames, takes.rounded(unit))
             files.write_text(stage.root / "ActionUnit_Labels" / subject / f"{subject}_au{unit}.txt", text)
-        folder = stage.root / "Landmark_Points" / subject / "tmp_frame_lm"
-        for frame, points in zip(plan.frames.tolist(), takes.points(66), strict=True):
-            files.write_points(folder / f"{subject}_{frame - 1:04d}_lm.mat", points)
-        records[plan.name] = takes.record()
+        if "left" in stage.cameras:
+            home = stage.root / "Landmark_Points" / subject / "tmp_frame_lm"
+            for frame, points in zip(plan.frames.tolist(), takes.points(66), strict=True):
+                files.write_points(home / f"{subject}_{frame - 1:04d}_lm.mat", points)
     return records
 
 
