@@ -236,6 +236,9 @@ def test_frames_without_a_face_are_listed_with_the_reason(tmp_path: Path) -> Non
     broken.write_bytes(broken.read_bytes()[:100])
     entry = prepared(shown, tmp_path / "wild-faces").manifest["recordings"][0]
     assert entry["missing"]["picture cannot be read"] == [[4, 4]]
+    short = open_dataset("disfa", make_disfa(tmp_path / "short", subjects=[1], frames=8, video_frames=5), frame_offset=-1)
+    entry = prepared(short, tmp_path / "short-faces").manifest["recordings"][0]
+    assert entry["missing"] == {"no picture": [[1, 1]], "no face found": [[2, 2]], "video ends before": [[7, 8]]}
 
 
 def test_distributed_landmarks_are_used_where_every_recording_has_them(tmp_path: Path) -> None:
@@ -307,6 +310,7 @@ def test_a_recording_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path
     (root / "Videos_LeftCamera/LeftVideoSN002_comp.avi").write_bytes(b"no video")
     with pytest.raises(InputError, match="nothing could be prepared; disfa/SN001"):
         prepared(data, tmp_path / "faces", overwrite=True)
+    assert not (tmp_path / "faces").exists()
 
 
 def test_second_run_keeps_finished_shards_and_mends_damaged_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +330,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path: Path) -
     root, out = make_bp4d(tmp_path / "bp4d"), tmp_path / "faces"
     data = open_dataset("bp4d", root)
     prepared(data, out)
-    with pytest.raises(OutputError, match='alignment was "jaa_net", now "arl"'):
+    with pytest.raises(OutputError, match=r'otherwise: alignment was "jaa_net", now "arl"\. Choose'):
         prepared(data, out, alignment="arl")
     with pytest.raises(OutputError, match="no longer there: bp4d/M001/T1, bp4d/M001/T2"):
         prepared(data.select(["F001"]), out)

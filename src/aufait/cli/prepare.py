@@ -134,7 +134,7 @@ def _warn_of_room(output: Path, frames: int, alignment: str) -> None:
 
 
 def _print_summary(cache: FaceCache, verified: bool) -> None:
-    from aufait.data.preparation.preparing import missing_counts, size_text
+    from aufait.data.preparation.preparing import missing_frames, size_text
 
     console, facts = stdout(), cache.manifest
     made = "rendered faces" if cache.synthetic else "faces"
@@ -146,8 +146,10 @@ def _print_summary(cache: FaceCache, verified: bool) -> None:
         soft_wrap=True, markup=False,
     )  # fmt: skip
     console.print(f"alignment {cache.alignment}, {cache.side} px; {cache.points} landmarks, {source}", soft_wrap=True, markup=False)
-    for reason, count in missing_counts(cache).items():
-        console.print(f"without a face: {count:,} frames ({reason})", soft_wrap=True, markup=False)
+    for reason, places in missing_frames(cache).items():
+        shown = ", ".join(list(places)[:_EXAMPLES])
+        more = f" and {len(places) - _EXAMPLES:,} more recordings" if len(places) > _EXAMPLES else ""
+        console.print(f"without a face: {sum(places.values()):,} frames ({reason}), in {shown}{more}", soft_wrap=True, markup=False)
     failed = facts["failed"]
     if failed:
         console.print(f"not prepared: {len(failed):,} recordings", soft_wrap=True, markup=False)

@@ -23,6 +23,7 @@ from aufait.faces.finder import FaceFinder
 NO_PICTURE = "no picture"
 BAD_PICTURE = "picture cannot be read"
 BROKEN_OFF = "video broke off"
+TOO_SHORT = "video ends before"
 NO_FACE = "no face found"
 NO_LANDMARKS = "no landmarks distributed"
 NOT_ALIGNABLE = "landmarks cannot be aligned"
@@ -159,7 +160,9 @@ def _pictures(recording: Recording, missing: dict[str, list[int]]) -> Iterator[t
     while start < len(rows):
         try:
             for row, time, image in recording.images(rows[start:]):
-                start = int(np.searchsorted(rows, row)) + 1
+                place = int(np.searchsorted(rows, row))
+                _note(missing, NO_PICTURE, recording.frames[rows[start:place]])
+                start = place + 1
                 yield row, _time(time, row, recording), image
             break
         except InputError as error:
@@ -172,7 +175,7 @@ def _pictures(recording: Recording, missing: dict[str, list[int]]) -> Iterator[t
             unreadable += 1
             _note(missing, BAD_PICTURE, recording.frames[rows[start : start + 1]])
             start += 1
-    _note(missing, NO_PICTURE, recording.frames[rows[start:]])
+    _note(missing, NO_PICTURE if numbers is not None else TOO_SHORT, recording.frames[rows[start:]])
     if unreadable and unreadable == len(rows):
         raise InputError(f"none of its {unreadable} pictures can be read; the first: {first_error}")
 

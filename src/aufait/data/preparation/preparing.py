@@ -186,6 +186,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         f"{name} was {_short(old.get(name))}, now {_short(new[name])}"
         for name in new
         if name not in ("source", "recordings") and old.get(name) != new[name]
+        and not (name == "frame" and old.get("alignment") != new["alignment"])
     ]
     before, now = old.get("recordings", {}), new["recordings"]
     changed = [name for name in now if name in before and before[name] != now[name]]
@@ -318,7 +319,7 @@ def _finish(
     """The manifest over all shards.
 
     Raises:
-        InputError: there is not one face.
+        InputError: there is not one face; nothing stays in the folder.
     """
     shards, failed = [], []
     for job in jobs:
@@ -328,6 +329,10 @@ def _finish(
         else:
             shards.append((job.stem, outcome.record))
     if not any(record["faces"] for _, record in shards):
+        _clear(folder)
+        for empty in (folder / SHARDS, folder):
+            with suppress(OSError):  # other files of the user may lie there
+                empty.rmdir()
         if failed:
             raise InputError(f"nothing could be prepared; {failed[0]['name']}: {failed[0]['error']}")
         reasons = sorted({reason for _, record in shards for reason in record["missing"]})
@@ -336,11 +341,11 @@ def _finish(
     return FaceCache.open(folder)
 
 
-def missing_counts(cache: FaceCache) -> dict[str, int]:
-    """Reason -> number of labelled frames of prepared recordings that have no face for it."""
-    counts: dict[str, int] = {}
+def missing_frames(cache: FaceCache) -> dict[str, dict[str, int]]:
+    """Reason -> recording -> number of its labelled frames that have no face for that reason."""
+    found: dict[str, dict[str, int]] = {}
     for entry in cache.manifest["recordings"]:
         for reason, ranges in entry["missing"].items():
             pairs = np.array(ranges, dtype=np.int64).reshape(-1, 2)
-            counts[reason] = counts.get(reason, 0) + int((pairs[:, 1] - pairs[:, 0] + 1).sum())
-    return dict(sorted(counts.items()))
+            found.setdefault(reason, {})[entry["name"]] = int((pairs[:, 1] - pairs[:, 0] + 1).sum())
+    return dict(sorted(found.items()))
