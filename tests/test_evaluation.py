@@ -136,6 +136,65 @@ def test_saved_predictions_come_back_whole(tmp_path: Path, found: Predictions, e
         Predictions.load(path)
 
 
+def _changed(**columns: Any) -> Callable[[Path], None]:
+    """Writes a file of predictions with some columns replaced, or left out where None."""
+
+    def write(path: Path) -> None:
+        made().save(path)
+        with np.load(path) as file:
+            held = {**file, **columns}
+        np.savez(path, **{name: values for name, values in held.items() if values is not None})
+
+    return write
+
+
+def _flipped(path: Path) -> None:
+    made().save(path)
+    whole = bytearray(path.read_bytes())
+    whole[80:200] = bytes(byte ^ 0x5A for byte in whole[80:200])
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "not a whole file"),
+        (lambda path: path.write_text("AU12,1"), "not a whole file"),
+        (_flipped, "not a whole file"),
+        (_changed(header=None), "not a whole file"),
+        (_changed(header=np.array("{}")), "has format None"),
+        (_changed(frame=None), "column is missing"),
+        (_changed(more=np.zeros(2)), "one too many"),
+        (_changed(frame=np.full(240, "a")), "of another kind"),
+        (_changed(frame=np.zeros(7)), "must have shape"),
+        (_changed(occurrence=np.full((240, 2), 9)), "occurrence must lie in 0 to 1 where it is known, got 9 to 9"),
+        (_changed(intensity=np.full((240, 2), np.inf)), "intensities must be finite"),
+        (_changed(probability=np.full((240, 2), np.nan)), "network that has diverged"),
+    ],
+)
+def test_damaged_predictions_are_named_with_their_file(tmp_path: Path, write: Callable[[Path], None], message: str) -> None:
+    path = tmp_path / "p.npz"
+    write(path)
+    with pytest.raises(InputError, match=message) as caught:
+        Predictions.load(path)
+    assert str(path) in str(caught.value) and "pickle" not in str(caught.value)
+
+
+def test_frames_without_any_known_label_are_not_scored() -> None:
+    nothing = np.zeros((240, 2), bool)
+    with pytest.raises(InputError, match="none of the 240 frames has a known label of AUs 1, 12"):
+        evaluate(made(occurrence_known=nothing))
+    graded = made(occurrence_known=nothing, intensity_known=~nothing, intensity=np.zeros((240, 2), np.float32))
+    assert evaluate(graded, draws=5).target == "intensity"
+
+
+def test_distances_of_relations_tell_on_how_many_pairs_they_rest() -> None:
+    one = made(units=(1, 2, 12))
+    assert evaluate(one, draws=0).relations.pairs == 3
+    silent = made(units=(1, 2, 12), probability=one.probability * np.float32([1, 1, 0]))
+    assert evaluate(silent, draws=0).relations.pairs == 1
+
+
 def test_a_frame_cannot_be_pooled_twice() -> None:
     one = made()
     with pytest.raises(InputError, match="more than one"):
@@ -428,6 +487,15 @@ def test_two_systems_are_compared_on_the_same_frames_in_any_order() -> None:
     assert rows[0].cells[3] == all_known.sum() and any("AU-TDN" in row.label for row in rows)
 
 
+def test_a_comparison_tells_what_was_compared_and_marks_training_subjects() -> None:
+    first, second = (made(about={"model": "arl", "recipe": recipe, "split": "test"}) for recipe in ("arl_a", "arl_b"))
+    report = comparison_report(compare(first, second, draws=5))
+    assert report.title == "arl (2) against arl (1)" and dict(report.facts)["Second"] == "arl (2) (recipe arl_b, frames of test)"
+    assert any("Only 6 subjects" in note for note in report.notes)
+    fitted = made(about={"model": "arl", "split": "train"})
+    assert "NO TEST" in comparison_report(compare(first, fitted, draws=0)).title
+
+
 def test_other_frames_or_labels_cannot_be_compared() -> None:
     first = made()
     with pytest.raises(InputError, match="same frames, got 240 and 200"):
@@ -469,7 +537,7 @@ def test_the_command_writes_predictions_and_reports(tmp_path: Path, run: Path, c
         "subject",
     )
     assert result.exit_code == 0, result.output
-    assert "SYNTHETIC FACES: jaa-net-v2 on DISFA" in result.output
+    assert "SYNTHETIC FACES: jaa-net-v2 on DISFA" in result.output and "clearly better than guessing: " in result.output
     found = Predictions.load(tmp_path / "out" / "predictions.npz")
     assert found.about["split"] == "test" and "none of the" in found.about["leakage"]
     text = (tmp_path / "out" / "report.md").read_text()
@@ -503,6 +571,11 @@ def test_another_data_set_is_tested_on_the_action_units_of_both(tmp_path: Path, 
     ("arguments", "message"),
     [
         ([], "give one of"),
+        (["--predictions", "OUT", "-o", "OUT", "--occlusion", "all"], "--occlusion cannot be used with --predictions"),
+        (
+            ["--compare", "OUT", "OUT", "-o", "OUT", "--per", "pose", "--fold", "1"],
+            "--fold and --per cannot be used with --compare",
+        ),
         (["RUN", "-o", "OUT"], "--cache FOLDER"),
         (["RUN", "--cache", "OUT", "-o", "OUT"], "holds no prepared faces"),
         (["RUN", "--cache", "CACHE"], "--output FOLDER"),

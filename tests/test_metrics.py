@@ -87,13 +87,14 @@ def test_icc_ignores_a_constant_offset_and_punishes_noise() -> None:
 
 
 def test_icc_of_shrout_and_fleiss_first_two_raters() -> None:
-    """Against the two-way analysis of variance of raters 1 and 2 of the classic example."""
+    """Against the two-way analysis of variance of raters 1 and 2 of the classic example, and another way to write it."""
     first, second = np.array([9, 6, 8, 7, 10, 6.0]), np.array([2, 1, 4, 1, 5, 2.0])
     pair = np.stack([first, second], axis=1)
     residual = pair - pair.mean(1, keepdims=True) - pair.mean(0) + pair.mean()
     between = 2 * ((pair.mean(1) - pair.mean()) ** 2).sum() / 5
     error = (residual**2).sum() / 5
     assert icc_3_1(first, second) == pytest.approx((between - error) / (between + error))
+    assert icc_3_1(first, second) == pytest.approx(2 * np.cov(first, second)[0, 1] / (first.var(ddof=1) + second.var(ddof=1)))
 
 
 def test_calibration_error_of_a_perfect_and_of_an_overconfident_forecast() -> None:
@@ -143,6 +144,11 @@ def test_skew_normalised_scores_equal_those_of_a_balanced_sample_weighted_by_sci
     weight = np.where(truth, 1.0, 1 / skew(truth))
     expected = sklearn.f1_score(truth, score >= 0.5, sample_weight=weight)
     assert f1_frame(truth, score >= 0.5, skew_normalized=True) == pytest.approx(expected)
+    expected = sklearn.balanced_accuracy_score(truth, score >= 0.5)
+    assert accuracy(truth, score >= 0.5, skew_normalized=True) == pytest.approx(expected)
+    assert expected == pytest.approx(sklearn.accuracy_score(truth, score >= 0.5, sample_weight=weight))
+    assert roc_area(truth, score) == pytest.approx(sklearn.roc_auc_score(truth, score, sample_weight=weight))  # no skew in it
+    assert np.isnan(accuracy(np.ones(3), np.ones(3), skew_normalized=True)) and np.isnan(accuracy([], []))
     expected = sklearn.average_precision_score(truth, score, sample_weight=weight)
     assert precision_recall_area(truth, score, skew_normalized=True) == pytest.approx(expected)
 
@@ -358,6 +364,7 @@ def _frames(count: int = 600, subjects: int = 7) -> tuple[np.ndarray, np.ndarray
         ("f1_frame", lambda t, v: f1_frame(t, v >= 0.5)),
         ("accuracy", lambda t, v: accuracy(t, v >= 0.5)),
         ("nf1", lambda t, v: f1_frame(t, v >= 0.5, skew_normalized=True)),
+        ("naccuracy", lambda t, v: accuracy(t, v >= 0.5, skew_normalized=True)),
         ("roc_area", roc_area),
         ("pr_area", precision_recall_area),
         ("npr_area", lambda t, v: precision_recall_area(t, v, skew_normalized=True)),

@@ -204,7 +204,7 @@ def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluati
     values = [evaluation.scores["f1_frame"][f"AU{unit}"] for unit in DISFA.action_units[:7]]
     assert evaluation.scores["f1_frame"]["mean"] == pytest.approx(np.mean(values))
     notes = "\n".join(table.footnotes())
-    assert "7 of 8 action units" in notes and "undefined or not published: 6 of 99" in notes and "AU26: no positive frame" in notes
+    assert "7 of 8 action units" in notes and "undefined or not published: 7 of 108" in notes and "AU26: no positive frame" in notes
 
 
 def test_synthetic_results_are_marked_in_the_title_and_in_each_table(evaluation: Evaluation, report: Report) -> None:
@@ -283,6 +283,8 @@ def test_files_are_written_whole_and_never_over_others(tmp_path: Path, evaluatio
 def test_the_page_needs_nothing_from_outside_and_escapes_names(evaluation: Evaluation) -> None:
     text = page(build_report(evaluation))
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
+    linked, named = re.findall(r'href="#(\w+)"', text), re.findall(r'<h2 id="(\w+)"', text)
+    assert linked == named and len(set(named)) == len(named)
     assert text.count("<svg") == text.count("</svg>") == 4
     odd = Table("t", "a < b", "x", (Column("c"),), (Row("<i>|_&", ("50%",)),))
     odd_report = Report("t", (), (odd,))

@@ -95,9 +95,15 @@ def evaluate(
         raise InputError("name the folder for the report: --output FOLDER")
     _refuse_reports(output, overwrite)
     common: dict[str, Any] = {"draws": draws, "threshold": threshold}
+    runs_network = {
+        "--cache": caches, "--fold": fold, "--split": split != "test", "--occlusion": occlusion, "--shared": shared,
+        "--partial": partial,
+    }  # fmt: skip
     if compare is not None:
+        _refuse_unused("--compare", runs_network | {"--protocol": protocol, "--per": per})
         _compare(compare, output, chosen, overwrite, quiet, common)
     elif predictions is not None:
+        _refuse_unused("--predictions", runs_network)
         _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
     else:
         assert network is not None
@@ -239,6 +245,16 @@ def _warnings(found: Predictions) -> list[str]:
     if str(found.about.get("leakage", "")).startswith("not possible"):
         return ["Whom the network was trained on is not known; whether this is a test cannot be checked."]
     return []
+
+
+def _refuse_unused(way: str, options: Mapping[str, Any]) -> None:
+    """An option that has no effect is a misunderstanding to clear up, not to pass over."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise InputError(
+            f"{' and '.join(given)} cannot be used with {way}, which takes predictions as they are; leave it out, or run the "
+            "network again: aufait evaluate RUN --cache CACHE --output FOLDER"
+        )
 
 
 def _report_saved(
@@ -387,7 +403,7 @@ def _finish(evaluation: Evaluation, folder: Path, formats: Sequence[str], overwr
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    from aufait.evaluation.report import build_report
+    from aufait.evaluation.report import above_guessing, build_report
     from aufait.evaluation.tables import shown
 
     made = build_report(evaluation, published=False)
@@ -400,6 +416,8 @@ def _print_scores(evaluation: Evaluation) -> None:
         counts += f"; in brackets {evaluation.level:.0%} intervals by subject"
     stdout().print(counts, markup=False)
     print_table([table.first, *(table.columns[k].title for k in wanted)], rows, right=range(1, len(wanted) + 1))
+    if evaluation.scores["frames"]["mean"]:
+        stdout().print(f"clearly better than guessing: {above_guessing(evaluation)}", markup=False)
 
 
 _PRINTED = ("frames", "positives", "F1-frame", "accuracy", "ROC area", "ICC(3", "PCC", "MAE")

@@ -46,6 +46,7 @@ class Relations:
         truth, predicted: (A, A) correlation of labels and of decisions on the known frames; nan where one does not vary.
         distance: Frobenius norm of their difference (AUNet Table X, by our reading).
         distance_per_entry: that divided by the number of entries (Deep Regions section 4).
+        pairs: number of pairs of action units that both matrices define, which the distances rest on.
         dependency_f1: see ``aufait.metrics.dependency_f1``.
     """
 
@@ -53,6 +54,7 @@ class Relations:
     predicted: np.ndarray
     distance: float
     distance_per_entry: float
+    pairs: int
     dependency_f1: float
 
 
@@ -195,20 +197,25 @@ def evaluate(
         notes: for the reader of the report.
 
     Raises:
-        InputError: no frame, action units that are not those of the protocol, or an unknown thing to divide by.
+        InputError: no frame, no known label, action units that are not those of the protocol, or an unknown thing to divide by.
     """
     if not len(predictions):
         raise InputError("there is no frame to evaluate")
     if protocol is not None and protocol.target == "intensity" and predictions.intensity is None:
         raise InputError(f"protocol {protocol.name} scores intensities, the network predicts none; take a network with intensities")
+    if not (predictions.occurrence_known.any() or (predictions.intensity is not None and predictions.intensity_known.any())):
+        raise InputError(
+            f"none of the {len(predictions):,} frames has a known label of AUs {', '.join(map(str, predictions.action_units))}; "
+            "there is nothing to score them by"
+        )
     dataset = _dataset_name(predictions)
     notes = [*notes, *_unit_notes(predictions, protocol, dataset)]
     scores = score(predictions, threshold)
     drawn = SubjectDraws(predictions.person, draws=draws, level=level, seed=seed)
     if len(drawn.names) < 2:
         notes.append("One subject: no confidence interval by subject can be given.")
-    elif draws and len(drawn.names) < FEW_SUBJECTS:
-        notes.append(f"Only {len(drawn.names)} subjects: intervals drawn from so few are too narrow; take their bounds with care.")
+    elif draws:
+        notes += few_subjects(len(drawn.names))
     divided = {by: groups_of(predictions, by) for by in per}
     folds = groups_of(predictions, "fold") if "fold" in predictions.attributes else {}
     return Evaluation(
@@ -250,6 +257,13 @@ def score(predictions: Predictions, threshold: float = 0.5) -> Scores:
     graded = predictions.intensity is not None
     metrics.update(predictions.probability, predictions.occurrence, predictions.occurrence_known, **(intensities if graded else {}))
     return metrics.compute()
+
+
+def few_subjects(persons: int) -> list[str]:
+    """What a reader must know of intervals over few subjects."""
+    if persons >= FEW_SUBJECTS:
+        return []
+    return [f"Only {persons} subjects: intervals drawn from so few are too narrow; take their bounds with care."]
 
 
 def _dataset_name(predictions: Predictions) -> str:
@@ -308,6 +322,7 @@ def _relations(predictions: Predictions, threshold: float) -> Relations:
         guess,
         relation_distance(truth, guess),
         relation_distance(truth, guess, per_entry=True),
+        int(np.triu(~np.isnan(truth) & ~np.isnan(guess), 1).sum()),
         dependency_f1(predictions.occurrence, decided, known),
     )
 

@@ -68,9 +68,8 @@ def _guessing(evaluation: Evaluation) -> str:
     left, width, gap, step = 60, 290, 40, 24
     height = step * len(names) + 66
     parts = [_text(left - 10, 46 + step * place, name, "end", _INK, bold=name == "mean") for place, name in enumerate(names)]
-    panels = (("roc_gain", "ROC area minus 50", 0.5), ("f1_gain", "F1 minus always yes", 1.0))
-    for number, (metric, title, reach) in enumerate(panels):
-        start = left + number * (width + gap)
+    for number, (metric, title) in enumerate((("roc_gain", "ROC area minus 50"), ("f1_gain", "F1 minus always yes"))):
+        start, reach = left + number * (width + gap), _reach(evaluation, metric, names)
 
         def x(value: float, start: float = start, reach: float = reach) -> float:
             return start + width * (min(max(value, -reach), reach) + reach) / (2 * reach)
@@ -79,15 +78,23 @@ def _guessing(evaluation: Evaluation) -> str:
         for tick in np.linspace(-reach, reach, 5):
             colour, thick = (_INK, 1.5) if tick == 0 else (_LINE, 1)
             parts += [_line(x(tick), 28, x(tick), height - 34, colour, thick)]
-            parts += [_text(x(tick), height - 18, f"{tick * 100:+.0f}" if tick else "0", "middle", _DIM)]
+            parts += [_text(x(tick), height - 18, f"{tick * 100:+g}" if tick else "0", "middle", _DIM)]
         for place, name in enumerate(names):
             interval = evaluation.intervals.get(metric, {}).get(name)
             better = interval is not None and interval.low > 0
             y = 42 + step * place
             parts += _dot(interval, evaluation.scores[metric][name], x, y, _BLUE if better else _ORANGE)
-    legend = "points of percent; 0 is guessing; dot: value, bar: interval; blue: the whole interval is above guessing"
+    legend = "points of percent; 0 is guessing; dot: value, bar: interval; blue: the whole interval is above 0, orange: it is not"
     parts.append(_text(left, height, legend, "start", _DIM))
     return _svg(left + 2 * width + gap + 30, height + 8, parts, "how much better than guessing each action unit is")
+
+
+def _reach(evaluation: Evaluation, metric: str, names: list[str]) -> float:
+    """How far a panel reaches to both sides of 0: as little as holds all values and bounds."""
+    intervals = evaluation.intervals.get(metric, {})
+    shown = [*_finite(evaluation, metric, names), *(bound for one in intervals.values() for bound in (one.low, one.high))]
+    most = max((abs(value) for value in shown if value == value), default=0.0)
+    return next((reach for reach in (0.1, 0.25, 0.5) if most <= reach), 1.0)
 
 
 def _reliability(evaluation: Evaluation) -> str:

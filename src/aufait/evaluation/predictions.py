@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -57,7 +58,7 @@ class Predictions:
         synthetic: whether the faces are rendered; every report on them says so.
 
     Raises:
-        InputError: shapes that do not belong together, or probabilities outside [0, 1].
+        InputError: shapes that do not belong together, probabilities outside [0, 1], labels that are no labels.
     """
 
     action_units: tuple[int, ...]
@@ -89,6 +90,12 @@ class Predictions:
             raise InputError(f"attributes must have one value for each of the {count} frames; not so: {', '.join(wrong)}")
         if count and not (self.probability.min() >= 0 and self.probability.max() <= 1):  # false for nan too
             raise InputError("probabilities must lie in [0, 1]; nan or other values come from a network that has diverged")
+        for name, known, most in (("occurrence", "occurrence_known", 1), ("true_intensity", "intensity_known", 5)):
+            labels = getattr(self, name)[getattr(self, known)]
+            if labels.size and (labels.min() < 0 or labels.max() > most):
+                raise InputError(f"{name} must lie in 0 to {most} where it is known, got {labels.min()} to {labels.max()}")
+        if self.intensity is not None and not np.isfinite(self.intensity).all():
+            raise InputError("predicted intensities must be finite; nan or infinite ones come from a network that has diverged")
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -149,7 +156,10 @@ class Predictions:
         read: Callable[[Path], tuple[dict[str, Any], dict[str, np.ndarray]]]
         read = _by_ending(path, {".npz": _read_npz, ".parquet": _read_parquet})
         header, columns = read(Path(path))
-        return cls._restored(header, columns)
+        try:
+            return cls._restored(header, columns)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
     def _arrays(self) -> dict[str, np.ndarray]:
         skipped = ("action_units", "attributes", "about", "synthetic")
@@ -182,10 +192,11 @@ class Predictions:
 
     @classmethod
     def _restored(cls, header: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> Self:
-        known: dict[str, Any] = {name: values for name, values in columns.items() if not name.startswith(_ATTRIBUTE)}
-        known = {name: values.astype(_TYPES[name]) if name in _TYPES else values.astype(str) for name, values in known.items()}
         attributes = {name.removeprefix(_ATTRIBUTE): values for name, values in columns.items() if name.startswith(_ATTRIBUTE)}
         try:
+            known: dict[str, Any] = {
+                name: values.astype(_TYPES.get(name, str)) for name, values in columns.items() if not name.startswith(_ATTRIBUTE)
+            }
             return cls(
                 **known,
                 action_units=tuple(header["action_units"]),
@@ -193,8 +204,12 @@ class Predictions:
                 about=header["about"],
                 synthetic=bool(header["synthetic"]),
             )
-        except (KeyError, TypeError) as error:
-            raise InputError(f"the predictions lack a column or have one too many ({error}); make them again") from error
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"a column is missing, of another kind or one too many ({error}); make the predictions again"
+            ) from error
 
 
 def concatenate(parts: Sequence[Predictions], about: Mapping[str, Any] | None = None) -> Predictions:
@@ -256,11 +271,15 @@ def _by_ending(path: str | os.PathLike[str], choices: Mapping[str, Any]) -> Any:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    if not zipfile.is_zipfile(path):
+        raise InputError(
+            f"{path} is not a whole file of predictions (cut short, or another kind); make it again with aufait evaluate"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             columns = {name: file[name] for name in file.files}
         header = json.loads(str(columns.pop("header")))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a whole file of predictions ({error}); make it again with aufait evaluate") from error
     return _checked(path, header), columns
 

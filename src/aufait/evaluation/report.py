@@ -18,21 +18,23 @@ from aufait.metrics.significance import Interval
 
 NAMES: Mapping[str, str] = {
     "f1_frame": "F1-frame", "accuracy": "accuracy", "roc_area": "ROC area", "pr_area": "PR area", "nf1": "nF1",
-    "npr_area": "nPR area",
+    "naccuracy": "nAccuracy", "npr_area": "nPR area",
     "calibration_error": "calibration error", "icc_3_1": "ICC(3,1)", "pcc": "PCC", "mae": "MAE", "landmark_error": "landmark error",
     "f1_gain": "F1 minus always yes", "roc_gain": "ROC area minus 50",
 }  # fmt: skip
 """Metric -> name for people."""
 
-_SHARES = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error", "f1_gain", "roc_gain")
+_SHARES = (
+    "f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error", "f1_gain", "roc_gain",
+)  # fmt: skip
 
 SYNTHETIC_NOTE = (
     "All of our numbers here were measured on synthetic faces. They show that the machinery works; they say nothing about "
     "photographs of people and are not comparable with published results."
 )
 
-
-_NO_TEST = " (NO TEST: not the test part)"
+NO_TEST = " (NO TEST: not the test part)"
+"""Behind the title of a report on training subjects."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
                 Figure("relations", "How action units go together")] if known else []  # fmt: skip
     what = evaluation.protocol.title if evaluation.protocol is not None else evaluation.dataset or "predictions"
     return Report(
-        title=f"{evaluation.about.get('model', 'network')} on {what}" + ("" if tested else _NO_TEST),
+        title=f"{evaluation.about.get('model', 'network')} on {what}" + ("" if tested else NO_TEST),
         facts=tuple(_facts(evaluation)),
         tables=tuple(tables),
         figures=tuple(figures),
@@ -177,7 +179,7 @@ def _unit_tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _occurrence_table(evaluation: Evaluation) -> Table:
-    metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error")
+    metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error")
     columns = [Column("frames", "count"), Column("positives", "count"), Column("rate, %", "percent"), Column("skew", "number2")]
     columns += [Column(metric_title(metric), kind_of(metric)) for metric in metrics]
     scores = evaluation.scores
@@ -188,8 +190,8 @@ def _occurrence_table(evaluation: Evaluation) -> Table:
     mean: tuple[Cell, ...] = ("", "", _guessing(evaluation, "mean")[0], "")
     rows.append(Row("mean", (*mean, *(_scored(evaluation, metric, "mean") for metric in metrics)), strong=True))
     notes = [
-        "frames: those whose label is known; skew: negatives / positives; nF1 and nPR area count negatives as if there were as "
-        "many as positives (Jeni, Cohn and De la Torre 2013).",
+        "frames: those whose label is known; skew: negatives / positives; nF1, nAccuracy and nPR area count negatives as if "
+        "there were as many as positives (Jeni, Cohn and De la Torre 2013); the ROC area is the same either way.",
         *_defined_notes(evaluation, metrics),
         *_silent_notes(evaluation),
     ]
@@ -466,7 +468,8 @@ def _count_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores]) 
 def _relation_tables(evaluation: Evaluation) -> list[Table]:
     if not evaluation.scores["frames"]["mean"]:
         return []
-    found = evaluation.relations
+    found, count = evaluation.relations, len(evaluation.action_units)
+    pairs = count * (count - 1) // 2
     summary = Table(
         "relations",
         "How action units go together: predictions against labels",
@@ -475,10 +478,12 @@ def _relation_tables(evaluation: Evaluation) -> list[Table]:
         (
             Row("distance of the relation matrices (Frobenius)", (found.distance,)),
             Row("the same per entry", (found.distance_per_entry,)),
+            Row("pairs of action units compared", (f"{found.pairs} of {pairs}",)),
             Row("dependency F1", (found.dependency_f1,)),
         ),
         (
-            "Relation: correlation coefficient of two action units over the frames where both are known. Dependency F1: F1 of an "
+            "Relation: correlation coefficient of two action units over the frames where both are known; undefined "
+            "where one of them never changes, in the labels or in the predictions. Dependency F1: F1 of an "
             "action unit where another one occurs, from precision and recall averaged over all ordered pairs.",
         ),
         evaluation.synthetic,

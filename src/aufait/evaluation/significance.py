@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from aufait import __version__
 from aufait.action_units import au_name
 from aufait.errors import InputError
-from aufait.evaluation.evaluate import score
+from aufait.evaluation.evaluate import few_subjects, score
 from aufait.evaluation.predictions import Predictions, row_keys
 from aufait.evaluation.published import published_results
-from aufait.evaluation.report import SYNTHETIC_NOTE, Report
+from aufait.evaluation.report import NO_TEST, SYNTHETIC_NOTE, Report
 from aufait.evaluation.tables import Column, Row, Table
 from aufait.metrics.functional import f1_frame
 from aufait.metrics.intervals import SubjectDraws, occurrence_draws
@@ -40,6 +42,7 @@ class Comparison:
         frames, persons: what it rests on.
         level: of the intervals.
         synthetic: whether the faces are rendered.
+        about: facts of the predictions of both.
     """
 
     first: str
@@ -54,6 +57,7 @@ class Comparison:
     persons: int
     level: float
     synthetic: bool
+    about: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 
 
 def compare(
@@ -100,6 +104,7 @@ def compare(
         persons=len(drawn.names),
         level=level,
         synthetic=first.synthetic or second.synthetic,
+        about=(first.about, second.about),
     )
 
 
@@ -199,17 +204,30 @@ def comparison_report(found: Comparison) -> Report:
         "Over many action units some p fall below 0.05 by chance; the row of the mean is one test.",
     )
     main = Table("difference", "F1-frame of two systems on the same frames", "AU", columns, tuple(rows), notes, synthetic)
-    facts = (
-        ("First", first), ("Second", second),
+    facts = [
+        ("First", first + _told(found.about[0])), ("Second", second + _told(found.about[1])),
         ("Tested on", f"{found.frames:,} frames of {found.persons:,} subjects"),
-    )  # fmt: skip
+    ]  # fmt: skip
+    if found.difference["mean"].low == found.difference["mean"].low:
+        facts.append(("Intervals", f"{found.level:.0%}, percentiles of bootstrap draws of subjects, the same for both systems"))
+    facts.append(("Version", f"aufait {__version__}"))
+    tested = all(about.get("split", "test") == "test" for about in found.about)
     return Report(
-        title=f"{second} against {first}",
-        facts=facts,
+        title=f"{second} against {first}{'' if tested else NO_TEST}",
+        facts=tuple(facts),
         tables=(main, _t_tests(found)),
-        notes=(SYNTHETIC_NOTE,) if synthetic else (),
+        notes=(*((SYNTHETIC_NOTE,) if synthetic else ()), *few_subjects(found.persons)),
         synthetic=synthetic,
     )
+
+
+_TOLD = {"recipe": "recipe", "protocol": "protocol", "fold": "fold", "split": "frames of", "visible": "visible", "run": "run"}
+
+
+def _told(about: Mapping[str, Any]) -> str:
+    """What tells one system of a comparison from the other, in brackets."""
+    facts = [f"{word} {about[key]}" for key, word in _TOLD.items() if about.get(key) not in (None, "")]
+    return f" ({', '.join(facts)})" if facts else ""
 
 
 def _t_tests(found: Comparison) -> Table:

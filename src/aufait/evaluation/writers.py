@@ -33,6 +33,8 @@ th:first-child, td:first-child { text-align: left; position: sticky; left: 0; ba
 thead th { border-bottom: 2px solid var(--ink); border-top: 2px solid var(--ink); font-weight: 600; }
 tbody tr:last-child td { border-bottom: 2px solid var(--ink); }
 tr.strong td { font-weight: 600; background: var(--soft); } .note { color: var(--dim); font-size: 13px; margin: .3rem 0; }
+nav { columns: 3 260px; margin: 1.6rem 0; font-size: 13.5px; } nav a { display: block; color: #1f5f9e; text-decoration: none; }
+nav a:hover { text-decoration: underline; }
 figure { margin: 1.6rem 0; } figcaption { font-weight: 600; margin-bottom: .4rem; } svg { max-width: 100%; height: auto; }
 """
 
@@ -128,6 +130,8 @@ def page(report: Report) -> str:
     tag = '<span class="tag">SYNTHETIC FACES: </span>' if report.synthetic else ""
     for figure, picture in zip(report.figures, drawn, strict=False):
         body.append(f"<figure><figcaption>{tag}{escape(figure.title)}</figcaption>{picture}</figure>")
+    links = " ".join(f'<a href="#{table.name}">{escape(table.title)}</a>' for table in report.tables)
+    body.append(f"<nav>{links}</nav>")
     body += [_html_table(table) for table in report.tables]
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -15,7 +15,9 @@ from aufait.action_units import au_name
 from aufait.errors import InputError
 from aufait.metrics import functional
 
-OCCURRENCE_METRICS = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "npr_area", "calibration_error", "f1_gain", "roc_gain")
+OCCURRENCE_METRICS = (
+    "f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error", "f1_gain", "roc_gain",
+)  # fmt: skip
 """The last two tell how much better than guessing: F1 minus that of always saying yes, ROC area minus 0.5."""
 
 INTENSITY_METRICS = ("icc_3_1", "pcc", "mae")
@@ -123,6 +125,7 @@ def _occurrence_metrics(truth: np.ndarray, score: np.ndarray, threshold: float) 
         "roc_area": roc_area,
         "pr_area": functional.precision_recall_area(truth, score),
         "nf1": functional.f1_frame(truth, decided, skew_normalized=True),
+        "naccuracy": functional.accuracy(truth, decided, skew_normalized=True),
         "npr_area": functional.precision_recall_area(truth, score, skew_normalized=True),
         "calibration_error": functional.calibration_error(truth, score),
         "f1_gain": f1 - functional.f1_of_guessing(truth),

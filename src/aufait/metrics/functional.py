@@ -44,10 +44,25 @@ def f1_of_guessing(occurrence: np.ndarray) -> float:
     return 2 * positives / (positives + len(truth)) if positives else float("nan")
 
 
-def accuracy(occurrence: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of frames with the right decision, (N,) and (N,) -> [0, 1]; nan without frames."""
+def accuracy(occurrence: np.ndarray, predicted: np.ndarray, *, skew_normalized: bool = False) -> float:
+    """Share of frames with the right decision.
+
+    Args:
+        occurrence: (N,) truth, 0/1 or bool.
+        predicted: (N,) decisions, 0/1 or bool.
+        skew_normalized: count each negative frame 1 / skew times, which gives the mean of the shares of positives and of
+            negatives that are right (also called balanced accuracy); nan where either class is absent.
+
+    Returns:
+        share in [0, 1]; nan without frames.
+    """
     truth, guess = _pair(occurrence, predicted, bool)
-    return float((truth == guess).mean()) if len(truth) else float("nan")
+    if not len(truth):
+        return float("nan")
+    right = truth == guess
+    if not skew_normalized:
+        return float(right.mean())
+    return float((right[truth].mean() + right[~truth].mean()) / 2) if 0 < truth.sum() < len(truth) else float("nan")
 
 
 def skew(occurrence: np.ndarray) -> float:
@@ -85,6 +100,8 @@ def precision_recall_area(occurrence: np.ndarray, score: np.ndarray, *, skew_nor
 
 def roc_area(occurrence: np.ndarray, score: np.ndarray) -> float:
     """Area under the ROC curve: the chance that a positive frame scores above a negative one, ties half.
+
+    It does not depend on the skew: counting negatives more or less often leaves it as it is.
 
     Args:
         occurrence: (N,) truth, 0/1 or bool.

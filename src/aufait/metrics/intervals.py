@@ -75,7 +75,7 @@ def occurrence_draws(
         threshold: probability from which the action unit counts as predicted.
 
     Returns:
-        "f1_frame", "accuracy", "nf1", "roc_area", "pr_area", "npr_area", "calibration_error", and
+        "f1_frame", "accuracy", "nf1", "naccuracy", "roc_area", "pr_area", "npr_area", "calibration_error", and
         "f1_gain" and "roc_gain", how much better than guessing on the same draw -> (D,).
     """
     rows = np.flatnonzero(known)
@@ -89,6 +89,7 @@ def occurrence_draws(
             "f1_frame": 2 * hits / (2 * hits + alarms + misses),
             "accuracy": (hits + rejections) / (hits + alarms + misses + rejections),
             "nf1": 2 * hits / (2 * hits + alarms / skew + misses),
+            "naccuracy": (hits / (hits + misses) + rejections / (alarms + rejections)) / 2,  # nan where a class is absent
         }
         positives = hits + misses
         always = np.where(positives > 0, 2 * positives / (2 * positives + alarms + rejections), np.nan)
