@@ -13,10 +13,12 @@ from aufait.errors import InputError
 from aufait.visualization.activation_maps import activation_map, branch_activation_maps
 from aufait.visualization.attention_overlay import attention_figure, attention_overlay, enlarge
 from aufait.visualization.feature_maps import map_picture, mean_response, scaled, strongest_channels
+from aufait.visualization.figure import text_scale
 from aufait.visualization.metric_plots import deviation, deviation_bars, metrics_by_group
-from aufait.visualization.patch_significance import patch_ranks, significance_figure
+from aufait.visualization.patch_significance import _window, patch_ranks, significance_figure
 from aufait.visualization.picture_grid import picture_grid
 from aufait.visualization.relation_plots import graph_edges, relation_figure
+from aufait.visualization.spread_plots import spread_figure
 from aufait.visualization.timeline_plots import breaks, prediction_timelines
 
 UNITS = (1, 2, 12)
@@ -166,10 +168,35 @@ def test_every_kind_of_figure_is_drawn():
         prediction_timelines(np.arange(9), labels, {"net": random.random((9, 3))}, UNITS, title="t", known=labels > 5),
         metrics_by_group(scores, UNITS, ["1", "2"], title="t"),
         deviation_bars(scores, UNITS, title="t"),
+        spread_figure({"(a) one": {"F1": random.random(3)}, "(b) two": {"F1": np.full(3, np.nan)}}, UNITS, title="t"),
     ]
     for png in figures:
         width, height = _size(png)
         assert width >= 600 and height >= 250
+
+
+def test_graph_of_relations_stands_aside_or_below():
+    matrices = {"labels": np.eye(3), "predictions": np.eye(3)}
+    aside = _size(relation_figure(matrices, UNITS, title="t", graph_of="labels"))
+    below = _size(relation_figure(matrices, UNITS, title="t", graph_of="labels", per_row=2))
+    assert aside[0] > 1.3 * below[0] and below[1] > 1.5 * aside[1]
+
+
+def test_type_of_wide_figures_is_larger():
+    assert text_scale(6.0) == 1 and 1 < text_scale(12.0) < text_scale(30.0) == 1.5
+
+
+@pytest.mark.parametrize("spreads", [{}, {"a": {}}, {"a": {"F1": np.zeros(2)}}])
+def test_spreads_that_do_not_fit_are_refused(spreads):
+    with pytest.raises(InputError, match="one value per action unit"):
+        spread_figure(spreads, UNITS, title="t")
+
+
+def test_patches_are_shown_round_the_landmarks():
+    points = np.array([[60.0, 80.0], [140.0, 80.0], [100.0, 150.0]])
+    left, top, side = _window(points, (200, 200))
+    assert 80 < side < 120 and left < 60 and left + side > 141 and top < 80 and top + side > 151
+    assert _window(np.array([[0.0, 0.0], [199.0, 199.0]]), (200, 200)) == (0, 0, 200)
 
 
 def test_rendered_faces_are_marked():

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import EXIT_SOME_FAILED, print_table, stderr, stdout
+from aufait.cli.train_recipe import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from aufait.reproduction.check import Outcome
     from aufait.reproduction.laboratory import Laboratory
     from aufait.reproduction.registry import Item
 
+_COLOURS = ("jet", "perceptual")
 _SIZES = ("subjects", "tasks", "frames")
 
 
@@ -54,7 +58,10 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
-    device: Annotated[str, typer.Option(help="Device of predictions; trainings use what is there unless it is cpu.")] = "cpu",
+    colours: Annotated[
+        str, typer.Option(help="Of attention over faces: jet as in the papers, or perceptual, for print and colour-blind readers.")
+    ] = "jet",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes the fastest there is.")] = "auto",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes for rendering and preparation; default: one per core.", show_default=False)
     ] = None,
@@ -64,6 +71,7 @@ def reproduce(
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --check: make what was made before, too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Make a table or figure of a paper, with the published one beside it.
 
@@ -84,19 +92,33 @@ def reproduce(
     else:
         items = (get_item(paper, "table" if table else "figure", table or figure or ""),)
     needed = list(dict.fromkeys(name for item in items for name in item.datasets))
+    bar = _Bar(quiet=quiet)
     laboratory = _laboratory(
         data or (["twin"] if check_all or not needed else []), needed, work or output / "work", quick,
-        settings or [], twin_size or [], aligner, device, workers,
+        settings or [], twin_size or [], aligner, colours, device, workers, bar,
     )  # fmt: skip
-    _check(items, laboratory, output, fresh) if check_all else _make(items[0], laboratory, output)
+    _check(items, laboratory, output, fresh, bar) if check_all else _make(items[0], laboratory, output, bar)
 
 
-def _make(item: Item, laboratory: Laboratory, output: Path) -> None:
+class _Bar(Bar):
+    """A bar that lines can be written above; silent where nobody watches."""
+
+    def say(self, console: Console, text: str, **look: Any) -> None:
+        """Write a line to a console."""
+        if self._bar is not None:
+            self._bar.stop()
+        console.print(text, markup=False, soft_wrap=True, **look)
+        if self._bar is not None:
+            self._bar.start()
+
+
+def _make(item: Item, laboratory: Laboratory, output: Path, bar: _Bar) -> None:
     from aufait.reproduction.check import make_item
 
     if item.cannot:
         raise InputError(f"{item.id} cannot be made: {item.cannot}")
-    files = make_item(item, laboratory, output)
+    with bar:
+        files = make_item(item, laboratory, output)
     console = stdout()
     page = next(path for path in files if path.suffix == ".md")
     if item.kind == "table":
@@ -105,16 +127,17 @@ def _make(item: Item, laboratory: Laboratory, output: Path) -> None:
         console.print(str(path), markup=False, soft_wrap=True)
 
 
-def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool) -> None:
+def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, bar: _Bar) -> None:
     from aufait.reproduction.check import check
 
     console = stdout()
 
     def tell(outcome: Outcome, number: int, total: int) -> None:
         text = f"{number:>3}/{total} {outcome.item:<24} {outcome.status:<7} {outcome.seconds:6.1f} s  {outcome.message}"
-        console.print(text.rstrip(), markup=False, soft_wrap=True)
+        bar.say(console, text.rstrip())
 
-    outcomes = check(items, laboratory, output, fresh=fresh, report=tell)
+    with bar:
+        outcomes = check(items, laboratory, output, fresh=fresh, report=tell)
     made = sum(outcome.status == "made" for outcome in outcomes)
     spent = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in laboratory.seconds.items())
     console.print(f"{made} of {len(outcomes)} made" + (f" ({spent})" if spent else ""), markup=False, soft_wrap=True)
@@ -130,15 +153,20 @@ def _laboratory(
     settings: list[str],
     twin_size: list[str],
     aligner: str | None,
+    colours: str,
     device: str,
     workers: int | None,
+    bar: _Bar,
 ) -> Laboratory:
+    from aufait.inference.detector import resolve_device
     from aufait.reproduction.laboratory import TWIN, Laboratory
 
     if not data:
         raise InputError(
             f"this needs {' and '.join(needed)}; give each as --data NAME=FOLDER, or render synthetic twins with --data {TWIN}"
         )
+    if colours not in _COLOURS:
+        raise InputError(f"--colours takes {' or '.join(_COLOURS)}, got {colours!r}")
     if aligner not in (None, "fit") and not Path(str(aligner)).is_file():
         raise InputError(f"--aligner takes a file of face alignment weights, or fit; there is no file {aligner}")
     return Laboratory(
@@ -148,10 +176,12 @@ def _laboratory(
         quick=quick,
         twin_size=_sizes(twin_size),
         workers=workers,
-        device=device,
+        device=resolve_device(device),
         settings=dict(_pair(text, "--set", "epochs=3") for text in settings),
         aligner=aligner,
-        report=lambda line: stderr().print(line, markup=False, soft_wrap=True, style="dim"),
+        colours=colours,
+        report=lambda line: bar.say(stderr(), line, style="dim"),
+        progress=bar.report,
     )
 
 

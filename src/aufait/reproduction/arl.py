@@ -11,6 +11,7 @@ _VARIANTS = (("B-Net", "b-net"), ("W-Net", "w-net"), ("WC-Net", "wc-net"), ("WCS
 _INTENSITY_VARIANTS = tuple(
     (name, name.lower()) for name in ("iB-Net", "iW-Net", "iWC-Net", "iWCS-Net", "iWCSP-Net", "iARL")
 )
+_TWO_DIGITS = {"kind": "number2"}
 _OTHERS = "networks of other authors that aufait does not have are shown as printed"
 
 
@@ -57,7 +58,8 @@ _OCCLUSION = tuple(
 _POSES = tuple(
     _condition("Table 14", f"pose {pose}", {"pose": pose}, {"view": pose}, "fera2017", "FERA 2017") for pose in range(1, 10)
 )
-_DETECTORS = (("DRML", "drml"), ("JAA-Net", "jaa-net-v2"), ("ARL", "arl"))
+# JAA-Net is here the one of ECCV 2018, ARL's reference [8].
+_DETECTORS = (("DRML", "drml"), ("JAA-Net", "jaa-net-v1"), ("ARL", "arl"))
 
 _TABLES = (
     _table(2, "BP4D: F1-frame and accuracy of 12 AUs", rows=_rows("bp4d", *_DETECTORS),
@@ -69,32 +71,32 @@ _TABLES = (
     _table(5, "occurrence rates of the training sets of BP4D and DISFA", maker="occurrence_rates", protocols=("bp4d", "disfa"),
            options={"parts": (("bp4d", "BP4D"), ("disfa", "DISFA")), "table": "Table 5"}),
     _table(6, "FERA 2015: ICC and MAE of 5 AUs", rows=_rows("fera2015", ("iARL", "iarl")),
-           blocks=_scores("Table 6", "fera2015", "FERA 2015", intensity=True), printed=_OTHERS),
+           blocks=_scores("Table 6", "fera2015", "FERA 2015", intensity=True), options=_TWO_DIGITS, printed=_OTHERS),
     _table(7, "DISFA: ICC and MAE of 12 AUs", rows=_rows("disfa_intensity", ("iARL", "iarl")),
-           blocks=_scores("Table 7", "disfa", "DISFA (intensity)", intensity=True), printed=_OTHERS),
+           blocks=_scores("Table 7", "disfa", "DISFA (intensity)", intensity=True), options=_TWO_DIGITS, printed=_OTHERS),
     _table(8, "trained on BP4D, tested on BP4D+: ICC and MAE of 5 AUs",
            rows=_rows("bp4d_to_bp4d_plus_intensity", ("iARL", "iarl")),
-           blocks=_scores("Table 8", "bp4d_plus", "BP4D+ (intensity)", intensity=True),
+           blocks=_scores("Table 8", "bp4d_plus", "BP4D+ (intensity)", intensity=True), options=_TWO_DIGITS,
            printed="JAA-Net for intensity, the authors' own extension, is shown as printed"),
     _table(9, "structures of the variants", maker="structures",
-           options={"models": tuple(model for _, model in (*_VARIANTS, *_INTENSITY_VARIANTS))}),
+           options={"models": (*_VARIANTS, *_INTENSITY_VARIANTS)}),
     _table(10, "ablation on BP4D: F1-frame and accuracy of 12 AUs", rows=_rows("bp4d", *_VARIANTS),
            blocks=_scores("Table 10 (ablation)", "bp4d", "BP4D")),
     _table(11, "ablation on FERA 2015: ICC and MAE of 5 AUs", rows=_rows("fera2015", *_INTENSITY_VARIANTS),
-           blocks=_scores("Table 11 (ablation)", "fera2015", "FERA 2015", intensity=True)),
+           blocks=_scores("Table 11 (ablation)", "fera2015", "FERA 2015", intensity=True), options=_TWO_DIGITS),
     _table(12, "BP4D with parts of the face occluded: F1-frame of 12 AUs", rows=_rows("bp4d", ("ARL", "arl")), blocks=_OCCLUSION,
-           printed="EAC-Net is shown as printed"),
+           options={"joined": "what is visible"}, printed="EAC-Net is shown as printed"),
     _table(13, "FERA 2017, all nine poses: F1-frame of 10 AUs", rows=_rows("fera2017", ("pARL", "parl")),
            blocks=(_condition("Table 13", "all poses", {}, {}, "fera2017", "FERA 2017"),), printed=_OTHERS),
     _table(14, "FERA 2017, pose by pose: F1-frame of 10 AUs", rows=_rows("fera2017", ("pARL", "parl")), blocks=_POSES,
-           printed="pEAC-Net is shown as printed"),
+           options={"joined": "pose"}, printed="pEAC-Net is shown as printed"),
 )  # fmt: skip
 
 _FIGURES = (
     _figure(1, "predefined and refined attention of JAA-Net beside ARL's, AU1 and AU15", "attention_comparison",
             "Predefined maps are round spots, JAA-Net's refined ones stay near them; ARL's for AU1 also reach the mouth and "
             "those for AU15 the brows of a sad face.",
-            runs=("jaa-net-v2/bp4d", "arl/bp4d"), options={"action_units": (1, 15)}),
+            runs=("jaa-net-v1/bp4d", "arl/bp4d"), options={"action_units": (1, 15)}),
     _figure(3, "three feature channels with the largest channel weights, AU1 and AU15", "strongest_channel_maps",
             "For AU1 the three channels respond at brows and forehead, for AU15 at the corners of the mouth.",
             runs=("arl/bp4d",), options={"action_units": (1, 15)}),
@@ -104,7 +106,7 @@ _FIGURES = (
     _figure(5, "attention of JAA-Net and ARL for 12 AUs on three faces of BP4D", "attention_of_two",
             "JAA-Net's maps look alike on all three faces; ARL's differ in shape from face to face. AUs 1 and 2, and 6 and 7, "
             "have similar maps.",
-            runs=("jaa-net-v2/bp4d", "arl/bp4d"), options={"faces": 3}),
+            runs=("jaa-net-v1/bp4d", "arl/bp4d"), options={"faces": 3}),
     _figure(6, "attention of ARL for 8 AUs on two faces of DISFA", "attention_rows",
             "One face wears glasses, the other is lit differently; the maps stay on the facial features.",
             runs=("arl/disfa",), options={"faces": 2}),

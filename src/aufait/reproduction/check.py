@@ -37,9 +37,11 @@ def make_item(item: Item, laboratory: Laboratory, output: Path) -> list[Path]:
     """Make one item and write its files to ``output/<paper>/<kind>-<number>``.
 
     Raises:
-        InputError: data that are needed were not given, or do not fit.
+        InputError: data that are needed were not given, are incomplete, or do not fit.
         OutputError: the folder cannot be written.
     """
+    for protocol in item.needed_protocols:
+        laboratory.check_complete(protocol)
     made = get_maker(item.maker)(laboratory, item)
     return write_item(item, made, laboratory, output / item.id)
 
@@ -124,6 +126,7 @@ def _read_state(output: Path) -> dict[str, Outcome]:
 def _stamp(laboratory: Laboratory) -> str:
     """What a made item was made by: the program and the settings that all items share."""
     sources = {name: [str(path) for path in paths] for name, paths in laboratory.sources.items()}
-    shared = [laboratory.quick, laboratory.twins, dict(laboratory.twin_size), dict(laboratory.settings), laboratory.aligner]
+    shared = [laboratory.quick, laboratory.twins, dict(laboratory.twin_size), dict(laboratory.settings), laboratory.aligner,
+              laboratory.colours]  # fmt: skip
     settings = json.dumps([*shared, sources])
     return f"{code_digest()[:12]} {settings}"

@@ -7,6 +7,7 @@ from typing import Any
 from aufait.reproduction.registry import Block, Item, Row
 
 _METRICS = (("skew", "skew"), ("f1_frame", "F1"), ("nf1", "nF1"), ("pr_area", "APR"), ("npr_area", "nAPR"), ("roc_area", "AROC"))
+_JOINED = {"joined": "metric", "kind": "number2"}
 _OURS = "Deep Regions (ours)"
 _POSES_RUN = "deep-regions/fera2017_seven_poses"
 
@@ -21,7 +22,7 @@ def _blocks(table: str, dataset: str, printed: str, *, mean_over_views: bool = F
 
 
 def _table(number: int, title: str, **fields: Any) -> Item:
-    return Item(paper="deep-regions", kind="table", number=str(number), title=title, maker="score_table", **fields)
+    return Item(paper="deep-regions", kind="table", number=str(number), title=title, maker="score_table", options=_JOINED, **fields)
 
 
 def _figure(number: int, title: str, maker: str, printed: str, **fields: Any) -> Item:
@@ -55,9 +56,12 @@ ITEMS: tuple[Item, ...] = (
             "per entry as printed.",
             runs=("deep-regions/bp4d_31_10",)),
     _figure(6, "F1, PR area and ROC area under seven poses", "metrics_by_pose",
-            "Three groups of bars, one group per AU and one bar per pose; the bars of an AU are nearly level.",
+            "Three groups of bars, one group per AU and one bar per pose; the bars of an AU are nearly level. The text calls them "
+            "nF1, nPR area and ROC area, the caption as here.",
             runs=(_POSES_RUN,), options={"metrics": ("f1_frame", "pr_area", "roc_area")}),
-    _figure(7, "standard deviation over the seven poses", "deviation_over_poses",
-            "One bar per AU and metric, all low.",
-            runs=(_POSES_RUN,), options={"metrics": ("f1_frame", "nf1", "pr_area", "npr_area", "roc_area")}),
+    _figure(7, "standard deviation over the seven poses, of Deep Regions and of the convnet", "deviation_over_poses",
+            "One bar per AU and metric, of (a) the proposed network and (b) the convnet; all low, the convnet's higher.",
+            runs=(_POSES_RUN, "convnet/fera2017_seven_poses"),
+            options={"metrics": ("f1_frame", "nf1", "pr_area", "npr_area", "roc_area"),
+                     "networks": (("Deep Regions", _POSES_RUN), ("convnet", "convnet/fera2017_seven_poses"))}),
 )  # fmt: skip

@@ -112,6 +112,12 @@ class TestFaces:
         """Recording and frame, for texts."""
         return f"{self.dataset.recordings[self.labels.recording[position]].name} frame {self.labels.frame[position]}"
 
+    def names(self, positions: np.ndarray) -> str:
+        """Recordings and frames of several faces, for notes: "bp4d: F001/T1 frame 2, M001/T1 frame 316"."""
+        before = f"{self.dataset.name}/"
+        found = dict.fromkeys(self.name(int(position)).removeprefix(before) for position in positions)
+        return f"{self.dataset.name}: " + ", ".join(found)
+
     def _stored(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(self.cache.faces(rows)), torch.from_numpy(self.cache.landmarks(rows))
 

@@ -12,6 +12,7 @@ from aufait.data.datasets import open_dataset
 from aufait.data.datasets.fera2017 import view_pose
 from aufait.data.recording import Recording
 from aufait.evaluation.occlusion import CONDITIONS, occlude
+from aufait.landmarks import indices
 from aufait.reproduction.examples import TestFaces, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
@@ -20,7 +21,8 @@ from aufait.visualization.attention_overlay import attention_figure, attention_o
 from aufait.visualization.feature_maps import strongest_channels
 from aufait.visualization.picture_grid import Scale, picture_grid
 
-_JET = Scale(colours="jet", low="0", high="1", label="attention")
+_FRONTAL = 6
+"""View of FERA 2017 without rotation."""
 
 
 def attention_comparison(laboratory: Laboratory, item: Item) -> Made:
@@ -42,7 +44,8 @@ def attention_comparison(laboratory: Laboratory, item: Item) -> Made:
         maps = [one[0, at] for one in found]
         arrays |= {f"AU{unit}_{name}": one for name, one in zip(("predefined", "refined", "arl"), maps, strict=True)}
         grounds = (their_picture, their_picture, picture)
-        pictures.append([picture, *(attention_overlay(face, one) for face, one in zip(grounds, maps, strict=True))])
+        overlays = [attention_overlay(face, one, colours=laboratory.colours) for face, one in zip(grounds, maps, strict=True)]
+        pictures.append([picture, *overlays])
     png = picture_grid(
         pictures,
         title=_title(item),
@@ -50,7 +53,7 @@ def attention_comparison(laboratory: Laboratory, item: Item) -> Made:
         note=faces.name(int(place[0])),
         columns=["face", "JAA-Net, predefined", "JAA-Net, refined", "ARL"],
         rows=[f"AU{unit}" for unit in shown],
-        scale=_JET,
+        scale=_scale(laboratory),
         cell=1.65,
         synthetic=faces.cache.synthetic,
     )
@@ -77,18 +80,18 @@ def strongest_channel_maps(laboratory: Laboratory, item: Item) -> Made:
     for unit in item.options["action_units"]:
         at = model.action_units.index(unit)
         chosen, maps = strongest_channels(features[at], weights[at], 3)
-        pictures.append([picture, *(attention_overlay(picture, one) for one in maps)])
+        pictures.append([picture, *(attention_overlay(picture, one, colours=laboratory.colours) for one in maps)])
         captions.append(["", *(f"channel {channel}, weight {weights[at, channel]:.2f}" for channel in chosen.tolist())])
         arrays |= {f"AU{unit}_channels": chosen, f"AU{unit}_maps": maps}
     png = picture_grid(
         pictures,
         title=_title(item),
-        subtitle="Feature values from low (blue) to high (red), one scale per action unit, over the face.",
+        subtitle="Feature values from low to high over the face, one scale per action unit.",
         note=faces.name(int(place[0])),
         columns=["face", "largest weight", "second", "third"],
         rows=[f"AU{unit}" for unit in item.options["action_units"]],
         captions=captions,
-        scale=Scale(colours="jet", low="low", high="high", label="feature"),
+        scale=Scale(colours=laboratory.colours, low="low", high="high", label="feature"),
         cell=1.65,
         synthetic=faces.cache.synthetic,
     )
@@ -111,6 +114,7 @@ def refinement(laboratory: Laboratory, item: Item) -> Made:
         subtitle="Above: the initial weights; below: after five mean-field iterations of the fully-connected field.",
         note=faces.name(int(place[0])),
         rows=["initial", "refined"],
+        colours=laboratory.colours,
         synthetic=faces.cache.synthetic,
     )
     return _made(png, {"initial": before, "refined": after}, faces)
@@ -136,8 +140,9 @@ def attention_of_two(laboratory: Laboratory, item: Item) -> Made:
         laboratory.model(arl).action_units,
         title=_title(item),
         subtitle="Each face twice: above JAA-Net's refined maps, below ARL's refined spatial attention.",
-        note="; ".join(faces.name(int(place)) for place in places),
+        note=faces.names(places),
         rows=rows,
+        colours=laboratory.colours,
         synthetic=faces.cache.synthetic,
     )
     return _made(png, {"arl": own, "jaa_net": theirs}, faces)
@@ -155,8 +160,9 @@ def attention_rows(laboratory: Laboratory, item: Item) -> Made:
         model.action_units,
         title=_title(item),
         subtitle="Refined spatial attention over the window that the network sees.",
-        note="; ".join(faces.name(int(place)) for place in places),
+        note=faces.names(places),
         rows=[f"face {number + 1}" for number in range(len(places))],
+        colours=laboratory.colours,
         synthetic=faces.cache.synthetic,
     )
     return _made(png, {"attention": maps}, faces)
@@ -177,10 +183,10 @@ def attention_by_intensity(laboratory: Laboratory, item: Item) -> Made:
     captions = [[""] * len(units) for _ in range(6)]
     for number, (level, column) in enumerate(np.argwhere(places >= 0).tolist()):
         face = faces.pictures(wanted[[number]])[0]
-        grid[level][column] = attention_overlay(face, maps[number, column])
+        grid[level][column] = attention_overlay(face, maps[number, column], colours=laboratory.colours)
         captions[level][column] = f"predicted {found[number, column]:.1f}"
     missing = int((places < 0).sum())
-    note = f"{missing} of {places.size} intensities do not occur in the test part for any person chosen" if missing else ""
+    note = f"{missing} of {places.size} intensities are not shown by the person of that column in the test part" if missing else ""
     png = picture_grid(
         grid,
         title=_title(item),
@@ -189,7 +195,7 @@ def attention_by_intensity(laboratory: Laboratory, item: Item) -> Made:
         columns=[f"AU{unit}" for unit in units],
         rows=[f"intensity {level}" for level in range(6)],
         captions=captions,
-        scale=_JET,
+        scale=_scale(laboratory),
         cell=1.3,
         synthetic=faces.cache.synthetic,
     )
@@ -224,22 +230,29 @@ def poses(laboratory: Laboratory, item: Item) -> Made:
     for position in faces.strongest(len(faces.rows), per_person=False).tolist():
         one = recordings[faces.labels.recording[position]]
         moments.setdefault((one.subject, one.task, int(faces.labels.frame[position])), {})[int(views[position])] = position
-    moment, places = max(moments.items(), key=lambda entry: len(entry[1]))
+    # Of the moments that most views show, the one in which the person looks straightest into the frontal view.
+    moment, places = min(
+        moments.items(), key=lambda entry: (-len(entry[1]), _turned(faces.points(entry[1].get(_FRONTAL, min(entry[1].values())))))
+    )
     root = laboratory.root("fera2017")
     whole = {} if root is None else {one.name: one for one in open_dataset("fera2017", root).recordings}
     pictures = {view: _frame(whole, faces, place) for view, place in places.items()}
     order = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
-    captions = [[f"pose {view}: yaw {view_pose(view)[1]:+.0f}, pitch {view_pose(view)[0]:+.0f}" for view in line] for line in order]
+    captions = [[f"pose {view}: yaw {view_pose(view)[1]:.0f}°, pitch {view_pose(view)[0]:.0f}°" for view in line] for line in order]
     png = picture_grid(
         [[pictures.get(view) for view in line] for line in order],
         title=_title(item),
-        subtitle="Nominal angles in degrees.",
+        subtitle="Nominal angles; the person's own movement of the head comes on top.",
         note=f"{moment[0]}, task {moment[1]}, frame {moment[2]}",
         captions=captions,
         cell=1.6,
         synthetic=faces.cache.synthetic,
     )
     return _made(png, {f"pose_{view}": picture for view, picture in pictures.items()}, faces)
+
+
+def _scale(laboratory: Laboratory) -> Scale:
+    return Scale(colours=laboratory.colours, low="0", high="1", label="attention")
 
 
 def _same_frame(others: TestFaces, faces: TestFaces, place: int) -> np.ndarray:
@@ -261,6 +274,14 @@ def _levels_of_one_person(faces: TestFaces, column: int) -> np.ndarray:
         if (found >= 0).sum() > (best >= 0).sum():
             best = found
     return best
+
+
+def _turned(points: np.ndarray) -> float:
+    """How far a face (49, 2) is turned aside: 0 where the nose is midway between the outer corners of the eyes, 0.5 at one."""
+    names = ("right_eye_outer", "left_eye_outer", "nose_tip")
+    first, second, nose = (points[indices(name, 49)[0]] for name in names)
+    across = second - first
+    return float(abs(((nose - first) @ across) / (across @ across) - 0.5))
 
 
 def _frame(whole: Mapping[str, Recording], faces: TestFaces, place: int) -> np.ndarray:

@@ -23,6 +23,8 @@ from aufait.visualization.timeline_plots import breaks, prediction_timelines
 
 _RESPONSE = Scale(colours="perceptual", low="low", high="high", label="mean response")
 _FACES = 2
+_MIXED = ("affwild2", "bp4d", "disfa")
+"""Test data sets of the mixed training, the one in the wild first."""
 
 
 def feature_maps(laboratory: Laboratory, item: Item) -> Made:
@@ -48,7 +50,7 @@ def feature_maps(laboratory: Laboratory, item: Item) -> Made:
         grid,
         title=_title(item),
         subtitle="Mean absolute response over the channels; each pixel of a map is drawn as a square.",
-        note="; ".join(faces.name(int(place)) for place in places),
+        note=faces.names(places),
         columns=["face", *(f"{side} x {side}" for side in sides)],
         rows=rows,
         scale=_RESPONSE,
@@ -68,28 +70,23 @@ def failures(laboratory: Laboratory, item: Item) -> Made:
     outputs = [_look(model, images) for images in variants.values()]
     shown = [_as_picture(images[0]) for images in variants.values()]
     names = list(variants)
-    found = laboratory.predictions(run, dataset=faces.dataset.name)
-    column = found.action_units.index(unit)
-    positive = np.flatnonzero((found.occurrence[:, column] > 0) & found.occurrence_known[:, column])
-    order = positive[np.argsort(found.probability[positive, column], kind="stable")]
-    worst = first_of_each(order, found.recording)[: len(names)]
+    missed = _least_sure(laboratory, run, unit, len(names))
     at = model.action_units.index(unit)
     maps = [scaled(numpy(output.extra["attention"][0, 0])) for output in outputs]
-    overlays = [attention_overlay(one, two) for one, two in zip(shown, maps, strict=True)]
+    overlays = [attention_overlay(one, two, colours=laboratory.colours) for one, two in zip(shown, maps, strict=True)]
     grid: list[list[np.ndarray | None]] = [[*shown], [*overlays]]
     chances = [float(output.logits[0, at].sigmoid()) for output in outputs]
     captions = [[f"AU{unit}: {chance:.2f}" for chance in chances], [""] * len(names)]
-    if len(worst):
-        grid.append([*faces.pictures(worst), *([None] * (len(names) - len(worst)))])
-        captions.append([f"AU{unit}: {found.probability[row, column]:.2f}" for row in worst])
+    grid.append([*(face for face, _, _ in missed), *([None] * (len(names) - len(missed)))])
+    captions.append([f"{name}, AU{unit}: {chance:.2f}" for _, name, chance in missed])
     png = picture_grid(
         grid,
         title=_title(item),
         subtitle=f"Probability of AU{unit}, which is present in all faces. Above: one face, spoilt; middle: the alignment "
-        "network's heat maps; below: the faces of the test part that were missed most clearly.",
+        "network's heat maps, each from its lowest to its highest value; below: the test faces with the lowest probability.",
         note=note,
         columns=names,
-        rows=["spoilt", "heat maps", "missed"][: len(grid)],
+        rows=["spoilt", "heat maps", "least sure"],
         captions=captions,
         cell=1.5,
         synthetic=faces.cache.synthetic,
@@ -115,7 +112,7 @@ def difference_features(laboratory: Laboratory, item: Item) -> Made:
         title=_title(item),
         subtitle=f"The frame, its neighbours {interval} frames away laid on it, the static feature and the difference feature: "
         "mean absolute response over the channels.",
-        note="; ".join(faces.name(int(place)) for place in places),
+        note=faces.names(places),
         columns=[f"AU{unit}" for unit in units],
         rows=["earlier", "current", "later", "static", "difference"],
         scale=_RESPONSE,
@@ -208,7 +205,7 @@ def _spoilt(images: Tensor) -> Mapping[str, Tensor]:
 
 def _with_unit(laboratory: Laboratory, run: str, unit: int) -> tuple[TestFaces, int, str]:
     """Test faces of the first data set that shows the action unit, and the frame where it is strongest."""
-    for dataset in ("affwild2", "bp4d", "disfa"):
+    for dataset in _MIXED:
         faces = TestFaces.of(laboratory, run, dataset)
         if unit not in faces.labels.action_units:
             continue
@@ -219,17 +216,40 @@ def _with_unit(laboratory: Laboratory, run: str, unit: int) -> tuple[TestFaces, 
     raise InputError(f"no face of the test part shows AU{unit}")
 
 
+def _least_sure(laboratory: Laboratory, run: str, unit: int, count: int) -> list[tuple[np.ndarray, str, float]]:
+    """Face, data set and probability of the test frames that show an action unit and got the least, of all data sets.
+
+    Each person comes once before anybody comes again.
+    """
+    places: list[tuple[float, str, str, int]] = []
+    shown: dict[str, TestFaces] = {}
+    for dataset in _MIXED:
+        found = laboratory.predictions(run, dataset=dataset)
+        if unit not in found.action_units:
+            continue
+        column = found.action_units.index(unit)
+        shown[dataset] = TestFaces.of(laboratory, run, dataset)
+        positive = np.flatnonzero((found.occurrence[:, column] > 0) & found.occurrence_known[:, column])
+        places += [(float(found.probability[row, column]), dataset, str(found.person[row]), int(row)) for row in positive]
+    places.sort()
+    order = first_of_each(np.arange(len(places)), np.array([f"{dataset} {person}" for _, dataset, person, _ in places]))
+    chosen = [places[place] for place in order[:count]]
+    return [(shown[name].pictures(np.array([row]))[0], name.upper(), chance) for chance, name, _, row in chosen]
+
+
 def _changing(faces: TestFaces, wanted: tuple[int, ...], model: Any) -> tuple[np.ndarray, list[int]]:
-    """For each action unit the frame at which its strength differs most from that of a neighbour."""
+    """For each action unit the frame at which its strength differs most from that of a neighbour, each frame once."""
     units = [unit for unit in wanted if unit in faces.labels.action_units]
     near = faces.cache.neighbours(faces.rows, model.config.interval)  # (S, 2) rows of the cache
     place_of = np.full(len(faces.cache), -1)
     place_of[faces.rows] = np.arange(len(faces.rows))
-    places = []
+    places: list[int] = []
     for unit in units:
         strength = faces.strength[:, faces.labels.action_units.index(unit)]
         others = np.where(place_of[near] >= 0, strength[place_of[near]], strength[:, None])
-        places.append(int((np.abs(strength[:, None] - others).max(1) + 0.1 * strength).argmax()))
+        change = np.abs(strength[:, None] - others).max(1) + 0.1 * strength
+        change[places] = -1.0
+        places.append(int(change.argmax()))
     return np.array(places), units
 
 

@@ -23,10 +23,11 @@ from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Item, get_run
 from aufait.visualization.activation_maps import branch_activation_maps
 from aufait.visualization.attention_overlay import attention_overlay
-from aufait.visualization.metric_plots import deviation, deviation_bars, metrics_by_group
+from aufait.visualization.metric_plots import deviation, metrics_by_group
 from aufait.visualization.patch_significance import significance_figure
 from aufait.visualization.picture_grid import Scale, picture_grid
 from aufait.visualization.relation_plots import relation_figure
+from aufait.visualization.spread_plots import spread_figure
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,6 +60,7 @@ def patch_significance(laboratory: Laboratory, item: Item) -> Made:
         subtitle="Rank of each patch's mean absolute effect on the probability when its features are set to zero. The dots "
         "stand at the patches' landmarks.",
         note=f"{result.faces:,} test faces",
+        colours=laboratory.colours,
         synthetic=faces.cache.synthetic,
     )
     rows = [Row(au_name(unit), tuple(str(number) for number in result.ranking(unit)[:5])) for unit in model.action_units]
@@ -70,18 +72,20 @@ def patch_significance(laboratory: Laboratory, item: Item) -> Made:
 
 
 def relation_matrices(laboratory: Laboratory, item: Item) -> Made:
-    """Correlation of labels and of decisions (Deep Regions Figure 5), with the distance of the printed ones beside."""
+    """Correlation of labels and of predictions (Deep Regions Figure 5), with the distance of the printed ones beside."""
     (run,) = item.runs
     found = laboratory.predictions(run)
     truth = relation_matrix(found.occurrence, found.occurrence_known)
-    guess = relation_matrix(found.probability >= 0.5, found.occurrence_known)
+    # Of probabilities, as AUNet's Figure 8: decisions of a weak network may not vary, and then have no correlation.
+    guess = relation_matrix(found.probability, found.occurrence_known)
     printed = next(one for one in published_relation_matrices() if one["paper"] == PUBLISHED_NAMES[item.paper])
     theirs = tuple(np.array(printed[name], float) for name in ("ground_truth", "predictions"))
     png = relation_figure(
         {"labels, ours": truth, "predictions, ours": guess, "labels, printed": theirs[0], "predictions, printed": theirs[1]},
         found.action_units,
         title=_title(item),
-        subtitle="Correlation coefficient of each pair of action units over the test frames; grey where one never varies.",
+        subtitle="Correlation coefficient of each pair of action units over the test frames, of labels and of predicted "
+        "probabilities; grey where one never varies.",
         note=f"ours: {len(found):,} test frames",
         per_row=2,
         synthetic=found.synthetic,
@@ -102,7 +106,8 @@ def _distances(label: str, first: np.ndarray, second: np.ndarray) -> Row:
 
 def metrics_by_pose(laboratory: Laboratory, item: Item) -> Made:
     """Metrics of each action unit under each pose (Deep Regions Figure 6)."""
-    values, views, units, synthetic = _by_view(laboratory, item)
+    (run,) = item.runs
+    values, views, units, synthetic = _by_view(laboratory, item, run)
     png = metrics_by_group(
         values,
         units,
@@ -115,20 +120,27 @@ def metrics_by_pose(laboratory: Laboratory, item: Item) -> Made:
 
 
 def deviation_over_poses(laboratory: Laboratory, item: Item) -> Made:
-    """Standard deviation of the metrics over the poses (Deep Regions Figure 7)."""
-    values, _, units, synthetic = _by_view(laboratory, item)
-    png = deviation_bars(
-        values, units, title=_title(item), subtitle="Low bars: the action unit is found alike from all sides.", synthetic=synthetic
+    """Standard deviation of the metrics over the poses, of both networks (Deep Regions Figure 7)."""
+    spreads: dict[str, dict[str, np.ndarray]] = {}
+    arrays: dict[str, np.ndarray] = {}
+    tables = []
+    for letter, (name, run) in zip("ab", item.options["networks"], strict=True):
+        values, _, units, synthetic = _by_view(laboratory, item, run)
+        spreads[f"({letter}) {name}"] = {metric: deviation(table) for metric, table in values.items()}
+        arrays |= {f"{name.replace(' ', '_')}_{metric}": table for metric, table in _plain(values).items()}
+        columns = (*(Column(au_name(unit), "number") for unit in units), Column("mean", "number"))
+        rows = [Row(metric, (*spread.tolist(), float(np.nanmean(spread)) if np.isfinite(spread).any() else float("nan")))
+                for metric, spread in spreads[f"({letter}) {name}"].items()]  # fmt: skip
+        heading = f"({letter}) {name}: standard deviation over the poses"
+        tables.append(Table(f"deviation_{letter}", heading, "metric", columns, tuple(rows), (), synthetic))
+    png = spread_figure(
+        spreads, units, title=_title(item), subtitle="Low bars: the action unit is found alike from all sides.", synthetic=synthetic
     )
-    columns = tuple(Column(au_name(unit), "number") for unit in units)
-    rows = [Row(name, tuple(float(one) for one in deviation(table))) for name, table in values.items()]
-    table = Table("deviation", "standard deviation over the poses", "metric", columns, tuple(rows), (), synthetic)
-    return Made(png=png, tables=(table,), arrays=_plain(values), synthetic=synthetic)
+    return Made(png=png, tables=tuple(tables), arrays=arrays, synthetic=synthetic)
 
 
-def _by_view(laboratory: Laboratory, item: Item) -> tuple[dict[str, np.ndarray], list[str], tuple[int, ...], bool]:
+def _by_view(laboratory: Laboratory, item: Item, run: str) -> tuple[dict[str, np.ndarray], list[str], tuple[int, ...], bool]:
     """Metric's name -> (views, A), names of the views, action units, whether synthetic."""
-    (run,) = item.runs
     found = laboratory.predictions(run)
     views = sorted(np.unique(found.attributes["view"]).tolist(), key=int)
     scores = [score(found.select(found.attributes["view"] == view)) for view in views]
@@ -168,9 +180,9 @@ def activation_maps(laboratory: Laboratory, item: Item) -> Made:
         arrays[get_run(run).protocol] = maps
         synthetic = synthetic or faces.cache.synthetic
         for number, (picture, one) in enumerate(zip(faces.pictures(places), maps, strict=True), start=1):
-            grid.append([picture, *(attention_overlay(picture, each) for each in one)])
+            grid.append([picture, *(attention_overlay(picture, each, colours=laboratory.colours) for each in one)])
             rows.append(f"{faces.dataset.name.upper()}\nface {number}")
-        notes += [faces.name(int(place)) for place in places]
+        notes.append(faces.names(places))
         width = max(width, 1 + len(model.action_units))
     captions = []
     for run in item.runs:
@@ -183,7 +195,7 @@ def activation_maps(laboratory: Laboratory, item: Item) -> Made:
         note="; ".join(notes),
         rows=rows,
         captions=captions,
-        scale=Scale(colours="jet", low="0", high="1", label="activation"),
+        scale=Scale(colours=laboratory.colours, low="0", high="1", label="activation"),
         cell=0.95,
         synthetic=synthetic,
     )
@@ -231,6 +243,7 @@ def relation_graph(laboratory: Laboratory, item: Item) -> Made:
         "predictions' strong pairs.",
         note=f"{len(found):,} test frames",
         graph_of="predictions of AU-VAE",
+        per_row=2,
         synthetic=found.synthetic,
     )
     return Made(png=png, arrays={"labels": truth, "predictions": guess}, synthetic=found.synthetic)

@@ -73,7 +73,7 @@ _WEIGHTS = {"arl": "weighted", "deep_regions": "weighted_loss"}
 """System -> setting that weighs action units by how rare they are, which fails for those that never occur; ``--quick`` then turns
 it off."""
 
-_LONGER = {"epochs": 4, "max_faces": 48}
+_LONGER = {"epochs": 12, "max_faces": 64}
 _LARGER = {"epochs": 2, "model_settings.image_size": 128}
 QUICK_FIGURES: Mapping[str, Mapping[str, Any]] = {
     "arl": _LONGER, "jaa_net": _LONGER, "mgrr-net": _LONGER, "aunet": _LARGER, "resnet18": _LARGER,
@@ -97,7 +97,10 @@ class Laboratory:
         device: where networks run.
         settings: further settings of all recipes, dotted key -> value.
         aligner: weights of the face alignment network for AUNet's, a file or "fit"; without, they are random.
+        colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness tells the
+            value, for print and colour-blind readers.
         report: told what is going on, one line at a time.
+        progress: told how far the present work is: parts done, parts in all, what is being done.
     """
 
     work: Path
@@ -109,7 +112,9 @@ class Laboratory:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     aligner: str | None = None
+    colours: str = "jet"
     report: Callable[[str], None] = lambda _: None
+    progress: Callable[[int, int, str], None] = lambda *_: None
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent in this process, by kind: twins, preparation, training, prediction."""
 
@@ -159,6 +164,36 @@ class Laboratory:
         strict = self._strict(protocol) and not any(cache.synthetic for cache in caches.values())
         return get_protocol(protocol).split({name: cache.dataset() for name, cache in caches.items()}, fold, strict=strict)
 
+    def check_complete(self, protocol: str) -> None:
+        """Refuse given data that lack subjects of a protocol, before hours are spent on preparing them.
+
+        Raises:
+            InputError: subjects are missing or are in no fold; not with ``quick``, the setting strict=false, or twins.
+        """
+        from aufait.data.datasets import open_dataset
+        from aufait.data.preparation import FaceCache
+        from aufait.data.preparation.sources import mark_synthetic
+        from aufait.data.protocols import get_protocol
+
+        if not self._strict(protocol):
+            return
+        given, synthetic = {}, []
+        for name in get_protocol(protocol).datasets:
+            root = self.root(name)
+            if root is None:
+                cache = FaceCache.open(self.sources[name][0])
+                given[name] = cache.dataset()
+                synthetic.append(cache.synthetic)
+            else:
+                given[name] = open_dataset(name, root)
+                synthetic.append(mark_synthetic(given[name].recordings, root)[1])
+        problems = get_protocol(protocol).problems(given)
+        if problems and not any(synthetic):
+            raise InputError(
+                f"the data do not match the protocol {protocol}: {'; '.join(problems)}. Complete the data, or go on with what fits "
+                "by --set strict=false (scores are then not those of the protocol)"
+            )
+
     def folds(self, run: Run) -> tuple[int, ...]:
         """Folds that tables rest on: all, or the first with ``quick``."""
         return run.folds[:1] if self.quick else run.folds
@@ -181,7 +216,7 @@ class Laboratory:
         with warnings.catch_warnings():
             # Quick trainings hold nobody out on purpose, which Lightning remarks upon.
             warnings.filterwarnings("ignore", message=".*val_dataloader")
-            made = train(recipe, caches, fold=fold, out=out, accelerator="cpu" if self.device == "cpu" else "auto")
+            made = train(recipe, caches, fold=fold, out=out, accelerator=_accelerator(self.device), report=self.progress)
         self._spent("training", begun)
         return made
 
@@ -247,7 +282,9 @@ class Laboratory:
         self.report(f"predicting {frames.name} by {name}, fold {fold}")
         about = {"model": get_run(name).model, "run": name, "protocol": test or get_run(name).protocol, "split": "test"}
         model = self.model(name, fold)
-        found = predict(model, cache, frames, visible=visible, device=self.device, about=about, batch=16)
+        found = predict(
+            model, cache, frames, visible=visible, device=self.device, about=about, batch=16, progress=self._telling("predicting")
+        )
         found.save(path, overwrite=True)
         self._spent("prediction", begun)
         return found
@@ -280,7 +317,8 @@ class Laboratory:
             return FaceCache.open(folder)
         begun = time.perf_counter()
         self.report(f"preparing faces of {dataset}, alignment {alignment}")
-        cache = prepare(open_dataset(dataset, root), folder, alignment=alignment, workers=self.workers)
+        progress = self._telling(f"faces of {dataset}")
+        cache = prepare(open_dataset(dataset, root), folder, alignment=alignment, workers=self.workers, progress=progress)
         self._spent("preparation", begun)
         return cache
 
@@ -294,7 +332,7 @@ class Laboratory:
             return folder
         begun = time.perf_counter()
         self.report(f"rendering the twin of {dataset}")
-        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.15)
+        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.15, progress=self._telling(f"twin of {dataset}"))
         (folder / ".rendered").touch()
         self._spent("twins", begun)
         return folder
@@ -344,10 +382,11 @@ class Laboratory:
         return base_recipe(run).alignment or alignment_of(run.model)
 
     def _strict(self, protocol: str) -> bool:
-        """Whether every subject of the protocol must be there: not in twins, which hold a few."""
+        """Whether every subject of the protocol must be there: not in twins, which hold a few, nor with strict=false."""
         from aufait.data.protocols import get_protocol
 
-        return not self.quick and all(self.sources.get(name) for name in get_protocol(protocol).datasets)
+        wanted = not self.quick and self.settings.get("strict", True)
+        return bool(wanted) and all(self.sources.get(name) for name in get_protocol(protocol).datasets)
 
     def _fingerprint(self, recipe: Recipe, caches: Mapping[str, FaceCache], fold: int) -> str:
         values = recipe.to_dict()
@@ -355,6 +394,9 @@ class Laboratory:
         values["start_file"] = None if recipe.start_file is None else Path(recipe.start_file).parent.name
         values.pop("name")
         return _digest([values, {name: cache.fingerprint for name, cache in caches.items()}, fold, code_digest()])[:16]
+
+    def _telling(self, what: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.progress(done, total, what)
 
     def _spent(self, kind: str, begun: float) -> None:
         self.seconds[kind] = self.seconds.get(kind, 0.0) + time.perf_counter() - begun
@@ -412,6 +454,12 @@ def code_digest() -> str:
             if path.suffix in (".py", ".yaml"):
                 digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def _accelerator(device: str) -> str:
+    """Name of a device's kind as Lightning has it: "cuda:1" -> "gpu"."""
+    kind = device.partition(":")[0]
+    return {"cuda": "gpu"}.get(kind, kind)
 
 
 def _digest(value: Any) -> str:

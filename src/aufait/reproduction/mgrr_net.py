@@ -9,6 +9,8 @@ from aufait.reproduction.runs import MGRR_NET_ABLATIONS
 
 _OURS = "MGRR-Net (ours)"
 _OTHERS = "networks of other authors that aufait does not have are shown as printed; * marks pre-training on further data"
+# "JAA" is JAA-Net as of ECCV 2018, "JAA-Net" the journal's.
+_RIVALS, _DRML = (("JAA", "jaa-net-v1"), ("ARL", "arl")), ("DRML", "drml")
 _SOURCES = ("1: baseline (none)", "2: D_G", "3: D_G+O_G", "4: D_G+C_G+P_G", "5: D_G+O_G+C_G", "6: D_G+O_G+P_G")
 
 
@@ -28,15 +30,16 @@ _BOTH = (("accuracy", "accuracy"), ("roc_area", "AUC"))
 
 ITEMS: tuple[Item, ...] = (
     _table("II", "DISFA: F1-frame of 8 AUs",
-           rows=_rows("disfa", ("ARL", "arl"), ('JAA-Net (printed "JAAANet")', "jaa-net-v2"), (_OURS, "mgrr-net")),
+           rows=_rows("disfa", *_RIVALS, ('JAA-Net (printed "JAAANet")', "jaa-net-v2"), (_OURS, "mgrr-net")),
            blocks=(_block("Table II", "disfa", "f1_frame", "F1-frame"),), printed=_OTHERS),
     _table("III", "DISFA: accuracy and ROC area of 8 AUs",
-           rows=_rows("disfa", ("ARL", "arl"), ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
+           rows=_rows("disfa", _DRML, *_RIVALS, ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
            blocks=tuple(_block("Table III", "disfa", *one) for one in _BOTH), printed=_OTHERS),
-    _table("IV", "BP4D: F1-frame of 12 AUs", rows=_rows("bp4d", ("ARL", "arl"), ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
+    _table("IV", "BP4D: F1-frame of 12 AUs",
+           rows=_rows("bp4d", *_RIVALS, ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
            blocks=(_block("Table IV", "bp4d", "f1_frame", "F1-frame"),), printed=_OTHERS),
     _table("V", "BP4D: accuracy and ROC area of 12 AUs",
-           rows=_rows("bp4d", ("ARL", "arl"), ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
+           rows=_rows("bp4d", _DRML, *_RIVALS, ("JAA-Net", "jaa-net-v2"), (_OURS, "mgrr-net")),
            blocks=tuple(_block("Table V", "bp4d", *one) for one in _BOTH), printed=_OTHERS),
     _table("VI", "components on DISFA: F1-frame of 8 AUs",
            rows=_rows("disfa", *zip(_SOURCES, MGRR_NET_ABLATIONS, strict=True), ("MGRR-Net: D_G+O_G+C_G+P_G", "mgrr-net")),
@@ -45,9 +48,9 @@ ITEMS: tuple[Item, ...] = (
            rows=_rows("disfa", ("MGRR-Net K=1", "mgrr-net-k1"), ("MGRR-Net K=2", "mgrr-net"), ("MGRR-Net K=3", "mgrr-net-k3")),
            blocks=(_block("Table VII (ablation)", "disfa", "f1_frame", "F1-frame"),)),
     _table("VIII", "mean error of the landmarks on DISFA and BP4D", maker="landmark_errors",
-           runs=("jaa-net-v2/disfa", "mgrr-net/disfa", "jaa-net-v2/bp4d", "mgrr-net/bp4d"),
-           options={"table": "Table VIII", "methods": {"jaa-net-v2": "JAA-Net", "mgrr-net": _OURS}},
-           printed="MCL and the first JAA-Net are shown as printed"),
+           runs=tuple(f"{model}/{data}" for data in ("disfa", "bp4d") for model in ("jaa-net-v1", "jaa-net-v2", "mgrr-net")),
+           options={"table": "Table VIII", "methods": {"jaa-net-v1": "JAA", "jaa-net-v2": "JAA-Net", "mgrr-net": _OURS}},
+           printed="MCL is shown as printed"),
     Item(paper="mgrr-net", kind="figure", number="3", title="class activation maps per AU on faces of DISFA and BP4D",
          maker="activation_maps", runs=("mgrr-net/disfa", "mgrr-net/bp4d"), options={"faces": 2},
          printed="Four faces, two of each data set; warm spots at each AU's region and related ones, different for each face."),

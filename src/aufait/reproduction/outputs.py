@@ -12,15 +12,22 @@ import numpy as np
 
 from aufait import __version__
 from aufait.media.atomic import write_bytes, write_text
-from aufait.reproduction.registry import PAPERS, Item
+from aufait.reproduction.registry import PAPERS, PUBLISHED_NAMES, Item, get_run
 
 if TYPE_CHECKING:
     from aufait.evaluation.tables import Table
     from aufait.reproduction.laboratory import Laboratory
 
 QUICK_NOTE = (
-    "Made with --quick: a small twin, smaller networks, a handful of training steps, the first fold only. It shows that every step "
+    "Made with --quick: few faces, smaller networks, a handful of training steps, the first fold only. It shows that every step "
     "runs; its numbers and pictures mean nothing."
+)
+QUICK_TWIN_NOTE = "Made with --quick: the twin has a few people and frames only. It shows that every step runs."
+
+
+RANDOM_ALIGNER_NOTE = (
+    "The face alignment network inside AU-FAN, AU-VAE, AU-TDN and AUNet has random weights here: give trained ones by --aligner "
+    "FILE, or train them by --aligner fit. Until then these rows and pictures are not the paper's method."
 )
 
 
@@ -54,14 +61,14 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
     from aufait.evaluation.report import SYNTHETIC_NOTE, Report
     from aufait.evaluation.writers import write_report
 
-    quick = (QUICK_NOTE,) if laboratory.quick else ()
+    quick = (QUICK_NOTE,) if item.needed_runs else (QUICK_TWIN_NOTE,) if made.synthetic else ()
     synthetic = (SYNTHETIC_NOTE,) if made.synthetic else ()
     printed = (("Printed", item.printed),) if item.printed else ()
     report = Report(
-        title=f"{PAPERS[item.paper].split(',')[0]}, {item.kind.title()} {item.number}: {item.title}",
+        title=f"{PUBLISHED_NAMES[item.paper]}, {item.kind.title()} {item.number}: {item.title}",
         facts=(("Paper", PAPERS[item.paper]), *printed, *made.facts.items(), *_runs(item), ("Version", f"aufait {__version__}")),
         tables=made.tables,
-        notes=(*synthetic, *quick, *made.notes),
+        notes=(*synthetic, *(quick if laboratory.quick else ()), *_aligner(item, laboratory), *made.notes),
         synthetic=made.synthetic,
     )
     name = item.kind
@@ -75,6 +82,14 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
     if made.arrays:
         files.append(write_bytes(folder / "data.npz", _npz(made.arrays), overwrite=True))
     return files
+
+
+def _aligner(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
+    from aufait.models.registry import model_entry
+
+    aunet = any(model_entry(get_run(name).model).config.SYSTEM == "aunet" for name in item.needed_runs)
+    given = laboratory.aligner or laboratory.settings.get("aligner")
+    return (RANDOM_ALIGNER_NOTE,) if aunet and not given else ()
 
 
 def _runs(item: Item) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,7 @@
 """All trainings that the papers' tables and figures rest on; an item names those it needs.
 
-Trainings on the same subjects serve several items: what is trained on all of BP4D is tested on BP4D+ (ARL Tables 4 and 8),
-DISFA and AffWild2 (AUNet Tables IV and V).
+Trainings on the same subjects serve several items: AUNet's networks of all of BP4D are tested on DISFA and on AffWild2 (Tables IV
+and V).
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ def _abrnet(label: str, **settings: Any) -> Run:
     return _run("abrnet", "disfa_plus", label, settings=settings)
 
 
+_JAA_NETS = ("jaa-net-v1", "jaa-net-v2")
+"""ECCV 2018, which ARL compares with, and IJCV 2021, which the later papers do; MGRR-Net lists both."""
+
 _ARL = (
-    *(_run(model, "bp4d") for model in ("b-net", "w-net", "wc-net", "wcs-net", "arl", "jaa-net-v2", "drml")),
+    *(_run(model, "bp4d") for model in ("b-net", "w-net", "wc-net", "wcs-net", "arl", *_JAA_NETS, "drml")),
     _run("arl", "disfa", start="arl/bp4d"),
-    _run("jaa-net-v2", "disfa", start="jaa-net-v2/bp4d"),
+    *(_run(model, "disfa", start=f"{model}/bp4d") for model in _JAA_NETS),
     _run("drml", "disfa"),
     _run("arl", "bp4d_to_bp4d_plus"),
-    _run("jaa-net-v2", "bp4d_to_bp4d_plus"),
+    _run("jaa-net-v1", "bp4d_to_bp4d_plus"),
     *(_run(model, "fera2015") for model in ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")),
     _run("iarl", "disfa_intensity"),
     _run("iarl", "bp4d_to_bp4d_plus_intensity"),
@@ -55,7 +58,7 @@ _MGRR_NET = (
 _AUNET = (
     *(_run(model, "bp4d") for model in ("resnet18", "resnet18-a", "au-fan", "aunet")),
     *(_run(model, "disfa", start=f"{model}/bp4d") for model in ("resnet18", "resnet18-a", "au-fan", "aunet")),
-    *(_run(model, "bp4d_to_disfa") for model in ("resnet18", "au-fan")),
+    *(_run(model, "bp4d_to_disfa") for model in ("resnet18", "jaa-net-v2", "au-fan")),
     *(_run(model, "mixed") for model in ("au-fan", "au-vae", "au-tdn", "aunet")),
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,39 +24,83 @@ from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Block, Item, get_run
 
-_OURS = "ours"
+_OURS, _TEST_SET = "ours", "test set"
+_NOT_CODED, _YES, _NO = "-", "yes", "no"
 _FULL_DRAWS, _QUICK_DRAWS = 1000, 200
 
 
 def score_table(laboratory: Laboratory, item: Item) -> Made:
-    """Scores of several networks on several test sets or conditions: one table per block."""
-    tables = [_block_table(laboratory, item, number, block) for number, block in enumerate(item.blocks, start=1)]
-    counts = _counts(laboratory, item)
-    return Made(tables=tuple(tables), facts=counts, synthetic=any(table.synthetic for table in tables))
+    """Scores of several networks on several test sets or conditions: a table per block, or one for all of them."""
+    parts = [_part(laboratory, item, block) for block in item.blocks]
+    tables = (_joined(item, parts),) if item.options.get("joined") else _single(item, parts)
+    return Made(tables=tables, facts=_counts(laboratory, item), synthetic=any(table.synthetic for table in tables))
 
 
-def _block_table(laboratory: Laboratory, item: Item, number: int, block: Block) -> Table:
+@dataclass(frozen=True)
+class _Part:
+    """Rows of a block, and the action units of its columns."""
+
+    block: Block
+    rows: tuple[Row, ...]
+    units: tuple[int, ...]
+    notes: tuple[str, ...]
+    synthetic: bool
+
+
+def _part(laboratory: Laboratory, item: Item, block: Block) -> _Part:
     printed = _published(item, block)
-    ours: list[Row] = []
+    ours: dict[str, Row] = {}
     units: tuple[int, ...] = ()
     synthetic = False
     # Skew is the test set's, the same for every network.
     for row in item.rows[:1] if block.metric == "skew" else item.rows:
         found = _predictions(laboratory, row.run, block)
         units, synthetic = found.action_units, synthetic or found.synthetic
-        label = "test set" if block.metric == "skew" else _bare(row.method)
-        ours.append(Row(f"{label} ({_OURS})", _own_cells(laboratory, found, block), strong=True))
-    kind = "number2" if block.metric == "skew" else kind_of(block.metric)
-    columns = tuple(Column(au_name(unit), kind) for unit in units) + (Column("mean", kind),)
-    rows = (*ours, *(_published_row(one, units) for one in printed))
-    name = NAMES.get(block.metric, block.metric)
-    title = name if block.title in (name, "F1", "APR", "nAPR", "AROC", "nF1", "AUC") else f"{name}, {block.title}"
-    return Table(f"part{number}", title, "method", columns, rows, _block_notes(block, printed), synthetic)
+        name = _TEST_SET if block.metric == "skew" else _bare(row.method)
+        ours[name] = Row(f"{name} ({_OURS})", _own_cells(laboratory, found, block), strong=True)
+    rows = side_by_side(ours, [(_bare(one.method), _published_row(one, units)) for one in printed])
+    return _Part(block, rows, units, _block_notes(block, printed), synthetic)
+
+
+def side_by_side(ours: Mapping[str, Row], printed: Sequence[tuple[str, Row]]) -> tuple[Row, ...]:
+    """Printed rows in their order, each of ours right above the printed one of its name; ours without one come first."""
+    names = {name for name, _ in printed}
+    rows = [row for name, row in ours.items() if name not in names]
+    left = dict(ours)
+    for name, row in printed:
+        rows += [left.pop(name), row] if name in left else [row]
+    return tuple(rows)
+
+
+def _single(item: Item, parts: Sequence[_Part]) -> tuple[Table, ...]:
+    """A table per block."""
+    tables = []
+    for number, part in enumerate(parts, start=1):
+        kind = item.options.get("kind", kind_of(part.block.metric))
+        name, title = NAMES.get(part.block.metric, part.block.metric), part.block.title
+        heading = (name if title in (name, "F1", "AUC") else f"{name}, {title}") + (", %" if kind == "percent" else "")
+        columns = _columns(part.units, kind)
+        tables.append(Table(f"part{number}", heading, "method", columns, part.rows, part.notes, part.synthetic))
+    return tuple(tables)
+
+
+def _joined(item: Item, parts: Sequence[_Part]) -> Table:
+    """All blocks below each other, as tables are printed whose rows are metrics, poses or halves of the face."""
+    kind = item.options.get("kind", kind_of(parts[0].block.metric))
+    rows = [replace(row, label=f"{part.block.title}: {row.label}") for part in parts for row in part.rows]
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    synthetic = any(part.synthetic for part in parts)
+    title = item.title + (", %" if kind == "percent" else "")
+    return Table("scores", title, item.options["joined"], _columns(parts[0].units, kind), tuple(rows), notes, synthetic)
+
+
+def _columns(units: Sequence[int], kind: str) -> tuple[Column, ...]:
+    return (*(Column(au_name(unit), kind) for unit in units), Column("mean", kind))
 
 
 def _block_notes(block: Block, printed: Sequence[PublishedResult]) -> tuple[str, ...]:
-    notes = ["printed: as in the paper, the mean being the printed one. Ours: all test frames pooled, the mean with its bounds by "
-             "subject (95 %)."] if printed else ["ours: all test frames pooled."]  # fmt: skip
+    notes = ["Printed: as in the paper, the mean being the printed one. Ours: all test frames pooled, the mean with its bounds by "
+             "subject (95 %)."] if printed else ["Ours: all test frames pooled."]  # fmt: skip
     if block.where.get("mean_over"):
         notes = ["Ours: mean of the scores under each pose, as the paper's."]
     if block.metric == "mae":
@@ -106,7 +151,7 @@ def _published_row(one: PublishedResult, units: Sequence[int]) -> Row:
 
 def _bare(method: str) -> str:
     """Name of a method without what the list of published numbers adds: "MGRR-Net (ours)" -> "MGRR-Net"."""
-    return re.sub(r" \((ours|printed .*)\)$", "", method)
+    return _TEST_SET if method == "data (test set)" else re.sub(r" \((ours|printed .*)\)$", "", method)
 
 
 def _counts(laboratory: Laboratory, item: Item) -> dict[str, str]:
@@ -134,55 +179,74 @@ def skews(laboratory: Laboratory, item: Item) -> Made:
     return _label_table(laboratory, item, "skew", "number2", lambda rate: (1 - rate) / rate if rate > 0 else float("nan"))
 
 
-def _label_table(laboratory: Laboratory, item: Item, metric: str, kind: str, value_of: Any) -> Made:
-    tables = []
+def _label_table(laboratory: Laboratory, item: Item, metric: str, kind: str, value_of: Callable[[float], float]) -> Made:
+    """One row per data set over all action units that any of them codes, ours above the printed one."""
+    parts: Mapping[str, str] = dict(item.options["parts"])
+    units = sorted({unit for protocol in parts for unit in get_protocol(protocol).action_units})
+    published = {one.dataset: one for one in published_results(PUBLISHED_NAMES[item.paper], item.options["table"], metric=metric)}
+    rows, facts, synthetic = [], {}, False
+    # Labels do not depend on the alignment; this one is at hand for other items of the paper.
     alignment = "arl" if item.paper == "arl" else "jaa_net"
-    for protocol, printed_name in item.options["parts"]:
-        units = get_protocol(protocol).action_units
-        # Labels do not depend on the alignment; this one is at hand for other items of the paper.
+    for protocol, name in parts.items():
         folds = [laboratory.split(protocol, fold.number, alignment).train for fold in get_protocol(protocol).folds]
-        rates = [_nan_mean(column) for column in zip(*(fold.label_table().occurrence_rate() for fold in folds), strict=True)]
-        values = [value_of(rate) for rate in rates]
-        synthetic = any(cache.synthetic for cache in laboratory.caches(protocol, alignment).values())
-        rows = [Row(f"{printed_name} ({_OURS})", (*values, _nan_mean(values)), strong=True)]
-        published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"], metric=metric)
-        rows += [_published_row(one, units) for one in published if one.dataset == printed_name]
-        columns = (*(Column(au_name(unit), kind) for unit in units), Column("mean", kind))
-        title = f"{metric} in the training set of {printed_name}" + (f", mean over {len(folds)} folds" if len(folds) > 1 else "")
-        tables.append(Table(protocol, title, "data", columns, tuple(rows), (), synthetic))
-    return Made(tables=tuple(tables), synthetic=any(table.synthetic for table in tables))
+        rates = zip(*(fold.label_table().occurrence_rate() for fold in folds), strict=True)
+        ours = {unit: value_of(_nan_mean(rate)) for unit, rate in zip(folds[0].action_units, rates, strict=True)}
+        printed = {unit: published[name].per_au.get(au_name(unit), float("nan")) for unit in ours}
+        rows.append(Row(f"{name} ({_OURS})", tuple(ours.get(unit, _NOT_CODED) for unit in units), strong=True))
+        cells = tuple(printed.get(unit, _NOT_CODED) for unit in units)
+        rows.append(Row(f"{name} (printed)", cells, note=published[name].note))
+        facts[name] = "mean over the training parts of its " + (f"{len(folds)} folds" if len(folds) > 1 else "only fold")
+        synthetic = synthetic or any(cache.synthetic for cache in laboratory.caches(protocol, alignment).values())
+    notes = (f"'{_NOT_CODED}': the protocol of this data set leaves the action unit out.",)
+    title = f"{metric} in the training sets" + (", %" if kind == "percent" else "")
+    columns = tuple(Column(au_name(unit), kind) for unit in units)
+    return Made(tables=(Table("labels", title, "data", columns, tuple(rows), notes, synthetic),), facts=facts, synthetic=synthetic)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Networks alone
 # ---------------------------------------------------------------------------------------------------------------------
 
-_PARTS = {
-    "weighted": "weighted AUs (W)", "channel_attention": "channel attention (C)", "spatial_attention": "spatial attention (S)",
-    "crf": "pixel relations (P)", "task": "loss", "lambda_cos": "weight of the cosine loss", "use_vae": "VAE", "use_tdn": "TDN",
-}  # fmt: skip
+_PARTS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
+    "arl": {
+        "H": lambda config: True,  # hierarchical and multi-scale region learning: the trunk of all of them
+        "W": lambda config: config.weighted,
+        "C": lambda config: config.channel_attention,
+        "S": lambda config: config.spatial_attention,
+        "P": lambda config: config.crf,
+        "E det": lambda config: config.task == "occurrence",
+        "E int": lambda config: config.task == "intensity",
+        "E cos": lambda config: config.task == "intensity" and config.lambda_cos > 0,
+    },
+    "aunet": {
+        "FAN feature": lambda config: True,
+        "VAE": lambda config: config.use_vae,
+        "TDN": lambda config: config.use_tdn,
+    },
+}
+"""Paper -> heading as printed -> whether a network of these settings has that part."""
+
+_PART_NOTES = {
+    "arl": "H: hierarchical and multi-scale region learning; W: loss of each AU weighted; C: channel attention; S: spatial "
+    "attention; P: pixel relations; E: losses. The printed table's check marks are not legible in our copy of the paper.",
+    "aunet": "Trained: without FAN, which is frozen.",
+}
 
 
 def structures(laboratory: Laboratory, item: Item) -> Made:
     """Which parts each variant has, read from the networks' settings (ARL Table 9, AUNet Table VI)."""
-    models = item.options["models"]
-    configs = {name: create_model(name).config for name in models}
-    used = [key for key in _PARTS if any(hasattr(config, key) for config in configs.values())]
-    columns = (*(Column(_PARTS[key]) for key in used), Column("parameters", "count"), Column("trained", "count"))
-    rows = [Row(name, (*(_part(config, key) for key in used), *_sizes(name))) for name, config in configs.items()]
-    notes = ["Read from the settings that aufait's networks of these names have; parameters for 12 AUs."]
-    if item.paper == "arl":
-        notes.append("All variants have hierarchical and multi-scale region learning (H).")
-    else:
-        notes.append("All have FAN's features. Trained: without FAN, which is frozen.")
-    return Made(tables=(Table("structures", item.title, "network", columns, tuple(rows), tuple(notes)),))
-
-
-def _part(config: Any, key: str) -> Cell:
-    value = getattr(config, key)
-    if key == "lambda_cos":
-        return f"{value:g}" if config.task == "intensity" else "no"
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    parts = _PARTS[item.paper]
+    printed: Mapping[str, Sequence[str]] = item.options.get("printed", {})
+    rows = []
+    for name, model in item.options["models"]:
+        config = create_model(model).config
+        cells: tuple[Cell, ...] = (*(_YES if has(config) else _NO for has in parts.values()), *_sizes(model))
+        rows.append(Row(f"{name} ({_OURS})", cells, strong=name in printed))
+        if name in printed:
+            rows.append(Row(f"{name} (printed)", (*printed[name], "", "")))
+    columns = (*(Column(heading) for heading in parts), Column("parameters", "count"), Column("trained", "count"))
+    notes = (_PART_NOTES[item.paper], "Ours: read from the settings of aufait's networks of these names; parameters for 12 AUs.")
+    return Made(tables=(Table("structures", item.title, "network", columns, tuple(rows), notes),))
 
 
 def _sizes(name: str) -> tuple[float, float]:
@@ -206,16 +270,21 @@ def landmark_errors(laboratory: Laboratory, item: Item) -> Made:
         synthetic = synthetic or found.synthetic
         if result.landmarks is None:
             raise InputError(f"{run.model} locates no landmarks")
-        rows.setdefault(f"{_bare(item.options['methods'][run.model])} ({_OURS})", {})[run.protocol] = result.landmarks.error
-    table = [Row(label, tuple(values.get(name) for name in ("disfa", "bp4d")), strong=True) for label, values in rows.items()]
+        rows.setdefault(_bare(item.options["methods"][run.model]), {})[run.protocol] = result.landmarks.error
+    ours = {
+        name: Row(f"{name} ({_OURS})", tuple(values.get(data) for data in ("disfa", "bp4d")), strong=True)
+        for name, values in rows.items()
+    }
     published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
+    printed = []
     for method in dict.fromkeys(one.method for one in published):
         values = {one.dataset: one.average for one in published if one.method == method}
-        table.append(Row(f"{_bare(method)} (printed)", (values.get("DISFA"), values.get("BP4D"))))
+        printed.append((_bare(method), Row(f"{_bare(method)} (printed)", (values.get("DISFA"), values.get("BP4D")))))
     columns = (Column("DISFA, %", "percent2"), Column("BP4D, %", "percent2"))
     notes = ("Mean distance of 49 points / distance of the eye centres, with bounds by subject; lower is better.",)
     title = "mean error of the landmarks"
-    return Made(tables=(Table("landmarks", title, "method", columns, tuple(table), notes, synthetic),), synthetic=synthetic)
+    table = Table("landmarks", title, "method", columns, side_by_side(ours, printed), notes, synthetic)
+    return Made(tables=(table,), synthetic=synthetic)
 
 
 def relation_differences(laboratory: Laboratory, item: Item) -> Made:

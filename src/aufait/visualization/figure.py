@@ -28,6 +28,7 @@ white to vermilion for values of both signs."""
 _RELATION_STOPS = ((0.0, "#1b4a85"), (0.25, "#7fbbe0"), (0.5, "#ffffff"), (0.75, "#f2a36b"), (1.0, "#b4420a"))
 HEAD_INCHES, FOOT_INCHES = 0.82, 0.34
 """Room for title and subtitle above, and for the note below the drawing."""
+_PAGE_INCHES = 9.5
 
 
 def colour_map(name: str) -> Colormap:
@@ -49,6 +50,11 @@ def colour_map(name: str) -> Colormap:
     return colours.with_extremes(bad=GAP)
 
 
+def text_scale(width: float) -> float:
+    """Factor of all type in a figure of so many inches: wide ones are read smaller, at the width of a page."""
+    return min(1.5, max(1.0, width / _PAGE_INCHES))
+
+
 def new_figure(width: float, height: float, title: str, subtitle: str = "", note: str = "", *, synthetic: bool = False) -> Figure:
     """An empty figure with its texts; ``width`` and ``height`` in inches, all of it.
 
@@ -63,16 +69,17 @@ def new_figure(width: float, height: float, title: str, subtitle: str = "", note
 
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
-    left = 0.16 / width
+    left, scale = 0.16 / width, text_scale(width)
     # A title that is too long for the figure is written smaller: about 9 letters fit an inch at 12.5 points.
-    size = min(12.5, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
-    figure.text(left, 1 - 0.16 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
-    figure.text(left, 1 - 0.45 / height, _wrapped(subtitle, width), fontsize=8.5, color=MUTED, va="top", linespacing=1.25)
-    figure.text(left, 0.11 / height, _shortened(note, width - (2.3 if synthetic else 0.4)), fontsize=7.5, color=MUTED, va="bottom")
+    size = min(12.5 * scale, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
+    below, small = _wrapped(subtitle, width / scale), _shortened(note, width / scale - (2.3 if synthetic else 0.4))
+    figure.text(left, 1 - 0.15 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
+    figure.text(left, 1 - 0.45 / height, below, fontsize=8.5 * scale, color=MUTED, va="top", linespacing=1.25)
+    figure.text(left, 0.11 / height, small, fontsize=7.5 * scale, color=MUTED, va="bottom")
     if synthetic:
         badge = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}
-        figure.text(1 - 0.22 / width, 0.115 / height, "SYNTHETIC: rendered faces", fontsize=7, fontweight="bold", color=VERMILION,
-                    va="bottom", ha="right", bbox=badge)  # fmt: skip
+        figure.text(1 - 0.22 / width, 0.115 / height, "SYNTHETIC: rendered faces", fontsize=7 * scale, fontweight="bold",
+                    color=VERMILION, va="bottom", ha="right", bbox=badge)  # fmt: skip
     return figure
 
 
@@ -103,14 +110,14 @@ def colour_bar(figure: Figure, place: tuple[float, float, float, float], colours
     """A vertical scale at (left, top, width, height) in inches; ``low`` and ``high`` are its end labels."""
     import numpy as np
 
-    axes = axes_at(figure, *place)
+    axes, size = axes_at(figure, *place), 7.5 * text_scale(figure.get_size_inches()[0])
     axes.imshow(np.linspace(1, 0, 256)[:, None], cmap=colour_map(colours), aspect="auto", extent=(0, 1, 0, 1), vmin=0, vmax=1)
     axes.set_xticks([])
     axes.yaxis.tick_right()
-    axes.set_yticks([0, 1], [low, high], fontsize=7.5, color=MUTED)
+    axes.set_yticks([0, 1], [low, high], fontsize=size, color=MUTED)
     axes.tick_params(length=0, pad=3)
     axes.yaxis.set_label_position("right")
-    axes.set_ylabel(label, fontsize=7.5, color=MUTED, labelpad=2)
+    axes.set_ylabel(label, fontsize=size, color=MUTED, labelpad=2)
     for spine in axes.spines.values():
         spine.set_visible(False)
 

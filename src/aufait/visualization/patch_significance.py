@@ -11,7 +11,9 @@ from aufait.visualization.figure import colour_map
 from aufait.visualization.picture_grid import Scale, picture_grid
 
 _COLUMNS = 6
-_ENLARGED = 2
+_SIDE = 440
+_MARGIN = 0.16
+"""Room beside the outermost landmarks, as a share of their extent."""
 
 
 def patch_ranks(effect: np.ndarray) -> np.ndarray:
@@ -37,7 +39,7 @@ def significance_figure(
     """One face per action unit, with a point at each patch.
 
     Args:
-        face: (H, W, 3) uint8 RGB, drawn pale.
+        face: (H, W, 3) uint8 RGB, drawn pale, cut to where the points are.
         points: (P, 2) x, y of the patches' landmarks in pixels of the face.
         effect: (A, P), as in ``aufait.models.deep_regions.PatchSignificance``.
         action_units: A numbers.
@@ -64,17 +66,26 @@ def significance_figure(
 
 
 def _dotted(face: np.ndarray, points: np.ndarray, ranks: np.ndarray, colours: str) -> np.ndarray:
-    """The face, paler and twice as large, with a coloured dot per patch; the significant ones larger and on top."""
+    """The face round the points, paler, with a coloured dot per patch; the significant ones larger and on top."""
     from PIL import Image
 
     from aufait.visualization.drawing import strokes
 
-    size = (face.shape[1] * _ENLARGED, face.shape[0] * _ENLARGED)
-    grey = np.asarray(Image.fromarray(face).convert("L").resize(size, Image.Resampling.BICUBIC))
+    left, top, side = _window(points, face.shape[:2])
+    window = (left, top, left + side, top + side)
+    grey = np.asarray(Image.fromarray(face).convert("L").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC, box=window))
     picture = np.repeat((90 + 0.6 * grey.astype(np.float32)).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
     shades = np.rint(255 * colour_map(colours)(ranks)[:, :3]).astype(int)
+    places = (points + 0.5 - (left, top)) * _SIDE / side - 0.5
     for place in np.argsort(ranks, kind="stable"):
         red, green, blue = (int(value) for value in shades[place])
-        centre = (_ENLARGED * points[place] + 0.5)[None]
-        strokes(picture, [], 0.0, centre, (2.6 + 3.2 * float(ranks[place])) * face.shape[0] / 200, (red, green, blue))
+        strokes(picture, [], 0.0, places[place][None], 3.6 + 4.2 * float(ranks[place]), (red, green, blue))
     return picture
+
+
+def _window(points: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float]:
+    """Left, top and side of the square round the points, with a margin, inside the face."""
+    low, high = points.min(0), points.max(0)
+    side = min(float((high - low).max()) * (1 + 2 * _MARGIN), float(min(size)))
+    left, top = np.clip((low + high + 1) / 2 - side / 2, 0, np.array([size[1], size[0]]) - side)
+    return float(left), float(top), side

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.visualization.figure import FOOT_INCHES, HEAD_INCHES, INK, MUTED, axes_at, colour_bar, new_figure, to_png
+from aufait.visualization.figure import (
+    FOOT_INCHES,
+    HEAD_INCHES,
+    INK,
+    MUTED,
+    axes_at,
+    colour_bar,
+    new_figure,
+    text_scale,
+    to_png,
+)
 
 _GAP = 0.05
 _COLUMN_INCHES, _CAPTION_INCHES = 0.24, 0.2
@@ -63,20 +73,21 @@ def picture_grid(
     if (columns and len(columns) != width_cells) or (rows and len(rows) != height_cells):
         raise InputError(f"a grid of {height_cells} x {width_cells} got {len(rows)} row and {len(columns)} column headings")
     side = max((len(line) for name in rows for line in name.split("\n")), default=0)
-    left = 0.16 + (0.075 * side + 0.12 if rows else 0.0)
-    step_x, step_y = cell + _GAP, cell + (_CAPTION_INCHES if captions else _GAP)
-    top = HEAD_INCHES + (_COLUMN_INCHES if columns else 0.0)
+    type_scale = text_scale(width_cells * (cell + _GAP) + 1.0)
+    left = 0.16 + ((0.075 * side + 0.04) * type_scale + 0.08 if rows else 0.0)
+    step_x, step_y = cell + _GAP, cell + (_CAPTION_INCHES * type_scale if captions else _GAP)
+    top = HEAD_INCHES + (_COLUMN_INCHES * type_scale if columns else 0.0)
     drawn = left + width_cells * step_x
-    width = max(4.6, drawn + (_BAR_INCHES if scale else 0.12))
+    width = max(4.6, drawn + (_BAR_INCHES * type_scale if scale else 0.12))
     height = top + height_cells * step_y + FOOT_INCHES + 0.06
     figure = new_figure(width, height, title, subtitle, note, synthetic=synthetic)
     for place, name in enumerate(columns):
         x, y = (left + place * step_x + cell / 2) / width, 1 - (top - 0.05) / height
-        figure.text(x, y, name, fontsize=8.5, color=INK, ha="center", va="bottom")
+        figure.text(x, y, name, fontsize=8.5 * type_scale, color=INK, ha="center", va="bottom")
     for row, line in enumerate(pictures):
         if rows:
             x, y = (left - 0.1) / width, 1 - (top + row * step_y + cell / 2) / height
-            figure.text(x, y, rows[row], fontsize=8.5, color=INK, ha="right", va="center", linespacing=1.3)
+            figure.text(x, y, rows[row], fontsize=8.5 * type_scale, color=INK, ha="right", va="center", linespacing=1.3)
         for column, picture in enumerate(line):
             if picture is None:
                 continue
@@ -85,7 +96,8 @@ def picture_grid(
             axes.set_axis_off()
             if captions and column < len(captions[row]):
                 words = captions[row][column]
-                axes.text(0.5, -0.03, words, transform=axes.transAxes, fontsize=7, color=MUTED, ha="center", va="top")
+                size = 7 * type_scale
+                axes.text(0.5, -0.03, words, transform=axes.transAxes, fontsize=size, color=MUTED, ha="center", va="top")
     if scale:
         tall = min(2.2, height_cells * step_y - _GAP)
         colour_bar(figure, (drawn + 0.1, top, 0.13, tall), scale.colours, scale.low, scale.high, scale.label)

@@ -53,9 +53,9 @@ def relation_figure(
         action_units: A numbers.
         signed: colours for both signs round 0; otherwise from 0 upwards.
         limit: value of the strongest colour; by default 1 for signed ones, the largest value otherwise.
-        graph_of: heading of the matrix whose graph is drawn too, right of all.
+        graph_of: heading of the matrix whose graph is drawn too, right of all, or in the middle below them with ``per_row``.
         label: what the colours tell.
-        per_row: matrices beside each other before a new row begins; all of them if None. With a graph they share one row.
+        per_row: matrices beside each other before a new row begins; all of them if None.
 
     Returns:
         PNG.
@@ -68,10 +68,11 @@ def relation_figure(
     if not matrices or wrong:
         raise InputError(f"relation matrices must be ({units}, {units}), one for each pair of AUs; not so: {', '.join(wrong)}")
     top_value = limit or (1.0 if signed else max(float(np.nanmax(values)) for values in matrices.values()) or 1.0)
-    across = len(matrices) if per_row is None or graph_of is not None else min(per_row, len(matrices))
-    panels, lines = across + (graph_of is not None), -(-len(matrices) // across)
+    across = len(matrices) if per_row is None else min(per_row, len(matrices))
+    lines, aside = -(-len(matrices) // across), graph_of is not None and per_row is None
+    panels = across + aside
     top, step = HEAD_INCHES + 0.4, _SIDE + 0.62
-    height = top + (lines - 1) * step + _SIDE + FOOT_INCHES + 0.12
+    height = top + (lines - 1 + (graph_of is not None and not aside)) * step + _SIDE + FOOT_INCHES + 0.12
     figure = new_figure(0.62 + panels * step + 0.55, height, title, subtitle, note, synthetic=synthetic)
     for place, (name, values) in enumerate(matrices.items()):
         line, column = divmod(place, across)
@@ -81,7 +82,8 @@ def relation_figure(
     low = f"{-top_value:g}" if signed else "0"
     colour_bar(figure, (bar, top, 0.13, _SIDE), "relation" if signed else "intensity", low, f"{top_value:.2g}", label)
     if graph_of is not None:
-        axes = axes_at(figure, 0.9 + across * step, top, _SIDE, _SIDE)
+        left = 0.9 + across * step if aside else 0.62 + ((across - 1) * step) / 2
+        axes = axes_at(figure, left, top if aside else top + lines * step, _SIDE, _SIDE)
         _draw_graph(axes, matrices[graph_of], action_units, top_value)
     return to_png(figure)
 
@@ -100,12 +102,12 @@ def _draw_matrix(axes: Axes, values: np.ndarray, units: Sequence[int], name: str
     for edge in np.arange(0.5, len(units) - 1):
         axes.axhline(edge, color="white", linewidth=0.8)
         axes.axvline(edge, color="white", linewidth=0.8)
-    size = 6.4 if len(units) > 9 else 7.5
+    size = 7.2 if len(units) > 9 else 8.5
     for (row, column), value in np.ndenumerate(values):
         if np.isnan(value) or row == column:
             continue
         strong = abs(value) / limit > (0.62 if signed else 0.45)
-        text = f"{value:.2f}".replace("0.", ".", 1)
+        text = f"{value:z.2f}".replace("0.", ".", 1)  # z: no minus before zero
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color="white" if strong else INK)
 
 
@@ -134,7 +136,7 @@ def _draw_graph(axes: Axes, matrix: np.ndarray, units: Sequence[int], limit: flo
         if known:
             far = 1.17
             side = "center" if abs(x[place]) < 0.2 else ("left" if x[place] > 0 else "right")
-            axes.text(far * x[place], far * y[place], known.name, ha=side, va="center", fontsize=6.5, color=MUTED)
+            axes.text(far * x[place], far * y[place], known.name, ha=side, va="center", fontsize=7.5, color=MUTED)
     axes.set_title(f"graph: correlations of {_EDGE:g} and above", fontsize=9.5, color=INK, pad=5)
     axes.set_xlim(-1.62, 1.62)
     axes.set_ylim(-1.62, 1.62)

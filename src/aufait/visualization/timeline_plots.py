@@ -18,6 +18,7 @@ from aufait.visualization.figure import (
     HEAD_INCHES,
     INK,
     MUTED,
+    VERMILION,
     axes_at,
     new_figure,
     plain,
@@ -27,7 +28,7 @@ from aufait.visualization.figure import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TRUTH = "#c0392b"
+TRUTH = VERMILION
 _SERIES = (GREEN, BLUE, "#a85c8f", "#e69f00")
 _STRIPE = 0.105
 _WIDTH = 10.0
