@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data_trees import make_affwild2, make_bp4d, make_disfa, write_picture
+from data_trees import make_affwild2, make_bp4d, make_disfa, write_picture, write_text
 from face_caches import (
     HeadFinder,
     end_process,
@@ -37,6 +37,7 @@ from aufait.data import get_protocol, open_dataset
 from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, prepare, write_cache
 from aufait.data.preparation.alignments import detector_boxes
 from aufait.data.preparation.finding import Detected, is_tracked
+from aufait.data.preparation.sources import mark_synthetic
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
 from aufait.faces.face import Face
 from aufait.landmarks import convert
@@ -478,6 +479,23 @@ def test_marker_of_rendered_data_brings_attributes(tmp_path: Path) -> None:
     assert first.frame_attributes["occlusion"].tolist() == ["", "mask", "", "hand"]
     assert first.pose is not None and first.pose[[0, 1, 3]].tolist() == [[4, 5, 6], [7, 8, 9], [1, 2, 3]]
     assert np.isnan(first.pose[2]).all() and not second.frame_attributes
+
+
+def test_rendered_pictures_are_known_through_links_and_tables(tmp_path: Path) -> None:
+    root = make_disfa(tmp_path / "twin", subjects=[1])
+    picture = write_picture(root / "pictures" / "a.png")
+    (root / "SYNTHETIC.json").write_text('{"synthetic": true}')
+    (tmp_path / "linked").mkdir()
+    for folder in root.iterdir():
+        if folder.is_dir():
+            (tmp_path / "linked" / folder.name).symlink_to(folder)
+    write_text(tmp_path / "mine" / "labels.csv", f"path,subject,AU1\n{picture},ann,1\n")
+    for name, place in (("disfa", tmp_path / "linked"), ("csv", tmp_path / "mine")):
+        marked = mark_synthetic(open_dataset(name, place).recordings, place)
+        assert marked[1], f"{name}: rendered pictures pass for photographs"
+    write_picture(tmp_path / "mine" / "b.png")
+    write_text(tmp_path / "mine" / "labels.csv", "path,subject,AU1\nb.png,ann,1\n")
+    assert not mark_synthetic(open_dataset("csv", tmp_path / "mine").recordings, tmp_path / "mine")[1]
 
 
 def test_bad_requests_are_refused_before_anything_is_written(tmp_path: Path) -> None:

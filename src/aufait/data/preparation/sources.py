@@ -94,18 +94,26 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
 
 
 def _marker_of(media: Media | None, root: Path | None, known: dict[Path, Path | None]) -> Path | None:
-    """The nearest marker above the pictures, or that of the root."""
-    place = getattr(media, "folder", None) or getattr(media, "path", None) or getattr(media, "archive", None)
-    if not isinstance(place, Path):
-        place = root
+    """The nearest marker above the pictures (as named, and where links lead), or that of the root."""
+    place = _place(media) or root
     if place is None:
         return None
-    home = place if isinstance(media, ImageFolder) else place.parent
-    if home not in known:
-        absolute = home.absolute()
-        homes = [absolute, *absolute.parents][:_HIGHEST] + ([] if root is None else [root])
-        known[home] = next((one / MARKER for one in homes if (one / MARKER).is_file()), None)
-    return known[home]
+    for home in dict.fromkeys((place.absolute().parent, place.resolve().parent)):
+        if home not in known:
+            homes = [home, *home.parents][:_HIGHEST] + ([] if root is None else [root])
+            known[home] = next((one / MARKER for one in homes if (one / MARKER).is_file()), None)
+        if known[home] is not None:
+            return known[home]
+    return None
+
+
+def _place(media: Media | None) -> Path | None:
+    """The video, the archive, or the first picture; a table's pictures may lie anywhere, so their folder says little."""
+    numbers = None if media is None else media.numbers()
+    if isinstance(media, ImageFolder) and numbers is not None and len(numbers):
+        return media.path(int(numbers[0]))
+    place = getattr(media, "path", None) or getattr(media, "archive", None)
+    return place if isinstance(place, Path) else None
 
 
 def _with_facts(recording: Recording, content: Mapping[str, Any]) -> Recording:
