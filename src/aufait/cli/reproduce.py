@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aufait.reproduction.registry import Item
 
 _COLOURS = ("jet", "perceptual")
+_FEWEST = 3
 _SIZES = ("subjects", "tasks", "frames")
 
 
@@ -169,7 +170,7 @@ def _laboratory(
         raise InputError(f"--colours takes {' or '.join(_COLOURS)}, got {colours!r}")
     if aligner not in (None, "fit") and not Path(str(aligner)).is_file():
         raise InputError(f"--aligner takes a file of face alignment weights, or fit; there is no file {aligner}")
-    return Laboratory(
+    laboratory = Laboratory(
         work=work,
         sources=_sources([one for one in data if one != TWIN], needed),
         twins=TWIN in data,
@@ -183,6 +184,8 @@ def _laboratory(
         report=lambda line: bar.say(stderr(), line, style="dim"),
         progress=bar.report,
     )
+    laboratory.check_settings()
+    return laboratory
 
 
 def _sources(given: list[str], needed: list[str]) -> dict[str, list[Path]]:
@@ -197,8 +200,15 @@ def _sources(given: list[str], needed: list[str]) -> dict[str, list[Path]]:
                 raise InputError(f"this needs {' and '.join(needed)}; say which one {text} is: --data {needed[0]}={text}")
             name, place = needed[0], text
         key = name.strip().lower().replace("+", "_plus").replace("-", "_")
+        if key == "twin":
+            raise InputError(
+                f"--data twin renders what is not given and takes no folder; a twin that is there goes by its data set, such "
+                f"as --data {needed[0] if needed else 'bp4d'}={place}"
+            )
         if key not in DATASETS:
             raise InputError(f"unknown data set {name!r} in --data {text}; needed here: {', '.join(needed)}")
+        if key not in needed:
+            raise InputError(f"--data {text}: {key} is not needed here, only {', '.join(needed) or 'nothing'}")
         if not Path(place).is_dir():
             raise InputError(f"no such folder: {place}")
         found.setdefault(key, []).append(Path(place))
@@ -211,6 +221,8 @@ def _sizes(texts: list[str]) -> dict[str, int]:
         name, value = _pair(text, "--twin-size", "subjects=12")
         if name not in _SIZES or not str(value).isdigit() or int(value) < 1:
             raise InputError(f"--twin-size takes {', '.join(_SIZES)} with a positive number, such as subjects=12; got {text!r}")
+        if name == "subjects" and int(value) < _FEWEST:
+            raise InputError(f"--twin-size subjects={value} is too few; training and test need {_FEWEST} people at least")
         sizes[name] = int(value)
     return sizes
 

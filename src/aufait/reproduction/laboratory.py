@@ -73,7 +73,7 @@ _WEIGHTS = {"arl": "weighted", "deep_regions": "weighted_loss"}
 """System -> setting that weighs action units by how rare they are, which fails for those that never occur; ``--quick`` then turns
 it off."""
 
-_LONGER = {"epochs": 12, "max_faces": 64}
+_LONGER = {"epochs": 4, "max_faces": 48}
 _LARGER = {"epochs": 2, "model_settings.image_size": 128}
 QUICK_FIGURES: Mapping[str, Mapping[str, Any]] = {
     "arl": _LONGER, "jaa_net": _LONGER, "mgrr-net": _LONGER, "aunet": _LARGER, "resnet18": _LARGER,
@@ -163,6 +163,16 @@ class Laboratory:
         caches = self.caches(protocol, alignment)
         strict = self._strict(protocol) and not any(cache.synthetic for cache in caches.values())
         return get_protocol(protocol).split({name: cache.dataset() for name, cache in caches.items()}, fold, strict=strict)
+
+    def check_settings(self) -> None:
+        """Refuse settings that no recipe has, before twins are drawn and faces prepared.
+
+        Raises:
+            InputError: unknown key or unfit value; the message lists the keys.
+        """
+        from aufait.training.recipe import list_recipes, load_recipe
+
+        load_recipe(list_recipes()[0]).changed(dict(self.settings))
 
     def check_complete(self, protocol: str) -> None:
         """Refuse given data that lack subjects of a protocol, before hours are spent on preparing them.
