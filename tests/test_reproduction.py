@@ -430,7 +430,7 @@ def test_list_names_every_item():
         (("arl", "--table", "3", "--data", "/"), "say which one"),
         (("arl", "--table", "3", "--data", "twin", "--twin-size", "people=3"), "--twin-size takes"),
         (("--check", "--table", "3"), "leave out --table"),
-        (("arl", "--table", "3", "--data", "twin", "--twin-size", "subjects=2"), "too few.*3 at least"),
+        (("arl", "--table", "3", "--data", "twin", "--twin-size", "subjects=2"), "too few.*3 people at least"),
         (("arl", "--table", "2", "--data", "twin=/tmp"), "takes no folder.*--data bp4d=/tmp"),
         (("arl", "--table", "2", "--data", "twin", "--data", "disfa=/tmp"), "disfa is not needed here, only bp4d"),
         (("arl", "--table", "2", "--data", "twin", "--set", "epoch=3"), "no key 'epoch'; did you mean 'epochs'"),
