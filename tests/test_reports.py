@@ -158,7 +158,8 @@ def test_every_format_says_how_much_better_than_guessing_with_paired_intervals(e
         cell, plain = table.rows[k].cells[column], bootstrap_by_subject(gain, person, draws=50)
         assert isinstance(cell, Interval)
         assert (cell.value, cell.low, cell.high) == pytest.approx((plain.value, plain.low, plain.high))
-        area = table.rows[k].cells[1]
+        area = table.rows[k].cells[2]
+        assert table.rows[k].cells[0] == len(set(person[truth > 0]))
         assert isinstance(area, Interval) and area.value == pytest.approx(sklearn.roc_auc_score(truth, value) - 0.5)
     gains = {metric: evaluation.gain(metric) for metric in ("roc_gain", "f1_gain")}
     low = evaluation.intervals["f1_gain"]
@@ -176,14 +177,25 @@ def test_every_format_says_how_much_better_than_guessing_with_paired_intervals(e
     assert data["intervals"]["roc_gain"]["mean"]["low"] == evaluation.intervals["roc_gain"]["mean"].low
 
 
-@pytest.mark.parametrize("changes", [{"draws": 0}, {"draws": 20, "one": True}])
-def test_without_intervals_no_action_unit_is_called_better_than_guessing(changes: dict[str, int]) -> None:
+@pytest.mark.parametrize(("draws", "subjects"), [(0, 6), (20, 1)])
+def test_without_intervals_no_action_unit_is_called_better_than_guessing(draws: int, subjects: int) -> None:
     found = disfa_like()
-    found = found.select(found.person == "s0") if changes.pop("one", False) else found
-    made_report = build_report(evaluate(found, DISFA, **changes))  # type: ignore[arg-type]
-    assert "Clearly better than guessing: cannot be told without intervals by subject" in markdown(made_report)
+    made_report = build_report(evaluate(found.select(np.isin(found.person, found.persons[:subjects])), DISFA, draws=draws))
+    assert "guessing: cannot be told without intervals by subject" in markdown(made_report)
     table = next(one for one in made_report.tables if one.name == "guessing")
     assert [row.label for row in table.rows][-1] == "mean"
+
+
+def test_nothing_is_called_clear_on_few_subjects() -> None:
+    found = disfa_like()
+    few = build_report(evaluate(found.select(np.isin(found.person, ["s0", "s1"])), DISFA, draws=50))
+    text = markdown(few)
+    assert "learly better" not in text and "Lower bound above guessing: 7 of 8 action units" in text
+    assert "2 subjects are too few to call that clear; it takes 6" in text
+    one_person = (found.person == "s0")[:, None] | (np.arange(8) > 0)
+    thin = evaluate(disfa_like(occurrence=found.occurrence * one_person.astype(np.int8)), DISFA, draws=50)
+    assert thin.positive_subjects["AU1"] == 1 and thin.positive_subjects["AU2"] == 6 and thin.positive_subjects["AU26"] == 0
+    assert "Not safe, for fewer than 6 subjects have a positive frame: AU1." in markdown(build_report(thin))
 
 
 def test_a_network_that_guesses_is_not_called_better_than_guessing() -> None:

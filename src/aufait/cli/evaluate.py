@@ -403,7 +403,7 @@ def _finish(evaluation: Evaluation, folder: Path, formats: Sequence[str], overwr
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    from aufait.evaluation.report import above_guessing, build_report
+    from aufait.evaluation.report import above_guessing, above_title, build_report
     from aufait.evaluation.tables import shown
 
     made = build_report(evaluation, published=False)
@@ -417,7 +417,7 @@ def _print_scores(evaluation: Evaluation) -> None:
     stdout().print(counts, markup=False)
     print_table([table.first, *(table.columns[k].title for k in wanted)], rows, right=range(1, len(wanted) + 1))
     if evaluation.scores["frames"]["mean"]:
-        stdout().print(f"clearly better than guessing: {above_guessing(evaluation)}", markup=False)
+        stdout().print(f"{above_title(evaluation).lower()}: {above_guessing(evaluation)}", markup=False)
 
 
 _PRINTED = ("frames", "positives", "F1-frame", "accuracy", "ROC area", "ICC(3", "PCC", "MAE")

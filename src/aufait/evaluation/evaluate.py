@@ -37,6 +37,9 @@ GAINS: Mapping[str, str] = MappingProxyType({"roc_gain": "ROC area", "f1_gain": 
 FEW_SUBJECTS = 10
 """With fewer, intervals by subject are clearly too narrow (docs/metrics.md gives the measured coverage)."""
 
+ENOUGH_SUBJECTS = 6
+"""With fewer nothing is called clear: even where all subjects agree, a sign-flip test of five has p = 2 / 2^5 > 0.05."""
+
 
 @dataclass(frozen=True, eq=False)
 class Relations:
@@ -107,6 +110,7 @@ class Evaluation:
         conditions: visible part of the face -> scores (ARL Table 12); empty where not asked for.
         relations: between action units.
         reliability: (bins, 3) frames, mean probability, share of positives, over all action units.
+        positive_subjects: AU name -> number of persons with a positive frame, on whom F1 and the areas rest.
         landmarks: None where the network locates none.
         protocol: what the data were divided by, or None.
         dataset: name of the data set that was tested.
@@ -126,6 +130,7 @@ class Evaluation:
     threshold: float
     relations: Relations
     reliability: np.ndarray
+    positive_subjects: Mapping[str, int] = field(default_factory=dict)
     landmarks: Landmarks | None = None
     folds: Mapping[str, Scores] = field(default_factory=dict)
     groups: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
@@ -230,6 +235,7 @@ def evaluate(
         threshold=threshold,
         relations=_relations(predictions, threshold),
         reliability=_reliability(predictions),
+        positive_subjects=_positive_subjects(predictions),
         landmarks=_landmarks(predictions, drawn),
         folds=_each(predictions, folds, threshold) if len(folds) > 1 else {},
         groups={by: _each(predictions, rows_of, threshold) for by, rows_of in divided.items()},
@@ -257,6 +263,11 @@ def score(predictions: Predictions, threshold: float = 0.5) -> Scores:
     graded = predictions.intensity is not None
     metrics.update(predictions.probability, predictions.occurrence, predictions.occurrence_known, **(intensities if graded else {}))
     return metrics.compute()
+
+
+def _positive_subjects(predictions: Predictions) -> dict[str, int]:
+    present = predictions.occurrence.astype(bool) & predictions.occurrence_known
+    return {au_name(unit): len(np.unique(predictions.person[present[:, k]])) for k, unit in enumerate(predictions.action_units)}
 
 
 def few_subjects(persons: int) -> list[str]:

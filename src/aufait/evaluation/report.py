@@ -10,7 +10,7 @@ import numpy as np
 
 from aufait import __version__
 from aufait.action_units import au_name
-from aufait.evaluation.evaluate import FAILURE, GAINS, RELIABILITY_BINS, Evaluation, Gain, Scores, nan_mean
+from aufait.evaluation.evaluate import ENOUGH_SUBJECTS, FAILURE, GAINS, RELIABILITY_BINS, Evaluation, Gain, Scores, nan_mean
 from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.published import PublishedResult, published_by_pose, published_by_visible, published_for
 from aufait.evaluation.tables import Cell, Column, Row, Table
@@ -148,7 +148,7 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     yield "Tested on", (f"{evaluation.frames:,} frames of {evaluation.persons:,} subjects in {evaluation.recordings:,} recordings")
     yield "Decision", f"an action unit counts as predicted from a probability of {evaluation.threshold:g}"
     if evaluation.scores["frames"]["mean"]:
-        yield "Clearly better than guessing", above_guessing(evaluation)
+        yield above_title(evaluation), above_guessing(evaluation)
     if evaluation.intervals:
         yield (
             "Intervals",
@@ -203,23 +203,26 @@ def _occurrence_table(evaluation: Evaluation) -> Table:
 def _guessing_table(evaluation: Evaluation) -> Table:
     """How much better than guessing, at a glance."""
     titles = (metric_title("roc_area"), "ROC area minus 50", metric_title("f1_frame"), "always yes, %", "F1 minus always yes")
+    columns = (Column("subjects", "count"), *(Column(title, "percent") for title in titles))
     rows = []
     for name in (*_names(evaluation), "mean"):
         f1, area = evaluation.scores["f1_frame"][name], evaluation.scores["roc_area"][name]
         f1_gain, area_gain = _scored(evaluation, "f1_gain", name), _scored(evaluation, "roc_gain", name)
-        cells = (area, area_gain, f1, _guessing(evaluation, name)[1], f1_gain)
+        subjects = evaluation.positive_subjects.get(name, "")
+        cells = (subjects, area, area_gain, f1, _guessing(evaluation, name)[1], f1_gain)
         rows.append(Row(name, cells, strong=name == "mean"))
     gains = [evaluation.gain(metric) for metric in GAINS]
     if any(map(_judged, gains)):
-        rows.append(Row("clearly better than guessing", ("", _tally(gains[0]), "", "", _tally(gains[1])), strong=True))
+        tallies = ("", "", _tally(gains[0]), "", "", _tally(gains[1]))
+        rows.append(Row(above_title(evaluation).lower(), tallies, strong=True))
     notes = [
-        f"Clearly better than guessing: {above_guessing(evaluation)}",
+        f"{above_title(evaluation)}: {above_guessing(evaluation)}",
+        "subjects: those with a positive frame, on whom a number rests.",
         "Without looking at faces any guess has a ROC area of 50, and none can be expected to have a better F1 than always saying "
         "yes: 2 p / (1 + p), with p the share of positives. Differences are in points of percent, each with its interval: a draw "
         "of subjects gives the score and p on the same frames. Undefined without a positive frame.",
         *_defined_notes(evaluation, tuple(GAINS)),
     ]
-    columns = tuple(Column(title, "percent") for title in titles)
     return Table("guessing", "Better than guessing?", "AU", columns, tuple(rows), tuple(notes), evaluation.synthetic)
 
 
@@ -241,6 +244,11 @@ def _judged(gain: Gain) -> bool:
     return bool(gain.above or gain.not_above)
 
 
+def above_title(evaluation: Evaluation) -> str:
+    """What may be claimed where a lower bound is above guessing."""
+    return "Clearly better than guessing" if evaluation.persons >= ENOUGH_SUBJECTS else "Lower bound above guessing"
+
+
 def above_guessing(evaluation: Evaluation) -> str:
     """For how many action units the network is clearly better than guessing, in plain words."""
     gains = {name: evaluation.gain(metric) for metric, name in GAINS.items()}
@@ -250,6 +258,11 @@ def above_guessing(evaluation: Evaluation) -> str:
     by = [name for name, gain in gains.items() if gain.mean]
     mean = ("neither", f"{by[0]} only" if by else "", "both")[len(by)]
     text = f"{counts}; the mean by {mean} (the lower bound of the {evaluation.level:.0%} interval is above 0)."
+    if evaluation.persons < ENOUGH_SUBJECTS:
+        return text + f" {evaluation.persons} subjects are too few to call that clear; it takes {ENOUGH_SUBJECTS}."
+    held_up = {name for gain in gains.values() for name in gain.above}
+    thin = [name for name in _names(evaluation) if name in held_up and evaluation.positive_subjects[name] < ENOUGH_SUBJECTS]
+    text += f" Not safe, for fewer than {ENOUGH_SUBJECTS} subjects have a positive frame: {', '.join(thin)}." if thin else ""
     unknown = [name for name in _names(evaluation) if any(name in gain.unknown for gain in gains.values())]
     return text + (f" Without bounds and not counted as better: {', '.join(unknown)}." if unknown else "")
 
@@ -548,6 +561,7 @@ def to_dict(evaluation: Evaluation) -> dict[str, Any]:
         "notes": list(evaluation.notes),
         "scores": plain(evaluation.scores),
         "intervals": plain(evaluation.intervals),
+        "positive_subjects": dict(evaluation.positive_subjects),
         "above_guessing": {metric: plain(vars(evaluation.gain(metric))) for metric in GAINS},
         "folds": plain(evaluation.folds),
         "fold_mean": {metric: plain(evaluation.fold_mean(metric)) for metric in _metrics(evaluation)} if evaluation.folds else {},
