@@ -73,7 +73,7 @@ def fit_aligner(
             optimizer.step()
             done += 1
             if report is not None:
-                report(done, settings.steps, f"face alignment network, loss {float(loss):.5f}")
+                report(done, settings.steps, f"face alignment network, loss {loss.item():.5f}")
             if done == settings.steps:
                 break
     return aligner.cpu().eval()
