@@ -364,6 +364,12 @@ def test_incomplete_data_are_refused_before_anything_is_prepared(tmp_path, monke
     Laboratory(work=tmp_path, sources=given).check_complete("disfa_intensity")
 
 
+def test_settings_are_checked_before_work_begins(tmp_path):
+    Laboratory(work=tmp_path, settings={"epochs": 2, "model_settings.weighted": False, "strict": False}).check_settings()
+    with pytest.raises(InputError, match="did you mean 'epochs'"):
+        Laboratory(work=tmp_path, settings={"epoch": 2}).check_settings()
+
+
 def test_full_size_is_the_papers(tmp_path):
     from aufait.training.recipe import load_recipe
 

@@ -172,7 +172,9 @@ class Laboratory:
         """
         from aufait.training.recipe import list_recipes, load_recipe
 
-        load_recipe(list_recipes()[0]).changed(dict(self.settings))
+        # Settings of networks differ from one to the next; each recipe checks its own.
+        shared = {key: value for key, value in self.settings.items() if not key.startswith("model_settings")}
+        load_recipe(list_recipes()[0]).changed(shared)
 
     def check_complete(self, protocol: str) -> None:
         """Refuse given data that lack subjects of a protocol, before hours are spent on preparing them.

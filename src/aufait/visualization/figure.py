@@ -74,7 +74,7 @@ def new_figure(width: float, height: float, title: str, subtitle: str = "", note
     size = min(12.5 * scale, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
     below, small = _wrapped(subtitle, width / scale), _shortened(note, width / scale - (2.3 if synthetic else 0.4))
     figure.text(left, 1 - 0.15 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
-    figure.text(left, 1 - 0.45 / height, below, fontsize=8.5 * scale, color=MUTED, va="top", linespacing=1.25)
+    figure.text(left, 1 - (0.17 + 0.28 * scale) / height, below, fontsize=8.5 * scale, color=MUTED, va="top", linespacing=1.25)
     figure.text(left, 0.11 / height, small, fontsize=7.5 * scale, color=MUTED, va="bottom")
     if synthetic:
         badge = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}

@@ -47,7 +47,7 @@ def spread_figure(
     wrong = [f"{name}, {metric}" for name, one in spreads.items() for metric, values in one.items() if np.shape(values) != shape]
     if not spreads or wrong or not all(spreads.values()):
         raise InputError(f"spreads must be one value per action unit, {shape}; not so: {', '.join(wrong) or 'none given'}")
-    height = HEAD_INCHES + 0.3 + len(spreads) * _STEP + FOOT_INCHES
+    height = HEAD_INCHES + 0.3 + len(spreads) * _STEP - 0.2 + FOOT_INCHES
     figure = new_figure(_WIDTH, height, title, subtitle, note, synthetic=synthetic)
     known = [values[~np.isnan(values)] for one in spreads.values() for values in one.values()]
     top = max([_LEAST, *(1.08 * float(values.max()) for values in known if len(values))])
