@@ -20,7 +20,7 @@ from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.protocols import get_protocol
 from aufait.data.recording import Recording
 from aufait.errors import InputError, MissingModelError, OutputError
-from aufait.evaluation import Predictions, compare, comparison_report, concatenate, cross_validate, evaluate, predict
+from aufait.evaluation import Predictions, build_report, compare, comparison_report, concatenate, cross_validate, evaluate, predict
 from aufait.evaluation.groups import group_names, groups_of
 from aufait.evaluation.occlusion import CONDITIONS, FILL, occlude
 from aufait.evaluation.runs import check_leakage, choose_part, open_network
@@ -266,6 +266,18 @@ def test_an_absent_action_unit_is_undefined_and_left_out_of_the_mean() -> None:
     silent = made(occurrence=one.occurrence * np.array([1, 0], np.int8), probability=one.probability * np.float32([1, 0]))
     scores = evaluate(silent, draws=20).scores["f1_frame"]
     assert np.isnan(scores["AU12"]) and scores["mean"] == scores["AU1"] and scores["defined"] == 1
+
+
+def test_pooled_areas_of_networks_that_say_yes_unequally_readily_are_explained() -> None:
+    """Two folds, each ranked without a fault; the second network gives a quarter of the probability for the same."""
+    truth = np.tile(np.int8([[0], [1]]), (120, 1))
+    fold = np.repeat([1, 2], 120)
+    probability = ((0.5 + 0.4 * truth) / np.where(fold == 1, 1, 4)[:, None]).astype(np.float32)
+    one = made(units=(12,), occurrence=truth, occurrence_known=np.ones((240, 1), bool), probability=probability)
+    result = evaluate(one.with_attribute("fold", fold), draws=0)
+    assert result.fold_mean("roc_area")["mean"] == 1 and result.scores["roc_area"]["mean"] == 0.75
+    tables = {table.name: " ".join(table.notes) for table in build_report(result).tables}
+    assert all("ranks scores of several networks" in tables[name] for name in ("folds_roc_area", "guessing"))
 
 
 def test_fold_mean_is_the_mean_of_the_folds_and_pooled_is_not() -> None:

@@ -33,6 +33,11 @@ SYNTHETIC_NOTE = (
     "photographs of people and are not comparable with published results."
 )
 
+POOLED_AREA_NOTE = (
+    "An area over the frames of all folds ranks scores of several networks among each other; where one says yes more readily than "
+    "another, it may be below the area of every fold."
+)
+
 NO_TEST = " (NO TEST: not the test part)"
 """Behind the title of a report on training subjects."""
 
@@ -221,6 +226,7 @@ def _guessing_table(evaluation: Evaluation) -> Table:
         "Without looking at faces any guess has a ROC area of 50, and none can be expected to have a better F1 than always saying "
         "yes: 2 p / (1 + p), with p the share of positives. Differences are in points of percent, each with its interval: a draw "
         "of subjects gives the score and p on the same frames. Undefined without a positive frame.",
+        *([POOLED_AREA_NOTE] if evaluation.folds else []),
         *_defined_notes(evaluation, tuple(GAINS)),
     ]
     return Table("guessing", "Better than guessing?", "AU", columns, tuple(rows), tuple(notes), evaluation.synthetic)
@@ -329,10 +335,11 @@ def _fold_tables(evaluation: Evaluation) -> list[Table]:
         rows.append(Row("mean of folds", _cells(evaluation, evaluation.fold_mean(metric)), strong=True))
         rows.append(Row("deviation", _cells(evaluation, evaluation.fold_deviation(metric))))
         rows.append(Row("pooled", _cells(evaluation, evaluation.scores[metric]), strong=True))
-        notes = ("deviation: standard deviation over the folds (n - 1); pooled: one score over the frames of all folds.",)
+        notes = ["deviation: standard deviation over the folds (n - 1); pooled: one score over the frames of all folds."]
+        notes += [POOLED_AREA_NOTE] if metric in ("roc_area", "pr_area", "npr_area") else []
         title = f"{metric_title(metric)}, by fold"
         columns = _columns(evaluation, metric)
-        tables.append(Table(f"folds_{metric}", title, "fold", columns, tuple(rows), notes, evaluation.synthetic))
+        tables.append(Table(f"folds_{metric}", title, "fold", columns, tuple(rows), tuple(notes), evaluation.synthetic))
     return tables
 
 
