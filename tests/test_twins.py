@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -372,6 +374,30 @@ def test_settings_that_no_twin_can_have(name: str, settings: dict[str, Any], mes
     with pytest.raises(InputError, match=message):
         write_twin(name, tmp_path / "out", assets=assets, **settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disc_leaves_no_half_file_and_the_same_command_goes_on(
+    disfa: Path, assets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"subjects": ["SN001", "SN003", "SN006"], "frames": 8, "occlusions": 1.0, "assets": assets, **QUICK}
+    write, count = Path.write_bytes, 0
+
+    def fill(self: Path, content: bytes) -> int:
+        nonlocal count
+        count += 1
+        if count == 40:
+            write(self, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    with pytest.raises(OutputError, match="No space left on device; free some space and run the same command again"):
+        write_twin("disfa", tmp_path / "twin", **settings)
+    assert list((tmp_path / "twin").rglob("*.part")) == []
+    assert digests(write_twin("disfa", tmp_path / "twin", **settings)) == digests(disfa)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="is a file; choose a folder"):
+        write_twin("disfa", tmp_path / "file", **settings)
 
 
 def test_folders_that_hold_something_else_are_left_alone(disfa: Path, assets: Path, tmp_path: Path) -> None:

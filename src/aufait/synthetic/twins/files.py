@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,26 @@ def need_landmark_library() -> None:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``; it takes that name when the block ends well."""
+    """A temporary path beside ``path``; it takes that name when the block ends well, and goes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
-    yield temporary
-    temporary.replace(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """A text file with its folders."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", newline="\n")
+    """A text file with its folders; it is whole, or as it was before."""
+    _write(path, text.encode())
 
 
 def occurrence_table(frames: np.ndarray, header: Sequence[int], codes: np.ndarray) -> str:
@@ -62,8 +71,7 @@ def intensity_list(frames: np.ndarray, levels: np.ndarray) -> str:
 
 def write_picture(path: Path, image: np.ndarray) -> None:
     """An RGB picture as JPEG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(jpeg(image))
+    _write(path, jpeg(image))
 
 
 def jpeg(image: np.ndarray) -> bytes:
@@ -121,8 +129,7 @@ def write_points(path: Path, points: np.ndarray) -> None:
     data = bytearray(stream.getvalue())
     # The library writes the time of day there.
     data[:_MATLAB_HEADER] = b"MATLAB 5.0 MAT-file, synthetic landmarks".ljust(_MATLAB_HEADER)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(bytes(data))
+    _write(path, bytes(data))
 
 
 def write_track(path: Path, points: np.ndarray) -> None:
@@ -131,9 +138,13 @@ def write_track(path: Path, points: np.ndarray) -> None:
     Args:
         points: (F, 49, 2) pixels counted from 0.
     """
+    with whole(path) as temporary:
+        _write_track(temporary, points)
+
+
+def _write_track(path: Path, points: np.ndarray) -> None:
     import h5py
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", userblock_size=_HDF5_USER_BLOCK) as file:
         cells = np.empty((len(points), 1), dtype=h5py.ref_dtype)
         store = file.create_group("#refs#")

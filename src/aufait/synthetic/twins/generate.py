@@ -11,6 +11,7 @@ Layout of a folder: that of the data set, and besides::
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 from aufait.errors import InputError, OutputError
 from aufait.synthetic.assets import find_assets, load_face_model
 from aufait.synthetic.parallel import run_jobs
-from aufait.synthetic.twins.files import need_landmark_library
+from aufait.synthetic.twins.files import need_landmark_library, write_text
 from aufait.synthetic.twins.layouts import TwinLayout, twin_layout
 from aufait.synthetic.twins.marker import (
     MARKER,
@@ -33,7 +34,6 @@ from aufait.synthetic.twins.marker import (
     person_facts,
     read_marker,
     readme_text,
-    write_whole,
 )
 from aufait.synthetic.twins.planning import RecordingPlan, check_tasks, plan_twin
 from aufait.synthetic.twins.recordings import OWN_FOLDERS, WRITERS, Stage
@@ -141,7 +141,9 @@ def write_twin(
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot write to {root}: {error.strerror or error}; free space and run again") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        advice = "free some space and run the same command again, it goes on" if full else "choose a folder that you may write to"
+        raise OutputError(f"cannot write to {root}: {error.strerror or error}; {advice}") from error
     return root
 
 
@@ -168,6 +170,8 @@ def _cameras(layout: TwinLayout, wanted: Sequence[str] | None) -> tuple[str, ...
 
 
 def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"{root} is a file; choose a folder")
     marker = root / MARKER
     head = marker_head(settings)
     if root.is_dir() and any(root.iterdir()):
@@ -184,8 +188,8 @@ def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
     root.mkdir(parents=True, exist_ok=True)
     (root / _DONE).mkdir(exist_ok=True)
     if not marker.is_file():
-        write_whole(marker, json.dumps({**head, "complete": False}, indent=1))
-    write_whole(root / README, readme_text(settings))
+        write_text(marker, json.dumps({**head, "complete": False}, indent=1))
+    write_text(root / README, readme_text(settings))
 
 
 def _clear(root: Path) -> None:
@@ -247,7 +251,7 @@ def _draw(root: Path, settings: TwinSettings, geometry: Path, job: Job) -> int:
     cameras = settings.cameras or layout.cameras[:1]
     stage = Stage(root, layout, model, settings.size, settings.supersample, settings.seed, settings.fps, settings.views, cameras)
     records = WRITERS[layout.name](stage, job)
-    write_whole(_done_file(root, layout, job), json.dumps(records))
+    write_text(_done_file(root, layout, job), json.dumps(records))
     return _frames(job, settings)
 
 
@@ -258,4 +262,4 @@ def _finish(root: Path, layout: TwinLayout, settings: TwinSettings, jobs: list[J
     shown = dict.fromkeys(plan.subject for job in jobs for plan in job)
     people = {subject: person_facts(layout, subject, settings.seed) for subject in shown}
     content = {**marker_head(settings), "complete": True, "subjects": people, "recordings": recordings}
-    write_whole(root / MARKER, json.dumps(content))
+    write_text(root / MARKER, json.dumps(content))

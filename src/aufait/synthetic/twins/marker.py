@@ -82,13 +82,6 @@ def difference(there: dict[str, Any], head: dict[str, Any]) -> str:
     return "; ".join(changed[:3]) or f"engine {there.get('engine')} there, {head['engine']} now"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """A text file that is whole or absent."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
-
-
 def person_facts(layout: TwinLayout, subject: str, seed: int) -> dict[str, Any]:
     traits = subject_traits(layout.person(subject), seed, layout.indoors)
     return {
