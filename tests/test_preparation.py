@@ -493,6 +493,9 @@ def test_rendered_pictures_are_known_through_links_and_tables(tmp_path: Path) ->
     for name, place in (("disfa", tmp_path / "linked"), ("csv", tmp_path / "mine")):
         marked = mark_synthetic(open_dataset(name, place).recordings, place)
         assert marked[1], f"{name}: rendered pictures pass for photographs"
+    (root / "SYNTHETIC.json").write_text('{"synthetic": true, "complete": false}')
+    with pytest.raises(InputError, match="is not finished; run the same aufait synth command again"):
+        prepared(open_dataset("disfa", root), tmp_path / "faces")
     write_picture(tmp_path / "mine" / "b.png")
     write_text(tmp_path / "mine" / "labels.csv", "path,subject,AU1\nb.png,ann,1\n")
     assert not mark_synthetic(open_dataset("csv", tmp_path / "mine").recordings, tmp_path / "mine")[1]

@@ -84,6 +84,7 @@ def open_csv(
     build = Builder(name, TITLE, table.parent, TREE, log, need_media=need_media, max_missing=1.0)
     if threshold is not None:
         _derive_occurrence(rows, columns, threshold)
+    _refuse_spellings(table, rows)
     if not columns.points:
         _refuse_shared(table, rows)
     for key, members in _group(rows).items():
@@ -361,6 +362,22 @@ def _number(text: str, line: int, column: str, problems: _Problems) -> float:
         hint = "; write a decimal point" if re.fullmatch(r"-?\d+,\d+", text) else ""
         problems.add(line, column, f"{text!r} is not a number{hint}")
         return math.nan
+
+
+def _refuse_spellings(table: Path, rows: list[_Row]) -> None:
+    """One person under two spellings would be two subjects, and could be in training and in test.
+
+    Raises:
+        InputError: two subjects differ in upper and lower case or in blanks alone.
+    """
+    seen: dict[str, _Row] = {}
+    for row in rows:
+        first = seen.setdefault(" ".join(row.subject.casefold().split()), row)
+        if first.subject != row.subject:
+            raise InputError(
+                f"{table}, line {row.line}, column subject: {row.subject!r} and {first.subject!r} (line {first.line}) differ in "
+                "case or blanks alone; spell each subject in one way"
+            )
 
 
 def _refuse_shared(table: Path, rows: list[_Row]) -> None:

@@ -24,6 +24,7 @@ from aufait.data.media import ImageArchive, ImageFolder, Media, Video
 from aufait.data.preparation.shards import recording_facts
 from aufait.data.preparation.storage import read_json
 from aufait.data.recording import Recording
+from aufait.errors import InputError
 
 MARKER = "SYNTHETIC.json"
 """File that marks the folder of a rendered data set."""
@@ -77,7 +78,7 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
         root: its folder; None looks above the pictures only.
 
     Raises:
-        InputError: a marker file is damaged.
+        InputError: a marker file is damaged, or says that the rendering is not finished.
     """
     markers: dict[Path, Path | None] = {}
     contents: dict[Path, dict[str, Any]] = {}
@@ -88,6 +89,8 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
             synthetic = True
             if marker not in contents:
                 contents[marker] = read_json(marker)
+                if contents[marker].get("complete") is False:
+                    raise InputError(f"the rendering of {marker.parent} is not finished; run the same aufait synth command again")
             recording = _with_facts(recording, contents[marker])
         marked.append(recording)
     return marked, synthetic
