@@ -119,6 +119,7 @@ def test_synthetic_twins(shared: Path, tmp_path: Path, monkeypatch: pytest.Monke
         given += quick if given[0] == "synth" else ["--workers", "1"] if given[0] == "prepare" else []
         result = CliRunner().invoke(app, given)
         assert result.exit_code == 0, (given, result.output)
+        assert given[0] != "data" or "figures on them are synthetic" in result.output
     prepared = prepare(open_dataset("disfa", "twin/disfa"), "faces/disfa", workers=1)
     assert prepared.synthetic and len(prepared) == 12
     small = f"subjects=3, frames=2, size=64, supersample=1.0, workers=1, assets={str(shared / 'assets')!r}"

@@ -101,6 +101,7 @@ def test_a_twin_reads_as_the_original_and_says_that_it_is_none(name: str, reques
     marker = marker_of(root)
     assert marker["synthetic"] is True
     assert marker["complete"] is True
+    assert check_dataset(dataset).synthetic
     assert marker["like"] == name
     assert "No real person" in (root / "README.txt").read_text()
     assert set(marker["subjects"]) == set(dataset.subjects)

@@ -142,6 +142,9 @@ def _print_report(report: CheckReport, examples: int) -> None:
         wanted = report.expected.get(what)
         counts.append(f"{found:,} {what}" + (f" (published: {wanted:,})" if wanted not in (None, found) else ""))
     console.print(f"{report.dataset}: " + ", ".join(counts), soft_wrap=True)
+    if report.synthetic:
+        note = f"rendered faces in the layout of {report.dataset}, not the data set: figures on them are synthetic"
+        console.print(note, soft_wrap=True)
     for kind, groups in report.groups.items():
         console.print(f"recordings by {kind}: " + ", ".join(f"{name} {count:,}" for name, count in groups.items()), soft_wrap=True)
     if report.occurrence_threshold is not None:

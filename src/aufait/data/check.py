@@ -20,6 +20,7 @@ from aufait.data.anomalies import Anomaly, AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.facts import facts_of, published_rates
 from aufait.data.media import Video
+from aufait.data.preparation.sources import is_rendered
 from aufait.data.protocols import Protocol
 from aufait.data.recording import Recording
 from aufait.errors import AufaitError
@@ -66,6 +67,7 @@ class CheckReport:
         occurrence_threshold: intensity from which occurrence was derived, or None.
         protocol: None, or its name, problems, notes and frames of each fold.
         decoded: whether pictures, videos and landmarks were read in full.
+        synthetic: whether the pictures are rendered; False where the data set was opened without them.
     """
 
     dataset: str
@@ -80,6 +82,7 @@ class CheckReport:
     protocol: dict[str, Any] | None = None
     decoded: bool = False
     expected: dict[str, Any] = field(default_factory=dict)
+    synthetic: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON; undefined rates are null."""
@@ -95,6 +98,7 @@ class CheckReport:
         }
         return {
             "dataset": self.dataset,
+            "synthetic": self.synthetic,
             "subjects": self.subjects,
             "persons": self.persons,
             "recordings": self.recordings,
@@ -143,6 +147,7 @@ def check_dataset(
         occurrence_threshold=dataset.occurrence_threshold,
         protocol=None if protocol is None else _protocol_report(dataset, protocol),
         decoded=decode,
+        synthetic=is_rendered(dataset.recordings),
         expected={key: facts[key] for key in ("recordings", "frames") if key in facts}
         | ({"subjects": facts.get("subject_count", len(facts.get("subjects", ())))} if facts.keys() & _SUBJECT_FACTS else {}),
     )

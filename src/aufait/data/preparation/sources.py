@@ -96,6 +96,12 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
     return marked, synthetic
 
 
+def is_rendered(recordings: Sequence[Recording], root: Path | None = None) -> bool:
+    """Whether any of the pictures lies below a marker of rendered data, finished or not."""
+    markers: dict[Path, Path | None] = {}
+    return any(_marker_of(recording.media, root, markers) is not None for recording in recordings)
+
+
 def _marker_of(media: Media | None, root: Path | None, known: dict[Path, Path | None]) -> Path | None:
     """The nearest marker above the pictures (as named, and where links lead), or that of the root."""
     place = _place(media) or root
