@@ -191,8 +191,8 @@ def activation_maps(laboratory: Laboratory, item: Item) -> Made:
     png = picture_grid(
         [[*line, *([None] * (width - len(line)))] for line in grid],
         title=_title(item),
-        subtitle="Grad-CAM of each action unit's head on the features that enter it; each map has its largest value at 1, and is dark "
-        "where nothing speaks for the action unit.",
+        subtitle="Grad-CAM of each action unit's head on the features that enter it; each map has its largest value at 1, or "
+        "is dark where nothing speaks for the action unit.",
         note="; ".join(notes),
         rows=rows,
         captions=captions,
