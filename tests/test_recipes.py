@@ -13,7 +13,7 @@ from aufait.cli.app import app
 from aufait.data.protocols import get_protocol
 from aufait.errors import InputError, MissingExtraError
 from aufait.models.registry import create_model
-from aufait.training.recipe import Recipe, differences, known_keys, list_recipes, load_recipe
+from aufait.training.recipe import Recipe, changes, differences, known_keys, list_recipes, load_recipe
 from aufait.training.run import starting_recipe, train
 from aufait.training.schedules import rate_factor
 
@@ -124,6 +124,13 @@ def test_a_recipe_has_one_size() -> None:
 def test_differences_name_dotted_keys() -> None:
     first, second = load_recipe("arl_bp4d"), load_recipe("arl_bp4d", ["epochs=2", "augmentation.mirror=0"])
     assert differences(first, second) == ["augmentation.mirror", "epochs"]
+
+
+def test_changes_are_those_to_the_recipe_of_the_package(tmp_path: Path) -> None:
+    recipe = load_recipe("arl_bp4d", ["epochs=2", "augmentation.mirror=0", "seed=4", "strict=false", "model_settings.unit=4"])
+    assert changes(recipe) == {"epochs": 2, "augmentation.mirror": 0.0, "model_settings.unit": 4}
+    assert changes(load_recipe("arl_bp4d")) == {}
+    assert changes(recipe.changed(["name=mine"])) == {}
 
 
 def test_known_keys_cover_nested_ones() -> None:

@@ -321,3 +321,13 @@ def test_examples_of_the_pages_run(name: str, capsys: pytest.CaptureFixture[str]
         said = [line.strip() for line in capsys.readouterr().out.splitlines()]
         promised = re.findall(r"print\(.*\)  # (.*)$", block, re.MULTILINE)
         assert all(any(line.startswith(one.removesuffix("...")) for line in said) for one in promised), (said, promised)
+
+
+def test_reports_say_what_was_changed_in_the_recipe() -> None:
+    changed = {"epochs": 2, "start_from": None, "learning_rate": 0.001}
+    about = {"model": "arl", "split": "test", "recipe": "arl_disfa", "changes": changed}
+    text = markdown(build_report(evaluate(disfa_like(about=about), DISFA, draws=0)))
+    assert "Not the recipe as it stands: 3 settings were changed" in text
+    assert "Changed in the recipe: epochs 2, start_from none, learning_rate 0.001" in text
+    same = markdown(build_report(evaluate(disfa_like(about={**about, "changes": {}}), DISFA, draws=0)))
+    assert "Changed in the recipe" not in same and "as it stands" not in same

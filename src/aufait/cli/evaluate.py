@@ -232,6 +232,7 @@ class _Job:
             "model": self.network.name, "run": self.network.path.as_posix(), "recipe": facts.get("recipe", ""),
             "trained_on": facts.get("protocol", ""), "protocol": self.protocol.name, "fold": self.fold, "split": self.split,
             "network": self.network.digest(), "leakage": leakage, "seed": facts.get("seed", ""),
+            "changes": facts.get("changes", {}),
         }  # fmt: skip
         what = f"{name}, {CONDITIONS[visible]}"
         with _Bar(self.quiet) as bar:

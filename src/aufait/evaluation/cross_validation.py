@@ -170,6 +170,8 @@ def _kept(path: Path, about: Mapping[str, Any], part: AUDataset) -> Predictions 
 def _pooled(
     name: str, tested: Sequence[Tested], work: _Work, per: Sequence[str], draws: int, seed: int, folds: Sequence[int]
 ) -> CrossValidation:
+    from aufait.training.recipe import changes
+
     notes = list(dict.fromkeys(note for one in tested for note in one["full"].about.get("notes", ())))
     left = len(work.protocol.folds) - len(folds)
     if left:
@@ -178,6 +180,7 @@ def _pooled(
     about = {
         key: first[key] for key in ("model", "recipe", "protocol", "split", "seed", "dataset", "alignment", "cache") if key in first
     }
+    about["changes"] = changes(work.recipe)
     about["leakage"] = "each fold's test subjects are none of those its network was trained on or chosen by"
     about["mirrored_pass"] = first.get("mirrored_pass", False)
     pooled = {visible: concatenate([one[visible] for one in tested], {**about, "visible": visible}) for visible in work.visible}

@@ -113,10 +113,18 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
         facts=tuple(_facts(evaluation)),
         tables=tuple(tables),
         figures=tuple(figures),
-        notes=((SYNTHETIC_NOTE,) if evaluation.synthetic else ()) + evaluation.notes,
+        notes=(*((SYNTHETIC_NOTE,) if evaluation.synthetic else ()), *_changed_notes(evaluation), *evaluation.notes),
         synthetic=evaluation.synthetic,
         evaluation=evaluation,
     )
+
+
+def _changed_notes(evaluation: Evaluation) -> tuple[str, ...]:
+    changed = len(evaluation.about.get("changes") or {})
+    if not changed:
+        return ()
+    settings = "one setting was" if changed == 1 else f"{changed} settings were"
+    return (f"Not the recipe as it stands: {settings} changed, as listed below. Published numbers rest on the papers' settings.",)
 
 
 def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
@@ -148,6 +156,8 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     for key, label in (("split", "Frames of"), ("fold", "Fold"), ("model", "Network"), ("run", "Run"), ("recipe", "Recipe")):
         if about.get(key) not in (None, ""):
             yield label, str(about[key])
+    if about.get("changes"):
+        yield "Changed in the recipe", ", ".join(f"{key} {_value(value)}" for key, value in about["changes"].items())
     if evaluation.folds:
         yield "Folds", f"{', '.join(evaluation.folds)}; each frame is tested once"
     yield "Tested on", (f"{evaluation.frames:,} frames of {evaluation.persons:,} subjects in {evaluation.recordings:,} recordings")
@@ -167,6 +177,10 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
         if about.get(key) not in (None, ""):
             yield label, str(about[key])
     yield "Version", f"aufait {__version__}"
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ class TrainedNetwork:
         trained_on: identities whose faces it learned from, those of networks it started from included; None where its file
             does not say.
         held_out: identities that chose its epoch.
-        facts: protocol, fold, recipe, seed and data of its training, as far as known.
+        facts: protocol, fold, recipe, seed and data of its training, as far as known; "changes" in the recipe for a run.
     """
 
     path: Path
@@ -87,6 +87,10 @@ def open_network(path: str | Path) -> TrainedNetwork:
     for start in _starts(folder) if own_run and trained is not None else ():
         earlier = open_network(start)
         trained = None if trained is None or earlier.trained_on is None else trained | earlier.trained_on | earlier.held_out
+    if own_run and (folder / _RECIPE).is_file():
+        from aufait.training.recipe import changes, load_recipe
+
+        facts["changes"] = changes(load_recipe(folder / _RECIPE))
     return TrainedNetwork(path, str(header["model"]), trained, held, facts)
 
 

@@ -532,6 +532,28 @@ def differences(first: Recipe, second: Recipe) -> list[str]:
     return sorted(_differences(first.to_dict(), second.to_dict(), ""))
 
 
+_OWN_BUSINESS = frozenset({"seed", "protocol_seed", "strict", "aligner"})
+"""Keys that say on what a run is made rather than how."""
+
+
+def changes(recipe: Recipe) -> dict[str, Any]:
+    """What was changed in a recipe of the package.
+
+    Returns:
+        dotted key -> value where it differs from the package's recipe of the same name; empty for recipes of one's own. Seeds, the
+        file of AUNet's aligner and whether data must be complete do not count.
+    """
+    if recipe.name not in list_recipes():
+        return {}
+    found: dict[str, Any] = {}
+    values = recipe.to_dict()
+    for key in differences(load_recipe(recipe.name), recipe):
+        first, _, rest = key.partition(".")
+        if first not in _OWN_BUSINESS:
+            found[key] = values[first].get(rest) if rest else values[first]
+    return found
+
+
 def _differences(first: Mapping[str, Any], second: Mapping[str, Any], prefix: str) -> Iterable[str]:
     for key in {*first, *second} - {"title", "paper", "cost"}:
         one, other = first.get(key), second.get(key)
