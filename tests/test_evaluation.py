@@ -17,7 +17,7 @@ import torch
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, write_cache
-from aufait.data.protocols import get_protocol
+from aufait.data.protocols import get_protocol, protocol_for
 from aufait.data.recording import Recording
 from aufait.errors import InputError, MissingModelError, OutputError
 from aufait.evaluation import Predictions, build_report, compare, comparison_report, concatenate, cross_validate, evaluate, predict
@@ -27,6 +27,7 @@ from aufait.evaluation.runs import check_leakage, choose_part, open_network
 from aufait.metrics import bootstrap_by_subject, f1_frame, paired_t_test, roc_area
 from aufait.models.checkpoint import save_model
 from aufait.models.registry import create_model
+from aufait.training.recipe import load_recipe
 
 UNITS = (1, 2, 4, 6, 9, 12, 25, 26)
 SUBJECTS = ("SN001", "SN002", "SN003")
@@ -614,6 +615,21 @@ def test_errors_of_the_command_say_what_to_do(
     assert result.exit_code == 2
     assert re.search(message, " ".join(result.output.split())), result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_folds_that_a_run_drew_are_drawn_again_for_its_test(tmp_path: Path, cache: FaceCache) -> None:
+    """Another seed, or the default one, would test people whom the network was trained on."""
+    drawn = [protocol_for(cache.dataset(), "3_fold", seed=seed).split(cache.dataset(), 1) for seed in range(20)]
+    seed = next(n for n, split in enumerate(drawn) if n and set(split.test.persons) != set(drawn[0].test.persons))
+    recipe = load_recipe("jaa_net_disfa", ["protocol=3_fold", f"protocol_seed={seed}", "start_from=none"])
+    run = write_run(tmp_path / "run", protocol="k_fold", persons={"train": sorted(drawn[seed].train.persons), "held_out": []})
+    (run / "recipe.yaml").write_text(recipe.to_yaml())
+    out = tmp_path / "out"
+    result = _invoke("evaluate", run, "--cache", cache.path, "-o", out, "--draws", 0, "--format", "md", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert set(Predictions.load(out / "predictions.npz").persons) == set(drawn[seed].test.persons)
+    about = json.loads((out / "report.json").read_text())["about"]
+    assert about["changes"] == {"protocol": "3_fold", "start_from": None}
 
 
 @pytest.mark.slow

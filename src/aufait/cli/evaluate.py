@@ -123,7 +123,7 @@ def crossval(
         list[str] | None, typer.Option("--fold", help="Only this fold; may be repeated. All if left out.", show_default=False)
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="In place of the recipe's: k_fold or leave_one_subject_out.", show_default=False)
+        str | None, typer.Option(help="In place of the recipe's: k_fold, 3_fold, ... or leave_one_subject_out.", show_default=False)
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
@@ -145,6 +145,7 @@ def crossval(
     from aufait.evaluation.cross_validation import cross_validate
     from aufait.evaluation.writers import check_formats
     from aufait.training.recipe import load_recipe
+    from aufait.training.run import find_protocol
 
     chosen = check_formats(formats.split(","))
     if output is None:
@@ -153,7 +154,8 @@ def crossval(
     sources, where = _open_caches(caches or []), _device(device)
     with _Bar(quiet) as bar:
         results = cross_validate(
-            plan, sources, output, folds=folds or None, protocol=_protocol(protocol, plan, sources), per=per or (),
+            plan, sources, output, folds=folds or None,
+            protocol=find_protocol(protocol or plan.protocol, sources, plan.protocol_seed), per=per or (),
             conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
             accelerator={"cuda": "gpu"}.get(where.partition(":")[0], where), devices=devices, limit=limit,
             resume=not fresh,
@@ -189,12 +191,15 @@ class _Job:
         self.model = self.network.load(device)
 
     def _find_protocol(self, name: str | None) -> Protocol:
-        name = name or self.network.facts.get("protocol")
+        from aufait.training.run import find_protocol
+
+        facts, seed = self.network.facts, None
+        own = facts.get("protocol_name") or facts.get("protocol")
+        if name is None or name == own:  # the folds it was trained for, also where they are drawn
+            name, seed = own, facts.get("protocol_seed")
         if name is None:
             raise InputError("the model file names no protocol; choose one with --protocol (aufait data list shows them)")
-        found = _protocol(name, None, self.caches)
-        assert found is not None
-        return found
+        return find_protocol(name, self.caches, seed)
 
     def run(
         self, output: Path, per: Sequence[str], visible: Sequence[str], common: Mapping[str, Any]
@@ -321,19 +326,6 @@ def _open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
             raise InputError(f"two caches of {cache.name}; give each data set once")
         found[cache.name] = cache
     return found
-
-
-def _protocol(name: str | None, recipe: Any, caches: Mapping[str, FaceCache]) -> Protocol | None:
-    """A protocol by name; folds of one's own data need the data. None where neither name nor recipe asks for another."""
-    from aufait.data.protocols import get_protocol, k_fold, leave_one_subject_out
-
-    own = {"leave_one_subject_out": leave_one_subject_out, "k_fold": k_fold}
-    name = name or getattr(recipe, "protocol", None)
-    key = (name or "").strip().lower().replace("-", "_")
-    if key in own:
-        return own[key](next(iter(caches.values())).dataset())  # type: ignore[operator, no-any-return]
-    seed = getattr(recipe, "protocol_seed", None)
-    return None if name is None else get_protocol(name, seed=seed)
 
 
 def _conditions(text: str | None) -> tuple[str, ...]:

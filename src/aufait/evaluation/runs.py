@@ -35,7 +35,8 @@ class TrainedNetwork:
         trained_on: identities whose faces it learned from, those of networks it started from included; None where its file
             does not say.
         held_out: identities that chose its epoch.
-        facts: protocol, fold, recipe, seed and data of its training, as far as known; "changes" in the recipe for a run.
+        facts: protocol, fold, recipe, seed and data of its training, as far as known; for a run also "changes" in the recipe
+            and "protocol_name" and "protocol_seed" as the recipe has them.
     """
 
     path: Path
@@ -90,7 +91,8 @@ def open_network(path: str | Path) -> TrainedNetwork:
     if own_run and (folder / _RECIPE).is_file():
         from aufait.training.recipe import changes, load_recipe
 
-        facts["changes"] = changes(load_recipe(folder / _RECIPE))
+        recipe = load_recipe(folder / _RECIPE)
+        facts |= {"changes": changes(recipe), "protocol_name": recipe.protocol, "protocol_seed": recipe.protocol_seed}
     return TrainedNetwork(path, str(header["model"]), trained, held, facts)
 
 

@@ -32,7 +32,7 @@ from aufait.action_units import AU_SETS
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.alignments import alignment_of
 from aufait.data.preparation.cache import FaceCache
-from aufait.data.protocols import Protocol, Split, get_protocol, k_fold, leave_one_subject_out, refuse_overlap
+from aufait.data.protocols import Protocol, Split, divides_own_data, get_protocol, protocol_for, refuse_overlap
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.losses.statistics import LabelStatistics
 from aufait.media.atomic import output_errors, write_text
@@ -195,7 +195,7 @@ class _Plan:
 
     @classmethod
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> _Plan:
-        protocol = protocol or find_protocol(recipe, sources)
+        protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
         # A twin is never the whole data set, and its results are marked as synthetic in any case.
         strict = recipe.strict and not any(cache.synthetic for cache in sources.values())
         split = protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=strict)
@@ -389,19 +389,17 @@ def _is_first_process() -> bool:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def find_protocol(recipe: Recipe, caches: Mapping[str, FaceCache]) -> Protocol:
-    """The recipe's protocol; "k_fold" and "leave_one_subject_out" divide the subjects of the one data set that is given.
+def find_protocol(name: str, caches: Mapping[str, FaceCache], seed: int | None = None) -> Protocol:
+    """A protocol by name; "leave_one_subject_out", "k_fold", "3_fold", ... divide the subjects of the one data set that is given.
 
     Raises:
-        InputError: unknown protocol, or several data sets for one of the latter.
+        InputError: unknown protocol, several data sets for one of the latter, or a seed where nothing is drawn.
     """
-    own = recipe.protocol.strip().lower().replace("-", "_")
-    if own not in ("k_fold", "leave_one_subject_out"):
-        return get_protocol(recipe.protocol, seed=recipe.protocol_seed)
+    if not divides_own_data(name):
+        return get_protocol(name, seed=seed)
     if len(caches) != 1:
-        raise InputError(f"protocol {own} divides one data set, got {', '.join(caches) or 'none'}")
-    dataset = next(iter(caches.values())).dataset()
-    return leave_one_subject_out(dataset) if own == "leave_one_subject_out" else k_fold(dataset, seed=recipe.protocol_seed or 0)
+        raise InputError(f"protocol {name} divides one data set, got {', '.join(caches) or 'none'}")
+    return protocol_for(next(iter(caches.values())).dataset(), name, seed=seed)
 
 
 def _starting_network(plan: _Plan, sources: Mapping[str, FaceCache], out: Path, **options: Any) -> AUSystem | None:

@@ -22,6 +22,7 @@ from aufait.errors import InputError
 OCCURRENCE_METRICS = ("f1_frame", "accuracy")
 INTENSITY_METRICS = ("icc_3_1", "mae")
 _FOLDS = 5
+_LEAVE_ONE_OUT, _FOLD_NAME = "leave_one_subject_out", re.compile(r"(k|\d+)_folds?")
 
 
 def list_protocols(dataset: str | None = None) -> list[str]:
@@ -67,12 +68,22 @@ def protocol_for(dataset: AUDataset, name: str, *, seed: int | None = None) -> P
     Raises:
         InputError: unknown name (with the nearest ones), a seed where nothing is drawn, or too few subjects.
     """
-    key = name.strip().lower().replace("-", "_")
-    if key == "leave_one_subject_out":
+    key = _own_key(name)
+    if key == _LEAVE_ONE_OUT:
         return leave_one_subject_out(dataset)
-    if match := re.fullmatch(r"(k|\d+)_folds?", key):
+    if match := _FOLD_NAME.fullmatch(key):
         return k_fold(dataset, _FOLDS if match[1] == "k" else int(match[1]), seed=seed or 0)
     return get_protocol(name, seed=seed)
+
+
+def divides_own_data(name: str) -> bool:
+    """Whether a protocol of this name is made from the subjects of a data set: "leave_one_subject_out", "k_fold", "3_fold", ..."""
+    key = _own_key(name)
+    return key == _LEAVE_ONE_OUT or _FOLD_NAME.fullmatch(key) is not None
+
+
+def _own_key(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
 
 
 def leave_one_subject_out(dataset: AUDataset, *, target: str = "occurrence", threshold: int | None = None) -> Protocol:
