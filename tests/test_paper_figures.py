@@ -14,7 +14,7 @@ from aufait.visualization.activation_maps import activation_map, branch_activati
 from aufait.visualization.attention_overlay import attention_figure, attention_overlay, enlarge
 from aufait.visualization.feature_maps import map_picture, mean_response, scaled, strongest_channels
 from aufait.visualization.figure import text_scale
-from aufait.visualization.metric_plots import deviation, deviation_bars, metrics_by_group
+from aufait.visualization.metric_plots import deviation, metrics_by_group
 from aufait.visualization.patch_significance import _window, patch_ranks, significance_figure
 from aufait.visualization.picture_grid import picture_grid
 from aufait.visualization.relation_plots import graph_edges, relation_figure
@@ -167,7 +167,6 @@ def test_every_kind_of_figure_is_drawn():
         significance_figure(FACE, random.uniform(5, 35, (7, 2)), random.random((3, 7)), UNITS, title="t"),
         prediction_timelines(np.arange(9), labels, {"net": random.random((9, 3))}, UNITS, title="t", known=labels > 5),
         metrics_by_group(scores, UNITS, ["1", "2"], title="t"),
-        deviation_bars(scores, UNITS, title="t"),
         spread_figure({"(a) one": {"F1": random.random(3)}, "(b) two": {"F1": np.full(3, np.nan)}}, UNITS, title="t"),
     ]
     for png in figures:

@@ -142,9 +142,9 @@ def test_no_test_person_is_read_in_training_or_selection(
     for name, seen in read.items():
         original = getattr(FaceCache, name)
 
-        def spy(self: FaceCache, rows: Any, *rest: Any, original: Any = original, seen: set[int] = seen) -> Any:
+        def spy(self: FaceCache, rows: Any, *, original: Any = original, seen: set[int] = seen, **named: Any) -> Any:
             seen.update(np.asarray(rows).tolist())
-            return original(self, rows, *rest)
+            return original(self, rows, **named)
 
         monkeypatch.setattr(FaceCache, name, spy)
     for fold in (1, 2, 3):
@@ -289,7 +289,7 @@ def test_a_pass_can_go_on_where_it_was_left(bp4d: FaceCache) -> None:
 
 
 def test_errors_of_the_reading_thread_reach_the_caller(bp4d: FaceCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise OSError("disc on fire")
 
     monkeypatch.setattr(FaceCache, "faces", broken)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
+from aufait.cli.train_recipe import open_caches
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from aufait.data.preparation import FaceCache
     from aufait.data.protocols import Protocol
     from aufait.evaluation import Evaluation, Predictions
     from aufait.evaluation.runs import TrainedNetwork
@@ -106,8 +106,10 @@ def evaluate(
         _refuse_unused("--predictions", runs_network)
         _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
     else:
+        from aufait.inference.detector import resolve_device
+
         assert network is not None
-        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, _device(device), quiet)
+        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, resolve_device(device), quiet)
         for folder, evaluation, found in job.run(output, per or [], _conditions(occlusion), common):
             _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
@@ -144,6 +146,7 @@ def crossval(
     """Train and test every fold by a recipe; given again, it goes on where it stopped."""
     from aufait.evaluation.cross_validation import cross_validate
     from aufait.evaluation.writers import check_formats
+    from aufait.inference.detector import resolve_device
     from aufait.training.recipe import load_recipe
     from aufait.training.run import find_protocol
 
@@ -151,13 +154,13 @@ def crossval(
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
     plan = load_recipe(recipe, settings or [], quick=quick, small=small)
-    sources, where = _open_caches(caches or []), _device(device)
+    sources, where = open_caches(caches or []), resolve_device(device)
     with _Bar(quiet) as bar:
         results = cross_validate(
             plan, sources, output, folds=folds or None,
             protocol=find_protocol(protocol or plan.protocol, sources, plan.protocol_seed), per=per or (),
             conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
-            accelerator={"cuda": "gpu"}.get(where.partition(":")[0], where), devices=devices, limit=limit,
+            accelerator=where if devices == 1 else where.partition(":")[0], devices=devices, limit=limit,
             resume=not fresh,
         )  # fmt: skip
     for name, result in results.items():
@@ -181,7 +184,7 @@ class _Job:
         from aufait.evaluation.runs import open_network
 
         self.network: TrainedNetwork = open_network(network)
-        self.caches = _open_caches(caches)
+        self.caches = open_caches(caches)
         self.protocol = self._find_protocol(protocol)
         trained = self.network.facts.get("fold") if self.network.facts.get("protocol") == self.protocol.name else None
         self.fold = fold if fold is not None else str(trained or 1)
@@ -309,25 +312,6 @@ def _compare(
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
-    """``["/faces", "disfa=/other"]`` -> name -> cache."""
-    from aufait.data.preparation import FaceCache
-
-    if not texts:
-        raise InputError("give the prepared faces: --cache FOLDER (made by aufait prepare)")
-    found: dict[str, FaceCache] = {}
-    for text in texts:
-        name, equals, folder = text.partition("=")
-        whole = not equals or Path(text).is_dir()
-        cache = FaceCache.open(text if whole else folder)
-        if not whole and name.strip() != cache.name:
-            raise InputError(f"{folder} holds faces of {cache.name}, not of {name.strip()}; write --cache {cache.name}={folder}")
-        if cache.name in found:
-            raise InputError(f"two caches of {cache.name}; give each data set once")
-        found[cache.name] = cache
-    return found
-
-
 def _conditions(text: str | None) -> tuple[str, ...]:
     """``"lower,none"`` -> names, checked before any work."""
     from aufait.data.naming import did_you_mean
@@ -343,26 +327,6 @@ def _conditions(text: str | None) -> tuple[str, ...]:
     if unknown is not None or not wanted:
         raise InputError(f"unknown occlusion {unknown!r}{did_you_mean(unknown or '', hidden)} Known: {', '.join(hidden)}, or all")
     return wanted
-
-
-def _device(name: str) -> str:
-    """A device of PyTorch; "auto" is the first GPU there is.
-
-    Raises:
-        InputError: unknown, or not on this machine.
-    """
-    import torch
-
-    text = name.strip().lower()
-    if text == "auto":
-        return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    kind, _, number = text.partition(":")
-    there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in there or not (number or "0").isdigit():
-        raise InputError(f"device must be auto, cpu, cuda, cuda:1 or mps, got {name!r}")
-    if int(number or 0) >= there[kind]:
-        raise InputError(f"this machine has {there[kind]} {kind} devices, so there is no {text!r}; choose another --device")
-    return text
 
 
 def _save(found: Mapping[str, Predictions], folder: Path) -> None:

@@ -39,7 +39,7 @@ def train(
     ] = True,
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     checkpoint_every: Annotated[
         int, typer.Option(min=0, help="Updates between checkpoints within an epoch; 0: after epochs only.")
@@ -64,6 +64,7 @@ def train(
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
     opened = open_caches(caches or [])
+    from aufait.inference.detector import resolve_device
     from aufait.training.run import train as run
 
     with Bar(quiet=quiet) as bar:
@@ -75,7 +76,7 @@ def train(
             resume=resume,
             devices=devices,
             nodes=nodes,
-            accelerator=_accelerator(device),
+            accelerator=device if device == "auto" else resolve_device(device),
             limit=limit,
             checkpoint_every=checkpoint_every,
             tensorboard=tensorboard,
@@ -89,7 +90,7 @@ def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
     """``["/faces", "disfa=/other"]`` -> name of the data set -> cache.
 
     Raises:
-        InputError: none, two of one name, or a folder that is no cache.
+        InputError: none, two of one name, another name than the cache has, or a folder that is no cache.
     """
     from aufait.data.preparation import FaceCache
 
@@ -100,10 +101,11 @@ def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
         name, equals, folder = text.partition("=")
         whole = not equals or Path(text).is_dir()
         cache = FaceCache.open(text if whole else folder)
-        key = cache.name if whole else name.strip()
-        if key in found:
-            raise InputError(f"two caches of {key}; give each data set once, as NAME=FOLDER")
-        found[key] = cache
+        if not whole and name.strip() != cache.name:
+            raise InputError(f"{folder} holds faces of {cache.name}, not of {name.strip()}; write --cache {cache.name}={folder}")
+        if cache.name in found:
+            raise InputError(f"two caches of {cache.name}; give each data set once")
+        found[cache.name] = cache
     return found
 
 
@@ -175,13 +177,6 @@ def _print_run(done: TrainingRun, size: str) -> None:
         value = "undefined" if chosen["value"] is None else f"{chosen['value']:.4f}"
         console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}", markup=False)
     console.print(str(done.model_path), markup=False, soft_wrap=True)
-
-
-def _accelerator(device: str) -> str:
-    known = {"auto": "auto", "cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "mps": "mps"}
-    if device not in known:
-        raise InputError(f"device must be one of auto, cpu, cuda, mps; got {device!r}")
-    return known[device]
 
 
 def _is_first_process() -> bool:

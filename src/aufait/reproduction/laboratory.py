@@ -228,7 +228,7 @@ class Laboratory:
         with warnings.catch_warnings():
             # Quick trainings hold nobody out on purpose, which Lightning remarks upon.
             warnings.filterwarnings("ignore", message=".*val_dataloader")
-            made = train(recipe, caches, fold=fold, out=out, accelerator=_accelerator(self.device), report=self.progress)
+            made = train(recipe, caches, fold=fold, out=out, accelerator=self.device, report=self.progress)
         self._spent("training", begun)
         return made
 
@@ -466,12 +466,6 @@ def code_digest() -> str:
             if path.suffix in (".py", ".yaml"):
                 digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def _accelerator(device: str) -> str:
-    """Name of a device's kind as Lightning has it: "cuda:1" -> "gpu"."""
-    kind = device.partition(":")[0]
-    return {"cuda": "gpu"}.get(kind, kind)
 
 
 def _digest(value: Any) -> str:

@@ -12,13 +12,12 @@ import numpy as np
 from aufait.action_units import au_name
 from aufait.data.protocols import get_protocol
 from aufait.errors import InputError
-from aufait.evaluation import Predictions, evaluate
+from aufait.evaluation import Predictions, compare, evaluate
 from aufait.evaluation.evaluate import score
 from aufait.evaluation.published import PublishedResult, published_results
 from aufait.evaluation.report import NAMES, kind_of
 from aufait.evaluation.tables import Cell, Column, Row, Table
-from aufait.metrics import dependency_f1, paired_t_test, paired_test_by_subject, relation_distance, relation_matrix
-from aufait.metrics.functional import f1_frame
+from aufait.metrics import dependency_f1, relation_distance, relation_matrix
 from aufait.models.registry import create_model
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
@@ -355,19 +354,10 @@ def paired_tests(laboratory: Laboratory, item: Item) -> Made:
 
 
 def _paired(base: Predictions, other: Predictions) -> tuple[tuple[float, float], tuple[float, float]]:
-    known = base.occurrence_known
-    over_frames = paired_t_test(other.probability[known], base.probability[known])
-    systems = (base, other)
-
-    def mean_f1(rows: np.ndarray, which: int) -> float:
-        found = systems[which]
-        columns = range(len(found.action_units))
-        scores = [f1_frame(found.occurrence[rows, column][known[rows, column]],
-                           found.probability[rows, column][known[rows, column]] >= 0.5) for column in columns]  # fmt: skip
-        return _nan_mean(scores)
-
-    by_subject = paired_test_by_subject(mean_f1, base.person)
-    return (over_frames.statistic, over_frames.p_value), (by_subject.difference, by_subject.p_value)
+    """t (base minus other, as printed) and p over frames; gain of the other and p over subjects."""
+    found = compare(base, other, draws=0)
+    by_subject = found.by_subject["mean"]
+    return (-found.over_predictions.statistic, found.over_predictions.p_value), (by_subject.difference, by_subject.p_value)
 
 
 def settings_table(laboratory: Laboratory, item: Item) -> Made:

@@ -135,7 +135,7 @@ def train(
         devices: processes on this machine, one per GPU.
         nodes: machines.
         strategy: of Lightning, for more than one process; "auto" is its DistributedDataParallel.
-        accelerator: "auto", "cpu", "gpu" or "mps".
+        accelerator: "auto", "cpu", "cuda" or "mps"; "cuda:1" is one particular GPU.
         limit: use so many training faces at most, in place of the recipe's ``max_faces``.
         protocol: in place of the recipe's, for data of one's own.
         checkpoint_every: updates of the weights between checkpoints within an epoch; 0 saves after epochs only.
@@ -159,6 +159,8 @@ def train(
     done = _claim(out, plan, resume)
     if done is not None:
         return done
+    if ":" in accelerator and devices * nodes > 1:
+        raise InputError(f"{accelerator} is one device, and {devices * nodes} processes need one each; leave the number out")
     started = time.time()
     _mark(out, plan, "running")
     with output_errors(out), torch.random.fork_rng():
@@ -483,7 +485,7 @@ def _align(
         use_aligner(load_aligner(str(recipe.aligner)))
         return
     if not path.is_file():
-        device = "cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu"
+        device = accelerator.replace("auto", "cuda") if _has_gpu(accelerator) else "cpu"
         table = plan.table.thinned(recipe.max_faces)
         aligner = fit_aligner(
             model, table, plan.caches, recipe.aligner_fit,
@@ -570,10 +572,11 @@ def _fit(
 
         loggers.append(TensorBoardLogger(out, name=TENSORBOARD, version=""))
     several = devices * nodes > 1
+    kind, _, index = accelerator.partition(":")
     with _quiet():
         trainer = lightning.Trainer(
-            accelerator=accelerator,
-            devices=devices,
+            accelerator="gpu" if kind == "cuda" else kind,
+            devices=[int(index)] if index else devices,
             num_nodes=nodes,
             strategy="ddp" if several and strategy == "auto" else strategy,
             precision=recipe.precision,  # type: ignore[arg-type]
@@ -583,7 +586,7 @@ def _fit(
             callbacks=[keeper, *([StepReport(report)] if report else [])],
             logger=loggers,
             log_every_n_steps=max(1, min(50, len(data.training(0, devices * nodes)))),
-            sync_batchnorm=several and torch.cuda.is_available() and accelerator != "cpu",
+            sync_batchnorm=several and _has_gpu(accelerator),
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
@@ -595,6 +598,11 @@ def _fit(
     if trainer.interrupted:  # some versions of Lightning only note that somebody pressed Ctrl-C
         raise KeyboardInterrupt
     return trainer, keeper
+
+
+def _has_gpu(accelerator: str) -> bool:
+    """Whether training runs on a CUDA device."""
+    return accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()
 
 
 def _interval(model: AUSystem) -> int:

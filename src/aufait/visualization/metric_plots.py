@@ -58,36 +58,6 @@ def metrics_by_group(
     return to_png(figure)
 
 
-def deviation_bars(
-    values: Mapping[str, np.ndarray],
-    action_units: Sequence[int],
-    *,
-    title: str,
-    subtitle: str = "",
-    note: str = "",
-    synthetic: bool = False,
-) -> bytes:
-    """Standard deviation over the groups, one bar per metric for each action unit.
-
-    Args:
-        values: heading -> (G, A), as in ``metrics_by_group``.
-        action_units: A numbers.
-
-    Returns:
-        PNG.
-    """
-    groups = {len(table) for table in values.values()}
-    _check(values, (groups.pop() if len(groups) == 1 else -1, len(action_units)))
-    spread = np.stack([deviation(table) for table in values.values()])
-    figure = new_figure(_WIDTH, HEAD_INCHES + 0.35 + 2.6 + 0.4 + FOOT_INCHES, title, subtitle, note, synthetic=synthetic)
-    axes = axes_at(figure, _LEFT, HEAD_INCHES + 0.35, _WIDTH - _LEFT - _RIGHT, 2.6)
-    _bars(axes, np.concatenate([spread, _row_means(spread)], axis=1), [*(f"AU{unit}" for unit in action_units), "mean"], [*values])
-    axes.set_ylabel("standard deviation", fontsize=9, color=INK)
-    axes.set_ylim(0, max(0.05, 1.08 * float(np.nanmax(spread)) if np.isfinite(spread).any() else 0.05))
-    _legend(axes, list(values), "")
-    return to_png(figure)
-
-
 def deviation(table: np.ndarray) -> np.ndarray:
     """(G, A) -> (A,) standard deviation over the defined groups (n in the denominator); nan with fewer than two of them."""
     table = np.asarray(table, np.float64)

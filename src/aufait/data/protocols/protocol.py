@@ -150,7 +150,7 @@ class Protocol:
         if strict and problems:
             raise InputError(
                 f"the data do not match the protocol {self.name}: {'; '.join(problems)}. Complete the data, or go on with "
-                "what fits by strict=False (scores are then not those of the protocol)"
+                "what fits by strict=False, on the command line --set strict=false (scores are then not those of the protocol)"
             )
         prepared = {name: self.prepare(given[name]) for name in self.datasets}
         train = _join([part.select(prepared[part.dataset]) for part in chosen.train], self.action_units)
