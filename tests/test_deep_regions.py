@@ -368,7 +368,7 @@ def test_unknown_labels_change_nothing() -> None:
     garbage = torch.where(known, OCCURRENCE, torch.tensor(9.0))
     losses = criterion(output, AULabels(garbage, known=known))
     # The three known entries of the example above: their mean, times two action units.
-    assert float(losses.total) == pytest.approx((0.892574 + 0.510826 + 0.105361) / 3 * 2, abs=1e-5)
+    assert losses.total.item() == pytest.approx((0.892574 + 0.510826 + 0.105361) / 3 * 2, abs=1e-5)
     losses.total.backward()
     assert output.logits.grad[1, 1] == 0
 

@@ -257,5 +257,5 @@ def test_grouped_layers_equal_separate_ones_and_start_like_them() -> None:
     bound = 5**-0.5
     assert bool((grouped.weight.abs() <= bound).all()) and bool((grouped.bias.abs() <= bound).all())
     many, alone = grouped_conv(50, 4, 6), nn.Conv2d(4, 6 * 50, 3)
-    assert float(many.weight.std()) == pytest.approx(float(alone.weight.std()), rel=0.1)
-    assert float(many.weight.abs().max()) <= 1 / 6  # 1 / sqrt(4 * 3 * 3), the fan-in of one group
+    assert many.weight.std().item() == pytest.approx(alone.weight.std().item(), rel=0.1)
+    assert many.weight.abs().max().item() <= 1 / 6  # 1 / sqrt(4 * 3 * 3), the fan-in of one group
