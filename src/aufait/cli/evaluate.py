@@ -131,7 +131,7 @@ def crossval(
         list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
-    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU, in half an hour to two a fold.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU: 0.5 to 2 hours a fold.")] = False,
     per: PerOption = None,
     occlusion: OcclusionOption = None,
     formats: FormatOption = _FORMATS,

@@ -33,7 +33,7 @@ def train(
         typer.Option("--set", help="Change a value of the recipe: KEY=VALUE; may be repeated.", show_default=False),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
-    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU, in half an hour to two.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU: 0.5 to 2 hours.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on with a stopped run in the folder, or replace it.")
     ] = True,
