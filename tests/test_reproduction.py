@@ -454,7 +454,8 @@ def test_wrong_usage_is_explained(arguments, text):
 
 
 @pytest.mark.slow
-def test_a_figure_from_nothing_but_a_twin(tmp_path):
+def test_a_figure_from_nothing_but_a_twin(tmp_path, shared, monkeypatch):
+    monkeypatch.setenv("AUFAIT_ASSETS", str(shared / "assets"))
     result = _run("arl", "--figure", "4", "--data", "twin", "--quick", "--output", str(tmp_path), "--twin-size", "frames=6")
     assert result.exit_code == 0, result.output
     folder = tmp_path / "arl" / "figure-4"
