@@ -632,6 +632,17 @@ def test_folds_that_a_run_drew_are_drawn_again_for_its_test(tmp_path: Path, cach
     assert about["changes"] == {"protocol": "3_fold", "start_from": None}
 
 
+def test_a_run_by_another_protocol_than_its_recipe_is_tested_by_that(tmp_path: Path, cache: FaceCache) -> None:
+    """As ``train(recipe, ..., protocol=...)`` leaves it."""
+    persons = {"train": ["disfa:SN001", "disfa:SN003"], "held_out": []}
+    run = write_run(tmp_path / "run", protocol="leave_one_subject_out", fold=2, persons=persons)
+    (run / "recipe.yaml").write_text(load_recipe("jaa_net_disfa").to_yaml())
+    out = tmp_path / "out"
+    result = _invoke("evaluate", run, "--cache", cache.path, "-o", out, "--draws", 0, "--format", "md", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert set(Predictions.load(out / "predictions.npz").persons) == {"disfa:SN002"}
+
+
 @pytest.mark.slow
 def test_cross_validation_from_the_command_line_with_real_training(tmp_path: Path) -> None:
     """Minutes: two networks are trained, the command is stopped in between by running one fold first."""

@@ -62,6 +62,17 @@ def test_folds_are_crossed(folder: Path) -> None:
     assert "mean of folds" in (folder / "crossed" / "report.md").read_text()
 
 
+def test_what_is_given_beside_the_recipe_is_recorded_with_the_folds(folder: Path) -> None:
+    words = ["--protocol", "3_fold", "--limit", "8", "--fold", "2", "--cache", "faces", "--output", "own", "--draws", "5"]
+    aufait(folder, "crossval", "abrnet_disfa", *words, *TINY)
+    changed = json.loads((folder / "own" / "report.json").read_text())["about"]["changes"]
+    assert changed["protocol"] == "3_fold" and changed["max_faces"] == 8
+    # Tested again by its folder alone: on the people of the fold that was drawn for it.
+    aufait(folder, "evaluate", "own/fold_2", "--cache", "faces", "--output", "again", "--draws", "5", "--device", "cpu")
+    reports = [json.loads((folder / name / "report.json").read_text()) for name in ("own", "again")]
+    assert reports[0]["scores"] == reports[1]["scores"] and reports[1]["about"]["changes"] == changed
+
+
 def test_a_table_of_a_paper_is_made(folder: Path) -> None:
     words = ["--data", "disfa=twin", "--quick", "--set", "epochs=1", "--set", "max_faces=16", "--output", "reproduced"]
     aufait(folder, "reproduce", "arl", "--table", "7", *words)

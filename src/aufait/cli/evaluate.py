@@ -153,14 +153,17 @@ def crossval(
     chosen = check_formats(formats.split(","))
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
+    # What is given beside the recipe becomes part of it, so that runs and report say how the networks were trained.
+    given = {"protocol": protocol, "max_faces": limit}
     plan = load_recipe(recipe, settings or [], quick=quick, small=small)
+    plan = plan.changed({key: value for key, value in given.items() if value is not None})
     sources, where = open_caches(caches or []), resolve_device(device)
     with _Bar(quiet) as bar:
         results = cross_validate(
             plan, sources, output, folds=folds or None,
-            protocol=find_protocol(protocol or plan.protocol, sources, plan.protocol_seed), per=per or (),
+            protocol=find_protocol(plan.protocol, sources, plan.protocol_seed), per=per or (),
             conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
-            accelerator=where if devices == 1 else where.partition(":")[0], devices=devices, limit=limit,
+            accelerator=where if devices == 1 else where.partition(":")[0], devices=devices,
             resume=not fresh,
         )  # fmt: skip
     for name, result in results.items():
@@ -196,13 +199,15 @@ class _Job:
     def _find_protocol(self, name: str | None) -> Protocol:
         from aufait.training.run import find_protocol
 
-        facts, seed = self.network.facts, None
-        own = facts.get("protocol_name") or facts.get("protocol")
-        if name is None or name == own:  # the folds it was trained for, also where they are drawn
-            name, seed = own, facts.get("protocol_seed")
-        if name is None:
+        facts = self.network.facts
+        recipe, trained = facts.get("protocol_name"), facts.get("protocol")
+        if name in (None, trained, recipe) and recipe is not None:
+            own = find_protocol(recipe, self.caches, facts.get("protocol_seed"))
+            if own.name == trained:  # the folds it was trained for, also where they are drawn
+                return own
+        if name is None and trained is None:
             raise InputError("the model file names no protocol; choose one with --protocol (aufait data list shows them)")
-        return find_protocol(name, self.caches, seed)
+        return find_protocol(name or str(trained), self.caches)
 
     def run(
         self, output: Path, per: Sequence[str], visible: Sequence[str], common: Mapping[str, Any]
