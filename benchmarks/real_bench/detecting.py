@@ -1,0 +1,62 @@
+"""Options and header that all parts share, and the one face out of several that a label means."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aufait import Detector
+from aufait.inference.benchmark import describe_machine
+from aufait.results import FaceAnalysis
+
+MIN_OVERLAP = 0.25
+"""Intersection over union from which a found face is the labelled one: boxes from the forehead and from the brows overlap by
+about 0.6."""
+
+
+def add_detector_options(parser: argparse.ArgumentParser) -> None:
+    """``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--min-confidence``."""
+    parser.add_argument("--finder", default="auto", help="face finder by name")
+    parser.add_argument("--finder-model", type=Path, help="the finder's model file, where it needs one")
+    parser.add_argument("--model", default="default", help="name or file of the action-unit model")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--min-confidence", type=float, default=0.5)
+
+
+def make_detector(options: argparse.Namespace) -> Detector:
+    """The detector that the options name; prints machine, command, finder and model."""
+    detector = Detector(
+        finder=options.finder,
+        finder_model=options.finder_model,
+        model=options.model,
+        device=options.device,
+        min_confidence=options.min_confidence,
+    )
+    settings = detector.settings
+    print(f"machine: {describe_machine()}")
+    print(f"command: python {' '.join(sys.argv)}")
+    print(f"finder {settings['finder']}, model {settings['model']} ({settings['model_sha256'][:12]}), device {settings['device']}")
+    return detector
+
+
+def labelled_face(faces: Sequence[FaceAnalysis], box: Sequence[float]) -> FaceAnalysis | None:
+    """The face that overlaps a labelled box (x, y, w, h) most, or None where none does by ``MIN_OVERLAP``."""
+    target = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
+    best = max(faces, key=lambda face: overlap(face.box, target), default=None)
+    return best if best is not None and overlap(best.box, target) >= MIN_OVERLAP else None
+
+
+def overlap(first: np.ndarray, second: np.ndarray) -> float:
+    """Intersection over union of two boxes x0, y0, x1, y1."""
+    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
+    inner = float(np.prod(np.clip(high - low, 0, None)))
+    return inner / max(float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - inner, 1e-9)
+
+
+def largest_face(faces: Sequence[FaceAnalysis]) -> FaceAnalysis | None:
+    """The face with the largest box, for portraits."""
+    return max(faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2])), default=None)
