@@ -136,13 +136,23 @@ def test_beard_keeps_off_the_lips(model: FaceModel, normals: np.ndarray, beard: 
 
 
 def test_lashes_follow_the_lids(model: FaceModel) -> None:
-    points, width, color = hair.lash_points(model, model.neutral)
+    points, width, color = hair.lash_points(model, model.neutral, (0.0, 0.0))
     assert points.shape == (264, 6, 3) and points.dtype == np.float32 and width > 0 and len(color) == 3
-    moved, thicker, _ = hair.lash_points(model, model.neutral + np.float32([0, 1, 0]), 1.0)
+    moved, thicker, _ = hair.lash_points(model, model.neutral + np.float32([0, 1, 0]), (0.0, 0.0), 1.0)
     np.testing.assert_allclose(moved[:, 0], points[:, 0] + [0, 1, 0], atol=1e-4)
     assert thicker > width
     reach = np.linalg.norm(moved[:, -1] - moved[:, 0], axis=1)
     assert (reach > np.linalg.norm(points[:, -1] - points[:, 0], axis=1)).all()
+
+
+def test_upper_lashes_turn_down_on_the_side_that_closes(model: FaceModel) -> None:
+    wide = hair.lash_points(model, model.neutral, (0.0, 0.0))[0]
+    wink = hair.lash_points(model, model.neutral, (1.0, 0.0))[0]
+    left = wide[:, 0, 0] > 0
+    drop = (wide[:, -1] - wink[:, -1])[:, 1]
+    np.testing.assert_array_equal(drop[~left], 0.0)
+    assert drop[left].max() > 0.3
+    assert drop[left].min() >= -0.05
 
 
 def test_hair_colors_are_reflectances() -> None:

@@ -44,7 +44,7 @@ class Eye:
     vertices: slice
     center: np.ndarray
     lid_vertices: np.ndarray
-    """Indices of face and socket vertices near the ball that must stay outside it."""
+    """Indices of face vertices near the ball that must stay outside it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,9 +194,9 @@ def _eye(neutral: np.ndarray, parts: list[dict], vertices: list[int]) -> Eye:
     near = np.linalg.norm(neutral - center, axis=1) < 2.6
     near &= (neutral[:, 2] > center[2] - 0.3) & (np.sign(neutral[:, 0]) == np.sign(center[0]))
     index = np.flatnonzero(near)
-    (face_start, face_stop), sockets = parts[0]["vertices"], (parts[3]["vertices"][0], parts[4]["vertices"][1])
-    soft = ((index >= face_start) & (index < face_stop)) | ((index >= sockets[0]) & (index < sockets[1]))
-    return Eye(slice(*vertices), center, index[soft])
+    # The lining of the sockets stays where it is: pushed out as well, it would show through the lids.
+    face_start, face_stop = parts[0]["vertices"]
+    return Eye(slice(*vertices), center, index[(index >= face_start) & (index < face_stop)])
 
 
 def _lash_grid(arrays: np.lib.npyio.NpzFile, part: dict) -> np.ndarray:

@@ -33,7 +33,8 @@ from aufait.synthetic.parallel import run_jobs
 from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render
 from aufait.synthetic.scene import Scene, sample_scene
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 

@@ -9,12 +9,12 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 |---|---|
 | 1 | browInnerUp 1.40 |
 | 2 | browOuterUp 1.25 |
-| 4 | browDown 1.80, own: browsTogether 0.6; with AU 1 less of the first and more of the second (oblique brows) |
+| 4 | browDown 1.70, own: browsTogether 0.9, browBulge 0.8; with AU 1 less of the first, more of the others (oblique brows) |
 | 5 | eyeWide 1.75, less as the lid closes |
-| 6 | cheekSquint 1.40, eyeSquint 0.65, own: cheekBulge 1.2 |
+| 6 | cheekSquint 0.95, eyeSquint 0.30, own: cheekBulge 1.9 |
 | 7 | eyeSquint 1.55, eyeBlink 0.22 |
-| 9 | noseSneer 1.15, browDown 0.65, mouthUpperUp -0.20 |
-| 10 | mouthUpperUp 1.00, noseSneer 0.12 |
+| 9 | noseSneer 0.75, browDown 0.70, own: browsTogether 0.4, alaUp 0.9, upperLipDown 1.15 |
+| 10 | mouthUpperUp 0.85, own: upperLipUp 0.5, cornerDown 0.55, nasolabialFull 0.6 |
 | 11 | noseSneer 0.2, mouthUpperUp 0.35 |
 | 12 | mouthSmile 1.10 |
 | 14 | mouthDimple 1.30, mouthPress 0.40, own: cornerTuck 0.6 |
@@ -22,12 +22,12 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 16 | mouthLowerDown 0.90 |
 | 17 | mouthShrugLower 1.40, mouthShrugUpper 0.45, own: chinUp 0.35 |
 | 18 | mouthPucker 1.0 |
-| 20 | mouthStretch 1.45, own: cornerBack 1.0 |
+| 20 | mouthStretch 1.15, own: cornerBack 1.4, cornerDown -1.0, lipsFull -0.7 |
 | 22 | mouthFunnel 1.0 |
-| 23 | mouthPress 0.40, mouthRollUpper 0.45, mouthRollLower 0.50, mouthPucker 0.20, own: lipsTight 1.5 |
+| 23 | mouthRollUpper 0.38, mouthRollLower 0.34, mouthPucker 0.30, own: lipsTight 1.7, lipsFull -0.5 |
 | 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
 | 25 | mouthLowerDown 0.55, mouthUpperUp 0.25, jawOpen 0.09 |
-| 26 | jawOpen 0.60; lips stay together (mouthClose) unless AU 25, 10, 16 or 27 part them |
+| 26 | jawOpen 0.52; lips stay together (mouthClose) unless AU 25, 10, 16 or 27 part them |
 | 27 | jawOpen 1.10, mouthLowerDown 0.30, mouthUpperUp 0.15 |
 | 28 | mouthRollUpper 1.15, mouthRollLower 1.20, jawOpen 0.05, mouthClose 0.05 |
 | 33 | cheekPuff 0.8 |
@@ -36,26 +36,22 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-
-from aufait.synthetic.assets import FaceModel, Material
-from aufait.synthetic.primitives import gaussian, smoothstep
 
 SideWeights = Mapping[str, float]
 
 FORMULAS: dict[int, SideWeights] = {
     1: {"browInnerUp_": 1.40},
     2: {"browOuterUp_": 1.25},
-    4: {"browDown_": 1.80, "own_browsTogether_": 0.6},
+    4: {"browDown_": 1.70, "own_browsTogether_": 0.9, "own_browBulge_": 0.8},
     5: {"eyeWide_": 1.75},
-    6: {"cheekSquint_": 1.40, "eyeSquint_": 0.65, "own_cheekBulge_": 1.2},
+    6: {"cheekSquint_": 0.95, "eyeSquint_": 0.30, "own_cheekBulge_": 1.9},
     7: {"eyeSquint_": 1.55, "eyeBlink_": 0.22},
-    9: {"noseSneer_": 1.15, "browDown_": 0.65, "mouthUpperUp_": -0.20},
-    10: {"mouthUpperUp_": 1.00, "noseSneer_": 0.12},
+    9: {"noseSneer_": 0.75, "browDown_": 0.70, "own_browsTogether_": 0.4, "own_alaUp_": 0.9, "own_upperLipDown_": 1.15},
+    10: {"mouthUpperUp_": 0.85, "own_upperLipUp_": 0.5, "own_cornerDown_": 0.55, "own_nasolabialFull_": 0.6},
     11: {"noseSneer_": 0.20, "mouthUpperUp_": 0.35},
     12: {"mouthSmile_": 1.10},
     14: {"mouthDimple_": 1.30, "mouthPress_": 0.40, "own_cornerTuck_": 0.6},
@@ -63,9 +59,9 @@ FORMULAS: dict[int, SideWeights] = {
     16: {"mouthLowerDown_": 0.90},
     17: {"mouthShrugLower": 1.40, "mouthShrugUpper": 0.45, "own_chinUp": 0.35},
     18: {"mouthPucker": 1.0},
-    20: {"mouthStretch_": 1.45, "own_cornerBack_": 1.0},
+    20: {"mouthStretch_": 1.15, "own_cornerBack_": 1.4, "own_cornerDown_": -1.0, "own_lipsFull": -0.7},
     22: {"mouthFunnel": 1.0},
-    23: {"mouthPress_": 0.40, "mouthRollUpper": 0.45, "mouthRollLower": 0.50, "mouthPucker": 0.20, "own_lipsTight": 1.5},
+    23: {"mouthRollUpper": 0.38, "mouthRollLower": 0.34, "mouthPucker": 0.30, "own_lipsTight": 1.7, "own_lipsFull": -0.5},
     24: {
         "mouthPress_": 1.20,
         "mouthRollUpper": 0.35,
@@ -74,7 +70,7 @@ FORMULAS: dict[int, SideWeights] = {
         "own_lipsFlat": 1.0,
     },
     25: {"mouthLowerDown_": 0.55, "mouthUpperUp_": 0.25, "jawOpen": 0.09},
-    26: {"jawOpen": 0.60},
+    26: {"jawOpen": 0.52},
     27: {"jawOpen": 1.10, "mouthLowerDown_": 0.30, "mouthUpperUp_": 0.15},
     28: {"mouthRollUpper": 1.15, "mouthRollLower": 1.20, "jawOpen": 0.05, "mouthClose": 0.05},
     33: {"cheekPuff_": 0.8},
@@ -140,7 +136,9 @@ def _oblique_brows(weights: dict[str, float], intensities: Intensities) -> None:
         if both > 0:
             weights[f"browDown_{side}"] -= 1.05 * both
             weights[f"browInnerUp_{side}"] += 0.25 * both
-            weights[f"own_browsTogether_{side}"] += 0.9 * both
+            weights[f"own_browsTogether_{side}"] += 0.7 * both
+            weights[f"own_browBulge_{side}"] += 0.5 * both
+            weights[f"own_browOuterLow_{side}"] = weights.get(f"own_browOuterLow_{side}", 0.0) + 0.35 * both
 
 
 def _keep_lips_together(weights: dict[str, float], intensities: Intensities) -> None:
@@ -148,7 +146,7 @@ def _keep_lips_together(weights: dict[str, float], intensities: Intensities) -> 
     jaw = weights.get("jawOpen", 0.0)
     if intensities.mean(26) > 0 and jaw > 0:
         parted = min(1.0, sum(intensities.mean(au) for au in _LIP_PARTING_UNITS) / 1.5)
-        weights["mouthClose"] = weights.get("mouthClose", 0.0) + 0.97 * jaw * (1.0 - parted)
+        weights["mouthClose"] = weights.get("mouthClose", 0.0) + 0.91 * jaw * (1.0 - parted)
 
 
 def _limit_lids(weights: dict[str, float]) -> None:
@@ -162,55 +160,3 @@ def _limit_lids(weights: dict[str, float]) -> None:
         weights[f"eyeBlink_{side}"] = blink
         if f"eyeWide_{side}" in weights:
             weights[f"eyeWide_{side}"] *= max(0.0, 1.0 - blink)
-
-
-@functools.lru_cache(maxsize=2)
-def own_shapes(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Shapes built here: name -> (vertex rows (n,), displacement (n, 3) float32 cm at weight 1), soft tissue only.
-
-    Each is a smooth field over neutral positions; the eyeballs, teeth and gums never move with it.
-    """
-    soft = np.zeros(len(model.neutral), bool)
-    soft[np.unique(model.triangles[np.isin(model.material, (Material.FACE, Material.HEAD, Material.SOCKET))])] = True
-    p = model.neutral
-    shapes = {**_paired_fields(p), **_midline_fields(p)}
-    result = {}
-    for name, field in shapes.items():
-        rows = np.flatnonzero(soft & (np.abs(field).max(axis=1) > 2e-3))
-        result[f"own_{name}"] = (rows, field[rows].astype(np.float32))
-    return result
-
-
-def _paired_fields(p: np.ndarray) -> dict[str, np.ndarray]:
-    x, y, z = p.T
-    fields = {}
-    for side, s in (("L", 1.0), ("R", -1.0)):
-        half = smoothstep(-0.5, 0.5, s * x)
-        front = smoothstep(2.0, 5.0, z) * half
-
-        def blob(cx: float, cy: float, rx: float, ry: float, s: float = s, front: np.ndarray = front) -> np.ndarray:
-            return gaussian(((x - s * cx) / rx) ** 2 + ((y - cy) / ry) ** 2, 1.0) * front
-
-        corner = blob(2.6, -3.55, 0.95, 0.75)
-        cheek = blob(4.0, 0.7, 1.5, 0.95)
-        brow = blob(1.5, 5.3, 1.1, 0.9)
-        fields[f"cheekBulge_{side}"] = cheek[:, None] * np.array([0.10 * s, 0.22, 0.42], np.float32)
-        fields[f"cornerTuck_{side}"] = corner[:, None] * np.array([0.20 * s, 0.10, -0.34], np.float32)
-        fields[f"cornerDown_{side}"] = corner[:, None] * np.array([0.06 * s, -0.42, -0.02], np.float32)
-        fields[f"cornerBack_{side}"] = corner[:, None] * np.array([0.30 * s, -0.10, -0.16], np.float32)
-        fields[f"browsTogether_{side}"] = brow[:, None] * np.array([-0.24 * s, -0.10, 0.08], np.float32)
-    return fields
-
-
-def _midline_fields(p: np.ndarray) -> dict[str, np.ndarray]:
-    x, y, z = p.T
-    front = smoothstep(5.0, 8.0, z)
-    lips = gaussian((x / 2.3) ** 4 + ((y + 3.4) / 1.05) ** 2, 1.0) * front
-    chin = gaussian((x / 1.7) ** 2 + ((y + 5.9) / 1.0) ** 2, 1.0) * front
-    upper = gaussian(((y + 2.75) / 0.42) ** 2 + (x / 1.9) ** 4, 1.0) * front
-    lower = gaussian(((y + 4.05) / 0.45) ** 2 + (x / 1.7) ** 4, 1.0) * front
-    zero = np.zeros_like(x)
-    tight = np.stack([-0.13 * x * lips, (-0.17 * upper + 0.19 * lower), 0.10 * lips], axis=1)
-    flat = np.stack([0.03 * x * lips, (-0.20 * upper + 0.24 * lower), -0.16 * lips], axis=1)
-    chin_up = np.stack([zero, 0.34 * chin, 0.16 * chin], axis=1)
-    return {"lipsTight": tight, "lipsFlat": flat, "chinUp": chin_up}

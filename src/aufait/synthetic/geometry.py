@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
 from aufait.synthetic.assets import FaceModel, Material
-from aufait.synthetic.expression import own_shapes
+from aufait.synthetic.lips import CONTACT, lip_opening, lip_rims
+from aufait.synthetic.own_shapes import own_shapes
 from aufait.synthetic.person import Traits
 from aufait.synthetic.primitives import gaussian, smoothstep
+from aufait.synthetic.resting import resting_face
 
 IDENTITY_SIGMA = 0.85
 """Standard deviation of the identity modes' weights; they are clipped to +-2.2. The source samples with 1.0."""
@@ -21,13 +24,21 @@ _RESTING_SHAPES = (
 )
 
 
+_LID_PAIRS = ((43, 47), (44, 46), (38, 40), (37, 41))
+_NARROWING = ("eyeSquint", "cheekSquint", "eyeBlink", "eyeLookDown", "own_hood", "own_hoodOuter", "mouthSmile", "own_cheekBulge")
+LEAST_RESTING_APERTURE, LEAST_APERTURE = 0.42, 0.21
+"""An open eye is at least this high, in cm, at rest and in expressions without AU 43; the mean face's measures 0.84."""
+
+
 def identity_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
     """(V, 3) float32 neutral face of a person: shape modes, then fields for sex and age, then a resting expression."""
     rng = traits.rng("shape")
     weights = np.clip(rng.standard_normal(len(model.identity_modes)) * IDENTITY_SIGMA, -2.2, 2.2).astype(np.float32)
     vertices = model.neutral + (weights @ model.identity_modes).reshape(-1, 3)
     vertices += sex_and_age_field(model, traits)
-    return blend_expression(model, vertices, _resting_weights(traits))
+    weights = _resting_weights(traits)
+    hold_lids(model, vertices, weights, least=LEAST_RESTING_APERTURE)
+    return _close_lips(model, blend_expression(model, vertices, weights))
 
 
 def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
@@ -58,16 +69,81 @@ def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
 
 
 def _resting_weights(traits: Traits) -> dict[str, float]:
-    """No resting face is the average one: small lasting weights that are part of the person, not of the labels."""
+    """No resting face is the average one: lasting weights that are part of the person, not of the labels."""
     rng = traits.rng("resting face")
-    weights = {}
+    weights = dict(resting_face(traits).weights)
     for name in _RESTING_SHAPES:
         value = float(np.clip(rng.normal(0.0, 0.055), -0.13, 0.13))
         for full in (name + "L", name + "R") if name.endswith("_") else (name,):
-            weights[full] = value * float(rng.uniform(0.75, 1.25))
-    droop = float(rng.uniform(0.0, 0.05) + 0.09 * traits.age_fraction * rng.random())
-    weights["eyeBlink_L"] = weights["eyeBlink_R"] = droop
+            weights[full] = weights.get(full, 0.0) + value * float(rng.uniform(0.75, 1.25))
     return weights
+
+
+def _close_lips(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
+    """Identity modes leave some mouths open; at rest the lips of everybody meet. In place; returns ``vertices``."""
+    rows = lip_rims(model)[0]
+    meeting, field = own_shapes(model)["own_lipsMeet"]
+    strength = float(np.abs(field[:, 1]).max()) * 2.0
+    for _ in range(3):
+        opening = float(lip_opening(model, vertices[rows])[1:4].max())
+        if opening <= CONTACT:
+            break
+        vertices[meeting] += field * np.float32(opening / strength)
+    return vertices
+
+
+def lid_aperture(model: FaceModel, vertices: np.ndarray) -> tuple[float, float]:
+    """Height in cm of the opening of the left and right eye, mean over two places."""
+    heights = [vertices[model.landmarks[[a, b]], 1] for a, b in _LID_PAIRS]
+    gaps = [float(upper - lower) for upper, lower in heights]
+    return (gaps[0] + gaps[1]) / 2, (gaps[2] + gaps[3]) / 2
+
+
+def hold_lids(
+    model: FaceModel,
+    vertices: np.ndarray,
+    weights: dict[str, float],
+    *,
+    least: float,
+    closing: tuple[float, float] = (0.0, 0.0),
+) -> None:
+    """Adjust the lid shapes in ``weights``, in place: only AU 43 closes an eye, and at full strength it closes any eye.
+
+    Squinting, raised cheeks and a lowered gaze narrow a small eye as much as a large one and would shut it. Their weights
+    shrink until ``least`` (cm) is left, or less as ``closing`` (AU 43 as share 0-1, left and right) grows.
+    """
+    moved = dict.fromkeys("LR", 0.0)
+    narrowing: dict[str, dict[str, float]] = {side: {} for side in "LR"}
+    table = _lid_table(model)
+    for name, weight in weights.items():
+        for side, change in zip("LR", table.get(name, (0.0, 0.0)), strict=True):
+            moved[side] += weight * change
+            if name[:-2] in _NARROWING and weight > 0:
+                narrowing[side][name] = weight * change
+    for side, rest, share in zip("LR", lid_aperture(model, vertices), closing, strict=True):
+        aperture = rest + moved[side]
+        blink = f"eyeBlink_{side}"
+        if share > 0.9:
+            step = table[blink]["LR".index(side)]
+            weights[blink] = float(np.clip(weights.get(blink, 0.0) - (aperture + 0.12) / step, 0.0, 1.8))
+            continue
+        floor = min(least, 0.8 * rest) * (1.0 - share)
+        total = sum(narrowing[side].values())
+        if aperture < floor and total < -1e-3:
+            keep = float(np.clip(1.0 + (floor - aperture) / total, 0.0, 1.0))
+            for name in narrowing[side]:
+                weights[name] *= keep
+
+
+@functools.lru_cache(maxsize=2)
+def _lid_table(model: FaceModel) -> dict[str, tuple[float, float]]:
+    """Shape name -> change of the left and right aperture in cm at weight 1."""
+    table = {name: lid_aperture(model, model.expression_shapes[row]) for name, row in model.expression_index.items()}
+    for name, (rows, field) in own_shapes(model).items():
+        moved = np.zeros((len(model.neutral), 3), np.float32)
+        moved[rows] = field
+        table[name] = lid_aperture(model, moved)
+    return {name: change for name, change in table.items() if max(map(abs, change)) > 1e-3}
 
 
 def blend_expression(model: FaceModel, vertices: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
@@ -101,6 +177,21 @@ def push_lids_out(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
         limit = radius + 0.05 + 0.14 * np.exp(-((angle / 28.0) ** 2))
         inside = (distance < limit) & (direction[:, 2] > 0.2)
         vertices[eye.lid_vertices[inside]] = center + direction[inside] * limit[inside, None]
+    return vertices
+
+
+def turn_eyes(model: FaceModel, vertices: np.ndarray, gaze: tuple[float, float]) -> np.ndarray:
+    """Turn both eyeballs of (V, 3) ``vertices`` to ``gaze`` (see ``Scene``), in place; returns ``vertices``.
+
+    The expression shapes of the gaze move the lids only. 1 is 32 degrees aside, 24 up, 30 down.
+    """
+    aside, up = np.clip(gaze, -1.0, 1.0)
+    angles = np.radians([-(24.0 if up > 0 else 30.0) * up, 32.0 * aside, 0.0])
+    rotation = rotation_matrix(angles)
+    for eye in model.eyes:
+        shell = vertices[eye.vertices]
+        center = (shell.min(axis=0) + shell.max(axis=0)) / 2
+        vertices[eye.vertices] = (shell - center) @ rotation.T + center
     return vertices
 
 

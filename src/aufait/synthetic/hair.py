@@ -18,6 +18,7 @@ from aufait.synthetic.assets import FaceModel, Material
 from aufait.synthetic.person import Traits
 from aufait.synthetic.primitives import Strands, gaussian, smoothstep, srgb_to_linear
 from aufait.synthetic.props_headwear import covered_depth
+from aufait.synthetic.resting import resting_face
 from aufait.synthetic.scalp import HeadMap, scalp_density, scalp_signed_distance
 
 __all__ = [
@@ -663,6 +664,7 @@ def _choose_brow(traits: Traits, rng: np.random.Generator) -> _BrowShape:
     bushy = old * rng.random() if man else 0.0
     sparse = 1.0 - rng.uniform(0.0, 0.6) * (rng.random() < 0.25 + 0.3 * old)
     density = rng.uniform(0.8, 1.35) * sparse * (1.25 if pencilled else 1.0)
+    half_width = min(half_width * resting_face(traits).brow_thickness, 0.34)
     return _BrowShape(
         drop=rng.uniform(0.64, 0.86) - (0.05 if not man else 0.0),
         half_width=half_width,
@@ -868,43 +870,69 @@ def _beard_offsets(
 # ---- lashes --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _LashPlan:
+    """n lashes of K points on the mean face.
+
+    Attributes:
+        lid: (n,) vertex of the edge of the lid that each root follows.
+        root: (n, 3) cm from that vertex to the root.
+        open, closed: (n, K, 3) cm from the root, with the eye open and shut.
+        left: (n,) bool, the subject's left eye.
+    """
+
+    lid: np.ndarray
+    root: np.ndarray
+    open: np.ndarray
+    closed: np.ndarray
+    left: np.ndarray
+
+
 @functools.lru_cache(maxsize=2)
-def _lash_plan(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices left and right of each lash point, how far it lies between them, and the lash lengths."""
+def _lash_plan(model: FaceModel) -> _LashPlan:
     rng = np.random.default_rng(3)
-    left, right, share, length = [], [], [], []
+    skin = np.unique(model.triangles[model.material == Material.FACE])
+    edge = cKDTree(model.neutral[skin])
+    shut = model.neutral + 1.05 * sum(model.expression_shapes[model.expression_index[f"eyeBlink_{side}"]] for side in "LR")
+    parts: dict[str, list[np.ndarray]] = {"lid": [], "root": [], "open": [], "closed": [], "left": []}
     for eye in range(2):
         for strip in range(6):
             upper = strip >= 3
             count = 30 if upper else 14
             column = np.sort(rng.uniform(0.0, 17.99, count))
             first = column.astype(int)
-            left.append(model.lash_grid[eye, strip][:, first].T)
-            right.append(model.lash_grid[eye, strip][:, first + 1].T)
-            share.append(column - first)
-            length.append(rng.uniform(0.55, 1.0, count) * (0.85 if upper else 0.65))
-    return (
-        np.concatenate(left),
-        np.concatenate(right),
-        np.concatenate(share).astype(np.float32)[:, None, None],
-        np.concatenate(length).astype(np.float32)[:, None, None],
-    )
+            share = (column - first).astype(np.float32)[:, None, None]
+            before, behind = model.lash_grid[eye, strip][:, first].T, model.lash_grid[eye, strip][:, first + 1].T
+            length = (rng.uniform(0.55, 1.0, count) * (0.85 if upper else 0.65)).astype(np.float32)[:, None, None]
+            points = model.neutral[before] * (1 - share) + model.neutral[behind] * share
+            after = shut[before] * (1 - share) + shut[behind] * share if upper else points
+            _, nearest = edge.query(points[:, 0])
+            parts["lid"].append(skin[nearest])
+            parts["root"].append(points[:, 0] - model.neutral[skin[nearest]])
+            parts["open"].append((points - points[:, :1]) * length)
+            parts["closed"].append((after - after[:, :1]) * length)
+            parts["left"].append(np.full(count, points[:, 0, 0].mean() > 0))
+    return _LashPlan(**{name: np.concatenate(values) for name, values in parts.items()})
 
 
 def lash_points(
-    model: FaceModel, vertices_posed: np.ndarray, make_up: float = 0.0
+    model: FaceModel, vertices: np.ndarray, closure: tuple[float, float], make_up: float = 0.0
 ) -> tuple[np.ndarray, float, tuple[float, float, float]]:
-    """Lashes on the posed lids.
+    """Lashes on the lids, before the head is turned.
+
+    They follow the edge of the lid, whatever moves it; the upper ones turn down as the eye closes.
 
     Args:
         model: the geometry.
-        vertices_posed: (V, 3) cm.
+        vertices: (V, 3) cm of the expression, head upright.
+        closure: how far the left and right eye are shut, 0-1.
         make_up: 0 (none) - 1 (strong mascara): longer and thicker.
 
     Returns:
         Points (264, 6, 3) float32, strand width in cm, linear RGB colour.
     """
-    left, right, share, length = _lash_plan(model)
-    points = vertices_posed[left] * (1 - share) + vertices_posed[right] * share
-    points = points[:, :1] + (points - points[:, :1]) * (length * (0.85 + 0.3 * make_up))
-    return points.astype(np.float32), 0.017 + 0.012 * make_up, (0.012, 0.009, 0.008)
+    plan = _lash_plan(model)
+    shut = np.where(plan.left, *closure).astype(np.float32)[:, None, None]
+    offsets = (plan.open * (1 - shut) + plan.closed * shut) * (0.85 + 0.3 * make_up)
+    roots = vertices[plan.lid] + plan.root
+    return (roots[:, None] + offsets).astype(np.float32), 0.017 + 0.012 * make_up, (0.012, 0.009, 0.008)

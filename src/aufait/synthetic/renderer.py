@@ -20,15 +20,20 @@ from aufait.synthetic.assets import FaceModel, Material
 from aufait.synthetic.background import make_background
 from aufait.synthetic.expression import Intensities, shape_weights
 from aufait.synthetic.geometry import (
+    LEAST_APERTURE,
     blend_expression,
     fit_rotation,
+    hold_lids,
     identity_vertices,
+    lid_aperture,
     occluder_proxy,
     pose_head,
     push_lids_out,
     rotation_matrix,
     turn,
+    turn_eyes,
 )
+from aufait.synthetic.lips import lip_gap, parted_intensity
 from aufait.synthetic.person import Traits, sample_traits
 from aufait.synthetic.primitives import Mesh, Strands, vertex_normals
 from aufait.synthetic.scene import Scene, Sensor
@@ -181,7 +186,7 @@ def render(
     picture = _compose(layers, skin_mask, index, scene, size, view)
 
     coverage = np.zeros(depth.shape, np.float32)
-    lashes = hair.lash_points(model, posed, traits.make_up)
+    lashes = _lashes(person, resting, head)
     ambient = (irradiance[model.landmarks].mean(axis=0) * 0.8 + 0.02).astype(np.float32)
     _draw_all_strands(picture, coverage, depth, strands, lashes, light, shadow, view, ambient, angles)
     for lens in lenses:
@@ -211,10 +216,19 @@ def render(
 
 def _expressive_vertices(person: Person, intensities: Intensities, scene: Scene) -> np.ndarray:
     weights = shape_weights(intensities, scene.rng("expression"))
-    for name, value in scene.mouth_drift.items():
+    for name, value in (scene.mouth_drift | _gaze_weights(*scene.gaze)).items():
         weights[name] = weights.get(name, 0.0) + value
-    weights.update(_gaze_weights(*scene.gaze))
-    return push_lids_out(person.model, blend_expression(person.model, person.vertices, weights))
+    closing = (intensities.left.get(43, 0.0) / 5.0, intensities.right.get(43, 0.0) / 5.0)
+    hold_lids(person.model, person.vertices, weights, least=LEAST_APERTURE, closing=closing)
+    vertices = blend_expression(person.model, person.vertices, weights)
+    turn_eyes(person.model, vertices, scene.gaze)
+    return push_lids_out(person.model, vertices)
+
+
+def _lashes(person: Person, resting: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, float, tuple[float, float, float]]:
+    left, right = (float(np.clip(1.0 - a / 0.75, 0.0, 1.0)) for a in lid_aperture(person.model, resting))
+    points, width, color = hair.lash_points(person.model, resting, (left, right), person.traits.make_up)
+    return turn(points, head), width, color
 
 
 def _gaze_weights(horizontal: float, vertical: float) -> dict[str, float]:
@@ -225,30 +239,22 @@ def _gaze_weights(horizontal: float, vertical: float) -> dict[str, float]:
 
 
 def _labels(person: Person, intensities: Intensities, resting: np.ndarray) -> Intensities:
-    """Labels of the frame. Whatever parts the lips, FACS codes AU 25, so its label follows the gap that is seen."""
-    gap = _lip_gap(person.model, resting) - _lip_gap(person.model, person.vertices)
-    parted = float(np.clip(5.0 * gap / _full_lip_gap(person.model), 0.0, 5.0))
+    """Labels of the frame.
+
+    Whatever parts the lips, FACS codes AU 25, so its label follows the gap that is seen. A jaw that is stretched open
+    (AU 27, not labelled) counts as AU 26: a picture does not tell where the one ends and the other begins.
+    """
+    parted = parted_intensity(lip_gap(person.model, resting))
     sides = []
     for side in (intensities.left, intensities.right):
         labels = {au: float(v) for au, v in side.items() if v > 0}
         labels.pop(25, None)
-        if parted > 0.15:
+        if parted > 0:
             labels[25] = parted
+        if 27 in labels:
+            labels[26] = max(labels.get(26, 0.0), labels[27])
         sides.append(labels)
     return Intensities(*sides)
-
-
-def _lip_gap(model: FaceModel, vertices: np.ndarray) -> float:
-    """Mean distance (cm) between the inner edges of the lips at three points."""
-    upper, lower = vertices[model.landmarks[[61, 62, 63]]], vertices[model.landmarks[[67, 66, 65]]]
-    return float(np.linalg.norm(upper - lower, axis=1).mean())
-
-
-@functools.lru_cache(maxsize=2)
-def _full_lip_gap(model: FaceModel) -> float:
-    """Gap that AU 25 alone opens at intensity 5 on the mean face."""
-    weights = shape_weights(Intensities.symmetric({25: 5.0}))
-    return _lip_gap(model, blend_expression(model, model.neutral, weights)) - _lip_gap(model, model.neutral)
 
 
 def _props(

@@ -103,7 +103,7 @@ def sample_scene(seed: int, *, size: int = 256, occluder_odds: float = 0.08) -> 
     return Scene(
         seed=seed,
         rotation=(float(rotation[0]), float(rotation[1]), float(rotation[2])),
-        gaze=_sample_gaze(rng),
+        gaze=_lower_some(seed, _sample_gaze(rng)),
         body_yaw=float(rng.uniform(0, 0.6)),
         field_of_view=float(np.exp(rng.uniform(np.log(9.0), np.log(42.0)))),
         frame_height=float(rng.uniform(20.0, 29.0)),
@@ -120,6 +120,14 @@ def _sample_gaze(rng: np.random.Generator) -> tuple[float, float]:
     if rng.random() < 0.17:
         return float(rng.normal(0, 0.45)), float(np.clip(rng.normal(-0.45, 0.4), -0.95, 0.8))
     return float(rng.normal(0, 0.2)), float(rng.normal(0, 0.14))
+
+
+def _lower_some(seed: int, gaze: tuple[float, float]) -> tuple[float, float]:
+    """One frame in nine looks down, as people do who read, type or think: the lids are low and the eyes open."""
+    rng = np.random.default_rng([seed, *b"gaze down"])
+    if rng.random() < 0.89:
+        return gaze
+    return float(rng.normal(0, 0.2)), float(rng.uniform(-1.0, -0.5))
 
 
 def _sample_light(rng: np.random.Generator) -> Light:

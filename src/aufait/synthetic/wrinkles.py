@@ -19,6 +19,7 @@ import numpy as np
 from aufait.synthetic.assets import FaceModel, Material
 from aufait.synthetic.person import Traits
 from aufait.synthetic.primitives import gaussian, smoothstep
+from aufait.synthetic.resting import resting_face
 from aufait.synthetic.uv_maps import FACE_TEXTURE, coverage, position_map
 
 if TYPE_CHECKING:
@@ -261,29 +262,29 @@ _DRIVERS: dict[str, dict[int, float]] = {
     "forehead_outer_a": {2: 1.15, 1: 0.15},
     "forehead_outer_b": {2: 1.15, 1: 0.15},
     "glabella": {4: 1.3, 9: 0.35},
-    "nose_root": {9: 1.2, 4: 0.5},
-    "nose_sides": {9: 1.3, 10: 0.15},
-    "crows_feet_a": {6: 1.25, 12: 0.2, 7: 0.2},
-    "crows_feet_b": {6: 1.25, 12: 0.2, 7: 0.2},
-    "infraorbital": {6: 1.2, 7: 0.35, 12: 0.2, 9: 0.35},
+    "nose_root": {9: 1.25, 4: 0.4},
+    "nose_sides": {9: 1.3},
+    "crows_feet_a": {6: 1.45, 12: 0.2, 7: 0.2},
+    "crows_feet_b": {6: 1.45, 12: 0.2, 7: 0.2},
+    "infraorbital": {6: 1.35, 7: 0.35, 12: 0.2, 9: 0.35},
     "cheek_bulge": {6: 1.1, 12: 0.55, 10: 0.2},
     "lid_roll": {7: 1.4, 6: 0.65, 9: 0.3},
     "upper_lid_crease": {5: 1.0},
     "lid_hood": {7: 0.8, 6: 0.5, 4: 0.35},
     "nasolabial": {12: 1.05, 10: 0.8, 9: 0.55, 13: 0.8, 6: 0.35, 20: 0.35, 14: 0.3, 11: 1.0},
-    "nasolabial_upper": {10: 1.25, 9: 1.1, 11: 0.8, 12: 0.3},
+    "nasolabial_upper": {10: 1.35, 9: 0.9, 11: 0.8, 12: 0.3},
     "nasolabial_outer": {12: 0.35, 14: 0.3, 20: 0.3},
     "dimple": {14: 1.35, 12: 0.12},
     "marionette": {15: 1.35, 17: 0.3, 14: 0.15},
     "mental_crease": {17: 1.3, 15: 0.4, 24: 0.35},
     "chin_bend": {15: 1.0, 17: 0.6},
     "chin_flat": {20: 1.2, 15: 0.3},
-    "lip_press": {24: 1.3, 23: 0.7, 28: 0.8},
-    "lip_seam": {24: 1.1, 28: 1.2, 23: 0.5},
+    "lip_press": {24: 1.3, 23: 0.15, 28: 0.8},
+    "lip_seam": {24: 1.1, 28: 1.2, 23: 0.7},
     "stretch": {20: 1.35},
     "neck_bands": {20: 0.7, 21: 1.4},
     "chin_peel": {17: 1.35, 15: 0.35, 24: 0.2, 28: 0.2},
-    "lip_lines": {23: 1.35, 18: 1.1, 24: 0.55, 22: 0.5, 28: 0.6},
+    "lip_lines": {23: 1.6, 18: 0.9, 24: 0.2, 22: 0.5, 28: 0.6},
 }
 
 # How strongly age alone draws a layer, at 80 years.
@@ -358,7 +359,7 @@ def wrinkle_amounts(
 
 
 def static_amounts(traits: Traits) -> np.ndarray:
-    """(L,) float32: what age alone has drawn; grows with the square of age, differs between people and sides."""
+    """(L,) float32: what a face at rest shows: lines of age, which grow with its square, and those of the person."""
     rng = traits.rng("static wrinkles")
     age = traits.age_fraction
     strength = np.array([_AGEING.get(base, 0.0) for base in _BASES]) * _personal_strength(traits)
@@ -372,6 +373,10 @@ def static_amounts(traits: Traits) -> np.ndarray:
         ("mental_crease", 0.1),
     ):
         amounts[_BASES.index(base)] += floor * rng.uniform(0.3, 1.5)
+    personal = _personal_strength(traits)
+    for base, sides in resting_face(traits).folds.items():
+        row = _BASES.index(base)
+        amounts[row] = np.maximum(amounts[row], personal[row] * np.array(sides))
     return amounts.astype(np.float32).ravel()
 
 
