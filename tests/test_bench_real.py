@@ -14,13 +14,13 @@ from conftest import REPOSITORY
 
 from aufait.errors import InputError
 from aufait.media.images import write_image
-from aufait.results import FaceAnalysis
+from aufait.results import FaceAnalysis, FrameAnalysis
 
 if not (REPOSITORY / "benchmarks").is_dir():
     pytest.skip("the benchmarks are not part of this source archive", allow_module_level=True)
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
-from real_bench import detecting, development, scoring, sheets
+from real_bench import detecting, development, scoring, sheets, sides
 
 UNITS = (1, 2, 12)
 
@@ -145,3 +145,28 @@ def test_a_crop_shows_the_box_in_its_middle() -> None:
     bright = np.argwhere(crop[..., 0] > 128)
     assert bright.min(axis=0) == pytest.approx(sheets.CROP / 4, abs=2)
     assert bright.max(axis=0) == pytest.approx(sheets.CROP * 3 / 4, abs=2)
+
+
+def half(kind: str, side: str, gap: float) -> sides.HalfFace:
+    return sides.HalfFace(kind, 12, side, "x", gap, math.nan, None)
+
+
+def test_a_side_is_told_from_a_gap_of_one_and_an_unfound_face_is_not() -> None:
+    chosen = [half("a", "left", 1.0), half("a", "right", 0.99), half("a", "left", math.nan), half("a", "right", -2.0)]
+    told = sides._told(chosen)
+    assert (told.hits, told.total) == (1, 4)
+
+
+def test_the_gap_is_that_of_the_acting_side() -> None:
+    values = {"probability": 0.9, "probability_left": 0.9, "probability_right": 0.1}
+    values |= {"intensity": 3.0, "intensity_left": 3.0, "intensity_right": 0.5}
+    arrays = {name: np.array([value]) for name, value in values.items()}
+    result = FaceAnalysis(0, np.array([0, 0, 9, 9]), 1.0, np.zeros((68, 2)), None, (12,), **arrays)
+
+    class Always:
+        def analyze_image(self, image: np.ndarray) -> FrameAnalysis:
+            return FrameAnalysis("x", 1, 0.0, (9, 9), (result,))
+
+    picture = np.zeros((9, 9, 3), np.uint8)
+    assert sides._gap(Always(), picture, 12, "left") == pytest.approx(2.5)
+    assert sides._gap(Always(), picture, 12, "right") == pytest.approx(-2.5)

@@ -22,7 +22,7 @@ def add_detector_options(parser: argparse.ArgumentParser) -> None:
     """``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--min-confidence``."""
     parser.add_argument("--finder", default="auto", help="face finder by name")
     parser.add_argument("--finder-model", type=Path, help="the finder's model file, where it needs one")
-    parser.add_argument("--model", default="default", help="name or file of the action-unit model")
+    parser.add_argument("--model", help="name or file of the action-unit model; default: the detector's own choice")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--min-confidence", type=float, default=0.5)
 
@@ -32,9 +32,9 @@ def make_detector(options: argparse.Namespace) -> Detector:
     detector = Detector(
         finder=options.finder,
         finder_model=options.finder_model,
-        model=options.model,
         device=options.device,
         min_confidence=options.min_confidence,
+        **({} if options.model is None else {"model": options.model}),
     )
     settings = detector.settings
     print(f"machine: {describe_machine()}")
