@@ -13,7 +13,7 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 5 | eyeWide 1.75, less as the lid closes |
 | 6 | cheekSquint 0.95, eyeSquint 0.30, own: cheekBulge 1.9 |
 | 7 | eyeSquint 1.55, eyeBlink 0.22 |
-| 9 | noseSneer 0.75, browDown 0.70, own: browsTogether 0.4, alaUp 0.9, upperLipDown 1.15 |
+| 9 | noseSneer 0.75, browDown 0.70, own: browsTogether 0.4, alaUp 0.9, upperLipDown 0.85 |
 | 10 | mouthUpperUp 0.85, own: upperLipUp 0.5, cornerDown 0.55, nasolabialFull 0.6 |
 | 11 | noseSneer 0.2, mouthUpperUp 0.35 |
 | 12 | mouthSmile 1.10 |
@@ -24,7 +24,7 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 18 | mouthPucker 1.0 |
 | 20 | mouthStretch 1.15, own: cornerBack 1.4, cornerDown -1.0, lipsFull -0.7 |
 | 22 | mouthFunnel 1.0 |
-| 23 | mouthRollUpper 0.38, mouthRollLower 0.34, mouthPucker 0.30, own: lipsTight 1.7, lipsFull -0.5 |
+| 23 | mouthRollUpper 0.44, mouthRollLower 0.40, mouthPucker 0.30, own: lipsTight 1.8, lipsFull -0.8 |
 | 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
 | 25 | mouthLowerDown 0.55, mouthUpperUp 0.25, jawOpen 0.09 |
 | 26 | jawOpen 0.52; lips stay together (mouthClose) unless AU 25, 10, 16 or 27 part them |
@@ -50,7 +50,7 @@ FORMULAS: dict[int, SideWeights] = {
     5: {"eyeWide_": 1.75},
     6: {"cheekSquint_": 0.95, "eyeSquint_": 0.30, "own_cheekBulge_": 1.9},
     7: {"eyeSquint_": 1.55, "eyeBlink_": 0.22},
-    9: {"noseSneer_": 0.75, "browDown_": 0.70, "own_browsTogether_": 0.4, "own_alaUp_": 0.9, "own_upperLipDown_": 1.15},
+    9: {"noseSneer_": 0.75, "browDown_": 0.70, "own_browsTogether_": 0.4, "own_alaUp_": 0.9, "own_upperLipDown_": 0.85},
     10: {"mouthUpperUp_": 0.85, "own_upperLipUp_": 0.5, "own_cornerDown_": 0.55, "own_nasolabialFull_": 0.6},
     11: {"noseSneer_": 0.20, "mouthUpperUp_": 0.35},
     12: {"mouthSmile_": 1.10},
@@ -61,7 +61,7 @@ FORMULAS: dict[int, SideWeights] = {
     18: {"mouthPucker": 1.0},
     20: {"mouthStretch_": 1.15, "own_cornerBack_": 1.4, "own_cornerDown_": -1.0, "own_lipsFull": -0.7},
     22: {"mouthFunnel": 1.0},
-    23: {"mouthRollUpper": 0.38, "mouthRollLower": 0.34, "mouthPucker": 0.30, "own_lipsTight": 1.7, "own_lipsFull": -0.5},
+    23: {"mouthRollUpper": 0.44, "mouthRollLower": 0.40, "mouthPucker": 0.30, "own_lipsTight": 1.8, "own_lipsFull": -0.8},
     24: {
         "mouthPress_": 1.20,
         "mouthRollUpper": 0.35,

@@ -26,6 +26,8 @@ _RESTING_SHAPES = (
 
 _LID_PAIRS = ((43, 47), (44, 46), (38, 40), (37, 41))
 _NARROWING = ("eyeSquint", "cheekSquint", "eyeBlink", "eyeLookDown", "own_hood", "own_hoodOuter", "mouthSmile", "own_cheekBulge")
+TEETH_DEPTH = 0.1
+"""The front teeth stand at least this far behind the hindmost part of the rims of the lips, cm."""
 LEAST_RESTING_APERTURE, LEAST_APERTURE = 0.42, 0.21
 """An open eye is at least this high, in cm, at rest and in expressions without AU 43; the mean face's measures 0.84."""
 
@@ -38,7 +40,7 @@ def identity_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
     vertices += sex_and_age_field(model, traits)
     weights = _resting_weights(traits)
     hold_lids(model, vertices, weights, least=LEAST_RESTING_APERTURE)
-    return _close_lips(model, blend_expression(model, vertices, weights))
+    return _seat_teeth(model, _close_lips(model, blend_expression(model, vertices, weights)))
 
 
 def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
@@ -90,6 +92,29 @@ def _close_lips(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
             break
         vertices[meeting] += field * np.float32(opening / strength)
     return vertices
+
+
+def _seat_teeth(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
+    """Move teeth and gums back until they stand behind the lips, in place; returns ``vertices``."""
+    mouth, columns = _mouth_vertices(model)
+    ahead = max(float(vertices[teeth, 2].max() - vertices[rims, 2].min()) for rims, teeth in columns) + TEETH_DEPTH
+    if ahead > 0:
+        vertices[mouth, 2] -= np.float32(ahead)
+    return vertices
+
+
+@functools.lru_cache(maxsize=2)
+def _mouth_vertices(model: FaceModel) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Vertices of teeth and gums, and column by column those of the lips' rims and of the teeth behind them."""
+    rows, column, _ = lip_rims(model)
+    mouth = np.unique(model.triangles[np.isin(model.material, (Material.TEETH, Material.GUMS))])
+    teeth = np.unique(model.triangles[model.material == Material.TEETH])
+    columns = []
+    for k in range(5):
+        rims = rows[column == k]
+        low, high = model.neutral[rims, 0].min(), model.neutral[rims, 0].max()
+        columns.append((rims, teeth[(model.neutral[teeth, 0] >= low) & (model.neutral[teeth, 0] <= high)]))
+    return mouth, columns
 
 
 def lid_aperture(model: FaceModel, vertices: np.ndarray) -> tuple[float, float]:

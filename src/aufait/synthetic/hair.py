@@ -521,8 +521,8 @@ def _strays(cut: _Cut, normal: np.ndarray, t: np.ndarray, offsets: np.ndarray, r
     """Displacement (n, K, 3) of single strands: thickness of the layer, a little bend, and a few fly-aways."""
     n = len(normal)
     bend = rng.normal(0, 1, (n, 1, 3)).astype(np.float32) * (cut.frizz * (1 + 0.08 * cut.top))
-    wild = (rng.random(n) < 0.05) & (cut.top > 1.0)
-    bend[wild] *= 4.0
+    wild = (rng.random(n) < 0.03) & (cut.top > 1.0)
+    bend[wild] *= 2.5
     layer = (rng.random(n) ** 1.5 * min(0.5, 0.16 * cut.top)).astype(np.float32)
     lift = np.where(wild, layer + 0.5, layer)[:, None] * np.sin(np.pi * np.clip(t * 0.9 + 0.05, 0, 1))
     return (normal[:, None] * lift[..., None] + bend * (t**1.3)[None, :, None]).astype(np.float32)

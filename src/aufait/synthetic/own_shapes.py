@@ -23,8 +23,9 @@ def own_shapes(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """
     skin = np.zeros(len(model.neutral), bool)
     skin[np.unique(model.triangles[np.isin(model.material, (Material.FACE, Material.HEAD))])] = True
-    lower_lip = model.expression_shapes[model.expression_index["jawOpen"]][:, 1] < -1.5
-    shapes = {**_paired_fields(model.neutral), **_midline_fields(model.neutral, lower_lip)}
+    # 1 on what the jaw leaves in place, the upper lip among it; 0 on the lower lip.
+    upper = smoothstep(-2.2, -0.5, model.expression_shapes[model.expression_index["jawOpen"]][:, 1])
+    shapes = {**_paired_fields(model.neutral, upper), **_midline_fields(model.neutral, upper)}
     result = {}
     for name, field in shapes.items():
         rows = np.flatnonzero(skin & (np.abs(field).max(axis=1) > 2e-3))
@@ -32,7 +33,7 @@ def own_shapes(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     return result
 
 
-def _paired_fields(p: np.ndarray) -> dict[str, np.ndarray]:
+def _paired_fields(p: np.ndarray, upper_lip: np.ndarray) -> dict[str, np.ndarray]:
     x, y, z = p.T
     fields = {}
     for side, s in (("L", 1.0), ("R", -1.0)):
@@ -62,14 +63,14 @@ def _paired_fields(p: np.ndarray) -> dict[str, np.ndarray]:
             f"hood_{side}": push(blob(3.4, 4.6, 1.6, 0.38), 0.03, -0.42, 0.13),
             f"hoodOuter_{side}": push(blob(4.4, 4.2, 0.75, 0.45), 0.05, -0.42, 0.10),
             f"alaUp_{side}": push(blob(1.35, -0.75, 0.75, 0.6) + 0.6 * blob(0.95, 1.0, 0.8, 1.2), 0.04, 0.34, 0.05),
-            f"upperLipDown_{side}": push(blob(1.3, -2.6, 1.6, 0.75), 0.0, -0.36, 0.0),
-            f"upperLipUp_{side}": push(blob(0.9, -2.8, 0.8, 0.7), 0.02, 0.30, 0.04),
+            f"upperLipDown_{side}": push(upper_lip * blob(1.1, -2.95, 1.6, 0.75), 0.0, -0.5, 0.0),
+            f"upperLipUp_{side}": push(upper_lip * blob(0.9, -2.8, 0.8, 0.7), 0.02, 0.30, 0.04),
             f"nasolabialFull_{side}": push(blob(2.9, -0.6, 0.8, 1.2), 0.0, 0.0, 0.20),
         }
     return fields
 
 
-def _midline_fields(p: np.ndarray, lower_lip: np.ndarray) -> dict[str, np.ndarray]:
+def _midline_fields(p: np.ndarray, upper_lip: np.ndarray) -> dict[str, np.ndarray]:
     x, y, z = p.T
     front = smoothstep(5.0, 8.0, z)
     lips = gaussian((x / 2.3) ** 4 + ((y + 3.4) / 1.05) ** 2, 1.0) * front
@@ -84,6 +85,6 @@ def _midline_fields(p: np.ndarray, lower_lip: np.ndarray) -> dict[str, np.ndarra
         "lipsTight": np.stack([-0.13 * x * lips, (-0.17 * upper + 0.19 * lower), 0.10 * lips], axis=1),
         "lipsFlat": np.stack([0.03 * x * lips, (-0.20 * upper + 0.24 * lower), -0.16 * lips], axis=1),
         "lipsFull": np.stack([zero, 0.20 * upper_edge - 0.22 * lower_edge, 0.14 * lips], axis=1),
-        "lipsMeet": np.stack([zero, np.where(lower_lip, 0.5, -0.5) * rims, zero], axis=1),
+        "lipsMeet": np.stack([zero, (0.5 - upper_lip) * rims, zero], axis=1),
         "chinUp": np.stack([zero, 0.34 * chin, 0.16 * chin], axis=1),
     }

@@ -179,6 +179,7 @@ def render(
     light = _Lighting.of(scene)
     scalp = [points.reshape(-1, 3) for points, s in strands if s.is_scalp]
     irradiance = light.ambient(drawing, index, scalp)
+    irradiance[: len(posed)] *= _mouth_shade(model)
     shadow = light.shadow_map(drawing, scalp)
     relief = _relief(person, intensities)
     layers = _shade(person, drawing, (index, bary), irradiance, relief, light, shadow, view, posed, scene)
@@ -301,6 +302,16 @@ def _static_tables(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray
     casts = np.isin(material, (Material.FACE, Material.HEAD, Material.SOCKET))
     part = np.array([1, 1, 3, 3, 3, 2, 2], np.uint8)
     return cull.astype(np.uint8), model.triangles[casts], occluder_proxy(model), part[material]
+
+
+@functools.lru_cache(maxsize=2)
+def _mouth_shade(model: FaceModel) -> np.ndarray:
+    """(V, 3) float32 share of the light around that reaches the inside of the mouth: less and redder further back."""
+    shade = np.ones_like(model.neutral)
+    inside = np.unique(model.triangles[np.isin(model.material, (Material.GUMS, Material.TEETH))])
+    depth = np.clip((10.8 - model.neutral[inside, 2]) / 3.0, 0.0, 2.0)[:, None]
+    shade[inside] = np.exp(-depth * np.array([1.0, 1.25, 1.35])) * np.array([1.0, 0.93, 0.88])
+    return shade
 
 
 def _assemble(person: Person, posed: np.ndarray, normals: np.ndarray, meshes: Sequence[Mesh]) -> _Drawing:

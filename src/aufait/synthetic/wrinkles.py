@@ -225,6 +225,10 @@ _LAYERS: dict[str, tuple[Fold | Blob, ...]] = {
         Blob((0.7, -4.6), (0.9, 0.22), 0.075),
     ),
     "lip_seam": (Fold(((-0.3, -3.34), (0.8, -3.34), (1.6, -3.42), (2.4, -3.55)), 0.12, 0.07, 0.2, 0.2, 1.0, 0.4),),
+    "lip_margin": (
+        Fold(((-0.3, -2.36), (0.73, -2.3), (1.7, -2.68), (2.45, -3.35)), 0.07, 0.05, 0.4, 0.2, 0.6, 0.5),
+        Fold(((-0.3, -4.5), (1.0, -4.42), (1.8, -4.16), (2.45, -3.65)), 0.07, 0.05, 0.2, 0.4, 0.6, 0.5),
+    ),
     "stretch": (
         Fold(((2.95, -2.5), (3.4, -3.1), (3.5, -3.9), (3.3, -4.9)), 0.12, 0.085, 0.7, 0.3, 0.85),
         Fold(((3.7, -2.3), (4.15, -3.2), (4.15, -4.2), (3.85, -5.2)), 0.12, 0.065, 0.5, 0.3, 0.6),
@@ -281,6 +285,7 @@ _DRIVERS: dict[str, dict[int, float]] = {
     "chin_flat": {20: 1.2, 15: 0.3},
     "lip_press": {24: 1.3, 23: 0.15, 28: 0.8},
     "lip_seam": {24: 1.1, 28: 1.2, 23: 0.7},
+    "lip_margin": {23: 1.3, 18: 0.4, 22: 0.3, 28: 0.3},
     "stretch": {20: 1.35},
     "neck_bands": {20: 0.7, 21: 1.4},
     "chin_peel": {17: 1.35, 15: 0.35, 24: 0.2, 28: 0.2},
@@ -354,7 +359,8 @@ def wrinkle_amounts(
         omega = np.sqrt(share[_DRIVING_UNITS.index(1)] * share[_DRIVING_UNITS.index(4)])
         amounts[:, side] = np.sum(pushes**_SOFT_MAXIMUM, axis=1) ** (1.0 / _SOFT_MAXIMUM)
         amounts[_BASES.index("brow_omega"), side] = omega
-    amounts *= (gain * personal)[:, None]
+    layer_gain = np.where(_ALWAYS, max(gain, 0.4), gain)  # lips tighten visibly even where skin hardly folds
+    amounts *= (layer_gain * personal)[:, None]
     return amounts.ravel()
 
 
@@ -418,6 +424,7 @@ def _personal_strength(traits: Traits) -> np.ndarray:
 
 
 _BASES: tuple[str, ...] = (*_LAYERS, *_PATTERNS)
+_ALWAYS = np.array([base in ("lip_margin", "lip_lines") for base in _BASES])
 _DRIVING_UNITS: tuple[int, ...] = tuple(sorted({au for row in _DRIVERS.values() for au in row}))
 _DRIVER_MATRIX = np.array([[_DRIVERS.get(base, {}).get(au, 0.0) for au in _DRIVING_UNITS] for base in _BASES])
 

@@ -54,7 +54,7 @@ class Takes:
     Attributes:
         plan: of the recording.
         pitch, yaw: degrees by which the view turns the head away, as in ``RecordingPlan.pose``.
-        levels: per picture (len(UNITS),) intensity of the stronger side.
+        levels: per picture (len(UNITS),) intensity of the stronger side, in steps of 0.001 as the marker file has it.
         landmarks: per picture (68, 2).
     """
 
@@ -67,7 +67,7 @@ class Takes:
     def take(self, frame: Frame) -> np.ndarray:
         """Note a frame's labels; its picture (S, S, 3) comes back."""
         sides = (frame.intensities.left, frame.intensities.right)
-        self.levels.append(np.array([max(side.get(unit, 0.0) for side in sides) for unit in UNITS]))
+        self.levels.append(np.round([max(side.get(unit, 0.0) for side in sides) for unit in UNITS], 3))
         self.landmarks.append(frame.landmarks)
         return frame.image
 
@@ -109,7 +109,7 @@ class Takes:
             "frames": self.frames.tolist(),
             "occlusion": self.plan.occlusion[own].tolist(),
             "pose": np.round(pose, 2).tolist(),
-            "intensity": {f"AU{unit:02d}": np.round(levels[:, place], 3).tolist() for unit, place in COLUMN.items()},
+            "intensity": {f"AU{unit:02d}": levels[:, place].tolist() for unit, place in COLUMN.items()},
         }
 
 
