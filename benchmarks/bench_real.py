@@ -3,6 +3,7 @@
     python benchmarks/bench_real.py dev FOLDER      labelled faces: F1, ROC area, calibration; error sheets
     python benchmarks/bench_real.py rest FOLDER     studio portraits kept out of training: false alarms, smiles; faces found
     python benchmarks/bench_real.py sides FOLDER    half smiles of the same people and of renders: is the acting side told?
+    python benchmarks/bench_real.py quality FOLDER  error against quality, and quality under known defects
 
 Options of all: ``--finder``, ``--finder-model``, ``--model``, ``--device``; ``... dev --help`` shows the rest. The pictures are
 not part of the repository; docs/benchmarks.md says what each folder holds.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from real_bench import development, resting, sides
+from real_bench import development, resting, sides, trust
 
 from aufait.errors import AufaitError
 
@@ -21,6 +22,7 @@ PARTS = {
     "dev": (development, "F1, ROC area and calibration on labelled faces"),
     "rest": (resting, "false alarms on resting faces, smiles, faces found"),
     "sides": (sides, "faces that act on one side"),
+    "quality": (trust, "error against quality, quality under defects"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, draw_landmarks, draw_test_image
 
 from aufait.errors import InputError
 from aufait.media.images import write_image
@@ -20,7 +20,7 @@ if not (REPOSITORY / "benchmarks").is_dir():
     pytest.skip("the benchmarks are not part of this source archive", allow_module_level=True)
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
-from real_bench import detecting, development, scoring, sheets, sides
+from real_bench import degradations, detecting, development, scoring, sheets, sides, trust
 
 UNITS = (1, 2, 12)
 
@@ -170,3 +170,49 @@ def test_the_gap_is_that_of_the_acting_side() -> None:
     picture = np.zeros((9, 9, 3), np.uint8)
     assert sides._gap(Always(), picture, 12, "left") == pytest.approx(2.5)
     assert sides._gap(Always(), picture, 12, "right") == pytest.approx(-2.5)
+
+
+def test_the_error_of_a_face_is_over_its_known_units() -> None:
+    truth = np.array([[1.0, 0.0, np.nan], [np.nan, np.nan, np.nan]])
+    distance, wrong = trust.face_errors(truth, np.array([[0.2, 0.1, 1.0], [0.5, 0.5, 0.5]]))
+    assert distance[0] == pytest.approx((0.8 + 0.1) / 2)
+    assert wrong[0] == pytest.approx(1 / 2)
+    assert np.isnan([distance[1], wrong[1]]).all()
+
+
+def test_rank_correlation_of_hand_worked_cases() -> None:
+    rising = np.array([1.0, 2, 3, 4])
+    assert trust.rank_correlation(rising, rising**3) == pytest.approx(1.0)
+    assert trust.rank_correlation(rising, -rising) == pytest.approx(-1.0)
+    assert trust.rank_correlation(rising, np.array([1.0, 1, 2, 2])) == pytest.approx(4 / math.sqrt(20))  # ranks 1.5 1.5 3.5 3.5
+    assert math.isnan(trust.rank_correlation(rising, np.ones(4)))
+
+
+def test_thirds_are_in_order_of_the_values() -> None:
+    low, middle, high = trust.thirds(np.array([0.9, 0.1, 0.5, 0.2, 0.8, 0.6]))
+    assert [set(part.tolist()) for part in (low, middle, high)] == [{1, 3}, {2, 5}, {0, 4}]
+
+
+@pytest.mark.parametrize("name", trust.DEFECTS)
+def test_each_defect_changes_the_picture_and_leaves_the_original(name: str) -> None:
+    image, points = draw_test_image(200, 200), draw_landmarks((100, 95))
+    before = image.copy()
+    spoilt = trust.DEFECTS[name](image, points)
+    assert spoilt.shape == image.shape
+    assert spoilt.dtype == np.uint8
+    assert np.abs(spoilt.astype(int) - before).max() > 10
+    assert (image == before).all()
+
+
+def test_covers_lie_where_they_should() -> None:
+    image, points = draw_test_image(200, 200), draw_landmarks((100, 95))
+    for cover in (degradations.box_over, degradations.hand_over):
+        changed = (cover(degradations.MOUTH)(image, points) != image).any(axis=2)
+        x, y = np.rint(points[62]).astype(int)
+        assert changed[y - 3 : y + 4, x - 3 : x + 4].mean() > 0.9
+        assert not changed[: int(points[28][1])].any()  # eyes and brows stay
+
+
+def test_an_upside_down_box_lies_at_the_opposite_place() -> None:
+    assert trust._box_after("upside down", (10, 20, 30, 40), (200, 100, 3)) == (60, 140, 30, 40)
+    assert trust._box_after("blur", (10, 20, 30, 40), (200, 100, 3)) == (10, 20, 30, 40)

@@ -5,7 +5,8 @@ the list with a folder that has them, either as ready crops (``london/001_neutra
 name of their repository (``debruine/webmorphR.stim/inst/...``), whose SHA-256 must then be the listed one.
 
 No face is coded for action units. What is known is the expression that the studio asked for: ``neutral`` or ``smiling``;
-it is ``unknown`` for portraits from the web.
+it is ``unknown`` for portraits from the web. Pictures of the same folders that show no person (emblems, a statue, a
+landscape) are left out.
 """
 
 from __future__ import annotations
