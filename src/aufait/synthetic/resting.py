@@ -2,7 +2,8 @@
 
 Brows sit low, heavy, straight or oblique; lids hood or stand wide; lips are thin or full, their corners hang or rise; one
 side differs from the other; the forehead, the glabella, the cheeks and the skin under the eyes keep lines. All of it belongs
-to the person and every label stays 0. The odds were set by eye against portraits of people at rest; nothing was fitted.
+to the person and every label stays 0. The odds were set by eye; the means and spreads of brow height, eye opening and lip
+thickness were brought near those of 79 studio portraits of people at rest.
 """
 
 from __future__ import annotations
@@ -79,15 +80,15 @@ def _brows(traits: Traits) -> tuple[str, float, dict[str, float]]:
     rng = traits.rng("resting brows")
     kind = str(rng.choice(BROW_KINDS, p=_BROW_ODDS))
     man = 1.0 if traits.is_man else 0.0
-    height = rng.normal(0.30 + 0.22 * man, 0.28) + {"low": 0.55, "heavy": 0.45, "stern": 0.3, "arched": -0.25}.get(kind, 0.0)
-    inner = rng.normal(0.0, 0.2) + {"oblique": -0.75, "stern": 0.65, "straight": 0.1}.get(kind, 0.0)
-    outer = rng.normal(0.0, 0.2) + {"oblique": 0.45, "stern": -0.3, "straight": -0.35, "arched": 0.35}.get(kind, 0.0)
+    height = rng.normal(-0.08 + 0.25 * man, 0.42) + {"low": 0.55, "heavy": 0.45, "stern": 0.3, "arched": -0.25}.get(kind, 0.0)
+    inner = rng.normal(0.28, 0.28) + {"oblique": -0.75, "stern": 0.65, "straight": 0.1}.get(kind, 0.0)
+    outer = rng.normal(-0.3, 0.28) + {"oblique": 0.45, "stern": -0.3, "straight": -0.35, "arched": 0.35}.get(kind, 0.0)
     ridge = rng.normal(0.1 * man, 0.25) + (0.5 if kind == "heavy" else 0.0)
     tilt = _tilt(rng, 0.07, 0.18, 0.3)
     weights = {
-        **_both("own_browLow", float(np.clip(height, -0.5, 1.35)), tilt),
-        **_both("own_browInnerLow", float(np.clip(inner, -1.1, 1.0)), _tilt(rng, 0.05, 0.1, 0.2)),
-        **_both("own_browOuterLow", float(np.clip(outer, -0.8, 0.9)), 0.5 * tilt),
+        **_both("own_browLow", float(np.clip(height, -0.9, 1.3)), tilt),
+        **_both("own_browInnerLow", float(np.clip(inner, -1.0, 1.1)), _tilt(rng, 0.05, 0.1, 0.2)),
+        **_both("own_browOuterLow", float(np.clip(outer, -1.0, 0.8)), 0.5 * tilt),
         **_both("own_browRidge", float(np.clip(ridge, -0.4, 1.0))),
         **_both("own_browsTogether", float(rng.uniform(-0.3, 0.45))),
         **_both("own_browBulge", float(rng.uniform(0.0, 0.5)) * (rng.random() < 0.3)),
@@ -99,11 +100,11 @@ def _brows(traits: Traits) -> tuple[str, float, dict[str, float]]:
 def _eyes(traits: Traits) -> dict[str, float]:
     rng = traits.rng("resting eyes")
     age = traits.age_fraction
-    hooded = rng.random() < 0.38 + 0.3 * age
-    hood = float(rng.uniform(0.25, 1.15)) if hooded else float(rng.uniform(-0.1, 0.15))
+    hooded = rng.random() < 0.32 + 0.3 * age
+    hood = float(rng.uniform(0.2, 1.0)) if hooded else float(rng.uniform(-0.1, 0.15))
     outer = float(rng.uniform(0.0, 0.9)) * (hooded or rng.random() < 0.3)
-    droop = float(rng.uniform(0.0, 0.1) + 0.1 * age * rng.random() + (rng.uniform(0.08, 0.22) if rng.random() < 0.2 else 0.0))
-    lower = float(np.clip(rng.normal(0.12, 0.2), -0.2, 0.6))
+    droop = float(rng.uniform(-0.06, 0.06) + 0.1 * age * rng.random() + (rng.uniform(0.08, 0.2) if rng.random() < 0.16 else 0.0))
+    lower = float(np.clip(rng.normal(-0.02, 0.2), -0.35, 0.5))
     wide = float(np.clip(rng.normal(0.0, 0.2), -0.25, 0.5))
     lid_tilt = _tilt(rng, 0.012, 0.12, 0.07)
     return {
@@ -112,7 +113,7 @@ def _eyes(traits: Traits) -> dict[str, float]:
         **_both("eyeBlink", droop, lid_tilt),
         **_both("eyeSquint", lower, _tilt(rng, 0.02, 0.1, 0.1)),
         **_both("eyeWide", wide),
-        **_both("cheekSquint", float(rng.uniform(-0.1, 0.25))),
+        **_both("cheekSquint", float(rng.uniform(-0.15, 0.2))),
         **_both("own_cheekBulge", float(rng.uniform(-0.3, 0.55))),
     }
 
@@ -120,19 +121,19 @@ def _eyes(traits: Traits) -> dict[str, float]:
 def _mouth(traits: Traits) -> dict[str, float]:
     rng = traits.rng("resting mouth")
     age = traits.age_fraction
-    full = float(np.clip(rng.normal(0.15 - 0.5 * age, 0.55), -1.1, 1.3))
-    corners = float(np.clip(rng.normal(0.02, 0.25), -0.45, 0.5))
+    full = float(np.clip(rng.normal(-0.25 - 0.5 * age, 0.45), -1.3, 1.1))
+    corners = float(np.clip(rng.normal(-0.08, 0.3), -0.7, 0.5))
     mood = rng.random()
     if mood < 0.14:
         corners += float(rng.uniform(0.2, 0.7))
     smile = float(rng.uniform(0.04, 0.15)) if mood > 0.9 else 0.0
     tilt = _tilt(rng, 0.06, 0.18, 0.3)
-    thin = float(rng.uniform(0.05, 0.3)) if rng.random() < 0.2 else 0.0
+    thin = float(rng.uniform(0.05, 0.22)) if rng.random() < 0.15 else 0.0
     skew = float(rng.normal(0.0, 0.1)) if rng.random() < 0.18 else 0.0
     return {
         "own_lipsFull": full,
         **_both("own_cornerDown", corners, tilt),
-        **_both("own_cornerBack", float(np.clip(rng.normal(0.0, 0.45), -0.8, 1.0))),
+        **_both("own_cornerBack", float(np.clip(rng.normal(0.0, 0.25), -0.6, 0.6))),
         **_both("own_cornerTuck", float(np.clip(rng.normal(0.1, 0.25), -0.3, 0.8))),
         **_both("mouthFrown", 0.35 * max(corners, 0.0)),
         **_both("mouthSmile", smile, 0.06 * tilt),
