@@ -16,7 +16,7 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 9 | noseSneer 0.75, browDown 0.70, own: browsTogether 0.4, alaUp 0.9, upperLipDown 0.85 |
 | 10 | mouthUpperUp 0.85, own: upperLipUp 0.5, cornerDown 0.55, nasolabialFull 0.6 |
 | 11 | noseSneer 0.2, mouthUpperUp 0.35 |
-| 12 | mouthSmile 1.10 |
+| 12 | mouthSmile 1.25 |
 | 14 | mouthDimple 1.30, mouthPress 0.40, own: cornerTuck 0.6 |
 | 15 | mouthFrown 1.60, own: cornerDown 0.35, cornerBack 0.4 |
 | 16 | mouthLowerDown 0.90 |
@@ -53,7 +53,7 @@ FORMULAS: dict[int, SideWeights] = {
     9: {"noseSneer_": 0.75, "browDown_": 0.70, "own_browsTogether_": 0.4, "own_alaUp_": 0.9, "own_upperLipDown_": 0.85},
     10: {"mouthUpperUp_": 0.85, "own_upperLipUp_": 0.5, "own_cornerDown_": 0.55, "own_nasolabialFull_": 0.6},
     11: {"noseSneer_": 0.20, "mouthUpperUp_": 0.35},
-    12: {"mouthSmile_": 1.10},
+    12: {"mouthSmile_": 1.25},
     14: {"mouthDimple_": 1.30, "mouthPress_": 0.40, "own_cornerTuck_": 0.6},
     15: {"mouthFrown_": 1.60, "own_cornerDown_": 0.35, "own_cornerBack_": 0.4},
     16: {"mouthLowerDown_": 0.90},
