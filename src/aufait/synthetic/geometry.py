@@ -26,6 +26,8 @@ _RESTING_SHAPES = (
 
 _LID_PAIRS = ((43, 47), (44, 46), (38, 40), (37, 41))
 _NARROWING = ("eyeSquint", "cheekSquint", "eyeBlink", "eyeLookDown", "own_hood", "own_hoodOuter", "mouthSmile", "own_cheekBulge")
+LINING_DEPTH = 0.3
+"""How far the lining of the lids is set back, cm."""
 TEETH_DEPTH = 0.1
 """The front teeth stand at least this far behind the hindmost part of the rims of the lips, cm."""
 LEAST_RESTING_APERTURE, LEAST_APERTURE = 0.42, 0.21
@@ -40,7 +42,9 @@ def identity_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
     vertices += sex_and_age_field(model, traits)
     weights = _resting_weights(traits)
     hold_lids(model, vertices, weights, least=LEAST_RESTING_APERTURE)
-    return _seat_teeth(model, _close_lips(model, blend_expression(model, vertices, weights)))
+    vertices = _seat_teeth(model, _close_lips(model, blend_expression(model, vertices, weights)))
+    vertices[_lid_lining(model), 2] -= np.float32(LINING_DEPTH)
+    return vertices
 
 
 def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
@@ -101,6 +105,14 @@ def _seat_teeth(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
     if ahead > 0:
         vertices[mouth, 2] -= np.float32(ahead)
     return vertices
+
+
+@functools.lru_cache(maxsize=2)
+def _lid_lining(model: FaceModel) -> np.ndarray:
+    """Vertices of the sockets that are not skin: the inside of the lids, which must not show through them."""
+    lining = np.unique(model.triangles[model.material == Material.SOCKET])
+    skin = np.unique(model.triangles[np.isin(model.material, (Material.FACE, Material.HEAD))])
+    return np.setdiff1d(lining, skin)
 
 
 @functools.lru_cache(maxsize=2)

@@ -48,9 +48,7 @@ def lip_opening(model: FaceModel, rims: np.ndarray) -> np.ndarray:
     """
     _, column, lower = lip_rims(model)
     height = rims[:, 1]
-    return np.array(
-        [height[(column == k) & ~lower].min() - height[(column == k) & lower].max() for k in range(len(_EDGES) - 1)]
-    )
+    return np.array([height[(column == k) & ~lower].min() - height[(column == k) & lower].max() for k in range(len(_EDGES) - 1)])
 
 
 def lip_gap(model: FaceModel, vertices: np.ndarray) -> float:
