@@ -109,7 +109,7 @@ def realism(args: argparse.Namespace) -> None:
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions, vision
 
-    from aufait.faces.mediapipe_landmarks import landmarks_from_mesh
+    from aufait.faces.mesh_points import landmarks_from_mesh
 
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(args.model)), output_face_blendshapes=True

@@ -35,7 +35,7 @@ class ScriptedFinder(FollowingFinder):
         self.there: list[Face] = []
         self.efforts: list[Effort] = []
 
-    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
+    def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         self.efforts.append(effort)
         return list(self.there) if effort > Effort.GLANCE else [f for f in self.there if np.ptp(f.landmarks) > 60]
 

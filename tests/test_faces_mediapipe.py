@@ -13,7 +13,7 @@ from PIL import Image
 from aufait.errors import MissingExtraError, MissingModelError
 from aufait.faces import FaceFinder, create_finder, mediapipe_model
 from aufait.faces import mediapipe_finder as module
-from aufait.faces.mediapipe_landmarks import MESH_POINTS, MESH_TO_68, landmarks_from_mesh
+from aufait.faces.mesh_points import MESH_POINTS, MESH_TO_68, landmarks_from_mesh
 from aufait.landmarks import MIRROR_68
 
 

@@ -293,7 +293,7 @@ class BuiltinFinder(FollowingFinder):
         self._detector = BoxDetector.load(weights, device, self.config)
         self._reader = LandmarkReader.load(weights, device, self.config)
 
-    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
+    def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         settings = self.config
         sides = (settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
         boxes, _ = self._detector.detect(image, sides, settings.box_score)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +25,21 @@ class HeadPose:
 
 
 @dataclass(frozen=True, eq=False)
+class MeshFeatures:
+    """What the landmark network of the ``mesh`` finder saw of one face, on the device that it runs on.
+
+    Attributes:
+        window: (2, 3) from pixels of the picture to those of the 256 x 256 window that the network was shown.
+        fine: (128, 16, 16) feature map.
+        coarse: (128, 8, 8) feature map.
+    """
+
+    window: np.ndarray
+    fine: Tensor
+    coarse: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face in one picture. Coordinates are pixels, x to the right and y down, the centre of the top-left pixel
     is 0.
@@ -31,6 +50,9 @@ class Face:
         landmarks: (68, 2) float32, the 68-point scheme of ``aufait.landmarks``.
         pose: head pose, or None where it was not asked for.
         track_id: stays with a person through a video; -1 for a single picture.
+        mesh: (478, 3) float32, x and y in pixels of the picture and depth on the same scale; None from finders without.
+        blendshapes: (52,) float32 in [0, 1], see ``mesh_networks.BLENDSHAPES``; None from finders without.
+        features: what a model can go on from; None from finders without.
     """
 
     box: np.ndarray
@@ -38,3 +60,6 @@ class Face:
     landmarks: np.ndarray
     pose: HeadPose | None = None
     track_id: int = -1
+    mesh: np.ndarray | None = None
+    blendshapes: np.ndarray | None = None
+    features: MeshFeatures | None = None

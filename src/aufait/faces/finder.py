@@ -9,15 +9,18 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from aufait.errors import AufaitError, InputError
+from aufait.errors import InputError, MissingModelError
 from aufait.faces.face import Face
 
 FINDERS: dict[str, str] = {
-    "auto": "MediaPipe where it is installed together with its model file, else the builtin networks",
-    "builtin": "aufait's own detector and landmark network, trained on rendered faces; needs nothing else",
-    "mediapipe": "MediaPipe Face Landmarker (extra 'mediapipe' and its model file)",
+    "auto": "mesh where its file is there, else builtin",
+    "mesh": "478 points by the networks of MediaPipe's face_landmarker.task, which `aufait doctor --fetch` gets once",
+    "builtin": "aufait's own detector and landmark network, which come with it",
 }
 """Name -> one sentence."""
+
+_FORMER = {"mediapipe": "mesh"}
+"""Names of finders that are gone -> the one that took their place."""
 
 
 @runtime_checkable
@@ -57,17 +60,20 @@ def create_finder(
 
     Args:
         name: one of ``FINDERS``.
-        model_path: MediaPipe's model file for ``mediapipe`` and ``auto``; a folder with other builtin weights for
-            ``builtin``. None looks in the usual places.
-        device: where the builtin networks run, "cpu", "cuda", ...; MediaPipe always runs on the CPU.
+        model_path: the task file for ``mesh`` and ``auto``; a folder with other builtin weights for ``builtin``. None looks
+            in the usual places.
+        device: where the networks run, "cpu", "cuda", ...
         max_faces: keep the largest this many; None for all.
         min_confidence: drop faces that are less sure, in [0, 1].
 
     Raises:
         InputError: an unknown name, or a number out of range.
-        MissingExtraError: MediaPipe or one of its system libraries is not installed.
         MissingModelError: a model file is absent or another one than expected.
     """
+    if name in _FORMER:
+        raise InputError(
+            f"there is no face finder {name!r} any more; {_FORMER[name]!r} runs the same networks without that package"
+        )
     if name not in FINDERS:
         near = get_close_matches(name, FINDERS, n=2, cutoff=0.4) or list(FINDERS)
         raise InputError(
@@ -75,24 +81,25 @@ def create_finder(
         )
     if name == "auto":
         return _create_auto(model_path, device, max_faces, min_confidence)
-    if name == "mediapipe":
-        return _create_mediapipe(model_path, device, max_faces, min_confidence)
+    if name == "mesh":
+        return _create_mesh(model_path, device, max_faces, min_confidence)
     return _create_builtin(model_path, device, max_faces, min_confidence)
 
 
 def _create_auto(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
+    from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, cache_folder, named_task_file
+
     try:
-        finder = _create_mediapipe(model_path, device, max_faces, min_confidence)
-    except InputError:
-        raise
-    except AufaitError as error:
-        if model_path is not None and not model_path.is_dir():
-            raise  # who names a model file wants to hear that it cannot be used
-        why = f"MediaPipe cannot be used ({error})"
+        finder = _create_mesh(model_path, device, max_faces, min_confidence)
+    except MissingModelError as error:
+        if named_task_file(model_path) is not None:
+            raise  # who names a file wants to hear that it cannot be used
         finder = _create_builtin(None, device, max_faces, min_confidence)
+        damaged = (cache_folder() / TASK_NAME).exists()
+        why = str(error) if damaged else f"there is no {TASK_NAME}, which {FETCH_COMMAND} gets once (3.8 MB)"
+        finder.reason = f"{why}; with it, faces are found and scored more surely"
     else:
-        why = "MediaPipe and its model file are available; it places landmarks more precisely than the builtin networks"
-    finder.reason = why
+        finder.reason = f"{TASK_NAME} is there; its networks place landmarks more precisely than the builtin ones"
     return finder
 
 
@@ -102,11 +109,12 @@ def _create_builtin(weights: Path | None, device: str, max_faces: int | None, mi
     return BuiltinFinder(weights=weights, device=device, max_faces=max_faces, min_confidence=min_confidence)
 
 
-def _create_mediapipe(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
-    from aufait.faces.mediapipe_finder import MediaPipeFinder
+def _create_mesh(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
+    from aufait.faces.mesh_finder import MeshFinder
 
-    return MediaPipeFinder(
+    return MeshFinder(
         model_path=model_path,
+        device=device,
         max_faces=max_faces,
         min_confidence=min_confidence,
         proposals=_builtin_proposals(device),

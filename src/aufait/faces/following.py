@@ -82,8 +82,8 @@ class FollowingFinder(ABC):
         self._closed = False
 
     @abstractmethod
-    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
-        """Every face of a picture, without pose and track."""
+    def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
+        """Every face of a picture, without track; those that are known already may be left out."""
 
     @abstractmethod
     def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
@@ -99,7 +99,7 @@ class FollowingFinder(ABC):
             InputError: another shape or type.
         """
         image = self._checked(image)
-        faces = self._distinct(self._search(image, Effort.SEARCH))
+        faces = self._distinct(self._search(image, Effort.SEARCH, []))
         faces.sort(key=lambda face: -float(box_sizes(face.box[None])[0]))
         return self._with_pose(faces, image)
 
@@ -120,7 +120,7 @@ class FollowingFinder(ABC):
         seen = self._distinct(self._look_again(image, expected)) if expected else []
         effort = self._effort(timestamp, missing=len(seen) < max(len(expected), 1))
         if effort is not None:
-            seen = self._distinct(seen, self._search(image, effort))
+            seen = self._distinct(seen, self._search(image, effort, seen))
         faces = self._tracker.update(self._with_pose(seen, image), timestamp, image)
         return sorted(faces, key=lambda face: face.track_id)
 

@@ -28,9 +28,9 @@ from aufait.errors import MissingExtraError, MissingModelError
 from aufait.faces.boxes import box_centers, box_sizes, keep_best, landmark_boxes, overlap
 from aufait.faces.face import Face
 from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
-from aufait.faces.mediapipe_landmarks import MESH_POINTS, landmarks_from_mesh
 from aufait.faces.mediapipe_model import find_model
 from aufait.faces.mediapipe_release import refuse_reporting_release
+from aufait.faces.mesh_points import MESH_POINTS, landmarks_from_mesh
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 
 _NOISE = re.compile(rb"^(?:[IWEF]\d{4} |INFO: |WARNING: (?:All log messages|Logging before)|\s*$)")
@@ -115,7 +115,7 @@ class MediaPipeFinder(FollowingFinder):
         if getattr(self, "_landmarker", None) is not None and not sys.is_finalizing():
             self.close()
 
-    def _search(self, image: np.ndarray, effort: Effort) -> list[Face]:
+    def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         views = [_whole(image)]
         if effort > Effort.GLANCE:
             proposed = self._proposals(image) if self._proposals else None

@@ -118,9 +118,9 @@ class LandmarkNetwork(nn.Module):
         self.stages = nn.ModuleList([_Stage(None, 16)])
         for channels_in, channels in ((16, 32), (32, 64), (64, 128), (128, 128), (128, 128), (128, 128)):
             self.stages.append(_Stage(channels_in, channels))
-        self.tongue = nn.Conv2d(128, 1, 2)
-        self.presence = nn.Conv2d(128, 1, 2)
-        self.points = nn.Conv2d(128, 3 * MESH_POINTS, 2)
+        self.tongue = nn.Linear(2 * 2 * 128, 1)
+        self.presence = nn.Linear(2 * 2 * 128, 1)
+        self.points = nn.Linear(2 * 2 * 128, 3 * MESH_POINTS)
         # The network counts from the outer edge of the first pixel (a mirrored crop gives 256 - x), aufait from its centre.
         self.register_buffer("half_pixel", torch.tensor([0.5, 0.5, 0.0]), persistent=False)
 
@@ -132,10 +132,11 @@ class LandmarkNetwork(nn.Module):
         for stage in self.stages:
             x, before = stage(x)
             maps.append(before)
+        whole = x.permute(0, 2, 3, 1).flatten(1)  # (B, 2 * 2 * 128), in the file's order
         return LandmarkOutput(
-            points=self.points(x).view(-1, MESH_POINTS, 3) - self.half_pixel,
-            presence=self.presence(x).view(-1),
-            tongue=self.tongue(x).view(-1),
+            points=self.points(whole).view(-1, MESH_POINTS, 3) - self.half_pixel,
+            presence=self.presence(whole)[:, 0],
+            tongue=self.tongue(whole)[:, 0],
             fine=maps[3],
             coarse=maps[4],
         )
@@ -175,7 +176,7 @@ class _Block(nn.Module):
         kept = functional.max_pool2d(x, 2) if self.halve else x
         if self.more_channels:
             kept = functional.pad(kept, (0, 0, 0, 0, 0, self.more_channels))
-        before = kept + self.widen(self.spatial(self.narrow_activation(self.narrow(x))))
+        before = self.widen(self.spatial(self.narrow_activation(self.narrow(x)))).add_(kept)  # in place: memory is the limit
         return self.activation(before), before
 
 
@@ -347,7 +348,7 @@ def _fill(network: nn.Module, operators: Sequence[Operator]) -> None:
         if _kind(layer) != step.name:
             raise AssertionError(f"{network.__class__.__name__}: {layer} meets a {step.name} in the file")
         for parameter, values in zip(layer.parameters(), step.constants, strict=True):
-            parameter.data.copy_(torch.from_numpy(_as_torch(step.name, values)).view_as(parameter))
+            parameter.data.copy_(_as_torch(layer, values).view_as(parameter))
 
 
 def _layers(network: nn.Module) -> Iterator[nn.Module]:
@@ -361,10 +362,9 @@ def _kind(layer: nn.Module) -> str:
     return _KIND_OF_LAYER[type(layer)]
 
 
-def _as_torch(name: str, values: np.ndarray) -> np.ndarray:
+def _as_torch(layer: nn.Module, values: np.ndarray) -> Tensor:
     """TFLite keeps channels last: (out, H, W, in), and (1, H, W, channels) where each channel is for itself."""
-    if values.ndim == 4 and name == "convolution":
-        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
-    if values.ndim == 4 and name == "depthwise_convolution":
-        return np.ascontiguousarray(values.transpose(3, 0, 1, 2))
-    return np.ascontiguousarray(values)
+    weights = torch.from_numpy(values)
+    if isinstance(layer, nn.Conv2d) and weights.ndim == 4:
+        weights = weights.permute(0, 3, 1, 2) if layer.groups == 1 else weights.permute(3, 0, 1, 2)
+    return weights.contiguous()

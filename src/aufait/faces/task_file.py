@@ -52,9 +52,8 @@ def find_task_file(path: Path | None = None) -> Path:
     Raises:
         MissingModelError: there is no such file, or it is another file; the message says what to do.
     """
-    named = path or (Path(os.environ[TASK_VARIABLE]) if os.environ.get(TASK_VARIABLE) else None)
-    if named is not None:
-        file = named / TASK_NAME if named.is_dir() else named
+    file = named_task_file(path)
+    if file is not None:
         if not file.is_file():
             raise MissingModelError(f"{TASK_NAME} is not at {file}. {_advice()}")
     else:
@@ -65,6 +64,13 @@ def find_task_file(path: Path | None = None) -> Path:
             return fetch_task_file()
     _checked(file)
     return file
+
+
+def named_task_file(path: Path | None = None) -> Path | None:
+    """Where the user says that the file is: ``path`` or the environment variable; None where neither says anything."""
+    variable = os.environ.get(TASK_VARIABLE)
+    named = path or (Path(variable) if variable else None)
+    return named / TASK_NAME if named is not None and named.is_dir() else named
 
 
 def read_networks(path: Path | None = None) -> dict[str, list[Operator]]:

@@ -120,9 +120,13 @@ class FaceTracker:
         travel = (1.0 - np.exp(-self.config.damping * elapsed)) / self.config.damping
         center = track.face.landmarks.mean(axis=0)
         growth = float(np.exp(np.clip(track.velocity[2] * travel, -0.3, 0.3)))
-        landmarks = (track.face.landmarks - center) * growth + center + track.velocity[:2] * travel
-        landmarks = landmarks.astype(np.float32)
-        return replace(track.face, landmarks=landmarks, box=landmark_boxes(landmarks[None])[0], pose=None)
+        shift = track.velocity[:2] * travel
+        landmarks = ((track.face.landmarks - center) * growth + center + shift).astype(np.float32)
+        mesh = track.face.mesh
+        if mesh is not None:
+            origin, offset = np.append(center, 0.0), np.append(center + shift, 0.0)
+            mesh = ((mesh - origin) * growth + offset).astype(np.float32)
+        return replace(track.face, landmarks=landmarks, box=landmark_boxes(landmarks[None])[0], pose=None, mesh=mesh)
 
     def _assign(self, faces: list[Face], looks: list[np.ndarray | None], timestamp: float) -> dict[int, _Track]:
         if not faces or not self._tracks:
