@@ -36,11 +36,8 @@ $(VENV)/.base: $(VENV)/.created pyproject.toml constraints.txt
 	$(INSTALL) -e '.[parquet,plot]'
 	touch $@
 
-# MediaPipe asks for the OpenCV build with windows, which needs system libraries that servers lack. Both builds fill the
-# same folder, so the windowless one goes in last.
 $(VENV)/.dev: $(VENV)/.base
 	$(INSTALL) -e '.[dev]'
-	$(INSTALL) --force-reinstall --no-deps opencv-python-headless
 	touch $@
 
 demo: $(VENV)/.base

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from aufait.errors import AufaitError
 from aufait.inference.benchmark import BenchmarkSettings, benchmark_detect
-from aufait.inference.environment import mediapipe_problems
+from aufait.inference.environment import mesh_problem
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     settings = BenchmarkSettings(
         video=options.video, frames=options.frames, repeats=options.repeats, model=options.model
     )
-    finders = ["builtin"] + ([] if mediapipe_problems() else ["mediapipe"])
+    finders = ["builtin"] + ([] if mesh_problem() else ["mesh"])
     for finder in finders:
         try:
             report = benchmark_detect(replace(settings, finder=finder))

@@ -1,11 +1,12 @@
 """Speed and realism of the synthetic face engine, measured.
 
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, beside an older engine if given
-    python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe makes of the renders
+    python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must lie where the labels
 say, and switching one action unit from 0 to 5 must move the blend-shape score that names it. MediaPipe is an independent
-judge of visibility, not of correctness. Needs the extras ``synth`` and, for realism, ``mediapipe``.
+judge of visibility, not of correctness. Needs the extra ``synth`` and, for realism,
+the task file of the ``mesh`` finder.
 """
 
 from __future__ import annotations
@@ -106,23 +107,16 @@ def _print_rate(name: str, rates: list[float]) -> None:
 
 
 def realism(args: argparse.Namespace) -> None:
-    import mediapipe as mp
-    from mediapipe.tasks.python import BaseOptions, vision
+    from aufait.faces.mesh_finder import MeshFinder
+    from aufait.faces.mesh_networks import BLENDSHAPES
 
-    from aufait.faces.mesh_points import landmarks_from_mesh
-
-    options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(args.model)), output_face_blendshapes=True
-    )
-    with vision.FaceLandmarker.create_from_options(options) as landmarker:
+    with MeshFinder(model_path=args.model) as finder:
 
         def look(image: np.ndarray) -> tuple[np.ndarray, dict[str, float]] | None:
-            found = landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image)))
-            if not found.face_landmarks:
+            faces = finder.find(np.ascontiguousarray(image))
+            if not faces or faces[0].blendshapes is None:
                 return None
-            side = image.shape[0]
-            points = np.array([[p.x * side - 0.5, p.y * side - 0.5] for p in found.face_landmarks[0]])
-            return landmarks_from_mesh(points), {c.category_name: c.score for c in found.face_blendshapes[0]}
+            return faces[0].landmarks, dict(zip(BLENDSHAPES, faces[0].blendshapes.tolist(), strict=True))
 
         _random_frames(look, args.frames)
         _paired_responses(look, args.identities)
@@ -196,7 +190,7 @@ def main() -> None:
     real = commands.add_parser("realism")
     real.add_argument("--frames", type=int, default=240)
     real.add_argument("--identities", type=int, default=14)
-    real.add_argument("--model", type=Path, required=True)
+    real.add_argument("--model", type=Path, help="face_landmarker.task, where it is not in its usual place")
     real.set_defaults(run=realism)
     args = parser.parse_args()
     print(f"machine: {machine()}\ncommand: {' '.join(sys.argv)}")

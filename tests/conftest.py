@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,30 +21,14 @@ def shared() -> Path:
     return folder
 
 
-@lru_cache(maxsize=1)
-def mediapipe_problem() -> str | None:
-    """Why MediaPipe cannot be used here (package or system library missing), or None when it can."""
-    try:
-        importlib.import_module("mediapipe.tasks.python.vision")
-        bindings = importlib.import_module("mediapipe.tasks.python.core.mediapipe_c_bindings")
-        bindings.load_shared_library()
-    except ModuleNotFoundError as error:
-        # A newer package may keep its library elsewhere; only the package itself decides then.
-        return None if error.name and error.name.endswith("mediapipe_c_bindings") else f"not installed ({error})"
-    except (ImportError, OSError) as error:
-        return f"cannot load its libraries ({error})"
-    return None
-
-
 @pytest.fixture(scope="session")
-def mediapipe_model(shared: Path) -> Path:
-    """FaceLandmarker's model file; skips with the reason where it or MediaPipe is missing."""
-    problem = mediapipe_problem()
-    if problem:
-        pytest.skip(f"MediaPipe {problem}")
-    path = Path(os.environ.get("AUFAIT_MEDIAPIPE_MODEL", shared / "models" / "face_landmarker.task"))
+def task_file() -> Path:
+    """MediaPipe's face_landmarker.task; skips with the reason where it is not there."""
+    named = os.environ.get("AUFAIT_MEDIAPIPE_MODEL")
+    shared = Path(os.environ.get("AUFAIT_SHARED", REPOSITORY.parent / "shared"))
+    path = Path(named) if named else shared / "models" / "face_landmarker.task"
     if not path.is_file():
-        pytest.skip(f"MediaPipe's face model not found at {path}")
+        pytest.skip(f"face_landmarker.task not found at {path}; name it in AUFAIT_MEDIAPIPE_MODEL")
     return path
 
 

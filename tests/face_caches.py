@@ -128,7 +128,7 @@ def end_process() -> HeadFinder:
 def lack_package() -> HeadFinder:
     """A finder that lacks its package in other processes."""
     if multiprocessing.parent_process() is not None:
-        raise MissingExtraError("the finder", "mediapipe")
+        raise MissingExtraError("the finder", "synth")
     return HeadFinder()
 
 

@@ -368,8 +368,8 @@ def test_missing_extra_is_named_before_any_work(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("options", "status", "words"),
     [
-        (["--finder", "mediapip"], 2, "mediapipe"),
-        (["--finder", "mediapipe", "--finder-model", "nowhere.task"], 4, "nowhere.task"),
+        (["--finder", "mediapipe"], 2, "mesh"),
+        (["--finder", "mesh", "--finder-model", "nowhere.task"], 4, "nowhere.task"),
         (["--model", "defualt"], 4, "default"),
         (["--model", "nowhere.safetensors"], 4, "nowhere.safetensors"),
         (["--device", "gpu"], 2, "cpu"),

@@ -154,11 +154,11 @@ def test_options_reach_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(detector_module, "_load_finder", load_finder)
     picture = write_picture(tmp_path / "a.png", textured())
-    options = ["--finder", "mediapipe", "--finder-model", "m.task", "--device", "cpu", "--max-faces", 2]
+    options = ["--finder", "mesh", "--finder-model", "m.task", "--device", "cpu", "--max-faces", 2]
     result = detect(picture, "-o", tmp_path / "out", *options, "--min-confidence", 0.3)
     assert result.exit_code == 0
     assert seen == {
-        "finder": "mediapipe",
+        "finder": "mesh",
         "path": Path("m.task"),
         "device": "cpu",
         "max_faces": 2,

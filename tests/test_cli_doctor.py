@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from aufait import __version__
 from aufait.cli.app import app
+from aufait.faces import task_file
 from aufait.inference import environment
 
 runner = CliRunner()
@@ -32,7 +34,7 @@ def imported_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["detect", "--help"], ["--version"], ["doctor"]])
 def test_quick_commands_import_nothing_heavy(arguments: list[str]) -> None:
-    assert not imported_by(*arguments) & {"torch", "matplotlib", "av", "mediapipe", "cv2", "scipy", "pandas", "numba"}
+    assert not imported_by(*arguments) & {"torch", "matplotlib", "av", "cv2", "scipy", "pandas", "numba"}
 
 
 def test_version_is_printed() -> None:
@@ -45,7 +47,7 @@ def test_doctor_lists_every_part() -> None:
     result = runner.invoke(app, ["doctor", "--json"])
     checks = json.loads(result.output)
     names = {check["name"] for check in checks}
-    assert {"aufait", "Python", "torch", "mediapipe", "synth", "builtin", "auto", "cache"} <= names
+    assert {"aufait", "Python", "torch", "synth", "mesh", "builtin", "auto", "cache"} <= names
     assert all(check["advice"] for check in checks if check["status"] == "missing")
 
 
@@ -56,13 +58,22 @@ def test_doctor_tells_by_its_exit_status_whether_something_is_missing(monkeypatc
     assert "pip install --force-reinstall aufait" in result.output
 
 
-def test_missing_mediapipe_model_comes_with_the_command_that_fetches_it(
+def test_missing_task_file_comes_with_the_command_that_fetches_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AUFAIT_CACHE", str(tmp_path))
     monkeypatch.delenv("AUFAIT_MEDIAPIPE_MODEL", raising=False)
-    fixes = [fix for _, fix in environment.mediapipe_problems()]
-    assert any("doctor --fetch mediapipe" in fix for fix in fixes)
+    checks = {check["name"]: check for check in json.loads(runner.invoke(app, ["doctor", "--json"]).output)}
+    assert checks["mesh"]["status"] == "optional" and str(tmp_path) in checks["mesh"]["detail"]
+    assert checks["mesh"]["advice"] == "aufait doctor --fetch"
+    assert checks["auto"]["detail"] == "takes builtin"
+
+
+def test_doctor_names_another_task_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "face_landmarker.task").write_bytes(b"something else")
+    monkeypatch.setenv("AUFAIT_MEDIAPIPE_MODEL", str(tmp_path))
+    problem = environment.mesh_problem()
+    assert problem is not None and "SHA-256" in problem and str(tmp_path) in problem
 
 
 def test_doctor_never_downloads_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -73,10 +84,24 @@ def test_doctor_never_downloads_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_p
     environment.diagnose()
 
 
-def test_unknown_name_to_fetch_is_refused_with_the_known_ones() -> None:
-    result = runner.invoke(app, ["doctor", "--fetch", "weights"])
-    assert result.exit_code == 2
-    assert "mediapipe" in result.output
+def test_fetch_brings_the_task_file_once_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+
+    def arrive(url: str, target: Path) -> Path:
+        asked.append(url)
+        target.write_bytes(b"half a file")
+        return target
+
+    monkeypatch.setenv("AUFAIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(task_file, "download", arrive)
+    result = runner.invoke(app, ["doctor", "--fetch"])
+    assert asked == [task_file.TASK_URL]
+    assert result.exit_code == 4 and "SHA-256" in result.output
+    assert list(tmp_path.rglob("*")) == []
+    monkeypatch.setattr(task_file, "TASK_SHA256", hashlib.sha256(b"half a file").hexdigest())
+    for _ in range(2):
+        assert "face_landmarker.task" in runner.invoke(app, ["doctor", "--fetch"]).output
+    assert len(asked) == 2 and [path.name for path in tmp_path.rglob("*")] == ["face_landmarker.task"]
 
 
 @pytest.mark.parametrize("arguments", [["detct"], ["detect", "--nope"], ["synth"], ["bench", "detect", "--size", "7"]])

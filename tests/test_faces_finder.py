@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aufait.errors import InputError, MissingExtraError, MissingModelError
+from aufait.errors import InputError, MissingModelError
 from aufait.faces import FINDERS, Face, FaceFinder, create_finder
 from aufait.faces import finder as finder_module
 from aufait.faces.boxes import landmark_boxes
@@ -46,10 +46,10 @@ class ScriptedFinder(FollowingFinder):
 
 def test_it_is_a_face_finder() -> None:
     assert isinstance(ScriptedFinder(), FaceFinder)
-    assert set(FINDERS) == {"auto", "builtin", "mediapipe"}
+    assert set(FINDERS) == {"auto", "mesh", "builtin"}
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("buildin", "builtin"), ("media-pipe", "mediapipe"), ("Auto", "auto")])
+@pytest.mark.parametrize(("name", "nearest"), [("buildin", "builtin"), ("mehs", "mesh"), ("Auto", "auto")])
 def test_unknown_name_is_answered_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(InputError, match=f"did you mean {nearest}"):
         create_finder(name)
@@ -150,21 +150,34 @@ def test_reset_starts_a_new_video() -> None:
         finder.track(IMAGE, float("nan"))
 
 
-def test_auto_falls_back_to_builtin_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> FaceFinder:
-        raise MissingExtraError("the mediapipe face finder", "mediapipe")
-
-    monkeypatch.setattr(finder_module, "_create_mediapipe", refuse)
+def test_auto_falls_back_to_builtin_and_says_what_brings_mesh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AUFAIT_CACHE", str(tmp_path))
+    monkeypatch.delenv("AUFAIT_MEDIAPIPE_MODEL", raising=False)
+    monkeypatch.delenv("AUFAIT_DOWNLOAD", raising=False)
     monkeypatch.setattr(finder_module, "_create_builtin", lambda *_: ScriptedFinder())
     finder = create_finder("auto")
     assert finder.name == "scripted"
-    assert "pip install 'aufait[mediapipe]'" in finder.reason
+    assert "aufait doctor --fetch" in finder.reason and "\n" not in finder.reason and len(finder.reason) < 150
 
 
-def test_auto_does_not_hide_a_wrong_model_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refuse(*_: object) -> FaceFinder:
-        raise MissingModelError("not the model")
+def test_auto_says_that_the_cached_task_file_is_damaged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "face_landmarker.task").write_bytes(b"PK\x03\x04 cut off")
+    monkeypatch.setenv("AUFAIT_CACHE", str(tmp_path))
+    monkeypatch.delenv("AUFAIT_MEDIAPIPE_MODEL", raising=False)
+    monkeypatch.setattr(finder_module, "_create_builtin", lambda *_: ScriptedFinder())
+    assert "SHA-256" in create_finder("auto").reason
 
-    monkeypatch.setattr(finder_module, "_create_mediapipe", refuse)
-    with pytest.raises(MissingModelError):
-        create_finder("auto", model_path=tmp_path / "face.task")
+
+@pytest.mark.parametrize("by_environment", [True, False])
+def test_auto_does_not_hide_a_wrong_model_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by_environment: bool
+) -> None:
+    wrong = tmp_path / "face.task"
+    monkeypatch.setenv("AUFAIT_MEDIAPIPE_MODEL", str(wrong) if by_environment else "")
+    with pytest.raises(MissingModelError, match=r"face\.task"):
+        create_finder("auto", model_path=None if by_environment else wrong)
+
+
+def test_the_former_finder_name_points_to_the_new_one() -> None:
+    with pytest.raises(InputError, match="'mesh' runs the same networks"):
+        create_finder("mediapipe")

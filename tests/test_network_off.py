@@ -88,19 +88,18 @@ def test_builtin_finder_opens_no_socket(shared: Path, tmp_path: Path) -> None:
     detect_for_real("builtin", shared, tmp_path / "out")
 
 
-def test_mediapipe_finder_opens_no_socket(shared: Path, mediapipe_model: Path, tmp_path: Path) -> None:
-    detect_for_real("mediapipe", shared, tmp_path / "out", AUFAIT_MEDIAPIPE_MODEL=str(mediapipe_model))
+def test_mesh_finder_opens_no_socket(shared: Path, task_file: Path, tmp_path: Path) -> None:
+    detect_for_real("mesh", shared, tmp_path / "out", AUFAIT_MEDIAPIPE_MODEL=str(task_file))
 
 
 def test_missing_model_is_not_downloaded(tmp_path: Path) -> None:
-    pytest.importorskip("mediapipe")
     picture = write_picture(tmp_path / "face.png")
     result = run_without_network(
         FAKE_PREDICTOR + DETECT,
-        *("detect", picture, "--finder", "mediapipe", "-o", tmp_path / "out"),
+        *("detect", picture, "--finder", "mesh", "-o", tmp_path / "out"),
         AUFAIT_CACHE=str(tmp_path / "cache"),
         AUFAIT_MEDIAPIPE_MODEL="",
         AUFAIT_DOWNLOAD="",
     )
-    assert result.returncode in (4, 5), result.stderr
-    assert "AUFAIT_MEDIAPIPE_MODEL" in result.stderr or "apt-get" in result.stderr
+    assert result.returncode == 4, result.stderr
+    assert "aufait doctor --fetch" in result.stderr

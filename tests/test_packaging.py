@@ -24,7 +24,7 @@ EXTRA_OF = {"synthetic": "synth", "training": "train"}
 
 # Optional packages that base code may ask for inside a function, behind a clear error.
 OPTIONAL_IN_BASE = {
-    "mediapipe", "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript",
+    "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript",
 }  # fmt: skip
 
 

@@ -452,7 +452,7 @@ def test_two_runs_into_one_folder_are_refused(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("factory", "kind", "words"), [
     (end_process, AufaitError, "fewer workers"),
-    (lack_package, MissingExtraError, r"needs the 'mediapipe' extra"),
+    (lack_package, MissingExtraError, r"needs the 'synth' extra"),
 ])  # fmt: skip
 def test_trouble_of_all_recordings_ends_a_parallel_run(tmp_path: Path, factory: Any, kind: type, words: str) -> None:
     data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d"))
@@ -507,7 +507,7 @@ def test_bad_requests_are_refused_before_anything_is_written(tmp_path: Path) -> 
     for options, words in (
         ({"alignment": "jaa"}, "unknown alignment"),
         ({"landmarks": "magic"}, "landmarks must be one of"),
-        ({"finder": "mediapip"}, "did you mean mediapipe"),
+        ({"finder": "buildin"}, "did you mean builtin"),
     ):
         with pytest.raises(InputError, match=words):
             prepared(data, out, **options)

@@ -32,9 +32,9 @@ def test_record_of_a_complete_run(tmp_path):
         provenance.count(frame(1))
         provenance.count(frame(2, "damaged"), corrupt=True)
         provenance.add_output(tmp_path / "a.csv")
-        provenance.update(finder="mediapipe")
+        provenance.update(finder="mesh")
     record = json.loads((tmp_path / "a.provenance.json").read_text())
-    assert record["completed"] is True and record["started"] <= record["ended"] and record["finder"] == "mediapipe"
+    assert record["completed"] is True and record["started"] <= record["ended"] and record["finder"] == "mesh"
     digest = hashlib.sha256(b"film" * 1000).hexdigest()
     expected = {"name": "clip.mp4", "kind": "video", "bytes": 4000, "sha256": digest, "size": [640, 360]}
     assert record["inputs"] == [expected]

@@ -30,7 +30,7 @@ def bench_detect(
     ] = "1280x720",
     frames: Annotated[int, typer.Option(min=10, help="Frames per run; the video is repeated as needed.")] = 300,
     repeats: Annotated[int, typer.Option(min=1, help="Runs, each in a fresh process.")] = 3,
-    finder: Annotated[str, typer.Option(help="auto, builtin or mediapipe.")] = "auto",
+    finder: Annotated[str, typer.Option(help="auto, mesh or builtin.")] = "auto",
     model: Annotated[str, typer.Option(help="Name or weights file of the action unit model.")] = "default",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Torch threads.", show_default=False)] = None,

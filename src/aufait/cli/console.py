@@ -36,7 +36,6 @@ _EXTRA_OF_PACKAGE = {
     "lightning": "train",
     "yaml": "train",
     "matplotlib": "plot",
-    "mediapipe": "mediapipe",
     "onnx": "export",
     "onnxruntime": "export",
     "onnxscript": "export",

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _SHOWN_PROBLEMS = 20
 DEFAULT_OUTPUT = Path("aufait-results")
 
-FinderOption = Annotated[str, typer.Option(help="Face finder: auto, builtin or mediapipe. auto takes the better one.")]
+FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin. auto takes mesh where its file is there.")]
 FinderModelOption = Annotated[
-    Path | None, typer.Option(help="Model file of the mediapipe finder.", show_default=False, metavar="FILE")
+    Path | None, typer.Option(help="face_landmarker.task for the mesh finder, or its folder.", show_default=False, metavar="FILE")
 ]
 ModelOption = Annotated[str, typer.Option(help="Action unit model: default, or a weights file.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]

@@ -17,18 +17,20 @@ _EXIT_MISSING = 4
 
 def doctor(
     fetch: Annotated[
-        list[str] | None,
+        bool,
         typer.Option(
-            "--fetch", metavar="NAME", help="Download a model file once: mediapipe. Nothing else uses the network."
+            "--fetch", help="Download face_landmarker.task (3.8 MB) for the mesh finder, once. Nothing else uses the network."
         ),
-    ] = None,
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show versions, face finders and model files, and what to do about each missing one. Works offline."""
     from aufait.inference.environment import diagnose, healthy
 
     if fetch:
-        _fetch(fetch)
+        from aufait.faces.task_file import fetch_task_file
+
+        stdout().print(f"{fetch_task_file()}", soft_wrap=True, markup=False)
     checks = diagnose()
     if json_output:
         import json
@@ -39,18 +41,6 @@ def doctor(
         _print(checks)
     if not healthy(checks):
         raise typer.Exit(_EXIT_MISSING)
-
-
-def _fetch(names: list[str]) -> None:
-    from aufait.errors import InputError
-    from aufait.faces.mediapipe_model import fetch_model
-
-    fetchers = {"mediapipe": fetch_model}
-    unknown = [name for name in names if name not in fetchers]
-    if unknown:
-        raise InputError(f"--fetch knows {', '.join(fetchers)}, got {', '.join(unknown)}")
-    for name in names:
-        stdout().print(f"{name}: {fetchers[name]()}", soft_wrap=True)
 
 
 def _print(checks: list[Check]) -> None:

@@ -33,7 +33,7 @@ def prepare(
     landmarks: Annotated[
         str, typer.Option(help="distributed with the data set, detect, or auto: distributed where all recordings have them.")
     ] = "auto",
-    finder: Annotated[str, typer.Option(help="Face finder for --landmarks detect: auto, builtin or mediapipe.")] = "auto",
+    finder: Annotated[str, typer.Option(help="Face finder for --landmarks detect: auto, mesh or builtin.")] = "auto",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="Option of the data set as KEY=VALUE, such as camera=right.", show_default=False),

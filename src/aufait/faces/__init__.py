@@ -5,13 +5,12 @@
     >>> for face in finder.find(image):  # doctest: +SKIP
     ...     print(face.box, face.confidence, face.pose.rotation)
 
-Two back ends, one interface (``FaceFinder``): ``builtin`` and ``mediapipe``; ``auto`` takes the better one that is
-there.
+Two back ends, one interface (``FaceFinder``): ``mesh`` and ``builtin``; ``auto`` takes ``mesh`` where its file is there.
 """
 
 from __future__ import annotations
 
-from aufait.faces.face import Face, HeadPose
+from aufait.faces.face import Face, HeadPose, MeshFeatures
 from aufait.faces.finder import FINDERS, FaceFinder, create_finder
 
-__all__ = ["FINDERS", "Face", "FaceFinder", "HeadPose", "create_finder"]
+__all__ = ["FINDERS", "Face", "FaceFinder", "HeadPose", "MeshFeatures", "create_finder"]

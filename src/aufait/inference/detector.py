@@ -78,15 +78,15 @@ class _TrackedFrame:
 
 
 def finder_models(name: str) -> dict[str, str]:
-    """SHA-256 of each model file behind a face finder, and MediaPipe's release; empty for a finder of one's own."""
-    from aufait.faces.mediapipe_model import MODEL_SHA256
+    """SHA-256 of each model file behind a face finder; empty for a finder of one's own."""
+    from aufait.faces.task_file import TASK_SHA256
     from aufait.faces.weights import weights_available, weights_path
-    from aufait.inference.environment import installed_version, sha256_of
+    from aufait.inference.environment import sha256_of
 
-    builtin = {"builtin": ("face_detector", "face_landmarks"), "mediapipe": ("face_detector",)}.get(name, ())
+    builtin = {"builtin": ("face_detector", "face_landmarks"), "mesh": ("face_detector",)}.get(name, ())
     models = {part: sha256_of(weights_path(part)) for part in builtin if weights_available(part)}
-    if name == "mediapipe":
-        models |= {"face_landmarker": MODEL_SHA256, "mediapipe": installed_version("mediapipe") or "unknown"}
+    if name == "mesh":
+        models["face_landmarker"] = TASK_SHA256
     return models
 
 
@@ -96,7 +96,7 @@ class Detector:
     Not to be shared between threads; each detector follows one video at a time.
 
     Args:
-        finder: ``"auto"`` (the best that is available), ``"builtin"``, ``"mediapipe"``, or a ``FaceFinder`` object.
+        finder: ``"auto"`` (the best that is available), ``"mesh"``, ``"builtin"``, or a ``FaceFinder`` object.
         model: name of a shipped model, path of a weights file, or an object with ``predict``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``: where the networks run.
         max_faces: keep at most this many faces per frame; None for no limit.

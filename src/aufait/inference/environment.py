@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import importlib.metadata
 import os
@@ -14,8 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from aufait.errors import MissingModelError
-from aufait.faces.mediapipe_model import MODEL_NAME, MODEL_VARIABLE, cache_folder, find_model
-from aufait.faces.mediapipe_release import advice, reporting_release
+from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, cache_folder, find_task_file, named_task_file
 from aufait.faces.weights import weights_available, weights_path
 
 Status = Literal["ok", "optional", "missing"]
@@ -23,13 +21,11 @@ Status = Literal["ok", "optional", "missing"]
 
 _BASE_PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "typer", "rich")
 _EXTRA_PACKAGES: dict[str, tuple[str, ...]] = {
-    "mediapipe": ("mediapipe",),
     "parquet": ("pyarrow",),
     "synth": ("numba", "scipy", "opencv-python-headless"),
     "plot": ("matplotlib",),
 }
 _EXTRA_PURPOSE = {
-    "mediapipe": "second face finder, better on hard pictures",
     "parquet": "tables in Parquet format",
     "synth": "rendering of synthetic faces, training",
     "plot": "the timeline picture and its place on the page",
@@ -38,7 +34,6 @@ _INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-pytho
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")
 _SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default")
 _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufait"
-_MEDIAPIPE_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}
 
 
 @dataclass(frozen=True)
@@ -160,48 +155,22 @@ def _finders() -> Iterator[Check]:
     absent = [name for name in _BUILTIN_WEIGHTS if not weights_available(name)]
     detail = f"without {', '.join(absent)}" if absent else "ready"
     yield Check("Face finders", "builtin", "missing" if absent else "ok", detail, _REINSTALL if absent else "")
-    problems = mediapipe_problems()
-    if problems:
-        wrong, fixes = ("; ".join(part) for part in zip(*problems, strict=True))
-        yield Check("Face finders", "mediapipe", "optional", wrong, fixes)
-    else:
-        detail = f"version {installed_version('mediapipe')}, model {_mediapipe_model()}"
-        yield Check("Face finders", "mediapipe", "ok", detail)
-    yield Check("Face finders", "auto", "ok", f"takes {'builtin' if problems else 'mediapipe'}")
+    problem = mesh_problem()
+    detail = problem or f"{TASK_NAME} at {named_task_file() or cache_folder() / TASK_NAME}"
+    yield Check("Face finders", "mesh", "optional" if problem else "ok", detail, FETCH_COMMAND if problem else "")
+    yield Check("Face finders", "auto", "ok", f"takes {'builtin' if problem else 'mesh'}")
 
 
-def mediapipe_problems() -> list[tuple[str, str]]:
-    """What keeps the mediapipe finder from working: pairs of (what is wrong, what to do); empty where it works."""
-    problems = []
-    if installed_version("mediapipe") is None:
-        problems.append(("package not installed", "pip install 'aufait[mediapipe]'"))
-    if (release := reporting_release()) is not None:
-        problems.append((f"release {release} reports each use to its maker", advice()))
-    absent = [package for library, package in _MEDIAPIPE_LIBRARIES.items() if not _loads(library)]
-    if sys.platform.startswith("linux") and absent:
-        problems.append((f"system libraries absent ({', '.join(absent)})", f"apt-get install {' '.join(absent)}"))
+def mesh_problem() -> str | None:
+    """What keeps the mesh finder from working, or None where it works; never downloads its file."""
+    file = named_task_file() or cache_folder() / TASK_NAME
+    if not file.is_file():
+        return f"{TASK_NAME} is not at {file}; it finds more faces and makes scores surer (3.8 MB)"
     try:
-        _mediapipe_model()
+        find_task_file(file)
     except MissingModelError as error:
-        problems.append((str(error).partition(". ")[0], "aufait doctor --fetch mediapipe (downloads 3.8 MB once)"))
-    return problems
-
-
-def _mediapipe_model() -> Path:
-    """The model file, without fetching it even where the environment allows that."""
-    if os.environ.get("AUFAIT_DOWNLOAD") == "1" and not os.environ.get(MODEL_VARIABLE):
-        cached = cache_folder() / MODEL_NAME
-        if not cached.is_file():
-            raise MissingModelError(f"model file not in {cached.parent}; the next detection will download it")
-    return find_model()
-
-
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
+        return str(error).partition(". ")[0]
+    return None
 
 
 def _folders() -> Iterator[Check]:

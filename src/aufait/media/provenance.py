@@ -25,7 +25,7 @@ from aufait.results import FrameAnalysis
 SCHEMA_VERSION = 1
 """Version of the layout of the record; raised when a key changes its meaning."""
 
-PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "mediapipe", "pyarrow")
+PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "pyarrow")
 """Packages whose versions are recorded where they are installed."""
 
 _CHUNK = 1 << 20
@@ -128,7 +128,7 @@ class ProvenanceWriter:
             self.finish(completed=False, error=f"{kind.__name__}: {value}" if str(value) else kind.__name__)
 
     def update(self, **facts: Any) -> None:
-        """Add or replace top-level facts known only later, such as ``finder="mediapipe"``."""
+        """Add or replace top-level facts known only later, such as ``finder="mesh"``."""
         self._record.update(facts)
 
     def add_input(self, path: str | os.PathLike[str], kind: str, **facts: Any) -> None:
