@@ -172,7 +172,7 @@ def _choose_cut(traits: Traits, rng: np.random.Generator) -> _Cut:
         side=1.0,
         curl=0.0 if rng.random() < 0.45 else float(rng.uniform(0.05, 0.3)),
         turns=rng.uniform(0.8, 2.2),
-        frizz=rng.uniform(0.03, 0.12),
+        frizz=rng.uniform(0.02, 0.08),
         parting=None
         if rng.random() < 0.2
         else float(rng.choice([-1.0, 1.0]) * rng.uniform(1.0, 4.0) * (rng.random() < 0.65)),
@@ -247,7 +247,7 @@ def _hanging_cut(base: _Cut, traits: Traits, rng: np.random.Generator) -> _Cut:
     length = rng.uniform(8.0, 15.0) if medium else rng.uniform(19.0, 30.0)
     return replace(
         base,
-        strands=6800,
+        strands=7900,
         points=10 if medium else 12,
         top=length,
         side=length * rng.uniform(0.75, 1.0),
@@ -339,7 +339,7 @@ def _comb(
     lock_offsets = _lock_offsets(cut, key[lock], key[guide], guide_points - root[guide][:, None], normal[lock], rng)
     _, member = cKDTree(key[lock]).query(key + rng.normal(0, 0.10, (n, 3)))
     t = np.linspace(0.0, 1.0, k, dtype=np.float32)
-    length = (1.0 - 0.35 * rng.random(n) ** 2).astype(np.float32) * _edge_length(cut, traits, roots.neutral)
+    length = (1.0 - 0.22 * rng.random(n) ** 2).astype(np.float32) * _edge_length(cut, traits, roots.neutral)
     offsets = lock_offsets[member] * length[:, None, None]
     spread = root - root[lock][member]
     gather = cut.clump * rng.uniform(0.5, 1.0, n).astype(np.float32)
@@ -621,18 +621,18 @@ def _strand_colors(traits: Traits, neutral: np.ndarray, rng: np.random.Generator
     base = hair_color(traits)
     waves = rng.normal(0, 1.6, (3, 2)).astype(np.float32)
     streak = np.sin(neutral @ waves + rng.uniform(0, 6.28, 2)).sum(axis=1) * 0.10
-    color = base * np.exp(rng.normal(0, 0.20, n) + streak)[:, None]
+    color = base * np.exp(rng.normal(0, 0.11, n) + 1.3 * streak)[:, None]
     if traits.hair_color not in ("black", "grey", "white") and rng.random() < 0.35:
         lighter = rng.random(n) < rng.uniform(0.1, 0.4)
         color[lighter] = 0.55 * color[lighter] + 0.45 * srgb_to_linear((0.72, 0.58, 0.40)) * rng.uniform(0.4, 0.9)
     grey_share = np.clip((traits.age - 40.0) / 60.0, 0.0, 0.45) * rng.uniform(0.1, 1.2)
     if traits.hair_color in ("grey", "white"):
         dark = rng.random(n) < rng.uniform(0.05, 0.5)
-        color[dark] *= rng.uniform(0.5, 0.8)
+        color[dark] *= rng.uniform(0.65, 0.9)
     else:
         temples = 1.0 + 1.2 * gaussian((np.abs(neutral[:, 0]) - 7.2) ** 2 + (neutral[:, 1] - 4.0) ** 2 * 0.3, 1.8)
         grey = rng.random(n) < grey_share * temples
-        color[grey] = 0.45 * color[grey] + 0.55 * srgb_to_linear((0.50, 0.49, 0.48))
+        color[grey] = 0.6 * color[grey] + 0.4 * srgb_to_linear((0.50, 0.49, 0.48))
     return np.clip(color, 0.003, 0.85).astype(np.float32)
 
 

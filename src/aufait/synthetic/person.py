@@ -1,7 +1,7 @@
 """Who is rendered: traits of a synthetic person, drawn from one seed.
 
 The draw is balanced by design: half women, half men; ages 18-80 uniformly; skin tone uniformly over eight anchors from
-very light to very dark. Nothing is measured from real people.
+very light to very dark. None of these traits is measured from real people; how a face rests is in ``resting``.
 """
 
 from __future__ import annotations

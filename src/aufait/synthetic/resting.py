@@ -3,7 +3,8 @@
 Brows sit low, heavy, straight or oblique; lids hood or stand wide; lips are thin or full, their corners hang or rise; one
 side differs from the other; the forehead, the glabella, the cheeks and the skin under the eyes keep lines. All of it belongs
 to the person and every label stays 0. The odds were set by eye; the means and spreads of brow height, eye opening and lip
-thickness were brought near those of 79 studio portraits of people at rest.
+thickness were brought near those of 79 studio portraits of people at rest, whose pictures are not part of the engine (Face
+Research Lab London Set and webmorphR.stim, L. DeBruine and B. Jones, CC BY 4.0).
 """
 
 from __future__ import annotations
