@@ -22,7 +22,7 @@ right). With a = intensity / 5 each action unit adds ``weight * a`` to the shape
 | 16 | mouthLowerDown 0.90 |
 | 17 | mouthShrugLower 1.40, mouthShrugUpper 0.45, own: chinUp 0.35 |
 | 18 | mouthPucker 1.0 |
-| 20 | mouthStretch 1.15, own: cornerBack 1.4, cornerDown -1.0, lipsFull -0.7 |
+| 20 | mouthStretch 1.15, own: cornerBack 1.4, cornerDown -1.2, lipsFull -0.7 |
 | 22 | mouthFunnel 1.0 |
 | 23 | mouthRollUpper 0.44, mouthRollLower 0.40, mouthPucker 0.30, own: lipsTight 1.8, lipsFull -0.8 |
 | 24 | mouthPress 1.20, mouthRollUpper 0.35, mouthRollLower 0.38, mouthShrugLower 0.30, own: lipsFlat 1.0 |
@@ -59,7 +59,7 @@ FORMULAS: dict[int, SideWeights] = {
     16: {"mouthLowerDown_": 0.90},
     17: {"mouthShrugLower": 1.40, "mouthShrugUpper": 0.45, "own_chinUp": 0.35},
     18: {"mouthPucker": 1.0},
-    20: {"mouthStretch_": 1.15, "own_cornerBack_": 1.4, "own_cornerDown_": -1.0, "own_lipsFull": -0.7},
+    20: {"mouthStretch_": 1.15, "own_cornerBack_": 1.4, "own_cornerDown_": -1.2, "own_lipsFull": -0.7},
     22: {"mouthFunnel": 1.0},
     23: {"mouthRollUpper": 0.44, "mouthRollLower": 0.40, "mouthPucker": 0.30, "own_lipsTight": 1.8, "own_lipsFull": -0.8},
     24: {
