@@ -6,6 +6,7 @@ face and frame; the whole picture is searched at the start, twice a second, and 
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -80,6 +81,7 @@ class FollowingFinder(ABC):
         self._last_look: float | None = None
         self._frames_since_look = 0
         self._closed = False
+        self._process = os.getpid()
 
     @abstractmethod
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
@@ -175,4 +177,13 @@ class FollowingFinder(ABC):
     def _checked(self, image: np.ndarray) -> np.ndarray:
         if self._closed:
             raise InputError(f"this {self.name} face finder is closed; create another one")
+        if os.getpid() != self._process:
+            _use_one_thread()
         return check_image(image)
+
+
+def _use_one_thread() -> None:
+    """A process made by ``fork`` has a copy of the networks, but not of the threads that torch would wait for."""
+    import torch
+
+    torch.set_num_threads(1)

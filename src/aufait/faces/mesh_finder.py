@@ -209,23 +209,23 @@ class MeshFinder(FollowingFinder):
         """Faces that may be the other way up are read turned by a quarter, a half and three quarters; what is surest stays.
 
         A face that is read the wrong way up is read in the wrong place, too: hence one look to find it, and two to agree."""
-        unsure = np.flatnonzero(looks.presence < self.config.sure)
+        unsure = np.flatnonzero((looks.presence < self.config.sure) & (looks.presence > self.config.presence[0]))
         turned = np.concatenate([_turned(looks.windows[unsure], quarter) for quarter in (1, 2, 3)])
         before = self._look(image, mesh_window(self._look(image, turned).points))
-        others = self._look(image, mesh_window(before.points))
-        presence = np.where(self._agree(others, before.points), others.presence, -np.inf).reshape(3, len(unsure))
-        best = presence.argmax(axis=0) * len(unsure) + np.arange(len(unsure))
-        better = presence.max(axis=0) > looks.presence[unsure] + self.config.turned_margin
+        best = before.presence.reshape(3, len(unsure)).argmax(axis=0) * len(unsure) + np.arange(len(unsure))
+        others = self._look(image, mesh_window(before.points[best]))
+        better = others.presence > looks.presence[unsure] + self.config.turned_margin
+        better &= self._agree(others, before.points[best])
         agreed = agreed.copy()
         agreed[unsure[better]] = True
-        return _replaced(looks, unsure[better], others, best[better]), agreed
+        return _replaced(looks, unsure[better], others, np.flatnonzero(better)), agreed
 
     def _mirrored_presence(self, image: np.ndarray, looks: _Looks) -> np.ndarray:
         """(F,) presence logits that the mirror images support, where a look is not sure by itself.
 
         What is no face seldom looks the same to the network from both sides: it sees none in the mirror, or another."""
         presence = looks.presence.copy()
-        unsure = np.flatnonzero(presence < self.config.sure)
+        unsure = np.flatnonzero((presence < self.config.sure) & (presence > self.config.presence[0]))
         mirrored = self._look(image, _mirrored(looks.windows[unsure]))
         here, there = _landmarks(looks.points[unsure]), _landmarks(mirrored.points)[:, list(MIRROR_68)]
         apart = np.linalg.norm(here - there, axis=2).mean(axis=1) / box_sizes(landmark_boxes(here))

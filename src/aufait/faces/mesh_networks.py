@@ -242,7 +242,7 @@ class _DetectorBlock(nn.Module):
 
 def _per_anchor(maps: Sequence[Tensor], numbers: int) -> Tensor:
     """Maps (B, anchors * numbers, H, W) of each size -> (B, all anchors, numbers), cell by cell."""
-    return torch.cat([m.permute(0, 2, 3, 1).reshape(len(m), -1, numbers) for m in maps], dim=1)
+    return torch.cat([m.permute(0, 2, 3, 1).flatten(1).unflatten(1, (-1, numbers)) for m in maps], dim=1)
 
 
 def _anchors() -> Tensor:
@@ -314,7 +314,7 @@ class _Token(nn.Module):
         self.weight = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.weight.expand(len(x), 1, -1), x], dim=1)
+        return torch.cat([self.weight.expand(x.shape[0], 1, -1), x], dim=1)
 
 
 class _MixerBlock(nn.Module):

@@ -125,7 +125,7 @@ def _checked(file: Path) -> bytes:
 
 
 def _what_is_it(data: bytes) -> str:
-    if not data.startswith(b"PK\x03\x04"):
+    if b"PK\x03\x04" not in data[:1024]:
         return f"{len(data)} bytes, not a zip archive"
     try:
         members = zipfile.ZipFile(io.BytesIO(data)).namelist()
