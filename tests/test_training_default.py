@@ -17,8 +17,9 @@ from aufait.training import train_default as module
 from aufait.training.au_augment import AugmentConfig, augment
 from aufait.training.au_data import CropSet
 from aufait.training.au_report import evaluate, model_card
+from aufait.training.branch_targets import Targets, from_intensities, target_loss
 from aufait.training.calibration import REFERENCE_RATE, base_rate_weights, fit_calibration
-from aufait.training.train_default import TrainConfig, ordinal_loss, positive_weights
+from aufait.training.train_default import RealCrops, TrainConfig, positive_weights
 
 UNITS = (1, 12)
 NETWORK = AUNetworkConfig(action_units=UNITS, widths=(4, 8, 8, 8), blocks=(1, 1, 1), reduced=4, hidden=16)
@@ -98,13 +99,19 @@ def test_splits_share_no_person() -> None:
 
 def test_unknown_labels_change_neither_loss_nor_gradient() -> None:
     logits = torch.randn(4, 2, 2, 5, requires_grad=True)
-    intensity, known = torch.rand(4, 2, 2) * 5, torch.ones(4, 2, 2, dtype=torch.bool)
+    intensity, known = np.random.default_rng(0).uniform(0, 5, (4, 2, 2)), np.ones((4, 2, 2), bool)
     known[:, 1] = False
-    weight = torch.tensor([1.0, 2.0])
-    first = ordinal_loss(logits, intensity, known, weight)
-    other = intensity.clone()
+    other = intensity.copy()
     other[:, 1] = 5 - other[:, 1]
-    assert torch.equal(first, ordinal_loss(logits, other, known, weight))
+
+    def loss(truth: np.ndarray) -> torch.Tensor:
+        targets = from_intensities(truth, known)
+        return target_loss(
+            logits, torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight), torch.tensor([1.0, 2.0])
+        )
+
+    first = loss(intensity)
+    assert torch.equal(first, loss(other))
     first.backward()
     assert logits.grad is not None
     assert (logits.grad[:, 1] == 0).all()
@@ -120,7 +127,7 @@ def test_rare_units_weigh_more_up_to_the_limit() -> None:
 def test_augmentation_exchanges_sides_only_of_mirrored_crops() -> None:
     crops = torch.randint(0, 256, (64, 3, 128, 128), dtype=torch.uint8)
     intensity = torch.stack([torch.zeros(64, 1), torch.ones(64, 1)], dim=2)  # right side only
-    inputs, labels = augment(crops, intensity, torch.Generator().manual_seed(0), AugmentConfig())
+    inputs, (labels,) = augment(crops, [intensity], torch.Generator().manual_seed(0), AugmentConfig())
     assert inputs.shape == (64, 1, 112, 112)
     assert torch.isfinite(inputs).all()
     mirrored = labels[:, 0, 0] == 1
@@ -163,7 +170,7 @@ def test_report_counts_only_what_can_be_seen() -> None:
 
 
 def test_diverging_loss_names_the_step(made_up: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ordinal_loss", lambda *args: torch.tensor(float("nan"), requires_grad=True))
+    monkeypatch.setattr(module, "target_loss", lambda *args: torch.tensor(float("nan"), requires_grad=True))
     with pytest.raises(InputError, match="epoch 1, step 0"):
         module.train_default(tmp_path, ["data"], config=CONFIG)
 
@@ -178,6 +185,24 @@ def test_training_goes_on_from_given_weights_of_the_same_network(made_up: CropSe
         module._initial_state(first, other)
     second = module.train_default(tmp_path / "second", ["data"], config=CONFIG, init=first)
     assert AUPredictor.load(second).sha256 != AUPredictor.load(first).sha256
+
+
+def test_real_faces_pull_towards_what_is_known_of_them(made_up: CropSet, tmp_path: Path) -> None:
+    """Real crops look like renders that show AU1, but are known to rest: the network learns to doubt AU1."""
+    crops = made_up_crops(60, seed=5)
+    showing = crops.select(np.flatnonzero(crops.intensity[:, 0, 0] > 2))
+    shape = (len(showing), 2, 2, 5)
+    resting = RealCrops(showing.crops, Targets(np.zeros(shape, np.float32), np.ones(shape, np.float32)))
+    config = replace(CONFIG, epochs=6, real_share=0.5)
+    networks = {}
+    for name, real in (("with", resting), ("without", None)):
+        (tmp_path / name).mkdir()
+        networks[name] = module._fit(
+            tmp_path / name, made_up, config, torch.device("cpu"), lambda line: None, real=real
+        )
+    inputs = torch.from_numpy(showing.crops[:, :, 8:120, 8:120].copy())
+    scores = {name: AUPredictor(network).predict_crops(inputs).probability[:, 0].mean() for name, network in networks.items()}
+    assert scores["with"] < scores["without"]
 
 
 def test_persons_held_out_by_folder_are_never_trained_on(

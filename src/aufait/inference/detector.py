@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from aufait.results import FaceAnalysis, FrameAnalysis
 if TYPE_CHECKING:
     from aufait.faces import FaceFinder
     from aufait.faces.face import Face
+    from aufait.models.base_rates import BaseRates
 
 ImageLike = np.ndarray | str | Path
 """A picture: (H, W, 3) uint8 RGB, or the path of a file."""
@@ -47,7 +48,11 @@ _LOOKAHEAD = 3  # frames that wait between two stages; 3 x 2.8 MB at 1280 x 720
 
 
 class Predictor(Protocol):
-    """What the detector needs of an action unit model; ``aufait.models.au_predictor.AUPredictor`` is one."""
+    """What the detector needs of an action unit model, such as ``aufait.models.au_predictor.AUPredictor``.
+
+    A model that has ``predict_faces`` scores the faces of several frames at once and is given whole ``Face`` objects; one
+    without is called picture by picture with landmarks alone.
+    """
 
     action_units: tuple[int, ...]
     name: str
@@ -55,6 +60,14 @@ class Predictor(Protocol):
 
     def predict(self, image: np.ndarray, landmarks: np.ndarray) -> Any:
         """image (H, W, 3) uint8, landmarks (F, 68, 2) -> scores with (F, A) arrays, see ``AUScores``."""
+
+
+@runtime_checkable
+class WholeFacePredictor(Protocol):
+    """A model that is given whole faces, of several frames at once."""
+
+    def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> Any:
+        """Pictures (H, W, 3) uint8 and the faces of each -> scores of all faces in turn, see ``AUScores``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +110,8 @@ class Detector:
 
     Args:
         finder: ``"auto"`` (the best that is available), ``"mesh"``, ``"builtin"``, or a ``FaceFinder`` object.
-        model: name of a shipped model, path of a weights file, or an object with ``predict``.
+        model: ``"default"`` (with the ``mesh`` finder the mesh model, else the compact one), ``"mesh"``, ``"compact"``, path of
+            a weights file, or an object with ``predict``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``: where the networks run.
         max_faces: keep at most this many faces per frame; None for no limit.
         min_confidence: faces of lower confidence are dropped, in [0, 1].
@@ -106,6 +120,8 @@ class Detector:
         batch_size: frames of a video that are scored together; the results are the same. None for 1 on the CPU, where
             more is no faster, and 16 on a GPU.
         finder_model: path of the finder's own model file, for finders that need one.
+        base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
+            probabilities then refer to it. None for the reference rate, alike for all units; see ``docs/model_card.md``.
 
     Raises:
         InputError: a name, device or number that does not exist.
@@ -124,6 +140,7 @@ class Detector:
         threads: int | None = None,
         batch_size: int | None = None,
         finder_model: str | Path | None = None,
+        base_rates: BaseRates = None,
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
         self.device = resolve_device(device)
@@ -131,9 +148,10 @@ class Detector:
         self.min_confidence = min_confidence
         self.threads = threads or default_threads()
         self.batch_size = batch_size or (1 if self.device == "cpu" else 16)
-        self._predictor = _load_predictor(model, self.device)
         self._owns_finder = isinstance(finder, str)
         self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
+        self.base_rates = base_rates
+        self._predictor = _load_predictor(model, self._finder.name, self.device, base_rates)
         self._busy = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -171,6 +189,7 @@ class Detector:
             "model": self._predictor.name,
             "model_sha256": self._predictor.sha256,
             "action_units": list(self.action_units),
+            "base_rates": self.base_rates if self.base_rates is None else _plain_rates(self.base_rates),
             "device": self.device,
             "max_faces": self.max_faces,
             "min_confidence": self.min_confidence,
@@ -317,16 +336,12 @@ class Detector:
 
     def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, np.ndarray]]:
         """The scores of each face of the frames in turn: name -> (A,) array."""
-        landmarks = [np.stack([face.landmarks for face in frame.faces]) for frame in frames]  # each (F, 68, 2)
-        if len(frames) > 1 and hasattr(self._predictor, "predict_crops"):
-            import torch
-
-            from aufait.models.au_crop import crop_faces
-
-            crops = [crop_faces(frame.image, points) for frame, points in zip(frames, landmarks, strict=True)]
-            batches = [self._predictor.predict_crops(torch.cat(crops))]
+        if not frames:
+            return
+        if isinstance(self._predictor, WholeFacePredictor):
+            batches = [self._predictor.predict_faces([f.image for f in frames], [f.faces for f in frames])]
         else:
-            batches = [self._predictor.predict(frame.image, p) for frame, p in zip(frames, landmarks, strict=True)]
+            batches = [self._predictor.predict(f.image, np.stack([face.landmarks for face in f.faces])) for f in frames]
         for scores in batches:
             arrays = {name: getattr(scores, name) for name in _SCORES}  # each (F, A)
             for row in range(len(arrays["probability"])):
@@ -355,12 +370,18 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def _load_predictor(model: str | Path | Predictor, device: str) -> Predictor:
-    if not isinstance(model, str | Path):
-        return model
-    from aufait.models.au_predictor import AUPredictor
+def _load_predictor(model: str | Path | Predictor, finder: str, device: str, base_rates: BaseRates) -> Predictor:
+    if isinstance(model, str | Path):
+        from aufait.models.shipped import open_model
 
-    return AUPredictor.load(model, device=device)
+        return open_model(model, finder=finder, device=device, base_rates=base_rates)
+    if base_rates is not None:
+        raise InputError("base rates are for models that are named; a model of your own calibrates itself")
+    return model
+
+
+def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:
+    return {str(au): rate for au, rate in base_rates.items()} if isinstance(base_rates, Mapping) else base_rates
 
 
 def _load_finder(

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aufait.alignment import similarity_from_points, warp
+from aufait.alignment import compose, similarity_from_points, warp
 
 TEMPLATE_SIZE = 128
 """Side of the stored training crop; the network sees the middle ``CROP_SIZE`` of it."""
@@ -31,6 +31,17 @@ def crop_faces(image: np.ndarray, landmarks: np.ndarray, *, size: int = CROP_SIZ
     return warp(image, crop_transforms(landmarks, size=size), size)
 
 
+def photo_transforms(landmarks: np.ndarray) -> np.ndarray:
+    """(F, 68, 2) landmarks -> (F, 2, 3) matrices to the crop of the photo trunk: the network's crop, twice as fine."""
+    twice = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]])  # from the middle of one pixel to that of the four in its place
+    return compose(twice, crop_transforms(landmarks))
+
+
+def photo_crops(image: np.ndarray, landmarks: np.ndarray) -> Tensor:
+    """(H, W, 3) uint8 RGB picture, (F, 68, 2) landmarks -> (F, 3, 224, 224) uint8 aligned crops."""
+    return warp(image, photo_transforms(landmarks), 2 * CROP_SIZE)
+
+
 def to_grey(crops: Tensor) -> Tensor:
     """(F, 3, H, W) uint8 -> (F, 1, H, W) float in [0, 1], plain mean of the channels."""
     return crops.float().mean(dim=1, keepdim=True) / 255.0
@@ -43,7 +54,7 @@ def normalize(grey: Tensor) -> Tensor:
 
 
 def network_input(crops: Tensor) -> Tensor:
-    """(F, 3, 112, 112) uint8 -> (F, 1, 112, 112) float32, what ``AUNet`` takes."""
+    """(F, 3, 112, 112) uint8 -> (F, 1, 112, 112) float32, what ``AUNetwork`` takes."""
     return normalize(to_grey(crops))
 
 

@@ -1,7 +1,7 @@
 """From a picture and landmarks to action units: crop, network, calibration.
 
-Weights are safetensors with everything needed to use them in the header: network sizes, calibration, version, how they
-were trained.
+Weights are safetensors with everything needed to use them in the header: network sizes, calibration and the base rate it is
+for, version, how they were trained.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import dataclasses
 import difflib
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,12 +23,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
-from aufait.models.au_crop import crop_faces, mirror_sides, network_input
+from aufait.models.au_crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
-from aufait.models.ordinal import OCCURRENCE_LEVEL, median_intensity
+from aufait.models.base_rates import REFERENCE_RATE, BaseRates, log_odds_shift
+from aufait.models.ordinal import LEVELS, OCCURRENCE_LEVEL, median_intensity
+
+if TYPE_CHECKING:
+    from aufait.faces.face import Face
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
-MODELS = {"default": "au_default.safetensors"}
+MODELS = {"compact": "au_default.safetensors", "mesh": "au_mesh.safetensors"}
+"""Shipped models: the compact one needs nothing else, the mesh model needs the ``mesh`` finder."""
 FORMAT = "aufait-au-1"
 
 
@@ -76,25 +82,31 @@ class AUScores:
 
 
 class AUPredictor:
-    """The AU model, ready to use.
+    """The compact AU model, ready to use: one network on the aligned crop, nothing else.
 
     Args:
         network: the trained network, any device.
         calibration: (A, 2) scale (> 0) and shift of each action unit's logits.
+        reference_rate: base rate that the calibration is for.
         name: what results call the model.
         sha256: digest of the weight file; empty for a model that was never saved.
         mirror: average each face with its mirror image (twice the work, steadier scores).
+        base_rates: how often units are expected, where that is known; see ``aufait.models.base_rates``.
     """
+
+    needs_mesh = False
 
     def __init__(
         self,
         network: AUNetwork,
         calibration: np.ndarray | None = None,
         *,
+        reference_rate: float = REFERENCE_RATE,
         name: str = "default",
         sha256: str = "",
         device: str = "cpu",
         mirror: bool = True,
+        base_rates: BaseRates = None,
     ) -> None:
         self.action_units = network.config.action_units
         self.name, self.sha256, self.mirror = name, sha256, mirror
@@ -102,25 +114,24 @@ class AUPredictor:
         self.network = network.to(self.device).eval()
         if self.device.type == "cpu":
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        table = np.tile([1.0, 0.0], (len(self.action_units), 1)) if calibration is None else calibration
-        self.calibration = torch.as_tensor(np.asarray(table, np.float32)).to(self.device)
+        self.calibration = Calibration(calibration, self.action_units, reference_rate, base_rates)
 
     @classmethod
-    def load(cls, name_or_path: str | Path = "default", device: str = "cpu", *, mirror: bool = True) -> AUPredictor:
+    def load(
+        cls,
+        name_or_path: str | Path = "compact",
+        device: str = "cpu",
+        *,
+        mirror: bool = True,
+        base_rates: BaseRates = None,
+    ) -> AUPredictor:
         """The shipped model by name, or a weight file that ``save`` wrote.
 
         Raises:
             MissingModelError: no such name or file, or the file is not an aufait AU model.
         """
-        path = _resolve(name_or_path)
-        try:
-            with safe_open(path, framework="pt") as file:
-                header = json.loads((file.metadata() or {}).get("aufait", "{}"))
-                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
-        except Exception as error:  # safetensors raises its own, undocumented, error class
-            raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
-        if header.get("format") != FORMAT:
-            raise MissingModelError(f"{path} is not an aufait AU model (format {header.get('format')!r}, need {FORMAT!r})")
+        path = resolve_model(name_or_path)
+        header, tensors = read_model(path, FORMAT)
         try:
             network = AUNetwork(_config_from(header["config"]))
             network.load_state_dict(tensors, strict=True)
@@ -130,31 +141,24 @@ class AUPredictor:
         return cls(
             network,
             calibration,
+            reference_rate=float(header.get("reference_rate", REFERENCE_RATE)),
             name=header.get("name", path.stem),
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             device=device,
             mirror=mirror,
+            base_rates=base_rates,
         )
 
     def save(self, path: str | Path, training: dict[str, object] | None = None) -> Path:
         """Write weights (float16), sizes, calibration and ``training`` notes to one safetensors file, whole or not."""
-        target = Path(path)
         header = {
             "format": FORMAT,
             "name": self.name,
             "config": dataclasses.asdict(self.network.config),
-            "calibration": self.calibration.cpu().numpy().astype(float).round(5).tolist(),
+            **self.calibration.header(),
             "training": training or {},
         }
-        tensors = {
-            key: (value.half() if value.is_floating_point() else value).contiguous().cpu()
-            for key, value in self.network.state_dict().items()
-        }
-        temporary = target.with_suffix(".part")
-        # One entry: the file format does not keep the order of several, and equal models must give equal files.
-        save_file(tensors, temporary, metadata={"aufait": json.dumps(header, sort_keys=True)})
-        temporary.replace(target)
-        return target
+        return write_model(path, header, self.network.state_dict())
 
     def predict(self, image: np.ndarray, landmarks: np.ndarray) -> AUScores:
         """Action units of the faces of one picture.
@@ -172,12 +176,25 @@ class AUPredictor:
         if not np.isfinite(points).all():
             raise InputError("landmarks hold NaN or infinite coordinates; drop those faces first")
         if len(points) == 0:
-            return AUScores(np.zeros((0, len(self.action_units), 2, 5), np.float32))
+            return AUScores(np.zeros((0, len(self.action_units), 2, LEVELS), np.float32))
         return self.predict_crops(crop_faces(image, points))
+
+    def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> AUScores:
+        """Action units of all faces of some pictures, in turn: one pass for all.
+
+        Args:
+            images: pictures (H, W, 3) uint8 RGB.
+            faces: the faces of each; a picture may have none.
+        """
+        return self.predict_crops(crops_of_faces(images, faces))
 
     @torch.inference_mode()
     def predict_crops(self, crops: Tensor) -> AUScores:
         """(F, 3, 112, 112) uint8 aligned crops (see ``au_crop``) -> scores."""
+        return AUScores(self.calibration(self.crop_logits(crops)).sigmoid().cpu().numpy())
+
+    def crop_logits(self, crops: Tensor) -> Tensor:
+        """(F, 3, 112, 112) uint8 aligned crops -> (F, A, 2, 5) logits before calibration."""
         inputs = network_input(crops.to(self.device))
         if self.mirror:
             inputs = torch.cat([inputs, inputs.flip(3)])
@@ -187,11 +204,75 @@ class AUPredictor:
         if self.mirror:
             straight, mirrored = logits.chunk(2)
             logits = (straight + mirror_sides(mirrored)) / 2
-        return AUScores(self._calibrated(logits).sigmoid().cpu().numpy())
+        return logits
 
-    def _calibrated(self, logits: Tensor) -> Tensor:
-        scale, shift = self.calibration[:, 0], self.calibration[:, 1]
-        return logits * scale[:, None, None] + shift[:, None, None]
+
+class Calibration:
+    """From a network's logits to logits whose sigmoid is a probability at a stated base rate.
+
+    Args:
+        table: (A, 2) scale (> 0) and shift of each unit; None for 1 and 0.
+        action_units: in output order.
+        reference_rate: base rate that the table is for.
+        base_rates: rates to give probabilities for instead.
+    """
+
+    def __init__(
+        self, table: np.ndarray | None, action_units: Sequence[int], reference_rate: float, base_rates: BaseRates = None
+    ) -> None:
+        rows = np.tile([1.0, 0.0], (len(action_units), 1)) if table is None else np.asarray(table, np.float64)
+        self.table, self.reference_rate = rows, reference_rate
+        shift = rows[:, 1] + log_odds_shift(base_rates, action_units, reference_rate)
+        self._scale = torch.from_numpy(rows[:, 0].astype(np.float32))[:, None, None]
+        self._shift = torch.from_numpy(shift.astype(np.float32))[:, None, None]
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """(F, A, 2, 5) -> the same shape."""
+        return logits * self._scale.to(logits.device) + self._shift.to(logits.device)
+
+    def header(self) -> dict[str, object]:
+        """What a weight file keeps of it."""
+        return {"calibration": self.table.astype(float).round(5).tolist(), "reference_rate": self.reference_rate}
+
+
+def crops_of_faces(images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> Tensor:
+    """(F, 3, 112, 112) uint8 aligned crops of all faces of some pictures, in turn."""
+    crops = [
+        crop_faces(image, np.stack([face.landmarks for face in group]))
+        for image, group in zip(images, faces, strict=True)
+        if group
+    ]
+    return torch.cat(crops) if crops else torch.zeros((0, 3, CROP_SIZE, CROP_SIZE), dtype=torch.uint8)
+
+
+def read_model(path: Path, file_format: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and float32 tensors of a model file.
+
+    Raises:
+        MissingModelError: the file is not an aufait AU model of this format.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("aufait", "{}"))
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except Exception as error:  # safetensors raises its own, undocumented, error class
+        raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
+    if header.get("format") != file_format:
+        raise MissingModelError(f"{path} is not an aufait AU model (format {header.get('format')!r}, need {file_format!r})")
+    return header, tensors
+
+
+def write_model(path: str | Path, header: dict[str, Any], state: Mapping[str, Tensor]) -> Path:
+    """Write a model file with float16 weights, whole or not at all."""
+    target = Path(path)
+    tensors = {
+        key: (value.half() if value.is_floating_point() else value).contiguous().cpu() for key, value in state.items()
+    }
+    temporary = target.with_suffix(".part")
+    # One entry: the file format does not keep the order of several, and equal models must give equal files.
+    save_file(tensors, temporary, metadata={"aufait": json.dumps(header, sort_keys=True)})
+    temporary.replace(target)
+    return target
 
 
 def _config_from(values: dict) -> AUNetworkConfig:
@@ -199,7 +280,8 @@ def _config_from(values: dict) -> AUNetworkConfig:
     return AUNetworkConfig(**fields)
 
 
-def _resolve(name_or_path: str | Path) -> Path:
+def resolve_model(name_or_path: str | Path) -> Path:
+    """The weight file behind a model's name or path."""
     name = str(name_or_path)
     if name in MODELS:
         path = WEIGHTS_FOLDER / MODELS[name]
@@ -211,6 +293,6 @@ def _resolve(name_or_path: str | Path) -> Path:
         return path
     if path.suffix or "/" in name or "\\" in name:
         raise MissingModelError(f"no model file at {path}")
-    near = difflib.get_close_matches(name, MODELS, n=1)
+    near = difflib.get_close_matches(name, [*MODELS, "default"], n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise MissingModelError(f"unknown model {name!r}{hint} Known: {', '.join(MODELS)}, or the path of a weight file")

@@ -6,6 +6,7 @@ mirroring exchanges the sides of the labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,8 +38,20 @@ class AugmentConfig:
     """Share of crops with a plain box over some part."""
 
 
-def augment(crops: Tensor, intensity: Tensor, generator: torch.Generator, config: AugmentConfig) -> tuple[Tensor, Tensor]:
-    """(B, 3, 128, 128) uint8, (B, A, 2) -> (B, 1, 112, 112) normalised grey and the labels, sides exchanged if mirrored."""
+def augment(
+    crops: Tensor, labels: Sequence[Tensor], generator: torch.Generator, config: AugmentConfig
+) -> tuple[Tensor, list[Tensor]]:
+    """Change crops; the labels of those that get mirrored have their sides exchanged.
+
+    Args:
+        crops: (B, 3, 128, 128) uint8.
+        labels: tensors (B, A, 2, ...), side 0 = the subject's left.
+        generator: of all draws.
+        config: strengths.
+
+    Returns:
+        (B, 1, 112, 112) normalised grey, and the labels.
+    """
     count = len(crops)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -58,8 +71,10 @@ def augment(crops: Tensor, intensity: Tensor, generator: torch.Generator, config
     grey = _soften(grey, uniform(0.0, 1.0))
     grey = grey + torch.randn(grey.shape, generator=generator) * uniform(0.0, config.noise, 1, 1, 1)
     grey = _occlude(grey, uniform(0.0, 1.0, 5), torch.rand(count, generator=generator) < config.occluded)
-    labels = torch.where(mirrored[:, None, None], mirror_sides(intensity), intensity)
-    return normalize(grey), labels
+    swapped = [label.clone() for label in labels]
+    for label in swapped:
+        label[mirrored] = mirror_sides(label[mirrored])
+    return normalize(grey), swapped
 
 
 def _warp(grey: Tensor, mirrored: Tensor, normal, config: AugmentConfig) -> Tensor:  # type: ignore[no-untyped-def]

@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aufait.models.base_rates import REFERENCE_RATE
 from aufait.models.ordinal import OCCURRENCE_LEVEL
-
-REFERENCE_RATE = 0.40
-"""Base rate that probabilities refer to, or the unit's own rate where that is higher (AU 25)."""
 
 
 def base_rate_weights(present: np.ndarray, rate: float = REFERENCE_RATE) -> np.ndarray:

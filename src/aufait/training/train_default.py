@@ -27,11 +27,12 @@ from aufait.errors import InputError, OutputError
 from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE, mirror_sides, network_input
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
 from aufait.models.au_predictor import AUPredictor
-from aufait.models.ordinal import OCCURRENCE_LEVEL, level_targets
+from aufait.models.ordinal import OCCURRENCE_LEVEL
 from aufait.synthetic.dataset import read_records
 from aufait.training.au_augment import AugmentConfig, augment
 from aufait.training.au_data import CropSet, load_all_crops
 from aufait.training.au_report import evaluate, model_card
+from aufait.training.branch_targets import Targets, from_intensities, joined, target_loss
 from aufait.training.calibration import fit_calibration
 
 
@@ -54,6 +55,8 @@ class TrainConfig:
     """Share of persons kept from training; half for calibration, half for the test."""
     max_positive_weight: float = 2.5
     """Largest weight of a present unit in the loss: the square root of its skew, capped."""
+    real_share: float = 0.25
+    """Share of real faces in a batch, where there are any."""
     seed: int = 0
     network: AUNetworkConfig = field(default_factory=AUNetworkConfig)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
@@ -67,6 +70,14 @@ def full_size() -> TrainConfig:
         epochs=40,
         network=AUNetworkConfig(widths=(32, 64, 128, 256), blocks=(2, 3, 3), hidden=512),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class RealCrops:
+    """Aligned crops (N, 3, 128, 128) uint8 of real faces and what is known of them."""
+
+    crops: np.ndarray
+    targets: Targets
 
 
 def train_default(
@@ -156,22 +167,6 @@ def _render(
 # --- optimisation -----------------------------------------------------------------------------------------------------
 
 
-def ordinal_loss(logits: Tensor, intensity: Tensor, known: Tensor, positive_weight: Tensor) -> Tensor:
-    """Mean cross-entropy over known units, sides and thresholds.
-
-    Args:
-        logits: (B, A, 2, 5) of level >= 1..5.
-        intensity: (B, A, 2) truth, 0-5.
-        known: (B, A, 2) bool.
-        positive_weight: (A,) weight of thresholds that the truth exceeds.
-    """
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, level_targets(intensity), pos_weight=positive_weight[:, None, None], reduction="none"
-    )
-    mask = known[..., None].to(loss.dtype)
-    return (loss * mask).sum() / (mask.sum() * logits.shape[-1]).clamp_min(1.0)
-
-
 def positive_weights(intensity: np.ndarray, limit: float) -> Tensor:
     """(N, A, 2) -> (A,) square root of each unit's skew (absent / present), between 1 and ``limit``."""
     rate = np.clip((intensity >= OCCURRENCE_LEVEL - 0.5).mean(axis=(0, 2)), 1e-3, 1.0)
@@ -185,6 +180,7 @@ def _fit(
     device: torch.device,
     say: Callable[[str], None],
     init: str | Path | None = None,
+    real: RealCrops | None = None,
 ) -> AUNetwork:
     torch.manual_seed(config.seed)
     network = AUNetwork(config.network)
@@ -192,7 +188,8 @@ def _fit(
         network.load_state_dict(_initial_state(init, config))
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    steps = max(1, len(train) // config.batch)
+    real_count = round(config.batch * config.real_share) if real else 0
+    steps = max(1, len(train) // (config.batch - real_count))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=steps * config.epochs + 1, pct_start=0.15
     )
@@ -204,7 +201,7 @@ def _fit(
     for epoch in range(first, config.epochs):
         start = time.monotonic()
         network.train()
-        loss = _one_epoch(network, average, optimiser, schedule, train, weight, config, epoch, steps)
+        loss = _one_epoch(network, average, optimiser, schedule, train, real, weight, config, epoch, steps)
         _save_checkpoint(folder, epoch, network, average, optimiser, schedule)
         say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
     result = AUNetwork(config.network).to(device)
@@ -225,26 +222,31 @@ def _one_epoch(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     train: CropSet,
+    real: RealCrops | None,
     weight: Tensor,
     config: TrainConfig,
     epoch: int,
     steps: int,
 ) -> float:
-    """One pass over the training crops; returns the mean loss."""
+    """One pass over the rendered crops; returns the mean loss."""
     torch.manual_seed(config.seed * 1000 + epoch)  # dropout; an epoch's draws depend on its number alone
     generator = torch.Generator().manual_seed(config.seed * 1000 + epoch)
     order = torch.randperm(len(train), generator=generator).numpy()
+    real_count = round(config.batch * config.real_share) if real else 0
+    per_step = config.batch - real_count
     device, total = weight.device, 0.0
     for step in range(steps):
-        rows = np.sort(order[step * config.batch : (step + 1) * config.batch])
-        inputs, intensity = augment(
-            torch.from_numpy(train.crops[rows]), torch.from_numpy(train.intensity[rows]), generator, config.augmentation
-        )
-        known = torch.from_numpy(train.known[rows]).to(device)  # both sides alike, so mirroring leaves it
+        rows = np.sort(order[step * per_step : (step + 1) * per_step])
+        crops, targets = train.crops[rows], from_intensities(train.intensity[rows], train.known[rows])
+        if real is not None and real_count:
+            others = torch.randint(len(real.crops), (real_count,), generator=generator).numpy()
+            crops, targets = np.concatenate([crops, real.crops[others]]), joined([targets, real.targets.select(others)])
+        labels = [torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight)]
+        inputs, (wanted, trust) = augment(torch.from_numpy(crops), labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(inputs)
-        loss = ordinal_loss(logits.float(), intensity.to(device), known, weight)
+        loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)
         value = loss.detach().item()
         if not math.isfinite(value):
             raise InputError(f"the loss is {value} in epoch {epoch + 1}, step {step}; lower the learning rate")
