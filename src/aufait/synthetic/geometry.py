@@ -40,9 +40,9 @@ def identity_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
     weights = np.clip(rng.standard_normal(len(model.identity_modes)) * IDENTITY_SIGMA, -2.2, 2.2).astype(np.float32)
     vertices = model.neutral + (weights @ model.identity_modes).reshape(-1, 3)
     vertices += sex_and_age_field(model, traits)
-    weights = _resting_weights(traits)
-    hold_lids(model, vertices, weights, least=LEAST_RESTING_APERTURE)
-    vertices = _seat_teeth(model, _close_lips(model, blend_expression(model, vertices, weights)))
+    resting = _resting_weights(traits)
+    hold_lids(model, vertices, resting, least=LEAST_RESTING_APERTURE)
+    vertices = _seat_teeth(model, _close_lips(model, blend_expression(model, vertices, resting)))
     vertices[_lid_lining(model), 2] -= np.float32(LINING_DEPTH)
     return vertices
 

@@ -35,7 +35,7 @@ def own_shapes(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def _paired_fields(p: np.ndarray, upper_lip: np.ndarray) -> dict[str, np.ndarray]:
     x, y, z = p.T
-    fields = {}
+    fields: dict[str, np.ndarray] = {}
     for side, s in (("L", 1.0), ("R", -1.0)):
         half = smoothstep(-0.5, 0.5, s * x)
         front = smoothstep(2.0, 5.0, z) * half
