@@ -61,7 +61,8 @@ class MeshConfig:
     """Faces that go through the landmark network together; more at once is slower, for memory's sake."""
 
     glimpse: float = -6.0
-    """Presence logit of the first look from which a second one is taken."""
+    """Presence logit of the first look at a single picture from which a second one is taken; in videos, that of
+    confidence 0.5."""
 
     presence: tuple[float, float, float] = (-2.0, 1.5, 12.0)
     """Presence logits at which confidence is 0, 0.5 and 1, and between which it rises evenly."""
@@ -110,7 +111,7 @@ class _Looks:
     windows: np.ndarray  # (F, 2, 3)
     points: np.ndarray  # (F, 478, 3) float32 px of the picture
     presence: np.ndarray  # (F,) logits
-    blendshapes: np.ndarray  # (F, 52)
+    inside: Tensor  # (F, 478, 3) the points in window pixels
     fine: Tensor  # (F, 128, 16, 16)
     coarse: Tensor  # (F, 128, 8, 8)
 
@@ -153,14 +154,15 @@ class MeshFinder(FollowingFinder):
     # -- Looking for faces ------------------------------------------------------------------------------------------
 
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
-        faces = self._read(image, self._candidates(image, effort, known))
+        glimpse = self.config.glimpse if effort is Effort.SEARCH else self.config.presence[1]
+        faces = self._read(image, self._candidates(image, effort, known), glimpse)
         if effort is Effort.SEARCH and all(face.confidence < self.config.search_turned for face in faces):
-            faces += self._read(image, self._lying_candidates(image))
+            faces += self._read(image, self._lying_candidates(image), glimpse)
         return faces
 
-    def _read(self, image: np.ndarray, windows: np.ndarray) -> list[Face]:
+    def _read(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> list[Face]:
         """New faces (in no order) near ``windows`` (N, 2, 3) that several looks agree on."""
-        looks, agreed = self._settle(image, windows)
+        looks, agreed = self._settle(image, windows, glimpse)
         looks, agreed = self._right_way_up(image, looks, agreed)
         presence = np.where(agreed, self._mirrored_presence(image, looks) - self._unlikely(looks), -np.inf)
         kept = _one_reading(looks, presence)
@@ -168,10 +170,10 @@ class MeshFinder(FollowingFinder):
         least = max(min(self.config.new_face * self.min_confidence, self.config.new_face_limit), self.min_confidence)
         return [face for face in faces if face.confidence >= least]
 
-    def _settle(self, image: np.ndarray, windows: np.ndarray) -> tuple[_Looks, np.ndarray]:
+    def _settle(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> tuple[_Looks, np.ndarray]:
         """The second look at each place where the first, at ``windows``, saw something, and (F,) whether the two agree."""
         first = self._look(image, windows)
-        chosen = np.flatnonzero(first.presence >= self.config.glimpse)
+        chosen = np.flatnonzero(first.presence >= glimpse)
         chosen = chosen[keep_best(_boxes(first.points[chosen]), first.presence[chosen], 0.5, nested=0.8)]
         second = self._look(image, mesh_window(first.points[chosen]))
         return second, self._agree(second, first.points[chosen])
@@ -258,14 +260,11 @@ class MeshFinder(FollowingFinder):
         crops = warp(image, windows, CROP_SIZE, _BORDER).to(self._device)
         parts = [self.networks.landmarks(part.float().div_(255.0)) for part in crops.split(self.config.batch)]
         out = LandmarkOutput(*(torch.cat(values) if len(parts) > 1 else values[0] for values in zip(*parts, strict=True)))
-        blendshapes = self.networks.blendshapes(out.points)
         inside = out.points.cpu().numpy().astype(np.float64)
         points = np.empty_like(inside, dtype=np.float32)
         points[..., :2] = apply_transform(invert(windows), inside[..., :2])
         points[..., 2] = inside[..., 2] / _scales(windows)[:, None]
-        return _Looks(
-            windows, points, out.presence.cpu().numpy(), blendshapes.cpu().numpy(), out.fine, out.coarse
-        )
+        return _Looks(windows, points, out.presence.cpu().numpy(), out.points, out.fine, out.coarse)
 
     @torch.inference_mode()
     def _detect(self, image: np.ndarray, sides: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -314,6 +313,8 @@ class MeshFinder(FollowingFinder):
         confidence = np.interp(presence[rows], self.config.presence, (0.0, 0.5, 1.0))
         confidence *= np.where(error > 0.25, 0.0, np.clip(1.3 - error / 0.10, 0.5, 1.0))
         boxes = landmark_boxes(landmarks)
+        with torch.inference_mode():
+            blendshapes = self.networks.blendshapes(looks.inside[torch.as_tensor(rows)]).cpu().numpy()
         return [
             Face(
                 box=boxes[k],
@@ -321,7 +322,7 @@ class MeshFinder(FollowingFinder):
                 landmarks=landmarks[k],
                 pose=poses[k],
                 mesh=looks.points[row],
-                blendshapes=looks.blendshapes[row],
+                blendshapes=blendshapes[k],
                 features=MeshFeatures(looks.windows[row], looks.fine[row], looks.coarse[row]),
             )
             for k, row in enumerate(rows)
@@ -406,8 +407,8 @@ def _part(looks: _Looks, rows: np.ndarray) -> _Looks:
     """Some of the looks."""
     places = torch.as_tensor(rows, device=looks.fine.device)
     return _Looks(
-        looks.windows[rows], looks.points[rows], looks.presence[rows], looks.blendshapes[rows],
-        looks.fine[places], looks.coarse[places],
+        looks.windows[rows], looks.points[rows], looks.presence[rows],
+        looks.inside[places], looks.fine[places], looks.coarse[places],
     )  # fmt: skip
 
 
@@ -416,7 +417,7 @@ def _joined(first: _Looks, second: _Looks) -> _Looks:
         windows=np.concatenate([first.windows, second.windows]),
         points=np.concatenate([first.points, second.points]),
         presence=np.concatenate([first.presence, second.presence]),
-        blendshapes=np.concatenate([first.blendshapes, second.blendshapes]),
+        inside=torch.cat([first.inside, second.inside]),
         fine=torch.cat([first.fine, second.fine]),
         coarse=torch.cat([first.coarse, second.coarse]),
     )

@@ -127,7 +127,7 @@ class LandmarkNetwork(nn.Module):
     def forward(self, crops: Tensor) -> LandmarkOutput:
         """crops (B, 3, 256, 256) RGB in [0, 1]."""
         x = functional.pad(crops, (0, 1, 0, 1)).contiguous(memory_format=torch.channels_last)  # twice as fast on CPUs
-        x = self.first_activation(self.first(x))  # (B, 16, 128, 128)
+        x = torch.prelu(_convolve(self.first, x), self.first_activation.weight)  # (B, 16, 128, 128)
         maps = []
         for stage in self.stages:
             x, before = stage(x)
@@ -176,8 +176,14 @@ class _Block(nn.Module):
         kept = functional.max_pool2d(x, 2) if self.halve else x
         if self.more_channels:
             kept = functional.pad(kept, (0, 0, 0, 0, 0, self.more_channels))
-        before = self.widen(self.spatial(self.narrow_activation(self.narrow(x)))).add_(kept)  # in place: memory is the limit
-        return self.activation(before), before
+        inner = torch.prelu(_convolve(self.narrow, x), self.narrow_activation.weight)
+        before = _convolve(self.widen, _convolve(self.spatial, inner)).add_(kept)  # in place: memory is the limit
+        return torch.prelu(before, self.activation.weight), before
+
+
+def _convolve(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """``layer(x)`` without the bookkeeping of a module's call, which is a quarter of the time of a single face."""
+    return torch.conv2d(x, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -207,7 +213,7 @@ class FaceDetector(nn.Module):
     def forward(self, pictures: Tensor) -> DetectorOutput:
         """pictures (B, 3, 128, 128) RGB in [0, 1]."""
         x = functional.pad(2.0 * pictures - 1.0, (1, 2, 1, 2)).contiguous(memory_format=torch.channels_last)
-        x = functional.relu(self.first(x))
+        x = functional.relu(_convolve(self.first, x))
         for block in self.fine_blocks:
             x = block(x)
         fine = x
@@ -237,7 +243,7 @@ class _DetectorBlock(nn.Module):
         kept = functional.max_pool2d(x, 2) if self.halve else x
         if self.more_channels:
             kept = functional.pad(kept, (0, 0, 0, 0, 0, self.more_channels))
-        return functional.relu(kept + self.mix(self.spatial(seen)))
+        return _convolve(self.mix, _convolve(self.spatial, seen)).add_(kept).relu_()
 
 
 def _per_anchor(maps: Sequence[Tensor], numbers: int) -> Tensor:
