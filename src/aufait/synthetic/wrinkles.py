@@ -285,11 +285,11 @@ _DRIVERS: dict[str, dict[int, float]] = {
     "chin_flat": {20: 1.2, 15: 0.3},
     "lip_press": {24: 1.3, 23: 0.15, 28: 0.8},
     "lip_seam": {24: 1.1, 28: 1.2, 23: 0.7},
-    "lip_margin": {23: 1.3, 18: 0.4, 22: 0.3, 28: 0.3},
+    "lip_margin": {23: 1.6, 18: 0.4, 22: 0.3, 28: 0.3},
     "stretch": {20: 1.35},
     "neck_bands": {20: 0.7, 21: 1.4},
     "chin_peel": {17: 1.35, 15: 0.35, 24: 0.2, 28: 0.2},
-    "lip_lines": {23: 1.6, 18: 0.9, 24: 0.2, 22: 0.5, 28: 0.6},
+    "lip_lines": {23: 1.8, 18: 0.9, 24: 0.2, 22: 0.5, 28: 0.6},
 }
 
 # How strongly age alone draws a layer, at 80 years.
@@ -359,7 +359,7 @@ def wrinkle_amounts(
         omega = np.sqrt(share[_DRIVING_UNITS.index(1)] * share[_DRIVING_UNITS.index(4)])
         amounts[:, side] = np.sum(pushes**_SOFT_MAXIMUM, axis=1) ** (1.0 / _SOFT_MAXIMUM)
         amounts[_BASES.index("brow_omega"), side] = omega
-    layer_gain = np.where(_ALWAYS, max(gain, 0.4), gain)  # lips tighten visibly even where skin hardly folds
+    layer_gain = np.where(_ALWAYS, max(gain, 0.5), gain)  # lips tighten visibly even where skin hardly folds
     amounts *= (layer_gain * personal)[:, None]
     return amounts.ravel()
 
