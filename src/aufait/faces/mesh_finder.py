@@ -103,6 +103,9 @@ class MeshConfig:
     """A followed face is read again when its own window lies this far from the one it was read in: difference of the centres
     over the side, of the logarithms of the sides, or of the angles in radians."""
 
+    shake: float = 0.02
+    """The same for a new face, which is read again twice at most."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Looks:
@@ -166,7 +169,9 @@ class MeshFinder(FollowingFinder):
         looks, agreed = self._right_way_up(image, looks, agreed)
         presence = np.where(agreed, self._mirrored_presence(image, looks) - self._unlikely(looks), -np.inf)
         kept = _one_reading(looks, presence)
-        faces = self._faces(image, _part(looks, kept), presence[kept])
+        kept = kept[presence[kept] > self.config.presence[0]]
+        looks = self._steadied(image, self._steadied(image, _part(looks, kept), self.config.shake), self.config.shake)
+        faces = self._faces(image, looks, presence[kept])
         least = max(min(self.config.new_face * self.min_confidence, self.config.new_face_limit), self.min_confidence)
         return [face for face in faces if face.confidence >= least]
 
@@ -244,13 +249,17 @@ class MeshFinder(FollowingFinder):
 
     def _look_again(self, image: np.ndarray, expected: list[Face]) -> list[Face]:
         meshes = np.stack([face.mesh for face in expected if face.mesh is not None])
-        looks = self._look(image, mesh_window(meshes))
-        drifted = np.flatnonzero(_drift(mesh_window(looks.points), looks.windows) > self.config.drift)
-        if len(drifted):
-            again = self._look(image, mesh_window(looks.points[drifted]))
-            looks = _replaced(looks, drifted, again, np.arange(len(drifted)))
+        looks = self._steadied(image, self._look(image, mesh_window(meshes)), self.config.drift)
         near = _overlap_of_pairs(_boxes(looks.points), _boxes(meshes)) >= self.config.same_face
         return self._faces(image, looks, np.where(near, looks.presence, -np.inf))
+
+    def _steadied(self, image: np.ndarray, looks: _Looks, drift: float) -> _Looks:
+        """Faces whose points lie otherwise in their window than they should are read again, in the window they ask for."""
+        windows = mesh_window(looks.points)
+        rows = np.flatnonzero(_drift(windows, looks.windows) > drift)
+        if len(rows) == 0:
+            return looks
+        return _replaced(looks, rows, self._look(image, windows[rows]), np.arange(len(rows)))
 
     # -- Networks ---------------------------------------------------------------------------------------------------
 
