@@ -33,7 +33,7 @@ from aufait.faces.networks import (
     soft_argmax,
 )
 from aufait.faces.pose import Camera, estimate_pose, fit_error
-from aufait.faces.weights import load_weights
+from aufait.faces.weights import load_state, load_weights
 from aufait.landmarks import MIRROR_68
 
 _BORDER = 110
@@ -108,7 +108,7 @@ class BoxDetector:
         """
         tensors, header = load_weights("face_detector", folder)
         network = FaceDetectorNet(_config_from(header, FaceDetectorConfig))
-        _load_state(network, tensors, "face_detector")
+        load_state(network, tensors, "face_detector")
         return cls(network, device, config)
 
     def propose(self, image: np.ndarray) -> np.ndarray:
@@ -182,7 +182,7 @@ class LandmarkReader:
         """
         tensors, header = load_weights("face_landmarks", folder)
         network = FaceLandmarkNet(_config_from(header, FaceLandmarkConfig))
-        _load_state(network, tensors, "face_landmarks")
+        load_state(network, tensors, "face_landmarks")
         return cls(network, device, config)
 
     @torch.inference_mode()
@@ -349,17 +349,6 @@ def _config_from(header: dict[str, Any], kind: type[ConfigT]) -> ConfigT:
 def _tuples(value: Any) -> Any:
     """JSON lists as tuples, all the way down."""
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def _load_state(network: torch.nn.Module, tensors: dict[str, Tensor], name: str) -> None:
-    try:
-        result = network.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:  # tensors of other shapes
-        raise MissingModelError(f"the weights {name} do not fit the network that their header states: {error}") from error
-    missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
-    if missing or result.unexpected_keys:
-        odd = (missing + list(result.unexpected_keys))[:3]
-        raise MissingModelError(f"the weights {name} do not fit the network of this version (first differences: {odd})")
 
 
 def _check_device(device: str) -> None:

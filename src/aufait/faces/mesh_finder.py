@@ -2,7 +2,7 @@
 
 A single picture is shown to the face detector whole, with a broad margin, and in overlapping tiles of falling size; the builtin
 detector's boxes are further candidates. Each candidate is read by the landmark network, in a window that its eyes make level,
-and once more in the window of the points found (``mesh_window``). All views, and all faces, go through a network together.
+and again in the window of the points found (``mesh_window``). All views, and all faces, go through a network together.
 
 The landmark network's presence logit says what is a face and which way up it is: the right way up it is 13 to 25, upside down
 below 9 (see ``MeshConfig``). So a face that is not clearly the right way up is also read turned by quarters of a circle.
@@ -38,9 +38,7 @@ _BORDER = 0
 
 @dataclass(frozen=True)
 class MeshConfig:
-    """Settings of ``MeshFinder``. Sizes are pixels of the picture.
-
-    Presence logits, measured on the 1,459 real faces of docs/faces.md: see there."""
+    """Settings of ``MeshFinder``. Sizes are pixels of the picture; ``docs/faces.md`` says what presence logits to expect."""
 
     smallest_face: float = 40.0
     """Faces down to this size are searched for with tiles; in pictures above 1,600 pixels, to a fortieth of the longer side."""
@@ -52,7 +50,7 @@ class MeshConfig:
     """Least score of the face detector, in [0, 1]; what it finds is checked by the landmark network."""
 
     detection_window: float = 2.0
-    """Side of the first window over the longer side of a detected box, which ends at brows and chin."""
+    """Side of the first window over the longer side of a candidate's box, which ends at brows and chin."""
 
     candidates: int = 60
     """Most candidates that are read per picture, best first."""
@@ -190,18 +188,16 @@ class MeshFinder(FollowingFinder):
     def _candidates(self, image: np.ndarray, effort: Effort, known: list[Face]) -> np.ndarray:
         """(N, 2, 3) windows in which a face may be, best first."""
         boxes, angles, scores = self._detect(image, self._sides(image, effort))
-        scale = np.full(len(boxes), self.config.detection_window)
         if effort > Effort.GLANCE and self._proposals is not None:
             proposed = self._proposals(image)
             boxes = np.concatenate([boxes, proposed])
             angles = np.concatenate([angles, np.zeros(len(proposed))])
             scores = np.concatenate([scores, np.linspace(0.4, 0.2, len(proposed))])
-            scale = np.concatenate([scale, np.full(len(proposed), self.config.detection_window)])
         if known and len(boxes):
             seen = overlap_of_smaller(boxes, np.stack([face.box for face in known])).max(axis=1) > 0.5
-            boxes, angles, scores, scale = (values[~seen] for values in (boxes, angles, scores, scale))
+            boxes, angles, scores = (values[~seen] for values in (boxes, angles, scores))
         kept = keep_best(boxes, scores, 0.5)[: self.config.candidates]
-        side = np.maximum(box_sizes(boxes[kept]), 4.0) * scale[kept] if kept else np.zeros(0)
+        side = self.config.detection_window * np.maximum(box_sizes(boxes[kept]), 4.0) if kept else np.zeros(0)
         return window_matrix(box_centers(boxes[kept]), side, angles[kept])
 
     def _lying_candidates(self, image: np.ndarray) -> np.ndarray:

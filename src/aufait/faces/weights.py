@@ -53,6 +53,22 @@ def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch
     return tensors, header
 
 
+def load_state(network: torch.nn.Module, tensors: dict[str, torch.Tensor], name: str) -> None:
+    """Put the tensors of the weights ``name`` into a network.
+
+    Raises:
+        MissingModelError: they are of another network.
+    """
+    try:
+        result = network.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:  # tensors of other shapes
+        raise MissingModelError(f"the weights {name} do not fit the network that their header states: {error}") from error
+    missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
+    if missing or result.unexpected_keys:
+        odd = (missing + list(result.unexpected_keys))[:3]
+        raise MissingModelError(f"the weights {name} do not fit the network of this version (first differences: {odd})")
+
+
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, object]) -> None:
     """Write tensors as float16 with a header of JSON values; whole or not at all."""
     import torch
