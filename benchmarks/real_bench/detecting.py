@@ -12,10 +12,7 @@ import numpy as np
 from aufait import Detector
 from aufait.inference.benchmark import describe_machine
 from aufait.results import FaceAnalysis
-
-MIN_OVERLAP = 0.25
-"""Intersection over union from which a found face is the labelled one: boxes from the forehead and from the brows overlap by
-about 0.6."""
+from aufait.training.labelled_faces import best_match
 
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:
@@ -44,17 +41,9 @@ def make_detector(options: argparse.Namespace) -> Detector:
 
 
 def labelled_face(faces: Sequence[FaceAnalysis], box: Sequence[float]) -> FaceAnalysis | None:
-    """The face that overlaps a labelled box (x, y, w, h) most, or None where none does by ``MIN_OVERLAP``."""
-    target = np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
-    best = max(faces, key=lambda face: overlap(face.box, target), default=None)
-    return best if best is not None and overlap(best.box, target) >= MIN_OVERLAP else None
-
-
-def overlap(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union of two boxes x0, y0, x1, y1."""
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    inner = float(np.prod(np.clip(high - low, 0, None)))
-    return inner / max(float(np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2])) - inner, 1e-9)
+    """The face that overlaps a labelled box (x, y, w, h) most, or None where none does enough."""
+    best = best_match([face.box for face in faces], box)
+    return None if best is None else faces[best]
 
 
 def largest_face(faces: Sequence[FaceAnalysis]) -> FaceAnalysis | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,24 +15,13 @@ from aufait.inference.detector import Detector
 from aufait.media.images import read_image
 from aufait.metrics import Interval
 from aufait.results import FaceAnalysis
+from aufait.training.labelled_faces import LabelledFace, label_table, read_labelled_faces
 
 from .detecting import add_detector_options, labelled_face, make_detector
 from .scoring import MIN_POSITIVES, Scores, score_units, verdict
 from .sheets import reliability_figure, write_error_sheets
 
 F1_BAR, ROC_BAR, UNIT_ROC_BAR = 0.82, 0.965, 0.90
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledFace:
-    """One face of the set. box: x, y, w, h in pixels, forehead to chin. labels: AU name -> 1, 0 or None (cannot tell)."""
-
-    name: str
-    path: Path
-    group: str
-    box: tuple[float, float, float, float]
-    occluded: bool
-    labels: dict[str, int | None]
 
 
 def add_parser(parser: argparse.ArgumentParser) -> None:
@@ -47,26 +34,6 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def read_labelled_faces(folder: Path) -> list[LabelledFace]:
-    """The faces of ``labels.json``.
-
-    Raises:
-        InputError: the file is absent or is not such a list.
-    """
-    path = folder / "labels.json"
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; expected a folder with labels.json and images/")
-    try:
-        return [
-            LabelledFace(
-                item["id"], folder / item["file"], item["group"], tuple(item["box"]), bool(item["occluded"]), item["labels"]
-            )
-            for item in json.loads(path.read_text())
-        ]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a list of faces with id, file, group, box, occluded and labels: {error!r}") from error
-
-
 def analyse(detector: Detector, faces: Sequence[LabelledFace]) -> list[FaceAnalysis | None]:
     """What the detector says of each labelled face; None where it does not find it."""
     return [labelled_face(detector.analyze_image(read_image(face.path)).faces, face.box) for face in faces]
@@ -76,7 +43,7 @@ def tables(faces: Sequence[LabelledFace], found: Sequence[FaceAnalysis | None]) 
     """Names of the A units that are labelled and scored; (N, A) labels, nan where unknown; (N, A) probabilities, 0 unfound."""
     scored = next((face.action_units for face in found if face is not None), ())
     names = [name for name in faces[0].labels if name in {f"AU{unit}" for unit in scored}]
-    truth = np.array([[np.nan if face.labels[n] is None else float(face.labels[n]) for n in names] for face in faces])
+    truth = label_table(faces, [int(name[2:]) for name in names])
     probability = np.zeros_like(truth)
     for row, face in enumerate(found):
         if face is not None:

@@ -51,12 +51,16 @@ def train_default(
         list[Path] | None,
         typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
     ] = None,
+    real_targets: Annotated[
+        Path | None,
+        typer.Option(help="real_targets.npz of `aufait train-mesh`: real faces to learn from too.", show_default=False),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that render.", show_default=False)] = None,
     assets: Annotated[
         Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
     ] = None,
 ) -> None:
-    """Train, calibrate and test the default action unit model on rendered faces.
+    """Train, calibrate and test the compact action unit model on rendered faces.
 
     A run that was stopped goes on where it was when the same command is given again.
     """
@@ -80,9 +84,51 @@ def train_default(
         config=config,
         init=init,
         held_out_data=held_out or (),
+        real_targets=real_targets,
         assets=assets,
         device=where,
         workers=workers,
+        report=lambda line: log.print(line, markup=False, soft_wrap=True),
+    )
+    stdout().print(str(weights), soft_wrap=True, markup=False)
+
+
+def train_mesh(
+    data: Annotated[list[Path], typer.Argument(help="Folders made by `aufait synth`.", show_default=False)],
+    real_faces: Annotated[
+        Path, typer.Option(help="Folder with the real faces that the package lists.", show_default=False)
+    ],
+    labelled_faces: Annotated[
+        Path, typer.Option(help="Folder with labels.json and pictures, for calibration.", show_default=False)
+    ],
+    photo_weights: Annotated[
+        Path, typer.Option(help="EfficientNet-Lite0's .pth file, see docs/model_card.md.", show_default=False)
+    ],
+    out: OutFolder = Path("aufait-mesh"),
+    compact: Annotated[str, typer.Option(help="The pixel branch: compact, or a weights file.")] = "compact",
+    task_file: Annotated[Path | None, typer.Option(help="face_landmarker.task.", show_default=False)] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.1, help="Passes over the renders.", show_default=False)] = None,
+    seed: Seed = 0,
+) -> None:
+    """Train and calibrate the mesh model: heads on frozen networks, taught by renders and real faces.
+
+    A run that was stopped resumes when the same command is given again.
+    """
+    from aufait.training.train_mesh import MeshRecipe
+    from aufait.training.train_mesh import train_mesh as train
+
+    recipe = MeshRecipe()
+    branch = replace(recipe.branch, seed=seed, epochs=recipe.branch.epochs if epochs is None else epochs)
+    log = stderr()
+    weights = train(
+        out,
+        data,
+        real_faces=real_faces,
+        labelled_faces=labelled_faces,
+        photo_weights=photo_weights,
+        compact=compact,
+        task_file=task_file,
+        recipe=replace(recipe, branch=branch),
         report=lambda line: log.print(line, markup=False, soft_wrap=True),
     )
     stdout().print(str(weights), soft_wrap=True, markup=False)
@@ -95,15 +141,33 @@ def train_faces(
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default=False)] = None,
     device: Device = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
+    real_faces: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the real faces that the package lists, to train on too.", show_default=False),
+    ] = None,
+    task_file: Annotated[
+        Path | None, typer.Option(help="face_landmarker.task, which labels the real faces.", show_default=False)
+    ] = None,
+    init: Annotated[Path | None, typer.Option(help="Folder of weights to go on from.", show_default=False)] = None,
 ) -> None:
-    """Train the builtin face detector and landmark network on rendered faces."""
+    """Train the builtin face detector and landmark network on rendered and, beside them, real faces."""
     import logging
 
     from aufait.inference.detector import resolve_device
     from aufait.training.train_faces import train_faces as train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    report = train(data, out, device=resolve_device(device), epochs=epochs, seed=seed, resume=resume)
+    report = train(
+        data,
+        out,
+        device=resolve_device(device),
+        epochs=epochs,
+        seed=seed,
+        resume=resume,
+        real_faces=real_faces,
+        task_file=task_file,
+        init=init,
+    )
     for name, figure in report.figures.items():
         stdout().print(f"{name}: {figure:.4g}", markup=False)
     stdout().print(f"{report.detector}\n{report.landmarks}", soft_wrap=True, markup=False)

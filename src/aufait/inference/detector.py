@@ -50,8 +50,7 @@ _LOOKAHEAD = 3  # frames that wait between two stages; 3 x 2.8 MB at 1280 x 720
 class Predictor(Protocol):
     """What the detector needs of an action unit model, such as ``aufait.models.au_predictor.AUPredictor``.
 
-    A model that has ``predict_faces`` scores the faces of several frames at once and is given whole ``Face`` objects; one
-    without is called picture by picture with landmarks alone.
+    It is called picture by picture with landmarks alone; a ``WholeFacePredictor`` is given more.
     """
 
     action_units: tuple[int, ...]
@@ -65,6 +64,10 @@ class Predictor(Protocol):
 @runtime_checkable
 class WholeFacePredictor(Protocol):
     """A model that is given whole faces, of several frames at once."""
+
+    action_units: tuple[int, ...]
+    name: str
+    sha256: str
 
     def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> Any:
         """Pictures (H, W, 3) uint8 and the faces of each -> scores of all faces in turn, see ``AUScores``."""
@@ -133,7 +136,7 @@ class Detector:
         self,
         *,
         finder: str | FaceFinder = "auto",
-        model: str | Path | Predictor = "default",
+        model: str | Path | Predictor | WholeFacePredictor = "default",
         device: str = "auto",
         max_faces: int | None = None,
         min_confidence: float = 0.5,
@@ -370,7 +373,9 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def _load_predictor(model: str | Path | Predictor, finder: str, device: str, base_rates: BaseRates) -> Predictor:
+def _load_predictor(
+    model: str | Path | Predictor | WholeFacePredictor, finder: str, device: str, base_rates: BaseRates
+) -> Predictor | WholeFacePredictor:
     if isinstance(model, str | Path):
         from aufait.models.shipped import open_model
 

@@ -121,30 +121,32 @@ class PhotoBranch(nn.Module):
 
 
 NAMED_BLENDSHAPES: dict[int, str] = {
-    1: "browInnerUp", 2: "browOuterUp*", 4: "browDown*", 5: "eyeWide*", 6: "cheekSquint*", 7: "eyeSquint*", 9: "noseSneer*",
-    10: "mouthUpperUp*", 12: "mouthSmile*", 14: "mouthDimple*", 15: "mouthFrown*", 17: "mouthShrugLower", 20: "mouthStretch*",
-    23: "mouthRollLower", 24: "mouthPress*", 25: "jawOpen", 26: "jawOpen", 28: "mouthRollLower", 43: "eyeBlink*",
+    1: "browInnerUp", 2: "browOuterUp*", 4: "browDown*", 5: "eyeWide*", 7: "eyeSquint*", 10: "mouthUpperUp*", 12: "mouthSmile*",
+    15: "mouthFrown*", 17: "mouthShrugLower", 20: "mouthStretch*", 24: "mouthPress*", 25: "jawOpen", 26: "jawOpen", 43: "eyeBlink*",
 }  # fmt: skip
-"""Action unit -> the blend shape that names its movement; ``*`` stands for Left and Right of the subject."""
+"""Action unit -> the blend shape that names its movement; ``*`` stands for Left and Right of the subject. The scores that would
+name AU 6, 9, 14, 23 and 28 hardly move on any face."""
 
 
 class NamedBlendshapes(nn.Module):
     """A unit's own blend shapes as a vote: their log-odds above those of a resting face, the same for all levels.
 
-    Learns nothing but ``rest``, the mean log-odds on faces at rest; a spread of one counts as one logit.
+    Learns nothing but ``rest`` and ``spread``, the middle and the spread of the log-odds over real faces; a spread counts as one
+    logit.
     """
 
     rest: Tensor
     spread: Tensor
     rows: Tensor
+    counts: Tensor
 
     def __init__(self, action_units: tuple[int, ...]) -> None:
         super().__init__()
-        names = [
-            [NAMED_BLENDSHAPES[au].replace("*", side) for side in ("Left", "Right")] for au in action_units
-        ]  # (A, 2)
-        rows = torch.tensor([[BLENDSHAPE_NAMES.index(name) for name in pair] for pair in names])
-        self.register_buffer("rows", rows, persistent=False)
+        named = [NAMED_BLENDSHAPES.get(au) for au in action_units]
+        sides = [[(name or "neutral").replace("*", side) for side in ("Left", "Right")] for name in named]  # (A, 2)
+        self.register_buffer("rows", torch.tensor([[BLENDSHAPE_NAMES.index(n) for n in pair] for pair in sides]), persistent=False)
+        has_name = torch.tensor([name is not None for name in named])
+        self.register_buffer("counts", has_name[:, None].float(), persistent=False)
         self.register_buffer("rest", torch.zeros(len(action_units), 2))
         self.register_buffer("spread", torch.ones(len(action_units), 2))
 
@@ -157,11 +159,11 @@ class NamedBlendshapes(nn.Module):
         """Set ``rest`` and ``spread`` from the scores (N, 52) of real faces, most of them not showing any one unit."""
         odds = self.log_odds(blendshapes)
         self.rest.copy_(odds.median(dim=0).values)
-        self.spread.copy_((odds.quantile(0.84, dim=0) - odds.quantile(0.16, dim=0)) / 2)
+        self.spread.copy_(((odds.quantile(0.84, dim=0) - odds.quantile(0.16, dim=0)) / 2).clamp_min(0.1))
 
     def forward(self, blendshapes: Tensor) -> Tensor:
-        """(B, 52) -> (B, A, 2, 1) logits to be added to all levels."""
-        return ((self.log_odds(blendshapes) - self.rest) / self.spread)[..., None]
+        """(B, 52) -> (B, A, 2, 1) logits, the same for all levels; 0 for a unit that no score names."""
+        return (self.counts * (self.log_odds(blendshapes) - self.rest) / self.spread)[..., None]
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ class MeshModelConfig:
     """Head on the landmark network."""
     photo: PhotoBranchConfig = field(default_factory=PhotoBranchConfig)
     """Head on the photo trunk."""
-    weights: tuple[float, float, float, float] = (1.0, 1.0, 0.5, 1.0)
+    weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
     """Votes of features, photo, named blend shapes and pixels."""
 
 
@@ -202,9 +204,14 @@ class MeshModel(nn.Module):
         Returns:
             (B, A, 2, 5) logits of level >= 1..5; side 0 is the subject's left.
         """
-        votes = (self.features(fine, coarse), self.photo(*self.trunk(crops)), self.named(blendshapes), pixel_logits)
-        weights = self.config.weights
-        return sum(w * v for w, v in zip(weights, votes, strict=True)) / sum(weights)  # type: ignore[return-value]
+        return self.count(
+            self.features(fine, coarse), self.photo(*self.trunk(crops)), self.named(blendshapes), pixel_logits
+        )
+
+    def count(self, features: Tensor, photo: Tensor, named: Tensor, pixels: Tensor) -> Tensor:
+        """The weighted mean of four votes (B, A, 2, 5), of which ``named`` may be (B, A, 2, 1)."""
+        f, p, n, x = self.config.weights
+        return (f * features + p * photo + n * named + x * pixels) / (f + p + n + x)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn.Sequential:

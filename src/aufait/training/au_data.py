@@ -103,8 +103,8 @@ def load_crops(
                 progress(1)
     result = CropSet(
         crops=crops,
-        intensity=np.stack([_intensity(r, action_units) for r in records]),
-        known=np.stack([_known(r, action_units) for r in records]),
+        intensity=np.stack([frame_intensity(r, action_units) for r in records]),
+        known=np.stack([frame_known(r, action_units) for r in records]),
         identity=np.array([r.identity for r in records]),
         yaw=np.array([r.rotation[1] for r in records], np.float32),
         skin_tone=np.array([r.skin_tone for r in records], np.float32),
@@ -135,7 +135,8 @@ def _crop(record: FrameRecord) -> np.ndarray:
     return crop_faces(image, record.landmarks[None], size=TEMPLATE_SIZE)[0].numpy()
 
 
-def _intensity(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
+def frame_intensity(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
+    """(A, 2) intensities 0-5 of a frame, side 0 = the subject's left."""
     sides = (record.intensity_left, record.intensity_right)
     return np.array([[side.get(au, 0.0) for side in sides] for au in action_units], np.float32)
 
@@ -147,7 +148,7 @@ _REGION = {1: (17, 27), 2: (17, 27), 4: (17, 27), 5: (36, 48), 6: (36, 48), 7: (
 _MOUTH = (48, 68)
 
 
-def _known(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
+def frame_known(record: FrameRecord, action_units: tuple[int, ...]) -> np.ndarray:
     """(A, 2) bool: at least half of the points of the unit's region are in view."""
     visible = record.visible.copy()
     if record.occlusion in _HIDING:

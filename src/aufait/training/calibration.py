@@ -1,10 +1,9 @@
-"""Calibration of the AU logits on held-out persons: one scale and one shift per action unit (Platt's method).
+"""Calibration of the AU logits on faces kept from training: one scale and one shift per action unit (Platt's method).
 
-Both serve all five levels and both sides, so the order of the levels stays. In training data most units are rarer than
-in the expressive material that people analyse, so calibration weighs held-out frames to a reference base rate: a
-probability of 0.5 then means "as likely as not where this unit is present in ``REFERENCE_RATE`` of the frames". The rate
-is also a choice of threshold: with F1 near 0.75 the best decision threshold for calibrated probabilities lies near 0.38,
-and a base rate of 0.40 puts it at 0.5 for material in which a unit shows in about 0.30 of the frames.
+Both serve all five levels and both sides, so the order of the levels stays. How often a unit shows in the faces at hand is an
+accident; so they are weighed to one reference base rate: a probability of 0.5 then means "as likely as not where this unit shows
+in ``REFERENCE_RATE`` of the frames" (see ``aufait.models.base_rates``). Rendered faces calibrate what no real face is labelled
+for; the others are calibrated on labelled real faces, of which there are few, so both numbers are held by a prior.
 """
 
 from __future__ import annotations
@@ -50,7 +49,9 @@ def fit_calibration(logits: Tensor, intensity: Tensor, known: Tensor | None = No
     return table
 
 
-def _fit_one(score: Tensor, target: Tensor, weight: Tensor, steps: int) -> tuple[float, float]:
+def _fit_one(
+    score: Tensor, target: Tensor, weight: Tensor, steps: int, prior: tuple[float, float] = (0.0, 0.0)
+) -> tuple[float, float]:
     log_scale = torch.zeros((), dtype=torch.double, requires_grad=True)
     shift = torch.zeros((), dtype=torch.double, requires_grad=True)
     optimiser = torch.optim.LBFGS([log_scale, shift], max_iter=steps, line_search_fn="strong_wolfe")
@@ -59,8 +60,56 @@ def _fit_one(score: Tensor, target: Tensor, weight: Tensor, steps: int) -> tuple
         optimiser.zero_grad()
         logit = score * log_scale.exp() + shift
         loss = torch.nn.functional.binary_cross_entropy_with_logits(logit, target, weight)
+        loss = loss + prior[0] * log_scale**2 + prior[1] * shift**2
         loss.backward()
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     return log_scale.detach().exp().item(), shift.detach().item()
+
+
+SCALE_PRIOR = 2.0
+"""Strength that holds the logarithm of a scale at 0 when few real faces are labelled, in faces."""
+SHIFT_PRIOR = 0.05
+"""The same for a shift at 0; weak, as renders leave it quite open."""
+FEWEST_POSITIVES = 3
+"""A unit with fewer labelled real faces that show it, or that do not, keeps the calibration from renders."""
+
+
+def calibrate_on_labels(scores: np.ndarray, labels: np.ndarray, start: np.ndarray, *, rate: float = REFERENCE_RATE) -> np.ndarray:
+    """Scale and shift per unit on labelled real faces, at a base rate.
+
+    Args:
+        scores: (N, A) logits of occurrence, the stronger side's.
+        labels: (N, A) 1 present, 0 absent, nan unknown.
+        start: (A, 2) what units with too few labels keep.
+        rate: base rate that the faces are weighed to.
+
+    Returns:
+        (A, 2) scale (> 0) and shift.
+    """
+    table = np.array(start, np.float64)
+    for a in range(scores.shape[1]):
+        known = np.isfinite(labels[:, a])
+        present = labels[known, a] > 0.5
+        if min(present.sum(), (~present).sum()) >= FEWEST_POSITIVES:
+            share = float(present.mean())
+            weight = np.where(present, rate / share, (1 - rate) / (1 - share))
+            table[a] = _fit_one(
+                torch.from_numpy(scores[known, a].astype(np.float64)),
+                torch.from_numpy(present.astype(np.float64)),
+                torch.from_numpy(weight),
+                60,
+                prior=(SCALE_PRIOR / len(present), SHIFT_PRIOR / len(present)),
+            )
+    return table
+
+
+def left_out_scores(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """(N, A) calibrated logits of each face by a table that was fitted without its group (person or clip)."""
+    result = np.empty(scores.shape, np.float64)
+    for group in np.unique(groups):
+        out = groups == group
+        table = calibrate_on_labels(scores[~out], labels[~out], start)
+        result[out] = scores[out] * table[:, 0] + table[:, 1]
+    return result

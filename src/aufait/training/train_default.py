@@ -1,4 +1,4 @@
-"""Training of the shipped AU model, from nothing but our own renders.
+"""Training of the compact AU model, from our own renders and, where there are any, real faces with a teacher's word.
 
     aufait train-default -o OUT      # renders the data, trains, calibrates, writes weights and figures
     aufait train-default A B -o OUT  # uses data sets that exist
@@ -24,7 +24,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aufait.errors import InputError, OutputError
-from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE, mirror_sides, network_input
+from aufait.media.images import read_image
+from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
 from aufait.models.au_predictor import AUPredictor
 from aufait.models.ordinal import OCCURRENCE_LEVEL
@@ -80,6 +81,25 @@ class RealCrops:
     targets: Targets
 
 
+def load_real_crops(path: str | Path) -> RealCrops:
+    """The real faces that ``train_mesh`` has put a teacher's word to (its ``real_targets.npz``), read and aligned.
+
+    Raises:
+        InputError: the file is absent or another one, or a picture is gone.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            pictures, landmarks = kept["pictures"].tolist(), kept["landmarks"]
+            targets = Targets(kept["exceedance"], kept["weight"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} is not the real_targets.npz of aufait train-mesh: {error}") from error
+    again: dict[str, np.ndarray] = {}
+    for picture, points in zip(pictures, landmarks, strict=True):
+        if picture not in again:
+            again[picture] = crop_faces(read_image(picture), points[None], size=TEMPLATE_SIZE)[0].numpy()
+    return RealCrops(np.stack([again[picture] for picture in pictures]), targets)
+
+
 def train_default(
     out: str | Path,
     data: Sequence[str | Path] = (),
@@ -87,6 +107,7 @@ def train_default(
     config: TrainConfig | None = None,
     init: str | Path | None = None,
     held_out_data: Sequence[str | Path] = (),
+    real_targets: str | Path | None = None,
     assets: str | Path | None = None,
     device: str = "cpu",
     workers: int | None = None,
@@ -101,6 +122,7 @@ def train_default(
         init: weight file of an earlier model with the same network, to go on from instead of from random weights. It has
             seen persons of its own data, so give ``held_out_data`` rendered with another seed to test on.
         held_out_data: folders whose persons serve calibration and test alone; without them a share of ``data`` does.
+        real_targets: the ``real_targets.npz`` of ``train_mesh``: real faces with a teacher's word, a share of every batch.
         assets: ICT-FaceKit file, needed only to render.
         device: "cpu", "cuda" or "mps".
         workers: rendering processes.
@@ -113,7 +135,9 @@ def train_default(
     config, say = config or TrainConfig(), report or (lambda line: None)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config, data=[str(f) for f in data], held_out_data=[str(f) for f in held_out_data], init=str(init))
+    inputs = {"data": data, "held_out_data": held_out_data}
+    names = {name: [str(f) for f in folders] for name, folders in inputs.items()}
+    _claim(folder, config, **names, init=str(init), real_targets=str(real_targets))
     folders = list(data) or [_render(folder, config, assets, workers, say)]
     units = config.network.action_units
     crops = load_all_crops([*folders, *held_out_data], units, cache_folder=folder)
@@ -124,8 +148,11 @@ def train_default(
         train, held = crops.split(config.held_out, config.seed)
     tuning, test = held.split(0.5, config.seed + 1)
     say(f"{len(train)} crops to train on, {len(tuning)} to calibrate, {len(test)} to test; no person in two of them")
-    network = _fit(folder, train, config, torch.device(device), say, init)
-    notes: dict[str, object] = {"frames": len(train), "recipe": asdict(config), "synthetic": True}
+    real = None if real_targets is None else load_real_crops(real_targets)
+    network = _fit(folder, train, config, torch.device(device), say, init, real)
+    notes: dict[str, object] = {"frames": len(train), "recipe": asdict(config), "synthetic": real is None}
+    if real is not None:
+        notes["real_faces"] = len(real.crops)
     if init is not None:
         notes["init"] = AUPredictor.load(init).sha256
     weights = finish(folder, network, tuning, test, notes)

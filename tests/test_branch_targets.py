@@ -1,0 +1,61 @@
+"""What the branches are trained towards: levels of renders, what portraits show by construction, a teacher's word."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from aufait.training.branch_targets import (
+    QUIET_IN_A_SMILE,
+    from_intensities,
+    from_teacher,
+    joined,
+    neutral,
+    smiling,
+    target_loss,
+    with_known,
+)
+
+UNITS = (1, 6, 12)
+
+
+def test_renders_ask_for_every_level_below_their_own() -> None:
+    targets = from_intensities(np.array([[[2.4, 0.0], [5.0, 0.4]]]), np.array([[[True, True], [False, True]]]))
+    assert targets.exceedance[0, 0].tolist() == [[1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert targets.exceedance[0, 1].tolist() == [[1, 1, 1, 1, 1], [0, 0, 0, 0, 0]]
+    assert targets.weight[0, :, :, 0].tolist() == [[1, 1], [0, 1]]
+
+
+def test_a_smile_asks_for_au_12_and_quiet_brows_and_leaves_the_rest_open() -> None:
+    targets = smiling(2, UNITS)
+    assert 1 in QUIET_IN_A_SMILE
+    assert targets.weight[:, 0].all()
+    assert not targets.exceedance[:, 0].any()
+    assert not targets.weight[:, 1].any()
+    assert targets.exceedance[:, 2, :, :2].all()
+    assert not targets.weight[:, 2, :, 2:].any()  # how strong it is, nobody said
+
+
+def test_a_teacher_counts_only_where_it_is_certain() -> None:
+    word = np.full((1, 3, 2, 5), 0.6, np.float32)
+    word[0, 1], word[0, 2] = 0.95, 0.1
+    targets = from_teacher(word, certain=0.8)
+    assert targets.weight[0, :, 0, 0].tolist() == [0, 1, 1]
+    assert np.array_equal(targets.exceedance, word)
+
+
+def test_what_is_known_wins_over_the_teacher() -> None:
+    teacher = from_teacher(np.full((1, 3, 2, 5), 0.95, np.float32))
+    both = with_known(smiling(1, UNITS), teacher)
+    assert not both.exceedance[0, 0].any()
+    assert (both.exceedance[0, 1] == np.float32(0.95)).all()
+    assert (both.exceedance[0, 2, :, 2:] == np.float32(0.95)).all()
+
+
+def test_loss_is_the_mean_over_what_has_weight() -> None:
+    targets = joined([neutral(1, UNITS), smiling(1, UNITS)])
+    logits = torch.zeros(2, 3, 2, 5)
+    value = target_loss(logits, torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight), torch.ones(3))
+    assert torch.isclose(value, torch.log(torch.tensor(2.0)))
+    doubled = target_loss(logits, torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight), torch.full((3,), 2.0))
+    assert doubled > value
