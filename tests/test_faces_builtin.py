@@ -162,6 +162,21 @@ def test_detector_boxes_are_in_pixels_of_the_picture(untrained: Path, monkeypatc
     assert 0 <= boxes[:, [0, 2]].mean() <= 640 and 0 <= boxes[:, [1, 3]].mean() <= 384
 
 
+@pytest.mark.parametrize(("face_score", "eye_score", "kept"), [(0.7, 0.9, 2), (0.9, 0.7, 1)])
+def test_a_surer_eye_does_not_hide_its_face(
+    untrained: Path, monkeypatch: pytest.MonkeyPatch, face_score: float, eye_score: float, kept: int
+) -> None:
+    """A box within a larger one goes only where the larger one is surer."""
+    face, eye = [100.0, 100.0, 300.0, 320.0], [120.0, 140.0, 190.0, 210.0]
+    level = (np.array([face, eye], np.float32), np.array([face_score, eye_score], np.float32))
+    detector = BoxDetector.load(untrained)
+    monkeypatch.setattr(detector, "_level", lambda image, side: level)
+    boxes, scores = detector.detect(np.zeros((400, 400, 3), np.uint8), (320,), 0.3)
+    assert len(boxes) == len(scores) == kept
+    assert face in boxes.tolist()
+    assert scores.tolist() == sorted(scores.tolist(), reverse=True)
+
+
 def test_missing_or_foreign_weights_are_explained(tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="aufait train-faces"):
         BuiltinFinder(weights=tmp_path)
@@ -227,6 +242,19 @@ def test_all_five_faces_of_a_group_are_found(shared: Path) -> None:
     with create_finder("builtin") as finder:  # type: ignore[attr-defined]
         faces = finder.find(image)
     assert len(faces) == 5
+
+
+@shipped
+def test_portraits_that_fill_the_picture_are_found(shared: Path) -> None:
+    """On these six an eye alone looks more like a face to the detector than the whole does."""
+    folder = shared / "real_faces" / "london"
+    if not folder.is_dir():
+        pytest.skip(f"real faces not found at {folder}")
+    names = ("027_neutral", "036_neutral", "069_neutral", "002_smiling", "126_smiling", "127_smiling")
+    with create_finder("builtin") as finder:  # type: ignore[attr-defined]
+        for name in names:
+            (face,) = finder.find(np.asarray(Image.open(folder / f"{name}.jpg").convert("RGB")))
+            assert np.ptp(face.box[[0, 2]]) > 150
 
 
 @shipped

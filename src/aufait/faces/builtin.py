@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from aufait.alignment import apply_transform, invert, warp
 from aufait.errors import InputError, MissingModelError
-from aufait.faces.boxes import keep_best, landmark_boxes, overlap
+from aufait.faces.boxes import keep_best, landmark_boxes, overlap, overlap_of_smaller
 from aufait.faces.face import Face
 from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
 from aufait.faces.networks import (
@@ -64,6 +64,11 @@ class BuiltinConfig:
 
     max_candidates: int = 60
     """Most boxes that are read per picture, best first."""
+
+    part_of: float = 0.75
+    """A box that lies by this share of its area in a larger, surer one is a part of that face, such as an eye. The larger
+    box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells them
+    apart."""
 
     same_face: float = 0.2
     """A look at a box or at a followed face counts when the points found have this overlap with it."""
@@ -132,7 +137,8 @@ class BoxDetector:
         scores = np.concatenate([s for _, s in levels])
         rows = np.flatnonzero(scores >= threshold)
         rows = rows[np.argsort(-scores[rows], kind="stable")][:500]
-        kept = rows[keep_best(boxes[rows], scores[rows], 0.4, nested=0.75)][: self.config.max_candidates]
+        rows = rows[keep_best(boxes[rows], scores[rows], 0.4)]
+        kept = rows[_whole(boxes[rows], self.config.part_of)][: self.config.max_candidates]
         return boxes[kept], scores[kept]
 
     @torch.inference_mode()
@@ -328,6 +334,13 @@ class BuiltinFinder(FollowingFinder):
             Face(box=boxes[row], confidence=float(sure[row]), landmarks=points[row], pose=poses[row])
             for row in np.flatnonzero(near)
         ]
+
+
+def _whole(boxes: np.ndarray, share: float) -> np.ndarray:
+    """Rows of boxes (N, 4), best first, without those that lie in a larger box before them by ``share`` of their area."""
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    inside = (overlap_of_smaller(boxes, boxes) > share) & (area[:, None] < area[None])
+    return np.flatnonzero(~np.tril(inside, -1).any(axis=1))
 
 
 def _overlap_of_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
