@@ -23,7 +23,7 @@ FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or buil
 FinderModelOption = Annotated[
     Path | None, typer.Option(help="face_landmarker.task for the mesh finder, or its folder.", show_default=False, metavar="FILE")
 ]
-ModelOption = Annotated[str, typer.Option(help="Action unit model: default, or a weights file.")]
+ModelOption = Annotated[str, typer.Option(help="Action unit model: default, mesh, compact, or a weights file.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MaxFacesOption = Annotated[
     int | None, typer.Option(min=1, help="Keep at most this many faces per frame.", show_default=False)
@@ -47,6 +47,14 @@ def detect(
     device: DeviceOption = "auto",
     max_faces: MaxFacesOption = None,
     min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out faces of lower confidence.")] = 0.5,
+    base_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATE",
+            help="Share of frames in which units are expected: 0.1 for all, or 12=0.2,4=0.05.",
+            show_default=False,
+        ),
+    ] = None,
     formats: Annotated[str, typer.Option("--format", help="Table formats, separated by commas: csv, parquet.")] = "csv",
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet too: --format csv,parquet.")] = False,
     annotate: Annotated[
@@ -102,11 +110,25 @@ def detect(
                 "max_faces": max_faces,
                 "min_confidence": min_confidence,
                 "threads": threads,
+                "base_rates": _base_rates(base_rate),
             },
             quiet=quiet,
             json_progress=json_progress,
         )
     raise typer.Exit(_conclude(outcomes, unusable, allow_no_face=allow_no_face, quiet=quiet or json_progress))
+
+
+def _base_rates(text: str | None) -> float | dict[int, float] | None:
+    """``--base-rate`` -> what ``Detector`` takes: one number, or a number for some units."""
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = [pair.split("=") for pair in text.split(",")]
+        return {int(unit.strip().upper().removeprefix("AU")): float(rate) for unit, rate in pairs}
+    except ValueError:
+        raise typer.BadParameter(f"expected a share such as 0.1, or units with shares such as 12=0.2,4=0.05; got {text!r}") from None
 
 
 def _prepare(

@@ -78,6 +78,9 @@ class FaceViews:
         return len(self.fine)
 
 
+_FLUSH = 16
+"""Blocks after which what is done is brought to disk."""
+
 _SHAPES: dict[str, tuple[tuple[int, ...], type]] = {
     "fine": (FINE_SHAPE, np.float16),
     "coarse": (COARSE_SHAPE, np.float16),
@@ -136,7 +139,7 @@ def store_views(
             images = reading.pop(0).result()
             for name, value in _views(images, landmarks[list(rows)], rows, networks, trunk, config).items():
                 arrays[name][rows.start : rows.stop] = value
-            if number % 16 == 15 or number + 1 == len(blocks):
+            if number % _FLUSH == _FLUSH - 1 or number + 1 == len(blocks):
                 for array in arrays.values():
                     array.flush()
                 _note(root, rows.stop)
