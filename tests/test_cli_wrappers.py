@@ -124,14 +124,25 @@ def test_train_default_chooses_the_recipe(
 
 def test_train_faces_prints_what_came_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = pytest.importorskip("aufait.training.train_faces")
+    seen: dict[str, Any] = {}
 
     def train(data: Path, out: Path, **options: Any) -> object:
-        assert options == {"device": "cpu", "epochs": None, "seed": None, "resume": True}
+        seen.update(options)
         return SimpleNamespace(detector=out / "d", landmarks=out / "l", figures={"nme": 0.0345})
 
     monkeypatch.setattr(training, "train_faces", train)
-    result = runner.invoke(app, ["train-faces", "renders", "-o", str(tmp_path), "--resume", "--device", "cpu"])
+    words = ["train-faces", "renders", "-o", str(tmp_path), "--resume", "--device", "cpu"]
+    result = runner.invoke(app, [*words, "--real-faces", "portraits", "--init", "before"])
     assert result.exit_code == 0, result.output
+    assert seen == {
+        "device": "cpu",
+        "epochs": None,
+        "seed": None,
+        "resume": True,
+        "real_faces": Path("portraits"),
+        "task_file": None,
+        "init": Path("before"),
+    }
     assert "nme: 0.0345" in result.output
 
 

@@ -12,6 +12,7 @@ import torch
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
 from aufait.errors import InputError
+from aufait.faces.boxes import box_sizes, landmark_boxes
 from aufait.faces.builtin import BuiltinFinder
 from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights
@@ -32,6 +33,7 @@ from aufait.training.face_data import (
     take_faces,
 )
 from aufait.training.face_losses import landmark_loss
+from aufait.training.face_teacher import WINDOW, RealBanks, cut_face, load_real_faces
 from aufait.training.train_faces import CPU_CONFIG, train_on_bank
 
 TINY = replace(
@@ -206,3 +208,64 @@ def test_one_person_is_not_enough(bank: FaceBank, tmp_path: Path) -> None:
     alone = bank.part(torch.arange(2), bank.backgrounds)
     with pytest.raises(InputError, match="two identities"):
         train_on_bank(alone, tmp_path, TINY, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("shift", [0, 260])
+def test_the_square_round_a_face_keeps_pixels_and_points_together(shift: int) -> None:
+    """A dark dot on the tip of the nose, once in the middle of the picture and once near its edge."""
+    points = project(matrix_from_euler(np.zeros((1, 3))), np.array([[0.0, 0.0, 700.0]]), Camera(700, 700, 320, 240))[0]
+    points[:, 0] += shift
+    image = np.full((480, 640, 3), 200, np.uint8)
+    x, y = points[30].round().astype(int)
+    image[y - 3 : y + 4, x - 3 : x + 4] = 0
+    pixels, moved = cut_face(image, points)
+    assert pixels.shape == (BANK_SIDE, BANK_SIDE, 4)
+    x, y = moved[30].round().astype(int)
+    assert pixels[y, x, :3].max() < 60 and pixels[y - 8, x, :3].min() > 180
+    assert box_sizes(landmark_boxes(moved[None]))[0] == pytest.approx(BANK_SIDE / WINDOW, rel=0.02)
+    beyond = pixels[..., 3] == 0
+    assert beyond.any() == bool(shift)
+    assert (pixels[beyond][:, :3] == 110).all()
+
+
+def test_real_and_rendered_faces_come_in_the_share_asked_for(bank: FaceBank) -> None:
+    real = replace(bank.part(torch.arange(3), bank.backgrounds), is_real=torch.ones(3, dtype=torch.bool))
+    both = bank.joined(real, 0.8)
+    rows = both.draw_rows(2000, draw())
+    assert (rows >= len(bank)).float().mean() == pytest.approx(0.8, abs=0.04)
+    assert set(rows.tolist()) == set(range(len(both)))
+    assert bank.draw_rows(500, draw()).max() == len(bank) - 1
+
+
+def test_real_faces_are_learnt_and_named_in_the_weights(bank: FaceBank, tmp_path: Path) -> None:
+    real = replace(bank.part(torch.arange(4), bank.backgrounds), is_real=torch.ones(4, dtype=torch.bool))
+    banks = RealBanks(real, real, {"london": 3, "pif": 1})
+    first = train_on_bank(bank, tmp_path / "first", TINY, torch.device("cpu"))
+    second = train_on_bank(bank, tmp_path / "second", TINY, torch.device("cpu"), real=banks, init=first.detector.parent)
+    assert {"landmark_nme_inner", "real_landmark_nme_inner", "real_detector_recall"} <= set(second.figures)
+    for name in ("face_detector", "face_landmarks"):
+        _, before = load_weights(name, tmp_path / "first")
+        _, after = load_weights(name, tmp_path / "second")
+        assert "no photograph" in str(before["data"]) and "started_from" not in before
+        assert "4 real faces" in str(after["data"]) and "teacher" in str(after["data"])
+        assert after["started_from"]["data"] == before["data"]  # type: ignore[index]
+        sources = after["real_faces"]
+        assert [(s["set"], s["faces"], s["licence"]) for s in sources] == [("london", 3, "CC BY 4.0"), ("pif", 1, "CC0")]  # type: ignore[attr-defined]
+
+
+def test_training_goes_on_from_the_weights_of_a_folder(bank: FaceBank, tmp_path: Path) -> None:
+    """Without a step, what comes out is what went in."""
+    first = train_on_bank(bank, tmp_path / "first", TINY, torch.device("cpu"))
+    still = replace(TINY, detector_steps=0, landmark_steps=0)
+    train_on_bank(bank, tmp_path / "second", still, torch.device("cpu"), init=first.detector.parent)
+    for name in ("face_detector", "face_landmarks"):
+        before, after = load_weights(name, tmp_path / "first")[0], load_weights(name, tmp_path / "second")[0]
+        assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_points_of_other_pictures_are_refused(bank: FaceBank, tmp_path: Path, shared: Path) -> None:
+    if not (shared / "real_faces").is_dir():
+        pytest.skip(f"real faces not found at {shared / 'real_faces'}")
+    np.savez(tmp_path / "real_points.npz", pictures=3, rows=np.arange(3), landmarks=np.zeros((3, 68, 2), np.float32))
+    with pytest.raises(InputError, match="points of 3 pictures"):
+        load_real_faces(shared / "real_faces", bank.backgrounds, tmp_path)

@@ -1,13 +1,13 @@
-"""Training pictures for the face networks, put together from rendered faces and procedural backgrounds.
+"""Training pictures for the face networks, put together from rendered and real faces and procedural backgrounds.
 
-A ``FaceBank`` holds renders with their alpha; ``detection_batch`` places some of them, at many sizes, before
+A ``FaceBank`` holds faces with their alpha; ``detection_batch`` places some of them, at many sizes, before
 backgrounds, with hard negatives among them; ``landmark_batch`` cuts one crop per face, plus crops that show no face.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,15 +30,17 @@ BANK_SIDE = 192
 
 @dataclass(frozen=True, eq=False)
 class FaceBank:
-    """Rendered faces in memory.
+    """Faces in memory.
 
     Attributes:
-        pixels: (N, 4, 192, 192) uint8: red, green, blue, alpha of the person.
+        pixels: (N, 4, 192, 192) uint8: red, green, blue, alpha of the person; of a real face, alpha of the picture.
         landmarks: (N, 68, 2) float32 pixels.
         identity: (N,) int64 number of the person.
         backgrounds: (M, 3, 320, 320) uint8 pictures without faces.
         smaller: the same with colours premultiplied by alpha, at a half and at a quarter of the size, so that small
             faces neither alias nor cost more than they show.
+        is_real: (N,) bool; the others are renders.
+        real_share: share of the real ones among the faces taken from a bank that has both kinds.
     """
 
     pixels: Tensor
@@ -46,6 +48,8 @@ class FaceBank:
     identity: Tensor
     backgrounds: Tensor
     smaller: tuple[Tensor, Tensor]
+    is_real: Tensor
+    real_share: float = 0.5
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -53,28 +57,63 @@ class FaceBank:
     def part(self, rows: Tensor, backgrounds: Tensor) -> FaceBank:
         """Some of the faces, with their share of the backgrounds."""
         half, quarter = (level[rows] for level in self.smaller)
-        return FaceBank(self.pixels[rows], self.landmarks[rows], self.identity[rows], backgrounds, (half, quarter))
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            landmarks=self.landmarks[rows],
+            identity=self.identity[rows],
+            backgrounds=backgrounds,
+            smaller=(half, quarter),
+            is_real=self.is_real[rows],
+        )
+
+    def joined(self, other: FaceBank, real_share: float) -> FaceBank:
+        """The faces of both, before the backgrounds of this one."""
+        half, quarter = (torch.cat(pair) for pair in zip(self.smaller, other.smaller, strict=True))
+        return replace(
+            self,
+            pixels=torch.cat([self.pixels, other.pixels]),
+            landmarks=torch.cat([self.landmarks, other.landmarks]),
+            identity=torch.cat([self.identity, other.identity]),
+            smaller=(half, quarter),
+            is_real=torch.cat([self.is_real, other.is_real]),
+            real_share=real_share,
+        )
+
+    def draw_rows(self, count: int, draw: Draw) -> Tensor:
+        """(count,) random rows, ``real_share`` of them real where there are both kinds."""
+        real, rendered = (kind.nonzero()[:, 0] for kind in (self.is_real, ~self.is_real))
+        if len(real) == 0 or len(rendered) == 0:
+            return draw.integers(len(self), count)
+        place = draw.uniform(0, 1, count)
+        of_real, of_rendered = ((place * len(kind)).long().clamp(max=len(kind) - 1) for kind in (real, rendered))
+        return torch.where(draw.chance(self.real_share, count), real[of_real], rendered[of_rendered])
 
     def to(self, device: torch.device | str) -> FaceBank:
         """The same on another device."""
         half, quarter = (level.to(device) for level in self.smaller)
-        return FaceBank(
-            self.pixels.to(device),
-            self.landmarks.to(device),
-            self.identity.to(device),
-            self.backgrounds.to(device),
-            (half, quarter),
+        return replace(
+            self,
+            pixels=self.pixels.to(device),
+            landmarks=self.landmarks.to(device),
+            identity=self.identity.to(device),
+            backgrounds=self.backgrounds.to(device),
+            smaller=(half, quarter),
+            is_real=self.is_real.to(device),
         )
 
 
-def build_bank(pixels: Tensor, landmarks: Tensor, identity: Tensor, backgrounds: Tensor) -> FaceBank:
-    """A bank from straight (not premultiplied) renders; see ``FaceBank`` for the shapes."""
+def build_bank(
+    pixels: Tensor, landmarks: Tensor, identity: Tensor, backgrounds: Tensor, *, real: bool = False
+) -> FaceBank:
+    """A bank from straight (not premultiplied) faces, all renders or all real; see ``FaceBank`` for the shapes."""
     halves, quarters = [], []
     for block in pixels.split(256):
         half = functional.avg_pool2d(premultiply(block.float()), 2)
         halves.append(half.round().to(torch.uint8))
         quarters.append(functional.avg_pool2d(half, 2).round().to(torch.uint8))
-    return FaceBank(pixels, landmarks, identity, backgrounds, (torch.cat(halves), torch.cat(quarters)))
+    is_real = torch.full((len(pixels),), real)
+    return FaceBank(pixels, landmarks, identity, backgrounds, (torch.cat(halves), torch.cat(quarters)), is_real)
 
 
 def premultiply(pixels: Tensor) -> Tensor:
@@ -221,7 +260,7 @@ def take_faces(bank: FaceBank, count: int, draw: Draw, *, shrink: int = 1, keep_
         shrink: 1, 2 or 4: pixels at 192, 96 or 48.
         keep_scene: share that keeps its own background (only at full size).
     """
-    rows = draw.integers(len(bank), count)
+    rows = bank.draw_rows(count, draw)
     source = bank.pixels if shrink == 1 else bank.smaller[0 if shrink == 2 else 1]
     pixels = source[rows].float() / 255.0
     if shrink == 1:

@@ -1,7 +1,8 @@
-"""Training of the builtin face networks on rendered faces: no photograph is used.
+"""Training of the builtin face networks on rendered faces and, beside them, on real ones that the mesh finder labels.
 
     aufait synth renders --frames 12000
     aufait train-faces renders --out face-weights
+    aufait train-faces renders --out better --init face-weights --real-faces FOLDER
 
 The two networks are trained one after the other; with the default configuration and two CPU cores that takes about a
 quarter of an hour. Stopping and starting again with ``resume`` gives the same weights as one run: every step draws
@@ -24,14 +25,21 @@ from torch import Tensor, nn
 
 from aufait.errors import InputError
 from aufait.faces.networks import FaceDetectorConfig, FaceDetectorNet, FaceLandmarkConfig, FaceLandmarkNet
-from aufait.faces.weights import save_weights
+from aufait.faces.weights import load_state, load_weights, save_weights
 from aufait.training.face_augment import Draw
 from aufait.training.face_backgrounds import make_backgrounds
 from aufait.training.face_data import FaceBank, detection_batch, landmark_batch, load_faces, split_by_identity
 from aufait.training.face_evaluation import evaluate_detector, evaluate_landmarks
 from aufait.training.face_losses import detector_loss, landmark_loss
+from aufait.training.face_teacher import RealBanks, load_real_faces
 
 logger = logging.getLogger(__name__)
+
+_RENDERS = "rendered faces of aufait's engine (ICT-FaceKit geometry, MIT), procedural backgrounds"
+_REAL = (
+    "; {faces} real faces of training/real_faces.csv, their points placed by the landmark network of MediaPipe's "
+    "face_landmarker.task (Apache-2.0) as teacher; none of the teacher's weights is in this file"
+)
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
 
@@ -44,7 +52,9 @@ class FaceTrainingConfig:
     max_frames: int = 12_000
     """Renders to hold in memory, 0.2 MB each."""
     held_out: float = 0.1
-    """Share of identities kept for evaluation."""
+    """Share of rendered identities kept for evaluation."""
+    real_share: float = 0.45
+    """Share of real faces in crops and scenes, where there are real faces."""
     backgrounds: int = 1_000
     """Procedural pictures to draw backgrounds from."""
     scene_size: int = 256
@@ -53,6 +63,8 @@ class FaceTrainingConfig:
     detector_batch: int = 24
     detector_rate: float = 2e-3
     """Peak learning rate of AdamW."""
+    init_rate: float = 0.4
+    """Factor of the learning rates when training goes on from finished weights."""
     landmark_steps: int = 1_500
     landmark_batch: int = 48
     landmark_rate: float = 2e-3
@@ -101,6 +113,9 @@ def train_faces(
     epochs: float | None = None,
     seed: int | None = None,
     resume: bool = False,
+    real_faces: Path | None = None,
+    task_file: Path | None = None,
+    init: Path | None = None,
 ) -> FaceTrainingReport:
     """Train the face detector and the landmark network.
 
@@ -113,10 +128,14 @@ def train_faces(
             steps change by the same factor.
         seed: in place of the configuration's.
         resume: go on from the checkpoints in ``out``.
+        real_faces: folder with the pictures that ``real_faces.csv`` lists; the people kept out serve figures alone.
+        task_file: ``face_landmarker.task``, which labels them; None looks in the usual places.
+        init: folder of weights to go on from, in place of random ones.
 
     Raises:
-        InputError: no renders in ``data``, or numbers out of range.
+        InputError: no renders in ``data``, none of the real faces, or numbers out of range.
         MissingExtraError: the extra ``train`` is not installed.
+        MissingModelError: no task file, or no weights in ``init``.
     """
     where = _device(device)
     config = config or (CPU_CONFIG if where.type == "cpu" else GPU_CONFIG)
@@ -125,39 +144,75 @@ def train_faces(
     bank = load_faces(Path(data), backgrounds, max_frames=config.max_frames, seed=config.seed)
     if epochs is not None:
         config = _with_epochs(config, epochs, len(bank))
-    return train_on_bank(bank, Path(out), config, where, resume=resume)
+    real = None if real_faces is None else load_real_faces(Path(real_faces), backgrounds, Path(out), task_file)
+    return train_on_bank(bank, Path(out), config, where, resume=resume, real=real, init=init)
 
 
 def train_on_bank(
-    bank: FaceBank, out: Path, config: FaceTrainingConfig, device: torch.device, *, resume: bool = False
+    bank: FaceBank,
+    out: Path,
+    config: FaceTrainingConfig,
+    device: torch.device,
+    *,
+    resume: bool = False,
+    real: RealBanks | None = None,
+    init: Path | None = None,
 ) -> FaceTrainingReport:
     """``train_faces`` on faces that are in memory already."""
+    start = _Start(config, init)
     train, held_out = (part.to(device) for part in split_by_identity(bank, config.held_out))
     if len(train) == 0 or len(held_out) == 0:
         raise InputError(f"training needs renders of at least two identities, got {len(torch.unique(bank.identity))}")
+    if real is not None:
+        train = train.joined(real.train.to(device), config.real_share)
     out.mkdir(parents=True, exist_ok=True)
     with _threads(config.threads):
         started = time.monotonic()
-        detector = _train_detector(train, out, config, device, resume)
+        detector = _train_detector(train, out, config, device, resume, start)
         detector_minutes = (time.monotonic() - started) / 60
-        landmarks = _train_landmarks(train, out, config, device, resume)
+        landmarks = _train_landmarks(train, out, config, device, resume, start)
         minutes = (time.monotonic() - started) / 60
-        figures = {
-            **evaluate_detector(
-                detector, held_out, config.scene_size, seed=config.seed + 1, batches=config.evaluation_batches
-            ),
-            **evaluate_landmarks(landmarks, held_out, seed=config.seed + 1, batches=config.evaluation_batches),
-        }
+        figures = _evaluate(detector, landmarks, held_out, config)
+        if real is not None:
+            on_real = _evaluate(detector, landmarks, real.held_out.to(device), config)
+            figures |= {f"real_{name}": value for name, value in on_real.items()}
     counts = {"frames": len(bank), "identities": len(torch.unique(bank.identity)), "minutes": round(minutes, 1)}
     counts["detector_minutes"] = round(detector_minutes, 1)
-    return _save(out, detector, landmarks, config, figures, counts)
+    return _save(out, detector, landmarks, start, figures, counts, real)
+
+
+class _Start:
+    """What training starts from: random weights, or those of a folder."""
+
+    def __init__(self, config: FaceTrainingConfig, folder: Path | None) -> None:
+        self.config, self._folder = config, folder
+        self.factor = 1.0 if folder is None else config.init_rate
+        self.earlier: dict[str, object] = {}  # name of the weights -> what their header says about how they were made
+
+    def put_into(self, network: nn.Module, name: str) -> None:
+        """Fill a new network with the weights ``name``, if there is a folder."""
+        if self._folder is None:
+            return
+        tensors, header = load_weights(name, self._folder)
+        load_state(network, tensors, name)
+        told = ("data", "training", "counts", "real_faces", "started_from")
+        self.earlier[name] = {key: header[key] for key in told if key in header}
+
+
+def _evaluate(
+    detector: FaceDetectorNet, landmarks: FaceLandmarkNet, bank: FaceBank, config: FaceTrainingConfig
+) -> dict[str, float]:
+    seed, batches = config.seed + 1, config.evaluation_batches
+    boxes = evaluate_detector(detector, bank, config.scene_size, seed=seed, batches=batches)
+    return {**boxes, **evaluate_landmarks(landmarks, bank, seed=seed, batches=batches)}
 
 
 def _train_detector(
-    bank: FaceBank, out: Path, config: FaceTrainingConfig, device: torch.device, resume: bool
+    bank: FaceBank, out: Path, config: FaceTrainingConfig, device: torch.device, resume: bool, start: _Start
 ) -> FaceDetectorNet:
     torch.manual_seed(config.seed)
     network = _on_device(FaceDetectorNet(FaceDetectorConfig()), device)
+    start.put_into(network, "face_detector")
 
     def step(draw: Draw) -> dict[str, Tensor]:
         images, boxes, kinds = detection_batch(bank, config.detector_batch, config.scene_size, draw)
@@ -166,18 +221,18 @@ def _train_detector(
         terms = detector_loss(outputs, boxes, kinds, network.config)
         return {**terms, "total": terms["score"] + 2.0 * terms["edges"]}
 
-    run = _Run(
-        network, step, config.detector_steps, config.detector_rate, config, out / "checkpoints" / "face_detector"
-    )
+    rate = config.detector_rate * start.factor
+    run = _Run(network, step, config.detector_steps, rate, config, out / "checkpoints" / "face_detector")
     run.train(device, resume)
     return network
 
 
 def _train_landmarks(
-    bank: FaceBank, out: Path, config: FaceTrainingConfig, device: torch.device, resume: bool
+    bank: FaceBank, out: Path, config: FaceTrainingConfig, device: torch.device, resume: bool, start: _Start
 ) -> FaceLandmarkNet:
     torch.manual_seed(config.seed)
     network = _on_device(FaceLandmarkNet(FaceLandmarkConfig()), device)
+    start.put_into(network, "face_landmarks")
     side, scale = network.config.crop_size, network.config.crop_scale
 
     def step(draw: Draw) -> dict[str, Tensor]:
@@ -188,9 +243,8 @@ def _train_landmarks(
         points = terms["heatmap"] + config.distance_weight * terms["distance"]
         return {**terms, "total": points + config.flat_weight * terms["flat"] + terms["face"]}
 
-    run = _Run(
-        network, step, config.landmark_steps, config.landmark_rate, config, out / "checkpoints" / "face_landmarks"
-    )
+    rate = config.landmark_rate * start.factor
+    run = _Run(network, step, config.landmark_steps, rate, config, out / "checkpoints" / "face_landmarks")
     run.train(device, resume)
     return network
 
@@ -297,20 +351,25 @@ def _save(
     out: Path,
     detector: FaceDetectorNet,
     landmarks: FaceLandmarkNet,
-    config: FaceTrainingConfig,
+    start: _Start,
     figures: dict[str, float],
     counts: dict[str, float],
+    real: RealBanks | None,
 ) -> FaceTrainingReport:
     common: dict[str, object] = {
         "licence": "Apache-2.0",
-        "data": "rendered faces of aufait's engine (ICT-FaceKit geometry, MIT), procedural backgrounds; no photograph",
-        "training": asdict(config),
+        "data": _RENDERS + ("; no photograph" if real is None else _REAL.format(faces=len(real.train))),
+        "training": asdict(start.config),
         "counts": counts,
         "figures": figures,
     }
+    if real is not None:
+        common["real_faces"] = real.sources()
     paths = {name: out / f"{name}.safetensors" for name in ("face_detector", "face_landmarks")}
     for name, network in (("face_detector", detector), ("face_landmarks", landmarks)):
         header: dict[str, object] = {"name": name, "config": asdict(network.config), **common}
+        if name in start.earlier:
+            header["started_from"] = start.earlier[name]
         tensors = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
         save_weights(paths[name], tensors, header)
     record = {**common, "files": sorted(path.name for path in paths.values())}
