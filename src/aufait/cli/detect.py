@@ -128,7 +128,8 @@ def _base_rates(text: str | None) -> float | dict[int, float] | None:
         pairs = [pair.split("=") for pair in text.split(",")]
         return {int(unit.strip().upper().removeprefix("AU")): float(rate) for unit, rate in pairs}
     except ValueError:
-        raise typer.BadParameter(f"expected a share such as 0.1, or units with shares such as 12=0.2,4=0.05; got {text!r}") from None
+        wanted = "a share such as 0.1, or units with shares such as 12=0.2,4=0.05"
+        raise typer.BadParameter(f"expected {wanted}; got {text!r}") from None
 
 
 def _prepare(

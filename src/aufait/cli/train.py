@@ -104,6 +104,10 @@ def train_mesh(
     photo_weights: Annotated[
         Path, typer.Option(help="EfficientNet-Lite0's .pth file, see docs/model_card.md.", show_default=False)
     ],
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
+    ] = None,
     out: OutFolder = Path("aufait-mesh"),
     compact: Annotated[str, typer.Option(help="The pixel branch: compact, or a weights file.")] = "compact",
     task_file: Annotated[Path | None, typer.Option(help="face_landmarker.task.", show_default=False)] = None,
@@ -126,6 +130,7 @@ def train_mesh(
         real_faces=real_faces,
         labelled_faces=labelled_faces,
         photo_weights=photo_weights,
+        held_out=held_out or (),
         compact=compact,
         task_file=task_file,
         recipe=replace(recipe, branch=branch),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,27 @@ from aufait.action_units import ACTION_UNITS, au_name
 from aufait.metrics import calibration_error, f1_frame, icc_3_1, roc_area
 from aufait.models.au_crop import CROP_SIZE, TEMPLATE_SIZE
 from aufait.models.au_predictor import AUPredictor, AUScores
+from aufait.models.base_rates import REFERENCE_RATE
 from aufait.models.ordinal import OCCURRENCE_LEVEL
 from aufait.training.au_data import CropSet
-from aufait.training.calibration import REFERENCE_RATE, base_rate_weights
+from aufait.training.calibration import base_rate_weights
 
 
 def evaluate(predictor: AUPredictor, test: CropSet, *, batch: int = 128) -> dict[str, Any]:
+    """``evaluate_scores`` of what the compact model says of the crops."""
+    return evaluate_scores(_score(predictor, test, batch), predictor.action_units, test)
+
+
+def evaluate_scores(scores: AUScores, action_units: Sequence[int], test: CropSet) -> dict[str, Any]:
     """Per unit: frames, positives, F1 at 0.5, ROC area, ICC(3,1), calibration error at the reference base rate.
 
     Truth of a unit is its stronger side, as for the predictions. Also the means by sex, age and skin tone (ROC area).
     """
-    scores = _score(predictor, test, batch)
     truth = test.intensity.max(axis=2)
     present = truth >= OCCURRENCE_LEVEL - 0.5
     known: np.ndarray = np.asarray(test.known.all(axis=2))
     units = {}
-    for a, au in enumerate(predictor.action_units):
+    for a, au in enumerate(action_units):
         rows = known[:, a]
         units[au_name(au)] = _unit_metrics(
             present[rows, a], truth[rows, a], scores.probability[rows, a], scores.intensity[rows, a]

@@ -33,16 +33,17 @@ from aufait.media.images import read_image
 from aufait.metrics import f1_frame, roc_area
 from aufait.models.au_branches import MeshModel, MeshModelConfig
 from aufait.models.au_crop import crop_faces
-from aufait.models.au_predictor import AUPredictor
+from aufait.models.au_predictor import AUPredictor, AUScores
 from aufait.models.base_rates import REFERENCE_RATE
 from aufait.models.mesh_predictor import MeshPredictor
 from aufait.models.ordinal import OCCURRENCE_LEVEL
 from aufait.models.photo_trunk import RELEASE_SHA256, PhotoTrunk
 from aufait.synthetic.dataset import FrameRecord, read_records
-from aufait.training.au_data import MAX_YAW, frame_intensity, frame_known
+from aufait.training.au_data import MAX_YAW, CropSet, frame_intensity, frame_known, load_crops
+from aufait.training.au_report import evaluate_scores
 from aufait.training.branch_targets import Targets, from_intensities, from_teacher, joined, neutral, smiling, with_known
 from aufait.training.branches import BranchConfig, ViewSet, inputs_of, train_branch
-from aufait.training.calibration import calibrate_on_labels, left_out_scores
+from aufait.training.calibration import calibrate_on_labels, fit_calibration, left_out_scores
 from aufait.training.face_views import FaceViews, ViewConfig, store_views
 from aufait.training.half_faces import half_face
 from aufait.training.labelled_faces import best_match, label_table, read_labelled_faces
@@ -87,6 +88,7 @@ def train_mesh(
     real_faces: str | Path,
     labelled_faces: str | Path,
     photo_weights: str | Path,
+    held_out: Sequence[str | Path] = (),
     compact: str | Path = "compact",
     task_file: str | Path | None = None,
     recipe: MeshRecipe | None = None,
@@ -100,6 +102,8 @@ def train_mesh(
         real_faces: folder with the pictures that ``real_faces.csv`` lists.
         labelled_faces: folder with ``labels.json``; serves calibration alone.
         photo_weights: the ``.pth`` file of the photo trunk (see ``photo_trunk``).
+        held_out: folders of ``aufait synth`` with other seeds: half of their persons calibrate the units that no labelled face
+            shows, the other half are scored once (``metrics.json``).
         compact: name or file of the compact model, the pixel branch.
         task_file: ``face_landmarker.task``; None looks in the usual places.
         recipe: the recipe.
@@ -130,6 +134,7 @@ def train_mesh(
     model.trunk.load_state_dict(trunk.state_dict())
     model.named.fit_rest(torch.from_numpy(np.array(real.views.blendshapes[:, 0])))
     calibrator = _Calibrator(Path(labelled_faces), task, folder, views, units)
+    apart = [_rendered_portraits(Path(name), units, views) for name in held_out]
 
     heads: dict[str, nn.Module] = {"features": model.features, "photo": model.photo}
     _train("teacher", heads, rendered, [], recipe.branch, folder, say)
@@ -147,13 +152,17 @@ def train_mesh(
         ViewSet(halves.views, np.arange(len(halves)), half_targets),
     ]
     _train("student", heads, rendered, real_sets, recipe.branch, folder, say)
-    table, figures = calibrator.fit(model, pixels)
+    tuning, test = _halves(apart)
+    start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
+    table, figures = calibrator.fit(model, pixels, start)
     say(f"labelled faces, each calibrated without its group: F1 {figures['f1']:.3f}, ROC area {figures['roc_area']:.3f}")
     notes = {
         "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "recipe": asdict(recipe),
         "labelled": figures,
     }  # fmt: skip
     (folder / "mesh_training.json").write_text(json.dumps(notes, indent=1))
+    if test:
+        (folder / "metrics.json").write_text(json.dumps(_on_renders(model, pixels, test, table), indent=1))
     return MeshPredictor(model, pixels, table).save(folder / "au_mesh.safetensors", notes)
 
 
@@ -194,6 +203,49 @@ def _rendered(folder: Path, units: tuple[int, ...], views: Views) -> ViewSet:
     )
     rows = np.flatnonzero(np.asarray(seen.presence[:, 0]) > 0.5)
     return ViewSet(seen, rows, targets.select(rows))
+
+
+@dataclass(frozen=True, eq=False)
+class _RenderedPortraits:
+    """Rendered faces kept from training, with all that is known of them."""
+
+    portraits: Portraits
+    crops: CropSet
+
+
+def _rendered_portraits(folder: Path, units: tuple[int, ...], views: Views) -> _RenderedPortraits:
+    records = [r for r in read_records(folder) if abs(float(r.rotation[1])) <= MAX_YAW]
+    paths, landmarks = [r.image_path for r in records], np.stack([r.landmarks for r in records])
+    return _RenderedPortraits(Portraits(paths, landmarks, views(folder.name, paths, landmarks)), load_crops(folder, units))
+
+
+def _halves(apart: Sequence[_RenderedPortraits]) -> tuple[list[_RenderedPortraits], list[_RenderedPortraits]]:
+    """Two parts without a common person."""
+    parts: tuple[list[_RenderedPortraits], list[_RenderedPortraits]] = ([], [])
+    for some in apart:
+        first = np.isin(some.crops.identity, np.unique(some.crops.identity)[::2])
+        for rows, part in ((np.flatnonzero(first), parts[0]), (np.flatnonzero(~first), parts[1])):
+            views = FaceViews(*(getattr(some.portraits.views, name)[rows] for name in FaceViews.__dataclass_fields__))
+            paths = [some.portraits.paths[row] for row in rows]
+            part.append(_RenderedPortraits(Portraits(paths, some.portraits.landmarks[rows], views), some.crops.select(rows)))
+    return parts
+
+
+def _calibrated_on_renders(model: MeshModel, pixels: AUPredictor, tuning: Sequence[_RenderedPortraits]) -> np.ndarray:
+    logits = torch.cat([_logits(model, pixels, some.portraits) for some in tuning])
+    intensity, known = (
+        torch.from_numpy(np.concatenate([getattr(some.crops, name) for some in tuning])) for name in ("intensity", "known")
+    )
+    return fit_calibration(logits, intensity, known)
+
+
+def _on_renders(
+    model: MeshModel, pixels: AUPredictor, test: Sequence[_RenderedPortraits], table: np.ndarray
+) -> dict[str, object]:
+    scores = AUScores(np.concatenate([_exceedance(model, pixels, some.portraits, table) for some in test]))
+    names = CropSet.__dataclass_fields__
+    crops = CropSet(*(np.concatenate([getattr(some.crops, name) for some in test]) for name in names))
+    return evaluate_scores(scores, model.config.action_units, crops)
 
 
 def _find(paths: Sequence[Path], task: Path | None) -> list[list[Face]]:
@@ -323,10 +375,12 @@ class _Calibrator:
         self.portraits = Portraits(paths, landmarks, views("labelled", paths, landmarks))
         self.labels, self.groups = label_table(faces, units), np.array([face.group for face in faces])
 
-    def fit(self, model: MeshModel, pixels: AUPredictor) -> tuple[np.ndarray, dict[str, float]]:
+    def fit(
+        self, model: MeshModel, pixels: AUPredictor, start: np.ndarray | None = None
+    ) -> tuple[np.ndarray, dict[str, float]]:
         """The table, and mean F1 and ROC area with each face calibrated without its group."""
         scores = _logits(model, pixels, self.portraits)[..., OCCURRENCE_LEVEL - 1].amax(dim=2).numpy().astype(np.float64)
-        start = np.tile([1.0, 0.0], (scores.shape[1], 1))
+        start = np.tile([1.0, 0.0], (scores.shape[1], 1)) if start is None else start
         left_out = left_out_scores(scores, self.labels, self.groups, start)
         f1, roc = [], []
         for a in range(scores.shape[1]):
