@@ -97,7 +97,6 @@ def test_the_face_that_overlaps_the_label_is_taken() -> None:
     assert detecting.labelled_face([small, right, far], (0, 0, 40, 40)) is right
     assert detecting.labelled_face([small, far], (0, 0, 40, 40)) is None
     assert detecting.labelled_face([], (0, 0, 40, 40)) is None
-    assert detecting.overlap(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])) == pytest.approx(2 / 6)
 
 
 def test_unfound_faces_score_zero_and_unknown_labels_do_not_count(tmp_path: Path) -> None:

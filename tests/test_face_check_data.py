@@ -54,6 +54,15 @@ def test_the_same_seed_gives_the_same_batch() -> None:
     assert torch.equal(first.answers, second.answers)
 
 
+def test_a_mirrored_batch_has_its_sides_exchanged() -> None:
+    batch = data.draw_batch(stored(), np.arange(6), np.random.default_rng(2))
+    other = data.mirrored(batch)
+    left, right = (2 + REGIONS.index(name) for name in ("eye_left", "eye_right"))
+    assert torch.equal(other.answers[:, left], batch.answers[:, right])
+    assert torch.equal(other.crops[..., 0], batch.crops[..., -1])
+    assert torch.equal(data.mirrored(other).answers, batch.answers)
+
+
 def test_an_unmoved_window_fits_and_a_turned_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     class Fixed:
         """Draws the wanted kind of placement and no noise."""

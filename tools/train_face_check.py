@@ -3,7 +3,7 @@
     python tools/train_face_check.py RENDERS [RENDERS ...] --real FOLDER -o src/aufait/weights/face_check.safetensors
 
 RENDERS are folders of ``aufait synth``; some of their frames must have a hand, mask or object before the face. FOLDER holds the
-listed real faces (``aufait.training.real_faces``); the people kept out stay out. About ten minutes on one core.
+listed real faces (``aufait.training.real_faces``); the people kept out stay out. A few minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 from torch.nn import functional
 
 from aufait.faces.finder import create_finder
-from aufait.models.face_check import FORMAT, REGIONS, FaceCheckNetwork, normalize
+from aufait.models.face_check import FORMAT, REGIONS, FaceCheckNetwork, load_face_check, normalize
 from aufait.models.weight_files import write_weights
-from aufait.training.face_check_data import StoredFaces, draw_batch, gather_faces
+from aufait.training.face_check_data import StoredFaces, draw_batch, gather_faces, mirrored
 from aufait.training.real_faces import read_real_faces
 
 HELD_OUT = 0.1
@@ -36,25 +36,30 @@ def main() -> None:
     parser.add_argument("--finder", default="auto")
     parser.add_argument("--finder-model", type=Path)
     parser.add_argument("--faces", type=Path, help="keep the gathered faces here (.npz) and take them from here again")
+    parser.add_argument("--init", type=Path, help="go on from these weights")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     faces = gathered(options)
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
-    order = rng.permutation(len(faces.pictures))
+    order = np.random.default_rng(0).permutation(len(faces.pictures))  # the same split for every run
     held, train = np.split(order, [round(HELD_OUT * len(order))])
     print(f"{len(train)} faces to train on ({faces.real[train].sum()} real), {len(held)} to test on; {len(faces.covers)} covers")
     network, average = FaceCheckNetwork(), None
+    if options.init:
+        network.load_state_dict(load_face_check(options.init).state_dict())
+        network.train()
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps, pct_start=0.1)
-    start, total = time.time(), 0.0
+    start, total, batch = time.time(), 0.0, None
     chosen = weights_of(faces, train)
     for step in range(1, options.steps + 1):
-        batch = draw_batch(faces, rng.choice(train, options.batch, p=chosen), rng)
+        # Drawing a batch takes as long as learning from it: each is used twice, the second time mirrored.
+        batch = draw_batch(faces, rng.choice(train, options.batch, p=chosen), rng) if step % 2 else mirrored(batch)
         loss = answer_loss(network(normalize(batch.crops)), batch.answers, batch.counts)
         optimiser.zero_grad()
         loss.backward()
@@ -64,21 +69,28 @@ def main() -> None:
         if step % 100 == 0:
             print(f"step {step}: loss {total / 100:.4f}, {time.time() - start:.0f} s", flush=True)
             total = 0.0
-        if step > 0.6 * options.steps:
+        if step > 0.5 * options.steps:
             average = blended(average, network)
-    final = average or network
-    figures = test(final.eval(), faces, held, np.random.default_rng(1))
+        if step % 250 == 0 or step == options.steps:
+            finish(copy.deepcopy(average or network), faces, train, held, step, options)
+
+
+def finish(
+    network: FaceCheckNetwork, faces: StoredFaces, train: np.ndarray, held: np.ndarray, step: int, options: argparse.Namespace
+) -> None:
+    """Test and write; also on the way, so that a run can be cut short."""
+    figures = test(network.eval(), faces, held, np.random.default_rng(1))
     for name, value in figures.items():
         print(f"{name}: {value:.3f}")
     header = {
         "format": FORMAT,
         "config": dataclasses.asdict(network.config),
         "training": {
-            "faces": len(train), "real": int(faces.real[train].sum()), "steps": options.steps, "batch": options.batch,
-            "seed": options.seed, "held_out": {key: round(value, 4) for key, value in figures.items()},
+            "faces": len(train), "real": int(faces.real[train].sum()), "steps": step, "batch": options.batch,
+            "seed": options.seed, "went_on": bool(options.init), "held_out": {key: round(value, 4) for key, value in figures.items()},
         },
     }  # fmt: skip
-    write_weights(copy.deepcopy(final).half(), options.out, header)
+    write_weights(network.half(), options.out, header)
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB")
 
 

@@ -50,7 +50,7 @@ class FaceAnalysis:
         intensity: (A,) float32 in [0, 5], FACS intensity (0 absent, 1 to 5 = A to E).
         probability_left, probability_right: (A,) float32, the same for one side of the face.
         intensity_left, intensity_right: (A,) float32, the same for one side of the face.
-        quality: how far the picture of this face can be trusted (size, blur, light, pose), in [0, 1].
+        quality: how far the picture of this face can be trusted (fit, covers, clarity, size, light, pose), in [0, 1].
 
     Raises:
         ValueError: an array has the wrong shape or a value lies outside its range.

@@ -1,25 +1,28 @@
 """How far a face measurement can be trusted, as one number between 0 and 1.
 
-    quality = confidence * size * sharpness * pose * exposure * inside
+    quality = confidence * fit * visible * clarity * size * pose * exposure * inside
 
 Every factor is a ramp from 0 ("useless") to 1 ("no reason to doubt"), clipped at both ends:
 
 | factor     | measured on                                                  | 0 at | 1 at |
 |------------|--------------------------------------------------------------|------|------|
 | confidence | what the face finder says                                    | 0    | 1    |
+| fit        | face check: do the landmarks lie on an upright face?         | 0.2  | 0.7  |
+| visible    | face check: visible share of the worst part of the face      | 0.35 | 0.8  |
+| clarity    | face check: fine structure left by blur, noise, compression  | 0.3  | 0.8  |
 | size       | square root of the area of the face box, pixels              | 16   | 80   |
-| sharpness  | log10 of variance(Laplacian) / variance(luma), box at ~64 px | -2.3 | -1.2 |
 | pose       | larger of abs(yaw) and 1.3 * abs(pitch), degrees             | 80   | 30   |
 | exposure   | share of the box that is black (luma <= 8) or burnt (>= 250) | 0.7  | 0.2  |
 |            | times: standard deviation of the luma                        | 2    | 12   |
 | inside     | share of the 68 landmarks that lie in the picture            | 0.5  | 1    |
 
-The factors are multiplied because one defect is enough to spoil a measurement. The variance of the Laplacian, the
-usual measure of blur, is divided by the variance of the luma: otherwise the same blur would count for more on dark
-skin and in flat light. A face without a pose gets 1 for that factor.
+The factors are multiplied because one defect is enough to spoil a measurement. The parts of ``visible`` are brows and eyes,
+mouth and chin, the left and the right half; a hand over the mouth spoils the second. The face check is a small network
+(``aufait.models.face_check``) that looks at the aligned face; it is why an upside-down face that was given an upright set of
+landmarks gets next to nothing, while one that was found the right way up is judged like any other. A face without a pose gets 1
+for that factor.
 
-The ramps are rules of thumb, set by eye on rendered and real pictures; they are not fitted to AU errors.
-Reading faces with ``quality >= 0.3`` is a sensible start.
+docs/benchmarks.md tells how errors on real faces go with the quality. Reading faces with ``quality >= 0.3`` is a sensible start.
 """
 
 from __future__ import annotations
@@ -36,24 +39,31 @@ RECOMMENDED_QUALITY = 0.3
 """Faces below this are better left out of statistics; see the table in the module's docstring."""
 
 ANALYSIS_SIZE = 64
-"""Side in pixels to which larger face boxes are roughly reduced before sharpness and exposure are measured."""
+"""Side in pixels to which larger face boxes are roughly reduced before exposure is measured."""
 
 
 @dataclass(frozen=True)
 class QualityFactors:
-    """The factors of the quality score, each in [0, 1]; ``score`` is their product."""
+    """The factors of the quality score, each in [0, 1]; ``score`` is their product.
+
+    ``regions`` is not one of them: the visible share of each of ``aufait.models.face_check.REGIONS``, behind ``visible``.
+    """
 
     confidence: float
+    fit: float
+    visible: float
+    clarity: float
     size: float
-    sharpness: float
     pose: float
     exposure: float
     inside: float
+    regions: tuple[float, ...] = ()
 
     @property
     def score(self) -> float:
         """The product of all factors, in [0, 1]."""
-        return self.confidence * self.size * self.sharpness * self.pose * self.exposure * self.inside
+        seen = self.fit * self.visible * self.clarity * self.exposure * self.inside
+        return self.confidence * self.size * self.pose * seen
 
 
 def quality_scores(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
@@ -66,7 +76,7 @@ def quality_scores(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
     Returns:
         (F,) float32 in [0, 1].
     """
-    return np.array([quality_factors(image, face).score for face in faces], dtype=np.float32)
+    return np.array([factors.score for factors in all_quality_factors(image, faces)], dtype=np.float32)
 
 
 def quality_factors(image: np.ndarray, face: Face) -> QualityFactors:
@@ -76,17 +86,39 @@ def quality_factors(image: np.ndarray, face: Face) -> QualityFactors:
         image: (H, W, 3) uint8 RGB.
         face: a face in pixel coordinates of the picture.
     """
-    luma = _face_luma(image, face.box)
-    sharpness, exposure = _appearance(luma)
-    width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
-    return QualityFactors(
-        confidence=_ramp(float(face.confidence), 0.0, 1.0),
-        size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
-        sharpness=sharpness,
-        pose=_pose(face),
-        exposure=exposure,
-        inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), 0.5, 1.0),
-    )
+    return all_quality_factors(image, [face])[0]
+
+
+def all_quality_factors(image: np.ndarray, faces: Sequence[Face]) -> list[QualityFactors]:
+    """``quality_factors`` of the faces of one picture, which go through the face check together."""
+    if not faces:
+        return []
+    from aufait.models.face_check import check_faces, load_face_check  # brings torch, which importing the package does not
+
+    points = np.stack([face.landmarks for face in faces])
+    checked = np.isfinite(points).all(axis=(1, 2)) & (np.ptp(points, axis=1).min(axis=1) > 0)  # else nothing can be aligned
+    checks = check_faces(load_face_check(), image, points[checked])
+    rows = iter(range(len(checks.fit)))
+    result = []
+    for face, known in zip(faces, checked, strict=True):
+        row = next(rows) if known else None
+        fit, clarity = (0.0, 0.0) if row is None else (float(checks.fit[row]), float(checks.clarity[row]))
+        visible = 0.0 if row is None else float(checks.least_visible[row])
+        width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
+        result.append(
+            QualityFactors(
+                confidence=_ramp(float(face.confidence), 0.0, 1.0),
+                fit=_ramp(fit, 0.2, 0.7),
+                visible=_ramp(visible, 0.35, 0.8),
+                clarity=_ramp(clarity, 0.3, 0.8),
+                size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
+                pose=_pose(face),
+                exposure=_exposure(_face_luma(image, face.box)),
+                inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), 0.5, 1.0),
+                regions=() if row is None else tuple(float(share) for share in checks.visible[row]),
+            )
+        )
+    return result
 
 
 def _ramp(value: float, zero_at: float, one_at: float) -> float:
@@ -115,17 +147,12 @@ def _face_luma(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     return sums.astype(np.float32) / (step * step)
 
 
-def _appearance(luma: np.ndarray) -> tuple[float, float]:
-    """Sharpness and exposure, each in [0, 1], of a face (H, W) float32; 0 for fewer than 3 x 3 pixels."""
+def _exposure(luma: np.ndarray) -> float:
+    """Exposure in [0, 1] of a face (H, W) float32; 0 for fewer than 3 x 3 pixels."""
     if min(luma.shape) < 3:
-        return 0.0, 0.0
-    variance = float(luma.var())
+        return 0.0
     clipped = float(((luma <= 8) | (luma >= 250)).mean())
-    exposure = _ramp(clipped, 0.7, 0.2) * _ramp(math.sqrt(variance), 2.0, 12.0)
-    centre = luma[1:-1, 1:-1]
-    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4.0 * centre
-    ratio = float(laplacian.var()) / max(variance, 1e-6)
-    return _ramp(math.log10(max(ratio, 1e-9)), -2.3, -1.2), exposure
+    return _ramp(clipped, 0.7, 0.2) * _ramp(float(luma.std()), 2.0, 12.0)
 
 
 def _pose(face: Face) -> float:

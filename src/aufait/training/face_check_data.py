@@ -172,6 +172,12 @@ def draw_batch(faces: StoredFaces, rows: np.ndarray, rng: np.random.Generator) -
     return Examples(pixels, torch.from_numpy(np.stack(answers)), torch.from_numpy(np.stack(counts)))
 
 
+def mirrored(batch: Examples) -> Examples:
+    """The same faces as in a mirror; what was told of the left regions is told of the right ones."""
+    order = [0, 1, *(2 + place for place in _MIRRORED)]
+    return Examples(batch.crops.flip(3), batch.answers[:, order], batch.counts[:, order])
+
+
 def _example(faces: StoredFaces, row: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(64, 64, 3) uint8 crop, (12,) answers, (12,) which of them are known."""
     matrix, fit = _placement(faces.points[row], rng)
