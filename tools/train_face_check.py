@@ -87,7 +87,8 @@ def finish(
         "config": dataclasses.asdict(network.config),
         "training": {
             "faces": len(train), "real": int(faces.real[train].sum()), "steps": step, "batch": options.batch,
-            "seed": options.seed, "went_on": bool(options.init), "held_out": {key: round(value, 4) for key, value in figures.items()},
+            "seed": options.seed, "went_on": bool(options.init),
+            "held_out": {key: round(value, 4) for key, value in figures.items()},
         },
     }  # fmt: skip
     write_weights(network.half(), options.out, header)
