@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from aufait.training.branch_targets import (
     QUIET_IN_A_SMILE,
+    balanced,
     from_intensities,
     from_teacher,
     joined,
@@ -50,6 +52,17 @@ def test_what_is_known_wins_over_the_teacher() -> None:
     assert not both.exceedance[0, 0].any()
     assert (both.exceedance[0, 1] == np.float32(0.95)).all()
     assert (both.exceedance[0, 2, :, 2:] == np.float32(0.95)).all()
+
+
+def test_absences_weigh_no_more_than_a_multiple_of_the_presences() -> None:
+    targets = neutral(10, UNITS)
+    targets.exceedance[0, 0] = 1.0  # AU 1 on one face of ten, AU 6 on none, AU 12 on five
+    targets.exceedance[:5, 2] = 1.0
+    even = balanced(targets, most=2.0)
+    assert even.weight[0, 0].tolist() == targets.weight[0, 0].tolist()
+    assert even.weight[1:, 0, :, 1].sum() == pytest.approx(2.0 * even.weight[0, 0, :, 1].sum())
+    assert even.weight[:, 1].sum() == 0
+    assert np.array_equal(even.weight[:, 2], targets.weight[:, 2])
 
 
 def test_loss_is_the_mean_over_what_has_weight() -> None:

@@ -47,6 +47,9 @@ def train_default(
     init: Annotated[
         Path | None, typer.Option(help="Weight file to go on from, of the same recipe.", show_default=False)
     ] = None,
+    keep_initial: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of --init's weights in the result, which forgets less.")
+    ] = 0.0,
     held_out: Annotated[
         list[Path] | None,
         typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
@@ -70,7 +73,7 @@ def train_default(
 
     where = resolve_device(device)
     large = recipe is Recipe.full or (recipe is Recipe.auto and where != "cpu")
-    config = replace(full_size() if large else TrainConfig(), seed=seed)
+    config = replace(full_size() if large else TrainConfig(), seed=seed, keep_initial=keep_initial)
     if frames is not None:
         config = replace(config, frames=frames)
     if epochs is not None:

@@ -79,6 +79,19 @@ def from_teacher(exceedance: np.ndarray, *, certain: float = 0.8) -> Targets:
     return Targets(np.asarray(exceedance, np.float32), weight)
 
 
+def balanced(targets: Targets, *, most: float = 2.0) -> Targets:
+    """The same targets with absences weighing at most ``most`` times what the presences of their unit weigh.
+
+    Portraits hardly show some units. Left alone, they teach that what looks like a photograph does not show them.
+    """
+    wanted, weight = (array[..., OCCURRENCE_LEVEL - 1] for array in (targets.exceedance, targets.weight))  # (N, A, 2)
+    present = wanted >= 0.5
+    ones, zeros = (weight * present).sum(axis=(0, 2)), (weight * ~present).sum(axis=(0, 2))  # (A,)
+    factor = np.minimum(1.0, most * ones / np.maximum(zeros, 1e-9))[:, None]  # (A, 1)
+    scale = np.where(present, 1.0, factor).astype(np.float32)  # (N, A, 2)
+    return Targets(targets.exceedance, targets.weight * scale[..., None])
+
+
 def joined(parts: list[Targets]) -> Targets:
     """Targets one after the other."""
     return Targets(np.concatenate([p.exceedance for p in parts]), np.concatenate([p.weight for p in parts]))

@@ -58,6 +58,9 @@ class TrainConfig:
     """Largest weight of a present unit in the loss: the square root of its skew, capped."""
     real_share: float = 0.25
     """Share of real faces in a batch, where there are any."""
+    keep_initial: float = 0.0
+    """Share of the initial weights in the result where training goes on from a model (Wortsman et al., "Robust fine-tuning of
+    zero-shot models", CVPR 2022): the mean of both forgets less than the end of the run."""
     seed: int = 0
     network: AUNetworkConfig = field(default_factory=AUNetworkConfig)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
@@ -233,6 +236,11 @@ def _fit(
         say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
     result = AUNetwork(config.network).to(device)
     result.load_state_dict(average.module.state_dict())
+    if init is not None and config.keep_initial:
+        first_state = _initial_state(init, config)
+        for name, value in result.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(first_state[name].to(value), config.keep_initial)
     return result.eval()
 
 

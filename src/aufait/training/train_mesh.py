@@ -41,7 +41,7 @@ from aufait.models.photo_trunk import RELEASE_SHA256, PhotoTrunk
 from aufait.synthetic.dataset import FrameRecord, read_records
 from aufait.training.au_data import MAX_YAW, CropSet, frame_intensity, frame_known, load_crops
 from aufait.training.au_report import evaluate_scores
-from aufait.training.branch_targets import Targets, from_intensities, from_teacher, joined, neutral, smiling, with_known
+from aufait.training.branch_targets import Targets, balanced, from_intensities, from_teacher, joined, neutral, smiling, with_known
 from aufait.training.branches import BranchConfig, ViewSet, inputs_of, train_branch
 from aufait.training.calibration import calibrate_on_labels, fit_calibration, left_out_scores
 from aufait.training.face_views import FaceViews, ViewConfig, store_views
@@ -65,6 +65,8 @@ class MeshRecipe:
     branch: BranchConfig = field(default_factory=BranchConfig)
     certain: float = 0.8
     """A teacher's occurrence counts from this probability, or as far below one half."""
+    most_absent: float = 2.0
+    """Most that the absences of a unit on real faces weigh, over its presences."""
     known_again: int = 3
     """How often faces whose expression is known appear for each of the others."""
 
@@ -145,11 +147,11 @@ def train_mesh(
     targets = with_known(known, from_teacher(word, certain=recipe.certain))
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
-    whole_word = with_known(known, from_teacher(word, certain=0.5)).select(rows)
-    _save_targets(folder / REAL_TARGETS, real, rows, halves, joined([whole_word, half_targets]))
+    wanted = balanced(joined([targets.select(rows), half_targets]), most=recipe.most_absent)
+    _save_targets(folder / REAL_TARGETS, real, rows, halves, wanted)
     real_sets = [
-        ViewSet(real.views, rows, targets.select(rows)),
-        ViewSet(halves.views, np.arange(len(halves)), half_targets),
+        ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
+        ViewSet(halves.views, np.arange(len(halves)), wanted.select(np.arange(len(rows), len(wanted)))),
     ]
     _train("student", heads, rendered, real_sets, recipe.branch, folder, say)
     tuning, test = _halves(apart)
