@@ -19,7 +19,7 @@ from aufait.cli.models import models
 from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.synth import synth
-from aufait.cli.train import train_default, train_faces, train_mesh
+from aufait.cli.train import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.train_recipe import train
 
 app = typer.Typer(
@@ -64,6 +64,7 @@ app.command("prepare")(prepare)
 app.command("train")(train)
 app.command("train-default")(train_default)
 app.command("train-mesh")(train_mesh)
+app.command("calibrate")(calibrate)
 app.command("train-faces")(train_faces)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -32,20 +33,28 @@ def open_model(
         MissingModelError: no such model, or not a model file.
         InputError: base rates that are none.
     """
-    if str(name_or_path) == DEFAULT:
-        name_or_path = "mesh" if finder == "mesh" and (WEIGHTS_FOLDER / MODELS["mesh"]).is_file() else "compact"
-    path = resolve_model(name_or_path)
-    if _format(path) == mesh_predictor.FORMAT:
+    path = model_path(name_or_path, finder=finder)
+    if model_header(path).get("format") == mesh_predictor.FORMAT:
         return MeshPredictor.load(path, device, base_rates=base_rates)
     return AUPredictor.load(path, device, base_rates=base_rates)
 
 
-def _format(path: Path) -> str:
+def model_path(name_or_path: str | Path = DEFAULT, *, finder: str = "") -> Path:
+    """The weight file behind a name or path, as ``open_model`` reads them."""
+    if str(name_or_path) == DEFAULT:
+        name_or_path = "mesh" if finder == "mesh" and (WEIGHTS_FOLDER / MODELS["mesh"]).is_file() else "compact"
+    return resolve_model(name_or_path)
+
+
+def model_header(path: Path) -> dict[str, Any]:
+    """What a weight file says of itself: format, sizes, calibration, training; empty for other safetensors files.
+
+    Raises:
+        MissingModelError: not a safetensors file.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            return str(json.loads((file.metadata() or {}).get("aufait", "{}")).get("format"))
+            header = json.loads((file.metadata() or {}).get("aufait", "{}"))
     except (SafetensorError, json.JSONDecodeError, OSError) as error:
         raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
-
-
-__all__ = ["DEFAULT", "MODELS", "open_model"]
+    return header if isinstance(header, dict) else {}

@@ -101,14 +101,16 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
     mean = metrics["mean"]
     groups = "\n".join(f"| {name} | {value:.3f} |" for name, value in metrics["groups"].items())
     parameters = sum(p.numel() for p in predictor.network.parameters())
-    return f"""# Model card: the default action-unit model
+    real = notes.get("real_faces", 0)
+    seen = f"and {real} views of real faces with a teacher's word (`training/real_faces.csv`)" if real else "no photograph of a person"
+    return f"""# Model card: the compact action-unit model
 
 | | |
 |---|---|
 | what it does | for an aligned face: P(level >= 1..5) of {len(predictor.action_units)} action units on each side |
 | file | `au_default.safetensors`, SHA-256 `{predictor.sha256}` |
 | network | residual network on a 112 x 112 grey crop, {parameters / 1e6:.2f} M parameters, weights stored as float16 |
-| training data | {notes["frames"]} crops of **synthetic** faces, rendered by `aufait.synthetic`; no photograph of a person |
+| training data | {notes["frames"]} crops of **synthetic** faces, rendered by `aufait.synthetic`; {seen} |
 | geometry | ICT Face Model Light (MIT licence) |
 | licence of the weights | Apache-2.0, like the code |
 | training command | `aufait train-default -o OUT` (recipe in `training/train_default.py`, seed {notes["recipe"]["seed"]}) |
@@ -116,8 +118,8 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
 ## What the numbers mean
 
 Occurrence is level B or stronger on at least one side (rounded intensity >= 2). Probabilities are calibrated on
-held-out rendered persons for a base rate of {REFERENCE_RATE:.0%} (AU 25: its own, higher one);
-where a unit is rarer, 0.5 overstates it. Intensity is the median of the same distribution: intensity >= 1.5 exactly
+held-out rendered persons for a base rate of {REFERENCE_RATE:.0%}, or the unit's own where that is higher;
+`aufait calibrate` does so on labelled real faces. Intensity is the median of the same distribution: intensity >= 1.5 exactly
 where the probability is >= 0.5.
 
 ## Figures on synthetic faces
