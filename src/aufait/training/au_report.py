@@ -102,7 +102,8 @@ def model_card(predictor: AUPredictor, metrics: dict[str, Any], notes: dict[str,
     groups = "\n".join(f"| {name} | {value:.3f} |" for name, value in metrics["groups"].items())
     parameters = sum(p.numel() for p in predictor.network.parameters())
     real = notes.get("real_faces", 0)
-    seen = f"and {real} views of real faces with a teacher's word (`training/real_faces.csv`)" if real else "no photograph of a person"
+    portraits = f"and {real} views of real faces with a teacher's word (`training/real_faces.csv`)"
+    seen = portraits if real else "no photograph of a person"
     return f"""# Model card: the compact action-unit model
 
 | | |
@@ -139,7 +140,7 @@ calibration saw, scored once. One seed.
 
 ## Limits
 
-* Trained on renders alone: skin, hair and light are simpler than real ones, and AU shapes are formulas, not anatomy.
+* Most of the training data are renders: skin, hair and light are simpler than real ones, and AU shapes are formulas, not anatomy.
 * Not validated against certified FACS coders. Do not use it for decisions about people.
 * AU 43 stands for closed eyes of any length; OpenFace's AU45 columns are filled from it.
 * AU 25 follows the visible gap between the lips, whatever opened it.
