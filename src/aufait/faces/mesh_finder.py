@@ -163,9 +163,8 @@ class MeshFinder(FollowingFinder):
 
     def _read(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> list[Face]:
         """New faces (in no order) near ``windows`` (N, 2, 3) that several looks agree on."""
-        looks, agreed = self._settle(image, windows, glimpse)
-        looks, agreed = self._right_way_up(image, looks, agreed)
-        presence = np.where(agreed, self._mirrored_presence(image, looks) - self._unlikely(looks), -np.inf)
+        looks, presence = self._right_way_up(image, *self._settle(image, windows, glimpse))
+        presence = presence - self._unlikely(looks)
         kept = _one_reading(looks, presence)
         kept = kept[presence[kept] > self.config.presence[0]]
         looks = self._steadied(image, self._steadied(image, _part(looks, kept), self.config.shake), self.config.shake)
@@ -211,30 +210,41 @@ class MeshFinder(FollowingFinder):
     def _right_way_up(self, image: np.ndarray, looks: _Looks, agreed: np.ndarray) -> tuple[_Looks, np.ndarray]:
         """Faces that may be the other way up are read turned by a quarter, a half and three quarters; what is surest stays.
 
-        A face that is read the wrong way up is read in the wrong place, too: hence one look to find it, and two to agree."""
-        unsure = np.flatnonzero((looks.presence < self.config.sure) & (looks.presence > self.config.presence[0]))
+        A face that is read the wrong way up is read in the wrong place, too: hence one look to find it, and two to agree.
+
+        Args:
+            looks, agreed: of F places, and (F,) whether an earlier look agrees.
+
+        Returns:
+            F looks, and (F,) the presence logits that the mirror supports; -inf where looks do not agree.
+        """
+        presence = np.where(agreed, self._mirrored_presence(image, looks), -np.inf)
+        unsure = np.flatnonzero(self._unsure(looks))
         turned = np.concatenate([_turned(looks.windows[unsure], quarter) for quarter in (1, 2, 3)])
         before = self._look(image, mesh_window(self._look(image, turned).points))
         best = before.presence.reshape(3, len(unsure)).argmax(axis=0) * len(unsure) + np.arange(len(unsure))
         others = self._look(image, mesh_window(before.points[best]))
-        better = others.presence > looks.presence[unsure] + self.config.turned_margin
-        better &= self._agree(others, before.points[best])
-        agreed = agreed.copy()
-        agreed[unsure[better]] = True
-        return _replaced(looks, unsure[better], others, np.flatnonzero(better)), agreed
+        sure = np.where(self._agree(others, before.points[best]), self._mirrored_presence(image, others), -np.inf)
+        better = np.flatnonzero(sure > presence[unsure] + self.config.turned_margin)
+        presence[unsure[better]] = sure[better]
+        return _replaced(looks, unsure[better], others, better), presence
+
+    def _unsure(self, looks: _Looks) -> np.ndarray:
+        """(F,) whether there may be a face, but more looks are needed to believe it, or that it is the right way up."""
+        likely = looks.presence - self._unlikely(looks)
+        return (likely < self.config.sure) & (looks.presence > self.config.presence[0])
 
     def _mirrored_presence(self, image: np.ndarray, looks: _Looks) -> np.ndarray:
         """(F,) presence logits that the mirror images support, where a look is not sure by itself.
 
-        What is no face seldom looks the same to the network from both sides: it sees none in the mirror, or another."""
+        What is no face, or not this way up, seldom looks the same to the network from both sides."""
         presence = looks.presence.copy()
-        unsure = np.flatnonzero((presence < self.config.sure) & (presence > self.config.presence[0]))
+        unsure = np.flatnonzero(self._unsure(looks))
         mirrored = self._look(image, _mirrored(looks.windows[unsure]))
         here, there = _landmarks(looks.points[unsure]), _landmarks(mirrored.points)[:, list(MIRROR_68)]
         apart = np.linalg.norm(here - there, axis=2).mean(axis=1) / box_sizes(landmark_boxes(here))
-        presence[unsure] = np.where(
-            apart <= self.config.mirrored, np.minimum(presence[unsure], mirrored.presence), -np.inf
-        )
+        supported = np.minimum(presence[unsure], mirrored.presence)
+        presence[unsure] = np.where(apart <= self.config.mirrored, supported, -np.inf)
         return presence
 
     def _unlikely(self, looks: _Looks) -> np.ndarray:
