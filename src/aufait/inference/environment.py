@@ -32,7 +32,7 @@ _EXTRA_PURPOSE = {
 }
 _INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")
-_SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default")
+_SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default", "face_check")
 _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufait"
 
 

@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -145,7 +146,7 @@ def load_face_check(path: Path = WEIGHTS) -> FaceCheckNetwork:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else json.dumps(header)
         raise InputError(f"{path} is not a face check (format {found}, need {FORMAT}); install aufait again")
-    config = {key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
+    config: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in header["config"].items()}
     network = FaceCheckNetwork(FaceCheckConfig(**config))
     load_weights(network, path, "its configuration")
     return network.eval()

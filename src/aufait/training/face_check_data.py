@@ -93,8 +93,7 @@ def gather_faces(renders: Sequence[Path], real: Sequence[RealFace], finder: Face
     pictures, covered, points, is_real, covers = [], [], [], [], []
     records = [r for folder in renders for r in read_records(folder) if abs(r.rotation[1]) <= MAX_YAW]
     for record in _some(records, plain):
-        parts = cv2.imread(str(record.parts_path), cv2.IMREAD_UNCHANGED)
-        image = cv2.cvtColor(cv2.imread(str(record.image_path)), cv2.COLOR_BGR2RGB)
+        image, parts = read_image(record.image_path), read_image(record.parts_path)[..., 0]
         hidden = np.isin(parts, (*_COVERING, _EYEWEAR) if record.occlusion == "sunglasses" else _COVERING)
         mask = np.repeat((hidden * 255).astype(np.uint8)[..., None], 3, axis=2)
         matrix = _store_transform(record.landmarks)
@@ -255,7 +254,7 @@ def _cover(
 def _moved_cover(faces: StoredFaces, matrix: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """A rendered hand, mask or object somewhere near where it was: (64, 64, 3) texture and (64, 64) alpha in [0, 1]."""
     centre = (STORE_SIZE / 2, STORE_SIZE / 2)
-    moved = cv2.getRotationMatrix2D(centre, float(rng.normal(0, 15)), float(np.exp(rng.normal(0, 0.15))))
+    moved = np.array(cv2.getRotationMatrix2D(centre, float(rng.normal(0, 15)), float(np.exp(rng.normal(0, 0.15)))), np.float64)
     moved[:, 2] += rng.normal(0, 9, 2)
     if rng.random() < 0.5:
         moved[0] = (-moved[0, 0], -moved[0, 1], STORE_SIZE - 1 - moved[0, 2])
@@ -337,7 +336,8 @@ def _compressed(picture: np.ndarray, quality: int, enlarged: float) -> np.ndarra
     side = round(CHECK_SIZE * enlarged)
     big = cv2.resize(picture, (side, side), interpolation=cv2.INTER_CUBIC)
     _, file = cv2.imencode(".jpg", big, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.resize(cv2.imdecode(file, cv2.IMREAD_COLOR), (CHECK_SIZE, CHECK_SIZE), interpolation=cv2.INTER_AREA))
+    decoded = np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.resize(decoded, (CHECK_SIZE, CHECK_SIZE), interpolation=cv2.INTER_AREA))
 
 
 def structure_agreement(clean: np.ndarray, spoilt: np.ndarray) -> float:
