@@ -5,7 +5,9 @@ Order of a run; each step leaves files in the output folder, from which an inter
 1. views (``face_views``) of the rendered faces, of the real faces and of half faces made of the real ones;
 2. the two heads on renders alone: with the pixels and the named blend shapes they are the first teacher;
 3. the teacher's calibration on labelled real faces, and its word on the real faces;
-4. the heads again, on renders and on real faces: what a portrait is by construction, else what the teacher is confident of;
+4. the heads go on, on renders and on real faces: what a portrait is by construction, else what the teacher is confident of; the
+   mean of the weights before and after is kept, which forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models",
+   CVPR 2022);
 5. calibration of the whole on the labelled faces, and the weight file.
 
 The people that ``real_faces`` keeps out, and the labelled faces, are never trained on.
@@ -63,6 +65,11 @@ class MeshRecipe:
     model: MeshModelConfig = field(default_factory=MeshModelConfig)
     views: ViewConfig = field(default_factory=ViewConfig)
     branch: BranchConfig = field(default_factory=BranchConfig)
+    """First training of the heads, on renders."""
+    student: BranchConfig = field(default_factory=lambda: BranchConfig(epochs=4, learning_rate=1e-3))
+    """Second training, on renders and real faces."""
+    keep_teacher: float = 0.5
+    """Share of the first training's weights in the result."""
     certain: float = 0.8
     """A teacher's occurrence counts from this probability, or as far below one half."""
     most_absent: float = 2.0
@@ -139,7 +146,7 @@ def train_mesh(
     apart = [_rendered_portraits(Path(name), units, views) for name in held_out]
 
     heads: dict[str, nn.Module] = {"features": model.features, "photo": model.photo}
-    _train("teacher", heads, rendered, [], recipe.branch, folder, say)
+    _train("teacher", heads, rendered, [], recipe.branch, folder, say, keep=None)
     table, _ = calibrator.fit(model, pixels)
     word = _exceedance(model, pixels, real, table)  # (N, A, 2, 5)
     np.save(folder / "teacher.npy", word)
@@ -153,7 +160,7 @@ def train_mesh(
         ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
         ViewSet(halves.views, np.arange(len(halves)), wanted.select(np.arange(len(rows), len(wanted)))),
     ]
-    _train("student", heads, rendered, real_sets, recipe.branch, folder, say)
+    _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=recipe.keep_teacher)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
     table, figures = calibrator.fit(model, pixels, start)
@@ -318,18 +325,27 @@ def _train(
     config: BranchConfig,
     folder: Path,
     say: Callable[[str], None],
+    *,
+    keep: float | None,
 ) -> None:
-    """Train the heads in place, or take what an earlier run left."""
+    """Train the heads in place, or take what an earlier run left.
+
+    With ``keep`` training goes on from the heads as they are, and that share of their weights stays; without it starts afresh.
+    """
     for number, (name, head) in enumerate(heads.items()):
         path = folder / f"{stage}_{name}.safetensors"
         if not path.is_file():
-            torch.manual_seed(config.seed + number)
-            for module in head.modules():
-                if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
-                    module.reset_parameters()
             say(f"{stage}: {name}")
-            trained = train_branch(head, renders, real, replace(config, seed=config.seed + number), report=say)
-            save_file({k: v.contiguous() for k, v in trained.state_dict().items()}, path.with_suffix(".part"))
+            torch.manual_seed(config.seed + number)
+            if keep is None:
+                for module in head.modules():
+                    if isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+                        module.reset_parameters()
+            before = {k: v.detach().clone() for k, v in head.state_dict().items()}
+            after = train_branch(head, renders, real, replace(config, seed=config.seed + number), report=say).state_dict()
+            share = keep or 0.0
+            state = {k: torch.lerp(v, before[k], share) if v.is_floating_point() else v for k, v in after.items()}
+            save_file({k: v.contiguous() for k, v in state.items()}, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
         head.load_state_dict(load_file(path))
         head.eval()
