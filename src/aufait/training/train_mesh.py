@@ -72,6 +72,8 @@ class MeshRecipe:
     """Share of the first training's weights in the result."""
     certain: float = 0.8
     """A teacher's occurrence counts from this probability, or as far below one half."""
+    trusted_area: float = 0.95
+    """ROC area on the labelled faces from which the teacher is heard about a unit; units that they do not show are trusted too."""
     most_absent: float = 2.0
     """Most that the absences of a unit on real faces weigh, over its presences."""
     known_again: int = 3
@@ -147,11 +149,13 @@ def train_mesh(
 
     heads: dict[str, nn.Module] = {"features": model.features, "photo": model.photo}
     _train("teacher", heads, rendered, [], recipe.branch, folder, say, keep=None)
-    table, _ = calibrator.fit(model, pixels)
-    word = _exceedance(model, pixels, real, table)  # (N, A, 2, 5)
-    np.save(folder / "teacher.npy", word)
+    table, figures = calibrator.fit(model, pixels)
+    word = from_teacher(_exceedance(model, pixels, real, table), certain=recipe.certain)
+    trusted = np.array([figures[f"AU{unit}"] >= recipe.trusted_area for unit in units])
+    word.weight[:, ~trusted] = 0.0
+    say("the teacher is trusted with " + ", ".join(f"AU {unit}" for unit, good in zip(units, trusted, strict=True) if good))
     known = known_targets(faces, units)
-    targets = with_known(known, from_teacher(word, certain=recipe.certain))
+    targets = with_known(known, word)
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
     wanted = balanced(joined([targets.select(rows), half_targets]), most=recipe.most_absent)
@@ -396,17 +400,21 @@ class _Calibrator:
     def fit(
         self, model: MeshModel, pixels: AUPredictor, start: np.ndarray | None = None
     ) -> tuple[np.ndarray, dict[str, float]]:
-        """The table, and mean F1 and ROC area with each face calibrated without its group."""
+        """The table, and mean F1 and ROC area with each face calibrated without its group; the ROC area of each unit, 1 where too
+        few faces show it.
+        """
         scores = _logits(model, pixels, self.portraits)[..., OCCURRENCE_LEVEL - 1].amax(dim=2).numpy().astype(np.float64)
         start = np.tile([1.0, 0.0], (scores.shape[1], 1)) if start is None else start
         left_out = left_out_scores(scores, self.labels, self.groups, start)
-        f1, roc = [], []
-        for a in range(scores.shape[1]):
+        f1, roc, areas = [], [], dict.fromkeys((f"AU{unit}" for unit in model.config.action_units), 1.0)
+        for a, unit in enumerate(model.config.action_units):
             known = np.isfinite(self.labels[:, a])
             present = self.labels[known, a] > 0.5
             if present.sum() >= 5:
                 f1.append(f1_frame(present, left_out[known, a] >= 0))
                 roc.append(roc_area(present, scores[known, a]))
-        figures = {"f1": float(np.mean(f1)), "roc_area": float(np.mean(roc)), "units": len(f1), "base_rate": REFERENCE_RATE}
+                areas[f"AU{unit}"] = float(roc[-1])
+        means = {"f1": float(np.mean(f1)), "roc_area": float(np.mean(roc)), "units": len(f1), "base_rate": REFERENCE_RATE}
+        figures = means | areas
         return calibrate_on_labels(scores, self.labels, start), figures
 
