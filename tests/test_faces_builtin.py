@@ -30,6 +30,7 @@ from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights, save_weights, weights_available
 from aufait.media.video import open_video
 from aufait.training.face_losses import detector_targets
+from aufait.training.real_faces import SOURCES, listed_real_faces
 
 POINTS = project(
     matrix_from_euler(np.radians([[0.0, 20.0, 30.0], [10.0, 0.0, -15.0]])),
@@ -220,6 +221,14 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
     for name in ("face_detector", "face_landmarks"):
         _, header = load_weights(name)
         assert {"config", "figures", "training", "data", "licence"} <= set(header)
+    assert "no photograph" in str(load_weights("face_detector")[1]["data"])
+    _, learnt = load_weights("face_landmarks")
+    assert "real faces" in str(learnt["data"]) and "teacher" in str(learnt["data"])
+    allowed = [e for e in listed_real_faces() if not e.held_out]
+    for source in learnt["real_faces"]:  # type: ignore[attr-defined]
+        listed = SOURCES[source["set"]]
+        assert (source["repository"], source["commit"], source["licence"]) == (listed.repository, listed.commit, listed.licence)
+        assert 0 < source["faces"] <= sum(e.set_name == source["set"] for e in allowed)
     folder = Path(__file__).resolve().parents[1] / "src" / "aufait" / "weights"
     assert sum((folder / f"{n}.safetensors").stat().st_size for n in ("face_detector", "face_landmarks")) < 12e6
 
