@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -221,3 +224,24 @@ def test_settings_name_the_finders_model_files() -> None:
     assert set(models) == {"face_detector", "face_landmarks"}
     assert all(len(digest) == 64 for digest in models.values())
     assert finder_models("a finder of one's own") == {}
+
+
+def test_detector_works_in_a_forked_process_after_its_parent_used_threads() -> None:
+    """In a process of its own: a child that waits for threads it does not have would wait for ever."""
+    script = """
+import os, sys
+import numpy as np
+from aufait import Detector
+
+image = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+detector = Detector(finder="builtin", threads=2, min_confidence=0.0)
+detector.analyze_image(image)
+child = os.fork()
+if child == 0:
+    detector.analyze_image(image)
+    os._exit(7)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    if not hasattr(os, "fork"):
+        pytest.skip("this system has no fork")
+    assert subprocess.run([sys.executable, "-c", script], timeout=180, check=False).returncode == 7

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -156,6 +156,7 @@ class Detector:
         self.base_rates = base_rates
         self._predictor = _load_predictor(model, self._finder.name, self.device, base_rates)
         self._busy = threading.Lock()
+        self._process = os.getpid()
 
     def __enter__(self) -> Self:
         return self
@@ -211,7 +212,7 @@ class Detector:
             InputError: the file cannot be read or the array has the wrong shape or type.
         """
         pixels, name = _load_image(image)
-        with _torch_threads(self.threads):
+        with self._torch_threads():
             faces = self._finder.find(pixels)
             (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
         return result
@@ -259,7 +260,7 @@ class Detector:
                 Prefetch(self._track(decoded, source), depth=_LOOKAHEAD) as tracked,
             ):
                 for group in _groups(tracked, self.batch_size):
-                    with _torch_threads(self.threads):
+                    with self._torch_threads():
                         results = self._score(group)
                     for frame, result in zip(group, results, strict=True):
                         yield AnalyzedFrame(result, frame.image)
@@ -302,11 +303,15 @@ class Detector:
                 raise InputError(source.problem or f"{source.path} cannot be used")
             yield from self.stream(source.path) if source.kind == "video" else [self.analyze_image(source.path)]
 
+    def _torch_threads(self) -> AbstractContextManager[None]:
+        """One thread in a process made by ``fork``: it has none of the threads that torch would wait for."""
+        return _torch_threads(self.threads if os.getpid() == self._process else 1)
+
     def _track(self, frames: Iterable[Any], source: str) -> Iterator[_TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
         for frame in frames:
             error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
-            with _torch_threads(self.threads):
+            with self._torch_threads():
                 faces = self._finder.track(frame.image, frame.timestamp)
             yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error)
 
