@@ -178,6 +178,15 @@ def test_a_surer_eye_does_not_hide_its_face(
     assert scores.tolist() == sorted(scores.tolist(), reverse=True)
 
 
+def test_the_whole_face_is_read_beside_a_box_of_half_of_it(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half, whole, again = [272.0, 239.0, 500.0, 483.0], [167.0, 225.0, 495.0, 574.0], [160.0, 230.0, 490.0, 570.0]
+    level = (np.array([half, whole, again], np.float32), np.array([0.67, 0.66, 0.6], np.float32))
+    detector = BoxDetector.load(untrained)
+    monkeypatch.setattr(detector, "_level", lambda image, side: level)
+    boxes, _ = detector.detect(np.zeros((640, 640, 3), np.uint8), (320,), 0.3)
+    assert boxes.tolist() == [half, whole]
+
+
 def test_missing_or_foreign_weights_are_explained(tmp_path: Path) -> None:
     with pytest.raises(MissingModelError, match="aufait train-faces"):
         BuiltinFinder(weights=tmp_path)

@@ -65,6 +65,10 @@ class BuiltinConfig:
     max_candidates: int = 60
     """Most boxes that are read per picture, best first."""
 
+    same_box: float = 0.5
+    """Of boxes with a higher overlap than this, the surest is read. Half a face in a box may still overlap the whole by
+    0.47, and its points are not true enough to be believed."""
+
     part_of: float = 0.75
     """A box that lies by this share of its area in a larger, surer one is a part of that face, such as an eye. The larger
     box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells them
@@ -137,7 +141,7 @@ class BoxDetector:
         scores = np.concatenate([s for _, s in levels])
         rows = np.flatnonzero(scores >= threshold)
         rows = rows[np.argsort(-scores[rows], kind="stable")][:500]
-        rows = rows[keep_best(boxes[rows], scores[rows], 0.4)]
+        rows = rows[keep_best(boxes[rows], scores[rows], self.config.same_box)]
         kept = rows[_whole(boxes[rows], self.config.part_of)][: self.config.max_candidates]
         return boxes[kept], scores[kept]
 
