@@ -99,6 +99,12 @@ def test_brightness_and_contrast_drop_out() -> None:
     torch.testing.assert_close(normalize(crops), normalize(other), atol=0.1, rtol=0.1)
 
 
+def test_folding_the_normalisation_changes_nothing(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    plain, fused = (check_faces(load_face_check(fused=fused), *scene) for fused in (False, True))
+    np.testing.assert_allclose(plain.visible, fused.visible, atol=1e-4)
+    np.testing.assert_allclose(plain.fit, fused.fit, atol=1e-4)
+
+
 def test_the_shipped_file_is_small_and_says_how_it_came_about() -> None:
     from aufait.models.weight_files import read_description
 

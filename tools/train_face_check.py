@@ -51,7 +51,7 @@ def main() -> None:
     print(f"{len(train)} faces to train on ({faces.real[train].sum()} real), {len(held)} to test on; {len(faces.covers)} covers")
     network, average = FaceCheckNetwork(), None
     if options.init:
-        network.load_state_dict(load_face_check(options.init).state_dict())
+        network.load_state_dict(load_face_check(options.init, fused=False).state_dict())
         network.train()
     optimiser = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, options.steps, pct_start=0.1)
