@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from aufait.errors import MissingModelError
 from aufait.models import mesh_predictor
-from aufait.models.au_predictor import MODELS, WEIGHTS_FOLDER, AUPredictor, resolve_model
+from aufait.models.au_predictor import MODELS, AUPredictor, resolve_model
 from aufait.models.base_rates import BaseRates
 from aufait.models.mesh_predictor import MeshPredictor
 
@@ -42,7 +42,7 @@ def open_model(
 def model_path(name_or_path: str | Path = DEFAULT, *, finder: str = "") -> Path:
     """The weight file behind a name or path, as ``open_model`` reads them."""
     if str(name_or_path) == DEFAULT:
-        name_or_path = "mesh" if finder == "mesh" and (WEIGHTS_FOLDER / MODELS["mesh"]).is_file() else "compact"
+        name_or_path = "mesh" if finder == "mesh" else "compact"
     return resolve_model(name_or_path)
 
 
