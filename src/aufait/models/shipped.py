@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from aufait.errors import MissingModelError
 from aufait.models import mesh_predictor
-from aufait.models.au_predictor import MODELS, AUPredictor, resolve_model
+from aufait.models.au_predictor import AUPredictor, resolve_model
 from aufait.models.base_rates import BaseRates
 from aufait.models.mesh_predictor import MeshPredictor
 
