@@ -159,5 +159,8 @@ def load_face_check(path: Path = WEIGHTS, *, fused: bool = True) -> FaceCheckNet
     if fused:
         for stage in network.features:
             assert isinstance(stage, nn.Sequential)
-            stage[0], stage[1] = fuse_conv_bn_eval(stage[0], stage[1]), nn.Identity()
+            convolution, normalisation = stage[0], stage[1]
+            assert isinstance(convolution, nn.Conv2d)
+            assert isinstance(normalisation, nn.BatchNorm2d)
+            stage[0], stage[1] = fuse_conv_bn_eval(convolution, normalisation), nn.Identity()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
