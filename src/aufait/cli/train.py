@@ -150,6 +150,9 @@ def calibrate(
     out: Annotated[Path, typer.Option("--out", "-o", help="The calibrated weights file.")] = Path("calibrated.safetensors"),
     finder: Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin.")] = "auto",
     finder_model: Annotated[Path | None, typer.Option(help="The finder's own file.", show_default=False)] = None,
+    portraits: Annotated[
+        Path | None, typer.Option(help="Folder with the studio portraits that the package lists.", show_default=False)
+    ] = None,
 ) -> None:
     """Calibrate a model on labelled real faces of your own; the network stays as it is.
 
@@ -157,7 +160,7 @@ def calibrate(
     """
     from aufait.training.calibrate import calibrate_model
 
-    report = calibrate_model(model, labelled_faces, out, finder=finder, finder_model=finder_model)
+    report = calibrate_model(model, labelled_faces, out, finder=finder, finder_model=finder_model, portraits=portraits)
     say = stdout()
     say.print(f"{report.found} of {report.faces} labelled faces found; F1 at 0.5 and ROC area, calibrated without the own group:")
     for unit, (present, absent, f1, area) in report.units.items():

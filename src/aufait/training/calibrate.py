@@ -2,10 +2,15 @@
 
 The network stays as it is; only the scale and shift of each unit with enough labels are fitted again (see ``calibration``). The
 figures that are returned come from tables fitted without the face's own person or clip.
+
+Studio portraits, where they are given, say two things more: who smiles on request shows AU 12 and who rests does not; and a unit
+that no labelled face shows is shifted until hardly any resting face is given it. The people that ``real_faces`` keeps out take no
+part.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +23,14 @@ from aufait.metrics import f1_frame, roc_area
 from aufait.models.au_predictor import Calibration
 from aufait.models.base_rates import REFERENCE_RATE
 from aufait.models.shipped import model_header, model_path, open_model
-from aufait.training.calibration import calibrate_on_labels, left_out_scores
+from aufait.training.calibration import calibrate_on_labels, enough_labels, left_out_scores, quiet_at_rest
 from aufait.training.labelled_faces import best_match, label_table, read_labelled_faces
+from aufait.training.real_faces import HELD_OUT_SETS, read_real_faces
 
+RESTING_ALARMS = 0.02
+"""Share of resting portraits that may be given a unit that no labelled face shows."""
+PORTRAIT_UNIT = 12
+"""The unit that a smile on request shows."""
 FEWEST_SHOWN = 5
 """Units with fewer faces that show them are left out of the mean figures."""
 
@@ -58,6 +68,7 @@ def calibrate_model(
     *,
     finder: str = "auto",
     finder_model: str | Path | None = None,
+    portraits: str | Path | None = None,
 ) -> CalibrationReport:
     """Fit a model's calibration to labelled faces and write it to a file of its own.
 
@@ -67,6 +78,7 @@ def calibrate_model(
         out: the new weights file.
         finder: face finder by name.
         finder_model: the finder's own file.
+        portraits: folder with the pictures that ``real_faces.csv`` lists, of which the studio portraits are used.
 
     Raises:
         InputError: labels that cannot be read, or no labelled face was found.
@@ -78,23 +90,31 @@ def calibrate_model(
     predictor = open_model(model, finder=name)
     kept = predictor.calibration.table
     predictor.calibration = Calibration(None, predictor.action_units, REFERENCE_RATE)
-    scores, rows = [], []
     with Detector(finder=finder, finder_model=finder_model, model=predictor) as detector:
-        for row, labelled in enumerate(faces):
-            found = detector.analyze_image(read_image(labelled.path)).faces
-            match = best_match([face.box for face in found], labelled.box)
-            if match is not None:
-                scores.append(found[match].probability)
-                rows.append(row)
+        found = [_found(detector, face.path, face.box) for face in faces]
+        studio = [] if portraits is None else read_real_faces(portraits, held_out=False, sets=HELD_OUT_SETS)
+        seen = [_found(detector, face.path, None) for face in studio]
+    rows = [row for row, scores in enumerate(found) if scores is not None]
     if not rows:
         raise InputError(f"none of the {len(faces)} labelled faces of {labelled_faces} was found by the {name} finder")
-    sure = np.clip(np.stack(scores).astype(np.float64), 1e-7, 1 - 1e-7)
-    logits, chosen = np.log(sure / (1 - sure)), [faces[row] for row in rows]
+    logits, chosen = _stack(found), [faces[row] for row in rows]
     labels, groups = label_table(chosen, predictor.action_units), np.array([face.group for face in chosen])
-    left_out = left_out_scores(logits, labels, groups, kept)
-    predictor.calibration = Calibration(calibrate_on_labels(logits, labels, kept), predictor.action_units, REFERENCE_RATE)
+    studio = [face for face, scores in zip(studio, seen, strict=True) if scores is not None]
+    if studio:
+        known = np.full((len(studio), len(predictor.action_units)), np.nan)
+        known[:, predictor.action_units.index(PORTRAIT_UNIT)] = [face.expression == "smiling" for face in studio]
+        everything = np.concatenate([logits, _stack(seen)])
+        all_labels, all_groups = np.concatenate([labels, known]), np.concatenate([groups, [f"portrait {f.person}" for f in studio]])
+    else:
+        everything, all_labels, all_groups = logits, labels, groups
+    table = calibrate_on_labels(everything, all_labels, kept)
+    if studio:
+        resting = everything[len(logits) :][[face.expression == "neutral" for face in studio]]
+        table = quiet_at_rest(table, resting, ~enough_labels(all_labels), RESTING_ALARMS)
+    left_out = left_out_scores(everything, all_labels, all_groups, table)[: len(logits)]
+    predictor.calibration = Calibration(table, predictor.action_units, REFERENCE_RATE)
     notes = model_header(model_path(model, finder=name)).get("training", {})
-    path = predictor.save(out, notes | {"calibrated_on": {"labelled_faces": len(rows), "finder": name}})
+    path = predictor.save(out, notes | {"calibrated_on": {"labelled_faces": len(rows), "portraits": len(studio), "finder": name}})
     units = {}
     for column, unit in enumerate(predictor.action_units):
         known = np.isfinite(labels[:, column])
@@ -104,3 +124,16 @@ def calibrate_model(
             area = roc_area(present, logits[known, column])
             units[unit] = (int(present.sum()), int((~present).sum()), float(f1), float(area))
     return CalibrationReport(path, len(faces), len(rows), units)
+
+
+def _found(detector: Detector, path: Path, box: Sequence[float] | None) -> np.ndarray | None:
+    """(A,) probabilities of the labelled face of a picture, or of the largest; None where it is not found."""
+    faces = detector.analyze_image(read_image(path)).faces
+    match = (0 if faces else None) if box is None else best_match([face.box for face in faces], box)
+    return None if match is None else faces[match].probability
+
+
+def _stack(scores: Sequence[np.ndarray | None]) -> np.ndarray:
+    """(N, A) log-odds of those that were found."""
+    sure = np.clip(np.stack([row for row in scores if row is not None]).astype(np.float64), 1e-7, 1 - 1e-7)
+    return np.log(sure / (1 - sure))

@@ -88,11 +88,11 @@ def calibrate_on_labels(scores: np.ndarray, labels: np.ndarray, start: np.ndarra
     Returns:
         (A, 2) scale (> 0) and shift.
     """
-    table = np.array(start, np.float64)
+    table, enough = np.array(start, np.float64), enough_labels(labels)
     for a in range(scores.shape[1]):
         known = np.isfinite(labels[:, a])
         present = labels[known, a] > 0.5
-        if min(present.sum(), (~present).sum()) >= FEWEST_POSITIVES:
+        if enough[a]:
             share = float(present.mean())
             weight = np.where(present, rate / share, (1 - rate) / (1 - share))
             table[a] = _fit_one(
@@ -112,4 +112,24 @@ def left_out_scores(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
         out = groups == group
         table = calibrate_on_labels(scores[~out], labels[~out], start)
         result[out] = scores[out] * table[:, 0] + table[:, 1]
+    return result
+
+
+def enough_labels(labels: np.ndarray) -> np.ndarray:
+    """(N, A) 1, 0 or nan -> (A,) bool: at least ``FEWEST_POSITIVES`` faces show the unit, and as many do not."""
+    return np.minimum((labels == 1).sum(axis=0), (labels == 0).sum(axis=0)) >= FEWEST_POSITIVES
+
+
+def quiet_at_rest(table: np.ndarray, resting: np.ndarray, units: np.ndarray, share: float) -> np.ndarray:
+    """The table with some units shifted down until at most ``share`` of resting faces are given them.
+
+    Args:
+        table: (A, 2) scale and shift.
+        resting: (N, A) logits before calibration.
+        units: (A,) bool, which to shift.
+        share: of the resting faces that may stay above one half.
+    """
+    result = np.array(table, np.float64)
+    allowed = np.quantile(resting, 1 - share, axis=0)  # (A,)
+    result[units, 1] = np.minimum(result[units, 1], -result[units, 0] * allowed[units])
     return result
