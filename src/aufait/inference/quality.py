@@ -8,7 +8,7 @@ Every factor is a ramp from 0 ("useless") to 1 ("no reason to doubt"), clipped a
 |------------|--------------------------------------------------------------|------|------|
 | confidence | what the face finder says                                    | 0    | 1    |
 | fit        | face check: do the landmarks lie on an upright face?         | 0.2  | 0.7  |
-| visible    | face check: visible share of the worst part of the face      | 0.35 | 0.8  |
+| visible    | face check: visible share of the worst part of the face      | 0.35 | 0.85 |
 | clarity    | face check: fine structure left by blur, noise, compression  | 0.6  | 0.95 |
 | size       | square root of the area of the face box, pixels              | 16   | 80   |
 | pose       | larger of abs(yaw) and 1.3 * abs(pitch), degrees             | 80   | 30   |
@@ -109,7 +109,7 @@ def all_quality_factors(image: np.ndarray, faces: Sequence[Face]) -> list[Qualit
             QualityFactors(
                 confidence=_ramp(float(face.confidence), 0.0, 1.0),
                 fit=_ramp(fit, 0.2, 0.7),
-                visible=_ramp(visible, 0.35, 0.8),
+                visible=_ramp(visible, 0.35, 0.85),
                 clarity=_ramp(clarity, 0.6, 0.95),
                 size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
                 pose=_pose(face),
