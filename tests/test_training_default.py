@@ -18,7 +18,7 @@ from aufait.training.au_augment import AugmentConfig, augment
 from aufait.training.au_data import CropSet
 from aufait.training.au_report import evaluate, model_card
 from aufait.training.branch_targets import Targets, from_intensities, target_loss
-from aufait.training.calibration import REFERENCE_RATE, base_rate_weights, fit_calibration
+from aufait.training.calibration import REFERENCE_RATE, base_rate_weights, calibrate_on_labels, fit_calibration, quiet_at_rest
 from aufait.training.train_default import RealCrops, TrainConfig, positive_weights
 
 UNITS = (1, 12)
@@ -227,3 +227,24 @@ def test_persons_held_out_by_folder_are_never_trained_on(
     monkeypatch.setattr(module, "_fit", spy)
     module.train_default(tmp_path, ["data"], config=CONFIG, held_out_data=["other"])
     assert max(seen) == 23
+
+
+def test_units_are_shifted_until_resting_faces_are_quiet() -> None:
+    resting = np.stack([np.linspace(-3, 3, 101), np.linspace(-3, 3, 101), np.linspace(-9, -5, 101)], axis=1)
+    table = np.array([[2.0, 0.5], [2.0, 0.5], [1.0, 0.0]])
+    quiet = quiet_at_rest(table, resting, np.array([True, False, True]), 0.02)
+    assert (resting[:, 0] * quiet[0, 0] + quiet[0, 1] > 1e-9).mean() <= 0.02
+    assert quiet[1:].tolist() == table[1:].tolist()  # not asked for; quiet already
+
+
+def test_calibration_on_labels_weighs_to_the_reference_rate_and_leaves_rare_units_alone() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.full((4000, 2), np.nan)
+    labels[:, 0] = rng.random(4000) < 0.05
+    labels[:2, 1] = 1.0
+    logit = rng.normal(np.where(labels[:, 0] == 1, 1.0, -1.0), 1.0)  # likelihood ratio exp(2 x)
+    scores = np.stack([logit, logit], axis=1)
+    scale, shift = calibrate_on_labels(scores, labels, np.array([[1.0, 0.0], [3.0, -1.0]]))[0]
+    assert scale == pytest.approx(2.0, abs=0.25)
+    assert shift == pytest.approx(np.log(REFERENCE_RATE / (1 - REFERENCE_RATE)), abs=0.25)
+    assert calibrate_on_labels(scores, labels, np.array([[1.0, 0.0], [3.0, -1.0]]))[1].tolist() == [3.0, -1.0]
