@@ -185,8 +185,10 @@ def test_training_goes_on_from_given_weights_of_the_same_network(made_up: CropSe
         module._initial_state(first, other)
     second = module.train_default(tmp_path / "second", ["data"], config=CONFIG, init=first)
     assert AUPredictor.load(second).sha256 != AUPredictor.load(first).sha256
-    middle = module.train_default(tmp_path / "middle", ["data"], config=replace(CONFIG, keep_initial=0.5), init=first)
-    weights = [AUPredictor.load(path).network.features[0][0].weight for path in (first, middle, second)]  # type: ignore[index]
+    moving = replace(CONFIG, averaging=0.5, learning_rate=3e-2)  # the weights go far
+    last = module.train_default(tmp_path / "last", ["data"], config=moving, init=first)
+    middle = module.train_default(tmp_path / "middle", ["data"], config=replace(moving, keep_initial=0.5), init=first)
+    weights = [AUPredictor.load(path).network.features[0][0].weight for path in (first, middle, last)]  # type: ignore[index]
     assert torch.allclose(weights[1], (weights[0] + weights[2]) / 2, atol=2e-3)  # stored as float16
     assert not torch.allclose(weights[1], weights[0], atol=2e-3)
 
