@@ -67,6 +67,10 @@ def test_exposure_and_contrast_drop_out() -> None:
 def test_no_face_gives_empty_scores(predictor: AUPredictor) -> None:
     scores = predictor.predict(draw_test_image(), np.zeros((0, 68, 2)))
     assert scores.probability.shape == scores.intensity.shape == (0, len(predictor.action_units))
+    assert (
+        predictor.predict_faces([draw_test_image(50, 40)], [[]]).probability.shape
+        == predictor.predict(draw_test_image(50, 40), np.zeros((0, 68, 2))).probability.shape
+    )
 
 
 @pytest.mark.parametrize(("points", "message"), [(np.zeros((1, 49, 2)), "68"), (np.full((1, 68, 2), np.nan), "NaN")])

@@ -186,6 +186,8 @@ class AUPredictor:
             images: pictures (H, W, 3) uint8 RGB.
             faces: the faces of each; a picture may have none.
         """
+        if not any(faces):
+            return AUScores(np.zeros((0, len(self.action_units), 2, LEVELS), np.float32))
         return self.predict_crops(crops_of_faces(images, faces))
 
     @torch.inference_mode()

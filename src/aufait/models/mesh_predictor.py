@@ -17,11 +17,12 @@ import torch
 
 from aufait.errors import InputError, MissingModelError
 from aufait.models.au_branches import FeatureBranchConfig, MeshModel, MeshModelConfig, PhotoBranchConfig
-from aufait.models.au_crop import crop_faces, photo_crops
+from aufait.models.au_crop import photo_crops
 from aufait.models.au_predictor import (
     AUPredictor,
     AUScores,
     Calibration,
+    crops_of_faces,
     read_model,
     resolve_model,
     write_model,
@@ -144,7 +145,7 @@ class MeshPredictor:
             torch.stack([m.coarse for m in maps]).to(self.device),
             torch.from_numpy(np.stack(shapes)).to(self.device),
             torch.cat([photo_crops(image, points) for image, points in groups]).to(self.device).float() / 255.0,
-            self.pixels.crop_logits(torch.cat([crop_faces(image, points) for image, points in groups])),
+            self.pixels.crop_logits(crops_of_faces(images, faces)),
         )
         return AUScores(self.calibration(logits).sigmoid().cpu().numpy())
 
