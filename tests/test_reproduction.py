@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from aufait.cli.app import app
 from aufait.data.protocols import get_protocol
 from aufait.errors import InputError
+from aufait.evaluation.evaluate import score
 from aufait.evaluation.predictions import Predictions
 from aufait.evaluation.published import published_results
 from aufait.models.registry import model_entry
@@ -24,7 +26,15 @@ from aufait.reproduction.laboratory import QUICK_MODELS, QUICK_TWINS, Laboratory
 from aufait.reproduction.makers import MAKERS, get_maker
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, arabic, find_item
-from aufait.reproduction.tables import occurrence_rates, paired_tests, score_table, structures
+from aufait.reproduction.tables import (
+    landmark_errors,
+    occurrence_rates,
+    paired_tests,
+    score_table,
+    settings_table,
+    structures,
+    temporal_models,
+)
 
 # What the papers number: tables and figures that hold results.
 WANTED = {
@@ -167,6 +177,49 @@ def test_table_10_shows_ours_and_the_printed_rows():
     assert accuracy.columns[-1].title == "mean" and len(f1.rows) == len(accuracy.rows) == 10
 
 
+class FoldedLaboratory(FakeLaboratory):
+    """Predictions of two folds of different size and quality, so that the mean of folds is not the pooled score."""
+
+    quick = False
+
+    def predictions(self, name, *, test="", dataset="", visible="full"):
+        found = super().predictions(name, test=test, dataset=dataset, visible=visible)
+        chance = found.probability.copy()
+        chance[20:] = 1 - chance[20:]  # the larger fold is wrong as often as the smaller is right
+        fold = np.repeat(["1", "2"], (20, 40))
+        error = np.repeat([0.02, 0.08], (20, 40)).astype(np.float32)
+        return replace(found, probability=chance, attributes={**found.attributes, "fold": fold}, landmark_error=error)
+
+    def folds(self, run):
+        return (1, 2)
+
+
+def test_the_mean_of_folds_comes_first_and_the_pooled_score_second():
+    laboratory = FoldedLaboratory()
+    (f1, accuracy) = score_table(laboratory, get_item("arl", "table", 10)).tables
+    assert [row.label for row in f1.rows][:3] == ["B-Net (ours)", "B-Net (ours, pooled)", "B-Net (printed)"]
+    found = laboratory.predictions("b-net/bp4d", dataset="bp4d")
+    parts = [score(found.select(found.attributes["fold"] == fold))["accuracy"] for fold in ("1", "2")]
+    mean, pooled = accuracy.rows[:2]
+    assert mean.cells[0] == pytest.approx((parts[0]["AU1"] + parts[1]["AU1"]) / 2)
+    assert mean.cells[-1] == pytest.approx((parts[0]["mean"] + parts[1]["mean"]) / 2)
+    assert pooled.cells[-1].value == pytest.approx(score(found)["accuracy"]["mean"])
+    assert abs(mean.cells[-1] - pooled.cells[-1].value) > 0.05 and mean.strong and not pooled.strong
+    assert "mean of the folds" in accuracy.notes[0]
+
+
+def test_tables_of_their_own_kind_take_the_mean_of_folds_too():
+    laboratory = FoldedLaboratory()
+    errors = landmark_errors(laboratory, get_item("mgrr-net", "table", "VIII")).tables[0]
+    rows = {row.label: row.cells for row in errors.rows}
+    assert rows["JAA-Net (ours)"][0] == pytest.approx(0.05) and rows["JAA-Net (ours, pooled)"][0].value == pytest.approx(0.06)
+    settings = settings_table(laboratory, get_item("abrnet", "table", 1)).tables[0]
+    assert [column.title for column in settings.columns][0].endswith("mean of folds)") and len(settings.columns) == 3
+    assert settings.rows[0].cells[0] != settings.rows[0].cells[1].value
+    temporal = temporal_models(laboratory, get_item("aunet", "table", "XI")).tables[0]
+    assert [row.label for row in temporal.rows][:2] == ["AU-FAN + TDN (ours)", "AU-FAN + TDN (ours, pooled)"]
+
+
 def test_occluded_conditions_ask_for_the_visible_half():
     laboratory = FakeLaboratory()
     made = score_table(laboratory, get_item("arl", "table", 12))
@@ -184,8 +237,6 @@ def test_poses_are_taken_apart_and_averaged():
     ]  # fmt: skip
     mean = score_table(laboratory, get_item("deep-regions", "table", 4))
     found = laboratory.predictions("deep-regions/fera2017_seven_poses", dataset="fera2017")
-    from aufait.evaluation.evaluate import score
-
     views = [score(found.select(found.attributes["view"] == view))["roc_area"]["AU1"] for view in "123456789"]
     ours = next(row for row in mean.tables[0].rows if row.label == "AROC: Deep Regions (ours)")
     assert ours.cells[0] == pytest.approx(np.mean(views))
@@ -225,7 +276,7 @@ def test_our_rows_stand_above_the_printed_ones_of_their_name():
     from aufait.evaluation.tables import Row
     from aufait.reproduction.tables import side_by_side
 
-    ours = {name: Row(f"{name} (ours)", ()) for name in ("ARL", "new", "DRML")}
+    ours = {name: (Row(f"{name} (ours)", ()),) for name in ("ARL", "new", "DRML")}
     printed = [(name, Row(f"{name} (printed)", ())) for name in ("LSVM", "DRML", "ARL")]
     labels = [row.label for row in side_by_side(ours, printed)]
     assert labels == ["new (ours)", "LSVM (printed)", "DRML (ours)", "DRML (printed)", "ARL (ours)", "ARL (printed)"]

@@ -1,4 +1,8 @@
-"""Makers of tables: ours beside the published numbers, one table per metric."""
+"""Makers of tables: ours beside the published numbers, one table per metric.
+
+Where several folds were tested, the mean of the folds' scores comes first: the test programs of JAA-Net and AUNet score each split
+by itself, and their papers print the mean. The score over the pooled frames, with its bounds by subject, comes second.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from aufait.action_units import au_name
 from aufait.data.protocols import get_protocol
 from aufait.errors import InputError
 from aufait.evaluation import Predictions, compare, evaluate
-from aufait.evaluation.evaluate import score
+from aufait.evaluation.evaluate import Evaluation, score
 from aufait.evaluation.published import PublishedResult, published_results
 from aufait.evaluation.report import NAMES, kind_of
 from aufait.evaluation.tables import Cell, Column, Row, Table
@@ -23,7 +27,7 @@ from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Block, Item, get_run
 
-_OURS, _TEST_SET = "ours", "test set"
+_OURS, _POOLED, _TEST_SET = "ours", "pooled", "test set"
 _NOT_CODED, _YES, _NO = "-", "yes", "no"
 _FULL_DRAWS, _QUICK_DRAWS = 1000, 200
 
@@ -48,26 +52,27 @@ class _Part:
 
 def _part(laboratory: Laboratory, item: Item, block: Block) -> _Part:
     printed = _published(item, block)
-    ours: dict[str, Row] = {}
+    ours: dict[str, tuple[Row, ...]] = {}
     units: tuple[int, ...] = ()
-    synthetic = False
+    synthetic = folds = False
     # Skew is the test set's, the same for every network.
     for row in item.rows[:1] if block.metric == "skew" else item.rows:
         found = _predictions(laboratory, row.run, block)
         units, synthetic = found.action_units, synthetic or found.synthetic
         name = _TEST_SET if block.metric == "skew" else _bare(row.method)
-        ours[name] = Row(f"{name} ({_OURS})", _own_cells(laboratory, found, block), strong=True)
+        ours[name] = _own_rows(name, laboratory, found, block)
+        folds = folds or len(ours[name]) > 1
     rows = side_by_side(ours, [(_bare(one.method), _published_row(one, units)) for one in printed])
-    return _Part(block, rows, units, _block_notes(block, printed), synthetic)
+    return _Part(block, rows, units, _block_notes(block, printed, folds), synthetic)
 
 
-def side_by_side(ours: Mapping[str, Row], printed: Sequence[tuple[str, Row]]) -> tuple[Row, ...]:
-    """Printed rows in their order, each of ours right above the printed one of its name; ours without one come first."""
+def side_by_side(ours: Mapping[str, Sequence[Row]], printed: Sequence[tuple[str, Row]]) -> tuple[Row, ...]:
+    """Printed rows in their order, ours right above the printed one of their name; ours without one come first."""
     names = {name for name, _ in printed}
-    rows = [row for name, row in ours.items() if name not in names]
+    rows = [row for name, own in ours.items() if name not in names for row in own]
     left = dict(ours)
     for name, row in printed:
-        rows += [left.pop(name), row] if name in left else [row]
+        rows += [*left.pop(name, ()), row]
     return tuple(rows)
 
 
@@ -97,31 +102,49 @@ def _columns(units: Sequence[int], kind: str) -> tuple[Column, ...]:
     return (*(Column(au_name(unit), kind) for unit in units), Column("mean", kind))
 
 
-def _block_notes(block: Block, printed: Sequence[PublishedResult]) -> tuple[str, ...]:
-    notes = ["Printed: as in the paper, the mean being the printed one. Ours: all test frames pooled, the mean with its bounds by "
-             "subject (95 %)."] if printed else ["Ours: all test frames pooled."]  # fmt: skip
+def _block_notes(block: Block, printed: Sequence[PublishedResult], folds: bool) -> tuple[str, ...]:
+    ours = "the frames of the test part, the mean with its bounds by subject (95 %)."
+    if folds:
+        ours = "the mean of the folds' scores, as the papers' programs score each split; then all test frames pooled, the mean with "
+        ours += "its bounds by subject (95 %)."
     if block.where.get("mean_over"):
-        notes = ["Ours: mean of the scores under each pose, as the paper's."]
+        ours = "mean of the scores under each pose, as the paper's."
+    notes = ["Printed: as in the paper, the mean being the printed one."] if printed and not block.where.get("mean_over") else []
+    notes.append(f"Ours: {ours}")
     if block.metric == "mae":
         notes.append("MAE: lower is better.")
-    return tuple(notes)
+    return (" ".join(notes),)
 
 
-def _own_cells(laboratory: Laboratory, found: Predictions, block: Block) -> tuple[Cell, ...]:
-    """Value per action unit, and the mean with its bounds by subject."""
+def _own_rows(name: str, laboratory: Laboratory, found: Predictions, block: Block) -> tuple[Row, ...]:
+    """Mean of the folds where there are several, then the pooled score: value per action unit, and the mean with its bounds."""
     names = [au_name(unit) for unit in found.action_units]
     by = block.where.get("mean_over")
     if by:
         tables = [score(found.select(found.attributes[by] == value))[block.metric] for value in np.unique(found.attributes[by])]
         means = [_nan_mean(one[name] for one in tables) for name in names]
-        return (*means, _nan_mean(means))
+        return (Row(f"{name} ({_OURS})", (*means, _nan_mean(means)), strong=True),)
     draws = _QUICK_DRAWS if laboratory.quick else _FULL_DRAWS
     result = evaluate(found, draws=draws if len(found.persons) > 1 else 0)
     if block.metric not in result.scores:
         raise InputError(f"{found.about.get('run')} has no {block.metric}; its network predicts no intensity")
     values = result.scores[block.metric]
-    mean = result.intervals.get(block.metric, {}).get("mean", values["mean"])
-    return (*(values[name] for name in names), mean)
+    pooled = (*(values[name] for name in names), _mean_of(result, block.metric))
+    if not result.folds:
+        return (Row(f"{name} ({_OURS})", pooled, strong=True),)
+    by_fold = result.fold_mean(block.metric)
+    mean = Row(f"{name} ({_OURS})", tuple(by_fold[one] for one in (*names, "mean")), strong=True)
+    return (mean, Row(f"{name} ({_OURS}, {_POOLED})", pooled))
+
+
+def _mean_of(result: Evaluation, metric: str) -> Cell:
+    """Mean over action units of the pooled frames, with bounds where there are some."""
+    return result.intervals.get(metric, {}).get("mean", result.scores[metric]["mean"])
+
+
+def _fold_mean(result: Evaluation, metric: str) -> Cell:
+    """Mean over action units and folds; of the one fold, with its bounds, where there is one."""
+    return result.fold_mean(metric)["mean"] if result.folds else _mean_of(result, metric)
 
 
 def _predictions(laboratory: Laboratory, run: str, block: Block) -> Predictions:
@@ -260,30 +283,41 @@ def _sizes(name: str) -> tuple[float, float]:
 
 def landmark_errors(laboratory: Laboratory, item: Item) -> Made:
     """Mean error of located landmarks, percent of the distance of the eye centres (MGRR-Net Table VIII)."""
-    rows: dict[str, dict[str, Cell]] = {}
+    found: dict[str, dict[str, tuple[Cell, ...]]] = {}
     synthetic = False
-    for name in item.runs:
-        run = get_run(name)
-        found = laboratory.predictions(name, dataset=run.protocol)
-        result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
-        synthetic = synthetic or found.synthetic
-        if result.landmarks is None:
-            raise InputError(f"{run.model} locates no landmarks")
-        rows.setdefault(_bare(item.options["methods"][run.model]), {})[run.protocol] = result.landmarks.error
-    ours = {
-        name: Row(f"{name} ({_OURS})", tuple(values.get(data) for data in ("disfa", "bp4d")), strong=True)
-        for name, values in rows.items()
-    }
+    for run in map(get_run, item.runs):
+        predictions = laboratory.predictions(run.name, dataset=run.protocol)
+        synthetic = synthetic or predictions.synthetic
+        found.setdefault(_bare(item.options["methods"][run.model]), {})[run.protocol] = _landmark_error(laboratory, predictions)
+    ours: dict[str, tuple[Row, ...]] = {}
+    for name, values in found.items():
+        kinds = zip(*(values[data] for data in ("disfa", "bp4d")), strict=True)
+        labels = (f"{name} ({_OURS})", f"{name} ({_OURS}, {_POOLED})")
+        ours[name] = tuple(Row(label, cells, strong=label == labels[0]) for label, cells in zip(labels, kinds, strict=False))
     published = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
     printed = []
     for method in dict.fromkeys(one.method for one in published):
-        values = {one.dataset: one.average for one in published if one.method == method}
-        printed.append((_bare(method), Row(f"{_bare(method)} (printed)", (values.get("DISFA"), values.get("BP4D")))))
+        means = {one.dataset: one.average for one in published if one.method == method}
+        printed.append((_bare(method), Row(f"{_bare(method)} (printed)", (means.get("DISFA"), means.get("BP4D")))))
     columns = (Column("DISFA, %", "percent2"), Column("BP4D, %", "percent2"))
-    notes = ("Mean distance of 49 points / distance of the eye centres, with bounds by subject; lower is better.",)
+    several = any(len(rows) > 1 for rows in ours.values())
+    kind = "Ours: the mean of the folds, then over all test frames with bounds by subject" if several else "Ours: with bounds by subject"
+    notes = (f"Mean distance of 49 points / distance of the eye centres; lower is better. {kind}.",)
     title = "mean error of the landmarks"
     table = Table("landmarks", title, "method", columns, side_by_side(ours, printed), notes, synthetic)
     return Made(tables=(table,), synthetic=synthetic)
+
+
+def _landmark_error(laboratory: Laboratory, found: Predictions) -> tuple[Cell, ...]:
+    """Mean of the folds where there are several, and the mean over all faces with its bounds."""
+    result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
+    if result.landmarks is None or found.landmark_error is None:
+        raise InputError(f"{found.about.get('model')} locates no landmarks")
+    pooled = result.landmarks.error
+    if not result.folds:
+        return (pooled,)
+    folds = found.attributes["fold"]
+    return (_nan_mean(_nan_mean(found.landmark_error[folds == fold].tolist()) for fold in result.folds), pooled)
 
 
 def relation_differences(laboratory: Laboratory, item: Item) -> Made:
@@ -323,7 +357,9 @@ def temporal_models(laboratory: Laboratory, item: Item) -> Made:
     found = laboratory.predictions(name, dataset="bp4d")
     model = create_model(get_run(name).model, get_protocol(get_run(name).protocol).action_units)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad) / 1e6
-    rows = [Row(f"AU-FAN + TDN ({_OURS})", (trained, score(found)["f1_frame"]["mean"]), strong=True)]
+    result = evaluate(found, draws=0)
+    rows = [Row(f"AU-FAN + TDN ({_OURS})", (trained, _fold_mean(result, "f1_frame")), strong=True)]
+    rows += [Row(f"AU-FAN + TDN ({_OURS}, {_POOLED})", (trained, _mean_of(result, "f1_frame")))] if result.folds else []
     printed = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
     rows += [Row(f"{one.method} (printed)", (one.extra["model_size_M"], one.average)) for one in printed]
     columns = (Column("trained parameters, M", "number2"), Column("F1, %", "percent"))
@@ -365,14 +401,16 @@ def settings_table(laboratory: Laboratory, item: Item) -> Made:
     tables = []
     for number, (printed_table, title, rows) in enumerate(item.options["parts"], start=1):
         published = {one.method: one for one in published_results(PUBLISHED_NAMES[item.paper], printed_table)}
-        lines, synthetic = [], False
+        lines, synthetic, folds = [], False, False
         for label, run in rows:
             found = laboratory.predictions(run, dataset=item.options["dataset"])
             synthetic = synthetic or found.synthetic
             result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
-            mean = result.intervals.get("f1_frame", {}).get("mean", result.scores["f1_frame"]["mean"])
-            lines.append(Row(label, (mean, published[label].average), strong=label == _default(rows), note=published[label].note))
-        columns = (Column(f"F1, % ({_OURS})", "percent"), Column("F1, % (printed)", "percent"))
+            cells = (_fold_mean(result, "f1_frame"), *((_mean_of(result, "f1_frame"),) if result.folds else ()))
+            folds = len(cells) > 1
+            lines.append(Row(label, (*cells, published[label].average), strong=label == _default(rows), note=published[label].note))
+        own = (f"F1, % ({_OURS}, mean of folds)", f"F1, % ({_OURS}, {_POOLED})") if folds else (f"F1, % ({_OURS})",)
+        columns = tuple(Column(heading, "percent") for heading in (*own, "F1, % (printed)"))
         letter = "abcd"[number - 1]
         tables.append(Table(f"part_{letter}", f"({letter}) {title}", title, columns, tuple(lines), (), synthetic))
     return Made(tables=tuple(tables), synthetic=any(table.synthetic for table in tables))
