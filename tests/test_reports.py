@@ -57,6 +57,20 @@ def report(evaluation: Evaluation) -> Report:
     return build_report(evaluation)
 
 
+def _table(report: Report, name: str) -> Table:
+    return next(one for one in report.tables if one.name == name)
+
+
+def test_the_mean_of_folds_leads_the_report_and_the_pooled_score_follows(evaluation: Evaluation, report: Report) -> None:
+    names = [one.name for one in report.tables]
+    assert names.index("folds_f1_frame") < names.index("folds_roc_area") < names.index("occurrence")
+    mean, pooled = (100 * one["mean"] for one in (evaluation.fold_mean("f1_frame"), evaluation.scores["f1_frame"]))
+    told = dict(report.facts)["Mean of folds"]
+    assert told.startswith(f"F1-frame {mean:.1f} % (pooled {pooled:.1f} %)") and "ROC area" in told
+    one_fold = build_report(evaluate(disfa_like(attributes={}), DISFA, draws=0))
+    assert "Mean of folds" not in dict(one_fold.facts) and one_fold.tables[0].name == "occurrence"
+
+
 class _Tables(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +145,7 @@ def test_csv_holds_full_numbers_that_round_to_those_shown(report: Report) -> Non
 def test_numbers_of_the_report_are_those_of_scikit_learn(report: Report) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
     found = disfa_like()
-    table = report.tables[0]
+    table = _table(report, "occurrence")
     column = [one.title for one in table.columns].index("F1-frame, %")
     for k in range(7):
         known = found.occurrence_known[:, k]
@@ -145,7 +159,8 @@ def test_numbers_of_the_report_are_those_of_scikit_learn(report: Report) -> None
 def test_every_format_says_how_much_better_than_guessing_with_paired_intervals(evaluation: Evaluation, report: Report) -> None:
     sklearn = pytest.importorskip("sklearn.metrics")
     found, table = disfa_like(), next(one for one in report.tables if one.name == "guessing")
-    assert table in report.tables[:2]
+    names = [one.name for one in report.tables]
+    assert names.index("guessing") == names.index("occurrence") + 1
     column = [one.title for one in table.columns].index("F1 minus always yes")
     for k in (0, 6):
         rows = np.flatnonzero(found.occurrence_known[:, k])
@@ -208,7 +223,7 @@ def test_a_network_that_guesses_is_not_called_better_than_guessing() -> None:
 
 
 def test_undefined_scores_are_dashes_with_a_count_and_stay_out_of_means(evaluation: Evaluation, report: Report) -> None:
-    table = report.tables[0]
+    table = _table(report, "occurrence")
     row = next(row for row in table.rows if row.label == "AU26")
     titles = [column.title for column in table.columns]
     assert shown(row.cells[titles.index("F1-frame, %")], "percent") == "-"

@@ -214,7 +214,7 @@ def test_tables_of_their_own_kind_take_the_mean_of_folds_too():
     rows = {row.label: row.cells for row in errors.rows}
     assert rows["JAA-Net (ours)"][0] == pytest.approx(0.05) and rows["JAA-Net (ours, pooled)"][0].value == pytest.approx(0.06)
     settings = settings_table(laboratory, get_item("abrnet", "table", 1)).tables[0]
-    assert [column.title for column in settings.columns][0].endswith("mean of folds)") and len(settings.columns) == 3
+    assert settings.columns[0].title.endswith("mean of folds)") and len(settings.columns) == 3
     assert settings.rows[0].cells[0] != settings.rows[0].cells[1].value
     temporal = temporal_models(laboratory, get_item("aunet", "table", "XI")).tables[0]
     assert [row.label for row in temporal.rows][:2] == ["AU-FAN + TDN (ours)", "AU-FAN + TDN (ours, pooled)"]

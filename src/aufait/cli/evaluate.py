@@ -365,11 +365,11 @@ def _finish(evaluation: Evaluation, folder: Path, formats: Sequence[str], overwr
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    from aufait.evaluation.report import above_guessing, above_title, build_report
+    from aufait.evaluation.report import above_guessing, above_title, build_report, mean_of_folds
     from aufait.evaluation.tables import shown
 
     made = build_report(evaluation, published=False)
-    table = made.tables[0]
+    table = next(one for one in made.tables if one.name in ("occurrence", "intensity"))
     wanted = [k for k, column in enumerate(table.columns) if column.title.partition(",")[0] in _PRINTED]
     rows = [[row.label, *(shown(row.cells[k], table.columns[k].kind) for k in wanted)] for row in table.rows]
     stdout().print(made.heading, soft_wrap=True, markup=False)
@@ -377,6 +377,8 @@ def _print_scores(evaluation: Evaluation) -> None:
     if evaluation.intervals:
         counts += f"; in brackets {evaluation.level:.0%} intervals by subject"
     stdout().print(counts, markup=False)
+    if evaluation.folds:
+        stdout().print(f"mean of folds: {mean_of_folds(evaluation)}; below: all folds pooled", soft_wrap=True, markup=False)
     print_table([table.first, *(table.columns[k].title for k in wanted)], rows, right=range(1, len(wanted) + 1))
     if evaluation.scores["frames"]["mean"]:
         stdout().print(f"{above_title(evaluation).lower()}: {above_guessing(evaluation)}", markup=False)

@@ -13,7 +13,7 @@ from aufait.action_units import au_name
 from aufait.evaluation.evaluate import ENOUGH_SUBJECTS, FAILURE, GAINS, RELIABILITY_BINS, Evaluation, Gain, Scores, nan_mean
 from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.published import PublishedResult, published_by_pose, published_by_visible, published_for
-from aufait.evaluation.tables import Cell, Column, Row, Table
+from aufait.evaluation.tables import Cell, Column, Row, Table, shown
 from aufait.metrics.significance import Interval
 
 NAMES: Mapping[str, str] = {
@@ -95,7 +95,7 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
         evaluation: what was measured.
         published: whether published numbers of the protocol stand beside.
     """
-    tables = [*_unit_tables(evaluation), *_fold_tables(evaluation)]
+    tables = [*_fold_tables(evaluation), *_unit_tables(evaluation)]  # the mean of folds first, as papers print it
     tested = evaluation.about.get("split", "test") == "test"
     published = published and tested  # scores on training subjects must not stand beside published tests
     if published and evaluation.protocol is not None:
@@ -160,6 +160,7 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
         yield "Changed in the recipe", ", ".join(f"{key} {_value(value)}" for key, value in about["changes"].items())
     if evaluation.folds:
         yield "Folds", f"{', '.join(evaluation.folds)}; each frame is tested once"
+        yield "Mean of folds", mean_of_folds(evaluation)
     yield "Tested on", (f"{evaluation.frames:,} frames of {evaluation.persons:,} subjects in {evaluation.recordings:,} recordings")
     yield "Decision", f"an action unit counts as predicted from a probability of {evaluation.threshold:g}"
     if evaluation.scores["frames"]["mean"]:
@@ -177,6 +178,17 @@ def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
         if about.get(key) not in (None, ""):
             yield label, str(about[key])
     yield "Version", f"aufait {__version__}"
+
+
+def mean_of_folds(evaluation: Evaluation) -> str:
+    """The leading scores as papers print them, and those over the pooled frames in brackets."""
+    parts = []
+    for metric in (one for one in _metrics(evaluation) if one in evaluation.scores):
+        kind = kind_of(metric)
+        mean, pooled = evaluation.fold_mean(metric)["mean"], evaluation.scores[metric]["mean"]
+        unit = " %" if kind.startswith("percent") else ""
+        parts.append(f"{NAMES.get(metric, metric)} {shown(mean, kind)}{unit} (pooled {shown(pooled, kind)}{unit})")
+    return ", ".join(parts)
 
 
 def _value(value: Any) -> str:

@@ -105,8 +105,8 @@ def _columns(units: Sequence[int], kind: str) -> tuple[Column, ...]:
 def _block_notes(block: Block, printed: Sequence[PublishedResult], folds: bool) -> tuple[str, ...]:
     ours = "the frames of the test part, the mean with its bounds by subject (95 %)."
     if folds:
-        ours = "the mean of the folds' scores, as the papers' programs score each split; then all test frames pooled, the mean with "
-        ours += "its bounds by subject (95 %)."
+        ours = "the mean of the folds' scores, as the papers' programs score each split; then all test frames pooled, the mean "
+        ours += "with its bounds by subject (95 %)."
     if block.where.get("mean_over"):
         ours = "mean of the scores under each pose, as the paper's."
     notes = ["Printed: as in the paper, the mean being the printed one."] if printed and not block.where.get("mean_over") else []
@@ -301,8 +301,8 @@ def landmark_errors(laboratory: Laboratory, item: Item) -> Made:
         printed.append((_bare(method), Row(f"{_bare(method)} (printed)", (means.get("DISFA"), means.get("BP4D")))))
     columns = (Column("DISFA, %", "percent2"), Column("BP4D, %", "percent2"))
     several = any(len(rows) > 1 for rows in ours.values())
-    kind = "Ours: the mean of the folds, then over all test frames with bounds by subject" if several else "Ours: with bounds by subject"
-    notes = (f"Mean distance of 49 points / distance of the eye centres; lower is better. {kind}.",)
+    kind = "the mean of the folds, then over all test frames with bounds by subject" if several else "with bounds by subject"
+    notes = (f"Mean distance of 49 points / distance of the eye centres; lower is better. Ours: {kind}.",)
     title = "mean error of the landmarks"
     table = Table("landmarks", title, "method", columns, side_by_side(ours, printed), notes, synthetic)
     return Made(tables=(table,), synthetic=synthetic)
