@@ -36,6 +36,7 @@ def test_every_recipe_fits_its_network_and_protocol(name: str) -> None:
     get_protocol(recipe.protocol)
     again = Recipe.from_dict(recipe.to_dict())
     assert again == recipe
+    assert not recipe.hold_out and not recipe.patience, "papers train on all training subjects"
     quick, small = load_recipe(name, quick=True), load_recipe(name, small=True)
     assert quick.epochs <= 3 and quick.max_faces
     assert small.epochs > quick.epochs and small.max_faces > quick.max_faces and not small.start_from
@@ -84,6 +85,7 @@ def test_values_are_converted_to_the_type_of_their_key() -> None:
         ("augmentation.mirror=2", "augmentation.mirror is a probability"),
         ("model=arll", "unknown model 'arll'; did you mean 'arl'"),
         ("strict=1", "strict must be bool"),
+        ("patience=3", "patience counts epochs .* set hold_out too"),
         ("draw_positives=-1", "draw_positives must not be negative"),
     ],
 )

@@ -33,7 +33,7 @@ from aufait.training.run import TrainingRun, train
 
 pytest.importorskip("lightning")
 
-SMALL = ["model_settings.unit=4", "model_settings.image_size=48", "batch_size=4", "epochs=2"]
+SMALL = ["model_settings.unit=4", "model_settings.image_size=48", "batch_size=4", "epochs=2", "hold_out=0.15"]
 CONVNET = ["model=convnet", "model_settings.image_size=60", "model_settings.fc7_width=16", "model_settings.dropout=0"]
 
 
@@ -119,6 +119,14 @@ def test_a_run_says_how_it_was_made(run: TrainingRun, bp4d: FaceCache) -> None:
     assert {"total", "landmarks"} <= {row["name"] for row in rows_of(run.folder / "metrics.csv") if row["part"] == "train"}
 
 
+def test_a_papers_recipe_trains_on_every_training_subject(folder: Path, bp4d: FaceCache) -> None:
+    recipe = load_recipe("drml_bp4d", [*CONVNET, "batch_size=8", "epochs=2", "max_faces=8"])
+    made = train(recipe, bp4d, fold=1, out=folder / "all", accelerator="cpu")
+    split = get_protocol("bp4d").split(bp4d.dataset(), 1, strict=False)
+    assert made.facts["persons"]["train"] == sorted(split.train.persons) and not made.facts["persons"]["held_out"]
+    assert made.facts["selected"]["epoch"] == 2 and made.facts["selected"]["monitor"] is None
+
+
 def test_a_finished_run_is_not_trained_again(run: TrainingRun, bp4d: FaceCache, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
@@ -150,8 +158,8 @@ def test_no_test_person_is_read_in_training_or_selection(
     for fold in (1, 2, 3):
         for seen in read.values():
             seen.clear()
-        made = train(load_recipe("drml_bp4d", [*CONVNET, "batch_size=6", "epochs=1"]), bp4d, fold=fold, out=folder / f"leak{fold}",
-                     accelerator="cpu")  # fmt: skip
+        recipe = load_recipe("drml_bp4d", [*CONVNET, "batch_size=6", "epochs=1", "hold_out=0.15"])
+        made = train(recipe, bp4d, fold=fold, out=folder / f"leak{fold}", accelerator="cpu")
         split = get_protocol("bp4d").split(bp4d.dataset(), fold, strict=False)
         tested, trained = set(bp4d.rows_of(split.test).tolist()), set(bp4d.rows_of(split.train).tolist())
         assert tested and not tested & trained
@@ -308,7 +316,7 @@ def test_batch_sizes_that_processes_cannot_share_are_refused(bp4d: FaceCache) ->
 
 
 def short(cache: FaceCache | dict[str, FaceCache], out: Path, recipe: str, *settings: str, fold: int = 1) -> TrainingRun:
-    common = ["epochs=1", "batch_size=4", "max_faces=8", "max_held_out=4"]
+    common = ["epochs=1", "batch_size=4", "max_faces=8", "hold_out=0.15", "max_held_out=4"]
     return train(load_recipe(recipe, [*common, *settings]), cache, fold=fold, out=out, accelerator="cpu")
 
 
@@ -407,7 +415,8 @@ def test_a_chain_without_its_data_says_what_to_do(tmp_path: Path, disfa: FaceCac
 
 
 def test_patience_ends_a_run(folder: Path, disfa: FaceCache) -> None:
-    settings = [*CONVNET, "protocol=disfa", "epochs=9", "learning_rate=1e-12", "patience=2", "max_faces=8", "batch_size=8"]
+    settings = [*CONVNET, "protocol=disfa", "epochs=9", "learning_rate=1e-12", "patience=2", "max_faces=8"]
+    settings += ["batch_size=8", "hold_out=0.15"]
     made = train(load_recipe("drml_bp4d", settings), disfa, out=folder / "patience", accelerator="cpu")
     assert made.facts["selected"]["epoch"] == 1 and made.facts["last"]["epoch"] == 3
 

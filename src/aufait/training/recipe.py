@@ -202,7 +202,8 @@ class Recipe:
     """What training changes in a face."""
 
     hold_out: float = 0.15
-    """Share of the training persons who only choose the epoch; 0 trains on all and keeps the last epoch."""
+    """Share of the training persons who only choose the epoch; 0, as in the papers' recipes, trains on all for the number of epochs
+    and keeps the last one."""
 
     monitor: str = "auto"
     """What the epoch is chosen by, on the held-out persons: f1_frame, roc_area, icc_3_1, loss; auto is F1 or ICC."""
@@ -269,6 +270,8 @@ class Recipe:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
         if not 0 <= self.hold_out < 1:
             raise InputError(f"hold_out is a share of the training persons, from 0 to below 1; got {self.hold_out}")
+        if self.patience and not self.hold_out:
+            raise InputError("patience counts epochs without a better one on held-out persons, and none are held out; set hold_out too")
         for name in ("mirror", "blur", "compression", "holes"):
             if not 0 <= getattr(self.augmentation, name) <= 1:
                 raise InputError(f"augmentation.{name} is a probability, got {getattr(self.augmentation, name)}")
