@@ -376,6 +376,17 @@ def test_consistency_equals_the_worked_example(space: str, spread: str) -> None:
     assert losses.total.item() == pytest.approx(cross_entropy + expected, rel=1e-5)
 
 
+def test_consistency_is_computed_in_double_precision_where_all_is_double() -> None:
+    double = criterion_for(plain_vae(), vae_loss="released").double()
+    single = criterion_for(plain_vae(), vae_loss="released")
+    p, y = 1 / (1 + np.exp(-LOGITS.double().numpy())), LABELS.double().numpy()
+    exact = np.mean((p - y) ** 2) + np.mean(np.exp(p))
+    found = double(AUOutput(logits=LOGITS.double()), AULabels(occurrence=LABELS.double())).terms["consistency"]
+    assert found.dtype == torch.float64 and abs(found.item() - exact) < 1e-12
+    half = single(AUOutput(logits=LOGITS.bfloat16()), AULabels(occurrence=LABELS)).terms["consistency"]
+    assert half.dtype == torch.float32 and half.item() == pytest.approx(exact, rel=0.02)
+
+
 def test_perfect_predictions_are_consistent(vae: LabelVAE) -> None:
     certain = (LABELS * 2 - 1) * 50
     for space in ("latent", "label"):

@@ -61,6 +61,12 @@ def test_numbers_are_those_of_the_papers(name: str, facts: dict[str, object]) ->
     assert {key: getattr(recipe, key) for key in facts} == facts
 
 
+@pytest.mark.parametrize("name", ["aunet_bp4d", "aunet_disfa", "aunet_mixed", "resnet18_bp4d"])
+def test_aunets_recipes_take_the_loss_that_made_the_published_scores(name: str) -> None:
+    assert load_recipe(name).model_settings["vae_loss"] == "released"
+    assert load_recipe(name, ["model_settings.vae_loss=paper"]).model_settings["vae_loss"] == "paper"
+
+
 def test_values_are_converted_to_the_type_of_their_key() -> None:
     settings = ["learning_rate=1e-3", "epochs=2", "start_from=none", "betas=[0.8, 0.9]", "model_settings.crf=false", "strict=false"]
     recipe = load_recipe("arl_disfa", [*settings, "augmentation.mirror=1", "label_vae.latent_size=6"])

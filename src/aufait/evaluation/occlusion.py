@@ -1,4 +1,4 @@
-"""Faces of which only half can be seen: the five conditions of ARL's Table 12 (section 4.6), on the network's input.
+"""Faces of which only half can be seen: the five conditions of ARL's Table 12 (section 4.5), on the network's input.
 
 The paper names the visible half and gives neither the colour of the hidden one nor where the line runs. Our reading: the
 half of the crop by area, filled with grey 128. "Right" and "left" are the subject's (FACS), as everywhere in this package; on

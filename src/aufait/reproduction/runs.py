@@ -1,7 +1,6 @@
 """All trainings that the papers' tables and figures rest on; an item names those it needs.
 
-Trainings on the same subjects serve several items: AUNet's networks of all of BP4D are tested on DISFA and on AffWild2 (Tables IV
-and V).
+Trainings on the same subjects serve several items: AUNet's networks of BP4D are tested on DISFA and on AffWild2 (Tables IV and V).
 """
 
 from __future__ import annotations

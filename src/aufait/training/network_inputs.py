@@ -5,7 +5,7 @@ on any device; points move by the same transform as pixels. Chance enters throug
 which the caller draws: a face then gets the same augmentation however many processes share the batch and wherever a run resumes.
 
 Papers: random 176-pixel window of the 200-pixel face and mirroring, ARL section 4.1.2 and JAA-Net; random scaling, ABRNet
-section 3.1; turning, scaling, shifting and image faults, alike for the three frames of a face, AUNet section V-A. Of AUNet's
+section 3.1; turning, scaling, shifting and image faults, alike for the three frames of a face, AUNet section V-C. Of AUNet's
 image faults the released program fixes the strengths; how we write them as tensor operations: ``camera_faults``.
 Our readings: networks whose input is between 160 pixels and the stored 200 see a window of their own size (DRML 170, Deep
 Regions the whole 200); other sizes see the published window, resized.

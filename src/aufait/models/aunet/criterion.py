@@ -96,9 +96,10 @@ class _LatentSpace(nn.Module):
     def forward(self, logits: Tensor, occurrence: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Logits, labels and known (B, A) -> distance of each face (B,) and whether it counts (B,) bool."""
         known = known[:, self.columns]
-        # The VAE is a few small layers in float32; half precision would only cost accuracy.
-        predicted = torch.where(known, logits[:, self.columns].float().sigmoid(), 0.5)
-        target = torch.where(known, occurrence[:, self.columns].float(), 0.5)
+        # The VAE is a few small layers in its own precision, single or double; half would only cost accuracy.
+        own = self.vae.mean.weight.dtype
+        predicted = torch.where(known, logits[:, self.columns].to(own).sigmoid(), 0.5)
+        target = torch.where(known, occurrence[:, self.columns].to(own), 0.5)
         with torch.autocast(logits.device.type, enabled=False):
             distance = self._label_distance if self.align_space == "label" else self._latent_distance
             return distance(predicted, target), known.any(-1)
