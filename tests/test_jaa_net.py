@@ -156,7 +156,7 @@ def test_landmarks_keep_their_precision_under_autocast() -> None:
 @pytest.mark.parametrize(("version", "factor"), [(1, 2.0), (2, 1.0)])
 def test_parameter_groups_enhance_the_refinement_of_version_1(version: int, factor: float) -> None:
     model = small(version)
-    others, enhanced = model.parameter_groups(0.01)
+    others, enhanced = model.parameter_groups(0.01, 5e-4)
     assert others["lr"] == 0.01 and enhanced["lr"] == pytest.approx(0.01 * factor)
     assert {id(p) for p in enhanced["params"]} == {id(p) for p in model.adaptive_attention.refinement.parameters()}
     assert sorted(map(id, [*others["params"], *enhanced["params"]])) == sorted(map(id, model.parameters()))

@@ -263,7 +263,7 @@ def test_every_layer_starts_from_the_prior_unless_edges_are_random() -> None:
     statistics = LabelStatistics.from_labels((torch.rand(50, 3) < 0.4).float())
     prior = co_occurrence_prior(statistics)
     model = small(layers=3)
-    model.initialise_graph(statistics)
+    model.initialise_from_labels(statistics)
     assert len(model.graphs()) == 3
     for graph in model.graphs():
         torch.testing.assert_close(graph.edges.data, prior)
@@ -271,17 +271,17 @@ def test_every_layer_starts_from_the_prior_unless_edges_are_random() -> None:
     drawn = aufait.create_model("mgrr-net-d-random", AU_SET, **SMALL)
     assert isinstance(drawn, MGRRNet)
     before = [graph.edges.clone() for graph in drawn.graphs()]
-    drawn.initialise_graph(statistics)
+    drawn.initialise_from_labels(statistics)
     for graph, edges in zip(drawn.graphs(), before, strict=True):
         assert torch.equal(graph.edges, edges) and edges.min() >= 0 and edges.max() < 1 and edges.std() > 0
     assert not torch.equal(*before)
-    small("mgrr-net-baseline").initialise_graph(statistics)  # nothing to set, nothing to complain about
+    small("mgrr-net-baseline").initialise_from_labels(statistics)  # nothing to set, nothing to complain about
 
 
 def test_prior_of_other_action_units_is_refused() -> None:
     statistics = LabelStatistics.from_labels(torch.tensor([[1, 0], [0, 1.0]]))
     with pytest.raises(InputError, match="cover 2 action units, the network 3"):
-        small().initialise_graph(statistics)
+        small().initialise_from_labels(statistics)
 
 
 # --- limiting cases -----------------------------------------------------------------------------------------------------
@@ -534,7 +534,7 @@ def test_eight_pictures_are_learned_by_heart() -> None:
     occurrence = torch.cat([torch.ones(1, 3), torch.zeros(1, 3), (torch.rand(6, 3) < 0.5).float()])
     labels = AULabels(occurrence, landmarks=torch.tensor([_face(64)] * 8) + torch.randn(8, 1, 2))
     statistics = LabelStatistics.from_labels(occurrence)
-    model.initialise_graph(statistics)
+    model.initialise_from_labels(statistics)
     criterion = aufait.create_criterion(model, statistics)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     history = []

@@ -107,7 +107,7 @@ def test_a_system_learns_32_faces_by_heart(name: str, triples: Triples) -> None:
     labels = AULabels(occurrence, intensity, landmarks=inputs["landmarks"], dataset=torch.zeros(FACES, dtype=torch.long))
     criterion = _criterion(model, LabelStatistics.from_labels(occurrence), occurrence)
     if name == "mgrr-net":
-        model.initialise_graph(LabelStatistics.from_labels(occurrence))
+        model.initialise_from_labels(LabelStatistics.from_labels(occurrence))
     # A frozen part needs one pass for all of the training.
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], rate)
     generator = torch.Generator().manual_seed(0)

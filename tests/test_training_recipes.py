@@ -345,13 +345,13 @@ def test_mgrr_net_starts_its_graph_from_the_labels(folder: Path, bp4d: FaceCache
     from aufait.models.mgrr_net.model import MGRRNet
 
     seen: list[int] = []
-    original = MGRRNet.initialise_graph
+    original = MGRRNet.initialise_from_labels
 
     def spy(self: MGRRNet, statistics: Any) -> None:
         seen.append(statistics.count)
         original(self, statistics)
 
-    monkeypatch.setattr(MGRRNet, "initialise_graph", spy)
+    monkeypatch.setattr(MGRRNet, "initialise_from_labels", spy)
     settings = ["model_settings.unit=4", "model_settings.image_size=48", "model_settings.dim=16", "model_settings.heads=2"]
     made = short(bp4d, folder / "mgrr", "mgrr_net_bp4d", *settings)
     assert seen == [made.facts["faces"]["train"]]

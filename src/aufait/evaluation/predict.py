@@ -53,8 +53,8 @@ def predict(
         device: where the network runs.
         visible: part of the face that is not hidden, a key of ``occlusion.CONDITIONS``.
         alignment: of the faces that the network was trained on, where it is not the one it was designed for.
-        mirror: add a second pass over mirrored faces and average the logits; None does so for the networks of the AUNet
-            paper, whose released test program does (the paper does not say so), and for no other.
+        mirror: add a second pass over mirrored faces and average the logits; None does so for networks that ask for it, those
+            of the AUNet paper, whose released test program does (the paper does not say so).
         interval: distance in frames of the earlier and the later picture, for networks that see three; None takes the
             network's own setting (AUNet: 10).
         about: facts to keep with the predictions.
@@ -74,8 +74,8 @@ def predict(
         raise InputError(f"{dataset.name} has no frame to evaluate")
     labels, rows = dataset.with_action_units(units).label_table(), cache.rows_of(dataset)
     model = model.to(device).eval()
-    passes = (False, True) if (alignment_of(model) == "aunet" if mirror is None else mirror) else (False,)
-    apart = getattr(model.config, "interval", 1) if interval is None else interval
+    passes = (False, True) if (model.mirrored_test if mirror is None else mirror) else (False,)
+    apart = model.interval if interval is None else interval
     look = _Look(model, cache, columns, visible, passes, apart, torch.device(device))
     chunks = []
     with torch.inference_mode(), ThreadPoolExecutor(1) as reader:

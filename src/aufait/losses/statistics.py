@@ -10,6 +10,9 @@ from torch import Tensor
 
 from aufait.errors import InputError
 
+STRONG = 3
+"""Intensity that counts as occurrence where networks for intensity weigh action units: ceil(5 / 2) (ARL section 3.5)."""
+
 
 @dataclass(frozen=True)
 class LabelStatistics:
@@ -28,6 +31,11 @@ class LabelStatistics:
     present_given_present: Tensor
     absent_given_absent: Tensor
     count: int
+
+    @classmethod
+    def from_intensities(cls, intensity: Tensor, known: Tensor | None = None) -> Self:
+        """From intensities (N, A) in [0, 5]: those of 3 and more count as occurrence (ARL section 3.5); see ``from_labels``."""
+        return cls.from_labels((intensity >= STRONG).to(intensity.dtype), known)
 
     @classmethod
     def from_labels(cls, occurrence: Tensor, known: Tensor | None = None) -> Self:

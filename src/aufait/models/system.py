@@ -1,8 +1,12 @@
-"""Base of every network: input checks, pixel normalisation, example inputs, and the one call signature."""
+"""Base of every network: the one call signature, input checks, pixel normalisation, and what a network says of itself.
+
+Training, evaluation, detection and export ask the network, never its name: how faces are aligned for it, how many frames it
+looks at, how its weights are learned. A network of your own answers by overriding what differs from the defaults here.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +15,14 @@ from aufait.errors import InputError
 from aufait.landmarks import LANDMARKS_49, SCHEMES
 from aufait.models.configuration import ModelConfig
 from aufait.models.outputs import AUOutput
+from aufait.models.transfer_rule import TransferRule
+
+if TYPE_CHECKING:
+    from aufait.losses.statistics import LabelStatistics
+    from aufait.models.fan.aligner import FaceAligner
+    from aufait.models.fan.config import FANConfig
+    from aufait.models.streaming import FaceStream
+    from aufait.models.training_labels import TrainingLabels
 
 
 class AUSystem(nn.Module):
@@ -41,6 +53,18 @@ class AUSystem(nn.Module):
 
     channel_order: ClassVar[str] = "rgb"
     """Order the first convolution expects, "rgb" or "bgr"; images are RGB in any case."""
+
+    input_alignment: ClassVar[str] = "jaa_net"
+    """Standard frame of the faces it reads, a key of ``aufait.data.preparation.alignments.ALIGNMENTS``."""
+
+    mirrored_test: ClassVar[bool] = False
+    """Whether tests add a second pass over the mirrored face and average the logits."""
+
+    has_aligner: ClassVar[bool] = False
+    """Whether a frozen face alignment network is part of it, whose weights ``use_aligner`` takes."""
+
+    transfer_rule: ClassVar[TransferRule] = TransferRule()
+    """How it starts from a network of its kind for other action units."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -75,6 +99,44 @@ class AUSystem(nn.Module):
         if self.pixel_mean or self.pixel_std != 1.0:
             images = (images - self.pixel_mean) / self.pixel_std
         return images, points
+
+    @property
+    def interval(self) -> int:
+        """Frames from the current one to the earlier and to the later one; 0 for networks that look at one frame."""
+        return 0
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Weights that are trained, in groups as optimisers of PyTorch take them; all alike unless a system's paper divides them.
+
+        Args:
+            learning_rate: the recipe's; groups may have a share of it as "lr".
+            weight_decay: the recipe's; groups may have another as "weight_decay".
+        """
+        return [{"params": [one for one in self.parameters() if one.requires_grad]}]
+
+    def initialise_from_labels(self, statistics: LabelStatistics) -> None:
+        """Set before training what follows from the training labels, as far as a system has such weights; most have none."""
+
+    def criterion_arguments(self, labels: TrainingLabels) -> dict[str, Any]:
+        """What its criterion takes besides the configuration and the statistics, learned from the training labels alone."""
+        return {}
+
+    @property
+    def aligner_config(self) -> FANConfig:
+        """Size of the face alignment network inside, where ``has_aligner``."""
+        raise InputError(f"{type(self).__name__} has no face alignment network; leave aligner out")
+
+    def use_aligner(self, aligner: FaceAligner) -> None:
+        """Copy the weights of a trained face aligner, where ``has_aligner``.
+
+        Raises:
+            InputError: the network has none, or one of another size.
+        """
+        raise InputError(f"{type(self).__name__} has no face alignment network; leave aligner out")
+
+    def open_stream(self) -> FaceStream | None:
+        """A cheaper way through a video than frame by frame, for one face track; None where there is none."""
+        return None
 
     def example_inputs(self, batch: int = 2, *, seed: int = 0) -> dict[str, Tensor]:
         """Random images and plausible landmarks of the right shapes, as keyword arguments of the network."""

@@ -1,4 +1,4 @@
-"""AUNet's frozen face alignment network from the landmarks of the training faces, where no published weights are at hand.
+"""A network's frozen face aligner (AUNet's) from the landmarks of the training faces, where published weights are not at hand.
 
 The papers freeze a network that was trained on hundreds of thousands of other faces (Bulat and Tzimiropoulos, ICCV 2017); this
 stands in for it, learns from the training persons of the fold alone, and is no paper's setting. Loss, optimiser and rate are that
@@ -16,7 +16,6 @@ from torch import Tensor
 from aufait.data.preparation.cache import FaceCache
 from aufait.landmarks import SCHEMES
 from aufait.models.fan.aligner import FaceAligner
-from aufait.models.fan.config import FANConfig
 from aufait.models.fan.heat_maps import heat_map_targets
 from aufait.models.fan.network import channels_last
 from aufait.models.system import AUSystem
@@ -42,7 +41,7 @@ def fit_aligner(
     """Train a face aligner of the size that a network needs.
 
     Args:
-        model: network with an ``extractor.fan`` (AUNet); it decides size and pooling and is not changed.
+        model: network that has an aligner; it decides size and pooling and is not changed.
         table: training faces; nobody else's landmarks are read.
         caches: name of the data set -> cache.
         settings: steps, batch size and rate.
@@ -55,7 +54,7 @@ def fit_aligner(
     Returns:
         The aligner on the CPU, in evaluation mode.
     """
-    wanted: FANConfig = model.extractor.fan.config  # type: ignore[union-attr, assignment]
+    wanted = model.aligner_config
     torch.manual_seed(seed)
     device = torch.device(device)
     halves = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")

@@ -22,13 +22,12 @@ import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from aufait.action_units import AU_SETS
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.alignments import alignment_of
 from aufait.data.preparation.cache import FaceCache
@@ -41,6 +40,7 @@ from aufait.models.checkpoint import load_model
 from aufait.models.criterion import Criterion
 from aufait.models.registry import create_criterion, create_model
 from aufait.models.system import AUSystem
+from aufait.models.training_labels import TrainingLabels
 from aufait.training.face_batches import FaceTable
 from aufait.training.recipe import Recipe, differences, load_recipe
 from aufait.training.transfer import transfer
@@ -54,7 +54,6 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
     "run.json", "recipe.yaml", "model.safetensors", "last.safetensors", "metrics.csv", "checkpoints", "start", "tensorboard"
 )  # fmt: skip
 _FORMAT = 1
-_LABEL_VAE = "label_vae"
 ALIGNER, FIT = "aligner.safetensors", "fit"
 Caches = FaceCache | Mapping[str, FaceCache]
 
@@ -261,8 +260,7 @@ class _Plan:
         """What makes the result less than it could be."""
         from aufait.models.registry import model_entry
 
-        needs = hasattr(model_entry(self.recipe.model).network, "use_aligner")
-        if needs and not (self.recipe.aligner or self.recipe.start_file):
+        if model_entry(self.recipe.model).network.has_aligner and not (self.recipe.aligner or self.recipe.start_file):
             return [
                 f"the frozen face alignment network of {self.recipe.model} has random weights; give trained ones as aligner=FILE "
                 "(aufait import-checkpoint FILE --as fan), or train it first with aligner=fit"
@@ -273,9 +271,7 @@ class _Plan:
         """Of all training labels, not only those that ``max_faces`` leaves."""
         known = torch.from_numpy(self.table.known)
         if self.protocol.target == "intensity":
-            from aufait.models.arl.criterion import intensity_statistics
-
-            return intensity_statistics(torch.from_numpy(self.table.intensity), known)
+            return LabelStatistics.from_intensities(torch.from_numpy(self.table.intensity), known)
         return LabelStatistics.from_labels(torch.from_numpy(self.table.occurrence), known)
 
 
@@ -292,10 +288,8 @@ def _claim(out: Path, plan: _Plan, resume: bool) -> TrainingRun | None:
     """
     facts = _read_facts(out)
     if facts is not None and not resume and _is_first_process():
-        for name in (RUN, RECIPE, MODEL, LAST, METRICS, ALIGNER):
-            (out / name).unlink(missing_ok=True)
-        for file in out.glob(f"{_LABEL_VAE}*.safetensors"):
-            file.unlink()
+        for file in (out / RUN, out / RECIPE, out / METRICS, *out.glob("*.safetensors")):
+            file.unlink(missing_ok=True)
         for name in (CHECKPOINTS, START, TENSORBOARD):
             shutil.rmtree(out / name, ignore_errors=True)
         facts = None
@@ -457,32 +451,26 @@ def _networks(
     recipe, statistics = plan.recipe, plan.statistics()
     torch.manual_seed(recipe.seed)
     model = create_model(recipe.model, plan.protocol.action_units, **recipe.model_settings)
-    initialise_graph = getattr(model, "initialise_graph", None)
-    if initialise_graph is not None:  # MGRR-Net's edges
-        initialise_graph(statistics)
+    model.initialise_from_labels(statistics)
     if plan.recipe.aligner is not None and not (source is not None and plan.recipe.aligner == FIT):
         _align(model, plan, out, accelerator, report)
     if source is not None:
         transfer(model, source)
-    arguments: dict[str, Any] = {}
-    if getattr(model.config, "use_vae", False):
-        arguments["vae"] = _label_vaes(plan, model, out)
-    return model, create_criterion(model, statistics, **arguments)
+    return model, create_criterion(model, statistics, **model.criterion_arguments(_training_labels(plan, out)))
 
 
 def _align(
     model: AUSystem, plan: _Plan, out: Path, accelerator: str, report: Callable[[int, int, str], None] | None
 ) -> None:
-    """Weights of AUNet's frozen part: from a file, or fitted to the training faces; read back where the run has them already."""
+    """Weights of a frozen aligner: from a file, or fitted to the training faces; read back where the run has them already."""
     from aufait.models.fan.aligner import load_aligner, save_aligner
     from aufait.training.fit_aligner import fit_aligner
 
     recipe, path = plan.recipe, out / ALIGNER
-    use_aligner = getattr(model, "use_aligner", None)
-    if use_aligner is None:
+    if not model.has_aligner:
         raise InputError(f"{recipe.model} has no face alignment network; leave aligner out")
     if recipe.aligner != FIT:
-        use_aligner(load_aligner(str(recipe.aligner)))
+        model.use_aligner(load_aligner(str(recipe.aligner)))
         return
     if not path.is_file():
         device = accelerator.replace("auto", "cuda") if _has_gpu(accelerator) else "cpu"
@@ -491,43 +479,20 @@ def _align(
             model, table, plan.caches, recipe.aligner_fit,
             seed=recipe.seed, alignment=plan.alignment, device=device, precision=recipe.precision, report=report,
         )  # fmt: skip
-        use_aligner(aligner)
+        model.use_aligner(aligner)
         if _is_first_process():
             save_aligner(aligner, path, notes={"persons": list(plan.table.persons)})
         return
-    use_aligner(load_aligner(path))
+    model.use_aligner(load_aligner(path))
 
 
-def _label_vaes(plan: _Plan, model: AUSystem, out: Path) -> Any:
-    """Label VAEs of the training labels, one per data set; read back where the run has them already."""
-    from aufait.models.aunet.label_vae import PAPER_LATENT_SIZES, fit_label_vae, load_label_vae, save_label_vae
-
-    table, settings, vaes = plan.table, plan.recipe.label_vae, {}
-    latent = settings.latent_size or getattr(model.config, "vae_latent", None)
-    several = len(table.names) > 1
-    for index, name in enumerate(table.names):
-        path = out / (f"{_LABEL_VAE}_{name}.safetensors" if several else f"{_LABEL_VAE}.safetensors")
-        if path.is_file():
-            vaes[index] = load_label_vae(path)
-            continue
-        own = table.source == index
-        coded = table.known[own].any(axis=0)
-        units = [unit for unit, has in zip(plan.protocol.action_units, coded, strict=True) if has]
-        vaes[index] = fit_label_vae(
-            torch.from_numpy(table.occurrence[own][:, coded]),
-            torch.from_numpy(table.known[own][:, coded]),
-            action_units=units,
-            latent_size=latent or (PAPER_LATENT_SIZES.get(AU_SETS.get(name, ())) if several else None),
-            kl_weight=settings.kl_weight,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            noise=settings.noise,
-            seed=plan.recipe.seed,
-        )
-        if _is_first_process():
-            save_label_vae(vaes[index], path, notes={"persons": list(table.persons), "data_set": name})
-    return vaes[0] if len(vaes) == 1 else vaes
+def _training_labels(plan: _Plan, out: Path) -> TrainingLabels:
+    """Labels of the training faces, for what a network learns from them before training."""
+    table = plan.table
+    return TrainingLabels(
+        plan.protocol.action_units, table.occurrence, table.known, table.source, table.names, table.persons,
+        settings=asdict(plan.recipe.label_vae), seed=plan.recipe.seed, folder=out, writes=_is_first_process(),
+    )  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -555,7 +520,7 @@ def _fit(
     from aufait.training.lightning_module import FaceData, RecipeModule
 
     recipe = plan.recipe
-    data = FaceData(plan.table.thinned(recipe.max_faces), plan.held_table, plan.caches, recipe, interval=_interval(model))
+    data = FaceData(plan.table.thinned(recipe.max_faces), plan.held_table, plan.caches, recipe, interval=model.interval)
     module = RecipeModule(
         model,
         criterion,
@@ -603,10 +568,6 @@ def _fit(
 def _has_gpu(accelerator: str) -> bool:
     """Whether training runs on a CUDA device."""
     return accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()
-
-
-def _interval(model: AUSystem) -> int:
-    return int(getattr(model.config, "interval", 0)) if model.frames == 3 else 0
 
 
 def _step_of(checkpoint: Path | None) -> int | None:

@@ -1,12 +1,7 @@
-"""Optimisers and learning rates by recipe.
-
-Systems whose papers give parts of the network other rates do so by ``parameter_groups``: ARL (biases, random field) and
-JAA-Net version 1 (attention refinement).
-"""
+"""Optimisers and learning rates by recipe; a network divides its weights itself (``AUSystem.parameter_groups``)."""
 
 from __future__ import annotations
 
-import inspect
 import math
 from typing import Any
 
@@ -37,14 +32,9 @@ def make_optimizer(model: AUSystem, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def parameter_groups(model: AUSystem, recipe: Recipe) -> list[dict[str, Any]]:
-    """Weights by learning rate and decay, as the system's paper divides them; all alike where it does not."""
-    own = getattr(model, "parameter_groups", None)
-    if own is None:
-        return [{"params": [one for one in model.parameters() if one.requires_grad]}]
-    arguments: list[float] = [recipe.learning_rate]
-    if len(inspect.signature(own).parameters) > 1:
-        arguments.append(recipe.weight_decay)
-    return [{**group, "params": [one for one in group["params"] if one.requires_grad]} for group in own(*arguments)]
+    """Weights by learning rate and decay, as the system's paper divides them; none that is frozen."""
+    groups = model.parameter_groups(recipe.learning_rate, recipe.weight_decay)
+    return [{**group, "params": [one for one in group["params"] if one.requires_grad]} for group in groups]
 
 
 def rate_factor(recipe: Recipe, updates: int, updates_per_epoch: int) -> float:

@@ -3,48 +3,22 @@
 Papers: ARL section 4.1.2 (DISFA's network starts from BP4D's; action units 9, 25 and 26 from the branches of 10, 23 and 24);
 JAA-Net's released program (25 from 23, 26 from 17, 9 and all final classifiers fresh); AUNet section V-A (the last layer's rows
 of shared action units; our reading). By our reading MGRR-Net and ABRNet, whose papers do not say, do as JAA-Net, on which they
-are built, and MGRR-Net's graph keeps the edges of its own training labels. Other networks take over all but the last layer's
-rows of action units that the source does not have.
+are built, and MGRR-Net's graph keeps the edges of its own training labels. Other networks copy all but the last layer's rows of
+action units that the source does not have. A network's class says its rule (``AUSystem.transfer_rule``).
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from aufait.errors import InputError
 from aufait.models.system import AUSystem
-
-
-@dataclass(frozen=True)
-class TransferRule:
-    """How a system takes over weights.
-
-    Attributes:
-        stand_ins: action unit that the source lacks -> one whose branch it takes.
-        fresh: beginnings of names of weights that are not copied.
-        source: where that is said.
-    """
-
-    stand_ins: Mapping[int, int] = field(default_factory=dict)
-    fresh: tuple[str, ...] = ()
-    source: str = "our reading"
-
-
-_JAA_NET = {25: 23, 26: 17}
-RULES: Mapping[str, TransferRule] = {
-    "arl": TransferRule({9: 10, 25: 23, 26: 24}, source="ARL section 4.1.2"),
-    "jaa_net": TransferRule(
-        _JAA_NET, ("detection.", "local_detection.hidden", "local_detection.output"), "JAA-Net's released program"
-    ),
-    "mgrr-net": TransferRule(_JAA_NET, ("integrated_head.", "local_heads.hidden", "local_heads.output", "layers.*.graph.edges")),
-    "abrnet": TransferRule(_JAA_NET, ("classifiers.", "local.project")),
-}
-"""System -> rule; systems that are not in it copy what both networks have."""
+from aufait.models.transfer_rule import TransferRule
 
 
 @dataclass(frozen=True)
@@ -76,7 +50,7 @@ def transfer(target: AUSystem, source: AUSystem, rule: TransferRule | None = Non
     Raises:
         InputError: the networks differ in more than their action units.
     """
-    rule = rule or RULES.get(target.config.SYSTEM, TransferRule())
+    rule = rule or target.transfer_rule
     branches = {unit: origin for unit in target.action_units if (origin := _origin(unit, source.action_units, rule)) is not None}
     here = [target.action_units.index(unit) for unit in branches]
     there = [source.action_units.index(origin) for origin in branches.values()]

@@ -132,9 +132,6 @@ _ALL = (
 ALIGNMENTS: Mapping[str, Alignment] = MappingProxyType({one.name: one for one in _ALL})
 """Name -> standard frame."""
 
-_OF_SYSTEM: Mapping[str, str] = MappingProxyType({"arl": "arl", "aunet": "aunet", "resnet18": "aunet"})
-_DEFAULT = "jaa_net"
-
 
 def get_alignment(name: str | Alignment) -> Alignment:
     """The standard frame of a name.
@@ -162,5 +159,5 @@ def alignment_of(model: AUSystem | str) -> str:
     if isinstance(model, str):
         from aufait.models.registry import model_entry
 
-        return _OF_SYSTEM.get(model_entry(model).config.SYSTEM, _DEFAULT)
-    return _OF_SYSTEM.get(model.config.SYSTEM, _DEFAULT)
+        return model_entry(model).network.input_alignment
+    return model.input_alignment

@@ -22,6 +22,7 @@ from aufait.models.abrnet.relation_dropout import RelationDropout
 from aufait.models.abrnet.relation_learning import RelationLearning
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.models.transfer_rule import JAA_NET_STAND_INS, TransferRule
 
 
 class AUClassifiers(nn.Module):
@@ -54,6 +55,7 @@ class ABRNet(AUSystem):
     landmark_points: ClassVar[int] = 49
     pixel_mean: ClassVar[float] = 0.5
     pixel_std: ClassVar[float] = 0.5
+    transfer_rule: ClassVar[TransferRule] = TransferRule(JAA_NET_STAND_INS, ("classifiers.", "local.project"))
 
     def __init__(self, config: ABRNetConfig) -> None:
         super().__init__(config)

@@ -16,7 +16,6 @@ from aufait.losses.intensity import cosine_distance, weighted_squared_error
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.occurrence import weighted_bce
 from aufait.losses.statistics import LabelStatistics
-from aufait.models.arl.config import MAX_INTENSITY
 from aufait.models.criterion import Criterion
 from aufait.models.outputs import AUOutput
 
@@ -68,5 +67,4 @@ def intensity_statistics(intensity: Tensor, known: Tensor | None = None) -> Labe
         intensity: (N, A) in [0, 5], training faces only.
         known: (N, A) bool; unknown entries may hold anything.
     """
-    present = -(-MAX_INTENSITY // 2)
-    return LabelStatistics.from_labels((intensity >= present).to(intensity.dtype), known)
+    return LabelStatistics.from_intensities(intensity, known)

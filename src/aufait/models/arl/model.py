@@ -21,6 +21,7 @@ from aufait.models.arl.pixel_relation import PixelRelation
 from aufait.models.arl.spatial_attention import AttendedConvolution, SpatialAttention
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.models.transfer_rule import TransferRule
 
 INIT_STD = 0.01
 """Standard deviation of fresh weights (released program)."""
@@ -37,6 +38,8 @@ class ARL(AUSystem):
     pixel_mean: ClassVar[float] = 128 / 255
     pixel_std: ClassVar[float] = 128 / 255
     channel_order: ClassVar[str] = "bgr"
+    input_alignment: ClassVar[str] = "arl"
+    transfer_rule: ClassVar[TransferRule] = TransferRule({9: 10, 25: 23, 26: 24}, source="ARL section 4.1.2")
 
     def __init__(self, config: ARLConfig) -> None:
         super().__init__(config)
@@ -74,14 +77,14 @@ class ARL(AUSystem):
         intensity = MAX_INTENSITY * logits.sigmoid() if self.config.task == "intensity" else None
         return AUOutput(logits=logits, intensity=intensity, attention_maps=attention, features=features, extra=extra)
 
-    def parameter_groups(self, base_lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
         """Parameters by learning rate and decay, for any optimiser of PyTorch.
 
         Weights take the base rate; biases twice that without decay; the field's kernel weights 1/100 and its compatibility
         1/1000 of it (released program). Scales of BatchNorm count as weights, its shifts as biases (our reading).
 
         Args:
-            base_lr: learning rate of the weights; 0.006 for detection, 0.0006 for intensity (section 4.1.2).
+            learning_rate: of the weights; 0.006 for detection, 0.0006 for intensity (section 4.1.2).
             weight_decay: 0.0005 (section 4.1.2).
 
         Returns:
@@ -99,7 +102,7 @@ class ARL(AUSystem):
             if parameter.requires_grad:
                 members[_group_of(name)].append(parameter)
         return [
-            {"name": name, "params": members[name], "lr": base_lr * rate, "weight_decay": decay}
+            {"name": name, "params": members[name], "lr": learning_rate * rate, "weight_decay": decay}
             for name, (rate, decay) in settings.items()
             if members[name]
         ]

@@ -6,6 +6,8 @@ Departures: see ``feature_extractor.py``, ``head.py`` and ``temporal_difference.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor
 
@@ -13,12 +15,14 @@ from aufait.errors import InputError
 from aufait.models.aunet.config import AUNetConfig
 from aufait.models.aunet.feature_extractor import LandmarkFeatures
 from aufait.models.aunet.head import StaticHead
+from aufait.models.aunet.label_vae_fitting import label_vaes
 from aufait.models.aunet.temporal_difference import DifferenceHead
 from aufait.models.fan.aligner import FaceAligner
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.network import FAN
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.models.training_labels import TrainingLabels
 
 
 class AUNet(AUSystem):
@@ -34,11 +38,29 @@ class AUNet(AUSystem):
     the current frame.
     """
 
+    input_alignment: ClassVar[str] = "aunet"
+    mirrored_test: ClassVar[bool] = True
+    has_aligner: ClassVar[bool] = True
+
     def __init__(self, config: AUNetConfig) -> None:
         super().__init__(config)
         self.frames = 3 if config.use_tdn else 1  # type: ignore[misc]  # a setting here, a constant of other networks
         self.extractor = LandmarkFeatures(FAN(FANConfig(pool=config.fan_pool, image_size=config.image_size)))
         self.head = _head(config, self.extractor.channels)
+
+    @property
+    def interval(self) -> int:
+        """T of ``config.interval`` with ``use_tdn``, 0 without."""
+        return self.config.interval if self.config.use_tdn else 0
+
+    @property
+    def aligner_config(self) -> FANConfig:
+        """Size of the frozen FAN."""
+        return self.extractor.fan.config
+
+    def criterion_arguments(self, labels: TrainingLabels) -> dict[str, Any]:
+        """The label VAE of section IV-B with ``use_vae``, fitted to the training labels."""
+        return {"vae": label_vaes(labels, self.config.vae_latent)} if self.config.use_vae else {}
 
     def use_aligner(self, aligner: FaceAligner) -> None:
         """Take over the weights of a trained face aligner.

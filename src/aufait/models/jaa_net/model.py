@@ -19,6 +19,7 @@ from aufait.models.jaa_net.config import JAANetConfig
 from aufait.models.jaa_net.face_alignment import FaceAlignment
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.models.transfer_rule import JAA_NET_STAND_INS, TransferRule
 
 
 class JAANet(AUSystem):
@@ -31,6 +32,9 @@ class JAANet(AUSystem):
 
     pixel_mean: ClassVar[float] = 0.5
     pixel_std: ClassVar[float] = 0.5
+    transfer_rule: ClassVar[TransferRule] = TransferRule(
+        JAA_NET_STAND_INS, ("detection.", "local_detection.hidden", "local_detection.output"), "JAA-Net's released program"
+    )
 
     def __init__(self, config: JAANetConfig) -> None:
         super().__init__(config)
@@ -59,11 +63,12 @@ class JAANet(AUSystem):
             extra["local_logits"] = local_logits
         return AUOutput(logits=logits, landmarks=located, attention_maps=refined, features=hidden, extra=extra)
 
-    def parameter_groups(self, learning_rate: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
         """Groups for an optimiser: in version 1 the attention refinement learns faster ("back-propagation enhancement").
 
         Args:
             learning_rate: of all other parameters.
+            weight_decay: of all, the optimiser's own.
         """
         enhanced = list(self.adaptive_attention.refinement.parameters())
         chosen = {id(parameter) for parameter in enhanced}

@@ -26,6 +26,7 @@ from aufait.models.mgrr_net.reasoning import ReasoningLayer
 from aufait.models.mgrr_net.region_graph import RegionGraph
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.models.transfer_rule import JAA_NET_STAND_INS, TransferRule
 
 
 class MGRRNet(AUSystem):
@@ -39,6 +40,9 @@ class MGRRNet(AUSystem):
 
     pixel_mean: ClassVar[float] = 0.5
     pixel_std: ClassVar[float] = 0.5
+    transfer_rule: ClassVar[TransferRule] = TransferRule(
+        JAA_NET_STAND_INS, ("integrated_head.", "local_heads.hidden", "local_heads.output", "layers.*.graph.edges")
+    )
 
     def __init__(self, config: MGRRNetConfig) -> None:
         super().__init__(config)
@@ -56,7 +60,7 @@ class MGRRNet(AUSystem):
         sources = 3 if config.integrated_global else 2
         self.integrated_head = IntegratedHead(sources * features, units, config.integrated_hidden)
 
-    def initialise_graph(self, statistics: LabelStatistics) -> None:
+    def initialise_from_labels(self, statistics: LabelStatistics) -> None:
         """Set the edges of every layer from the training labels (eq. 1 and 2), before training.
 
         Nothing happens where the configuration has no graph or asks for random edges.

@@ -9,14 +9,18 @@ and, after one block of their own (64 -> 128, halving), after layer 2.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.models.aunet.label_vae_fitting import label_vaes
 from aufait.models.outputs import AUOutput
 from aufait.models.resnet.backbone import BasicBlock, ResNet18Backbone, initialise
 from aufait.models.resnet.config import ResNetConfig
 from aufait.models.system import AUSystem
+from aufait.models.training_labels import TrainingLabels
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -27,6 +31,9 @@ class ResNet18(AUSystem):
 
     11,182,668 parameters for 12 action units without ``use_tdn``. Output: ``features`` (B, 512), the pooled vector.
     """
+
+    input_alignment: ClassVar[str] = "aunet"
+    mirrored_test: ClassVar[bool] = True
 
     mean: Tensor
     std: Tensor
@@ -39,6 +46,15 @@ class ResNet18(AUSystem):
         self.classifier = nn.Linear(512, len(config.action_units))
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(_IMAGENET_STD)[:, None, None], persistent=False)
+
+    @property
+    def interval(self) -> int:
+        """T of ``config.interval`` with ``use_tdn``, 0 without."""
+        return self.config.interval if self.config.use_tdn else 0
+
+    def criterion_arguments(self, labels: TrainingLabels) -> dict[str, Any]:
+        """AUNet's label VAE with ``use_vae``, fitted to the training labels."""
+        return {"vae": label_vaes(labels, self.config.vae_latent)} if self.config.use_vae else {}
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """images (B, 3, S, S), or (B, 3, 3, S, S) = current, earlier and later frame -> ``AUOutput``."""
