@@ -389,17 +389,32 @@ def test_logits_are_the_log_odds_of_the_mean_probability() -> None:
     torch.testing.assert_close(output.probability, mean)
 
 
-def test_relevance_is_the_learned_edge_times_the_likeness_of_the_patches() -> None:
+def test_relevance_is_the_learned_edge_times_the_size_of_the_message_along_it() -> None:
     graph = RegionGraph(3, 4)
     graph.edges.data = torch.tensor([[1, -0.5, 0.2], [0.3, 1, 0.0], [0.4, 0.6, -1]])
     patches = torch.randn(2, 12, 3, 3)
-    relevance = graph.relevance(patches)
+    relevance, mapped = graph.relevance(patches), graph.mapping(patches).detach().chunk(3, 1)
+    sizes = torch.stack([part.flatten(1).norm(dim=1) for part in mapped], dim=1)  # (B, A)
+    share = sizes / sizes.mean(1, keepdim=True)
+    for i in range(3):
+        for j in range(3):
+            torch.testing.assert_close(relevance[:, i, j], graph.edges[i, j].detach().abs() * share[:, j])
+    # A face can strengthen an edge, and the faces differ; the reading by likeness can only weaken it.
+    assert (relevance > graph.edges.detach().abs()).any() and not torch.allclose(relevance[0], relevance[1])
+    assert (graph.relevance(patches, "likeness").abs() <= graph.edges.detach().abs() + 1e-6).all()
+
+
+def test_relevance_by_likeness_is_the_learned_edge_times_the_cosine_of_the_patches() -> None:
+    graph = RegionGraph(3, 4)
+    graph.edges.data = torch.tensor([[1, -0.5, 0.2], [0.3, 1, 0.0], [0.4, 0.6, -1]])
+    patches = torch.randn(2, 12, 3, 3)
+    relevance = graph.relevance(patches, "likeness")
     parts = patches.chunk(3, 1)
     for i in range(3):
         for j in range(3):
             cosine = F.cosine_similarity(parts[i].flatten(1), parts[j].flatten(1))
             torch.testing.assert_close(relevance[:, i, j], graph.edges[i, j].detach().abs() * cosine)
-    torch.testing.assert_close(graph.relevance(patches, per_face=False)[1], graph.edges.detach().abs())
+    torch.testing.assert_close(graph.relevance(patches, "edges")[1], graph.edges.detach().abs())
     model = small(sample_relevance=False)
     output = run(model, model.example_inputs(2))
     assert output.relations is not None

@@ -218,11 +218,11 @@ def predefined_and_learned(laboratory: Laboratory, item: Item) -> Made:
         {"(a) predefined, from the training labels": predefined, "(b) learned, for one face": learned},
         model.action_units,
         title=_title(item),
-        subtitle="Predefined: equation 2 on the training labels. Learned: edges of the last layer times the likeness of the face's "
-        "patches (our reading).",
+        subtitle="Predefined: equation 2 on the training labels. Learned: edges of the last layer times the size of the message "
+        "along each for this face (our reading).",
         note=faces.name(int(place[0])),
         signed=False,
-        limit=1.0,
+        limit=max(1.0, float(np.nanmax(learned))),
         label="strength",
         synthetic=faces.cache.synthetic,
     )

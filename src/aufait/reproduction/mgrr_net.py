@@ -56,5 +56,6 @@ ITEMS: tuple[Item, ...] = (
          printed="Four faces, two of each data set; warm spots at each AU's region and related ones, different for each face."),
     Item(paper="mgrr-net", kind="figure", number="4", title="predefined AU correlation beside the learned relevance",
          maker="predefined_and_learned", runs=("mgrr-net/bp4d",),
-         printed="Two 12 x 12 matrices: the predefined one has many strong entries, the learned one of one person is sparser."),
+         printed="Two 12 x 12 matrices. The predefined one stresses the diagonal and a few pairs and all but ignores the others; in "
+         "the learned one of one person the target and related action units stand out while no other is discarded."),
 )  # fmt: skip

@@ -86,8 +86,11 @@ class MGRRNetConfig(ModelConfig):
     """Width between the two fully connected layers of the integrated head (JAA-Net's release)."""
 
     sample_relevance: bool = True
-    """Whether ``relations`` weighs the learned edges by how alike a face's patches are, one matrix per face (our reading of
-    figure 4), or repeats the learned edges."""
+    """Whether ``relations`` is one matrix per face, by ``relevance`` (our reading of figure 4), or repeats the learned edges."""
+
+    relevance: str = "message"
+    """What a face makes of the learned edges: "message" weighs each by the size of the message that goes along it, which can
+    strengthen and weaken it; "likeness" by the cosine of the two patches, which can only weaken it (our readings of figure 4)."""
 
     alignment_weight: float = 0.5
     """lambda, weight of the landmark loss (section IV-A)."""
@@ -110,6 +113,7 @@ class MGRRNetConfig(ModelConfig):
             self._choose(name, (1, 2))
         self._choose("graph_init", ("prior", "random"))
         self._choose("gfc_norm", ("channel", "all"))
+        self._choose("relevance", ("message", "likeness"))
         self._choose("au_weight_sum", ("count", "one"))
         self._choose("dice", ("none", "per_sample", "batch_release"))
         self._at_least("alignment_weight", 0.0)

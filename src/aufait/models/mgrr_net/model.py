@@ -33,7 +33,7 @@ class MGRRNet(AUSystem):
     """Aligned face -> action units and landmarks.
 
     Besides logits and landmarks the output has: ``attention_maps`` (B, A, M, M); ``features`` (B, A, hidden) of the local
-    heads; with the graph, ``relations`` (B, A, A), see ``MGRRNetConfig.sample_relevance``, taken from the last layer; and in
+    heads; with the graph, ``relations`` (B, A, A), see ``MGRRNetConfig.relevance``, taken from the last layer; and in
     ``extra``: ``local_logits`` and ``integrated_logits`` (B, A), and with the graph ``edges`` (B, K, A, A), the learned edges
     of all layers, the same for every face.
     """
@@ -119,7 +119,7 @@ class MGRRNet(AUSystem):
             patches, global_map = layer(patches, global_map)
         if not self.config.use_graph:
             return patches, None
-        return patches, self.graphs()[-1].relevance(entering, per_face=self.config.sample_relevance)
+        return patches, self.graphs()[-1].relevance(entering, self.config.relevance if self.config.sample_relevance else "edges")
 
     def _integrate(self, shared: Tensor, alignment_maps: Tensor, local_maps: Tensor) -> Tensor:
         local_maps = local_maps.detach() if self.config.detach_local else local_maps

@@ -2,6 +2,7 @@
 
 Paper: MGRR-Net section III-B1 and eq. 1, 2, 6. Our reading where it is silent: the edges are free in sign and size after their
 initialisation, each layer has its own, and the 1x1 convolutions have no padding (the paper's padding of 1 would grow the maps).
+Figure 4 shows a relevance "for the individual", where eq. 6 has one matrix for everybody; ``relevance`` has our readings of it.
 """
 
 from __future__ import annotations
@@ -59,10 +60,21 @@ class RegionGraph(nn.Module):
         weights = self.identity + self.counted * self.edges  # (A, A), both terms of eq. 6
         return (weights @ mapped.flatten(2)).view_as(mapped).flatten(1, 2)
 
-    def relevance(self, patches: Tensor, *, per_face: bool = True) -> Tensor:
-        """|A_ij|, times the cosine of patches i and j where ``per_face``; (B, A * C, M, M) -> (B, A, A), no gradient."""
-        strength = self.edges.detach().abs()
-        if not per_face:
+    @torch.no_grad()
+    def relevance(self, patches: Tensor, reading: str = "message") -> Tensor:
+        """How much each action unit takes from each other one, (B, A * C, M, M) -> (B, A, A), no gradient.
+
+        Args:
+            patches: that enter the layer.
+            reading: "message": |A_ij| |W_j v_j|, the size of what i receives from j, |W_j v_j| in units of its mean over the
+                face's action units: a face can strengthen an edge as well as weaken it. "likeness": |A_ij| times the cosine of
+                v_i and v_j, which can only weaken edges. "edges": |A_ij|, the same for every face.
+        """
+        strength = self.edges.abs()
+        if reading == "edges":
             return strength.expand(patches.shape[0], -1, -1)
-        unit = F.normalize(patches.detach().unflatten(1, (len(strength), -1)).flatten(2).float(), dim=-1)  # (B, A, C M M)
+        if reading == "message":
+            sizes = self.mapping(patches).unflatten(1, (len(strength), -1)).flatten(2).float().norm(dim=-1)  # (B, A)
+            return strength * (sizes / sizes.mean(-1, keepdim=True).clamp_min(1e-12))[:, None]
+        unit = F.normalize(patches.unflatten(1, (len(strength), -1)).flatten(2).float(), dim=-1)  # (B, A, C M M)
         return strength * (unit @ unit.transpose(1, 2))
