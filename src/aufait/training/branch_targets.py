@@ -79,6 +79,30 @@ def from_teacher(exceedance: np.ndarray, *, certain: float = 0.8) -> Targets:
     return Targets(np.asarray(exceedance, np.float32), weight)
 
 
+def with_raised_cheeks(
+    word: Targets, teacher: np.ndarray, smiles: np.ndarray, action_units: tuple[int, ...], *, share: float = 0.6
+) -> Targets:
+    """The same targets with AU 6 present in the smiles on request that show most of it.
+
+    A smile on request is weak, and a teacher made on plain cases is not sure of its raised cheeks. That more than half of such
+    smiles raise the cheeks is taken as known; which ones, the teacher says.
+
+    Args:
+        word: targets of N faces.
+        teacher: (N, A, 2, 5) exceedances.
+        smiles: (N,) bool, the smiles on request.
+        action_units: in output order.
+        share: share of the smiles taken as present.
+    """
+    column = action_units.index(6)
+    shown = teacher[:, column, :, OCCURRENCE_LEVEL - 1].mean(axis=1)  # (N,)
+    chosen = smiles & (shown >= np.quantile(shown[smiles], 1.0 - share))
+    exceedance, weight = word.exceedance.copy(), word.weight.copy()
+    exceedance[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
+    weight[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
+    return Targets(exceedance, weight)
+
+
 def balanced(targets: Targets, *, most: float = 2.0) -> Targets:
     """The same targets with absences weighing at most ``most`` times what the presences of their unit weigh.
 

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from aufait.errors import InputError
+from aufait.faces.mesh_networks import CROP_SIZE
 from aufait.models.au_branches import FeatureBranch, PhotoBranch
 from aufait.training.branch_targets import Targets, target_loss
+from aufait.training.chimeras import MIDLINE_OFF, join_maps, join_sides, pair_up
 from aufait.training.face_views import FaceViews
 
 
@@ -29,6 +31,8 @@ class BranchConfig:
     """Faces of a step."""
     real_share: float = 0.25
     """Share of real faces in a batch, where there are any."""
+    chimeras: float = 0.0
+    """Share of the frontal faces that get another's half, see ``chimeras``."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 0.05
@@ -52,6 +56,9 @@ class ViewSet:
     def __len__(self) -> int:
         return len(self.rows)
 
+
+_MIDLINE = (168, 1, 13, 152)
+"""Mesh points between the eyes, on the tip of the nose, the upper lip and the chin."""
 
 Inputs = Callable[[FaceViews, np.ndarray, np.ndarray], tuple[Tensor, ...]]
 """(views, rows, which view of each) -> what the branch is called with."""
@@ -100,7 +107,7 @@ def train_branch(
     """
     config, inputs = config or BranchConfig(), inputs_of(branch)
     torch.manual_seed(config.seed)
-    rng = np.random.default_rng(config.seed)
+    rng, generator = np.random.default_rng(config.seed), torch.Generator().manual_seed(config.seed)
     branch = branch.to(device).train()
     weight = _positive_weights(renders, config.max_positive_weight).to(device)
     optimiser = torch.optim.AdamW(branch.parameters(), config.learning_rate, weight_decay=config.weight_decay)
@@ -116,7 +123,11 @@ def train_branch(
     for step in range(steps):
         drawn = [pool.draw(count, inputs) for pool, count in pools]
         values = [torch.cat(column) for column in zip(*(d[0] for d in drawn), strict=True)]
-        wanted, trust = torch.cat([d[1] for d in drawn]), torch.cat([d[2] for d in drawn])
+        wanted, trust, frontal = (torch.cat([d[k] for d in drawn]) for k in (1, 2, 3))
+        if config.chimeras:
+            rows, others = pair_up(frontal, config.chimeras, generator)
+            values = [join_maps(value, rows, others) for value in values]
+            wanted, trust = join_sides(wanted, rows, others), join_sides(trust, rows, others)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = branch(*(v.to(device) for v in values))
         loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)
@@ -156,19 +167,20 @@ class _Pool:
         self.sets, self.rng = sets, rng
         self.set_of = np.concatenate([np.full(len(s), number) for number, s in enumerate(sets)])
         self.row_of = np.concatenate([np.arange(len(s)) for s in sets])
+        self.frontal = [frontal_views(s.views, s.rows) for s in sets]
         self._queue = np.zeros(0, np.int64)
 
-    def draw(self, count: int, inputs: Inputs) -> tuple[list[Tensor], Tensor, Tensor]:
-        """Inputs, wanted exceedances and weights of ``count`` faces, each in one of its views."""
+    def draw(self, count: int, inputs: Inputs) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
+        """Inputs, wanted exceedances, weights, and whether frontal, of ``count`` faces, each in one of its views."""
         while len(self._queue) < count:
             self._queue = np.concatenate([self._queue, self.rng.permutation(len(self.set_of))])
         picked, self._queue = self._queue[:count], self._queue[count:]
         sets = self.set_of[picked]
         parts = [self._take(number, self.row_of[picked[sets == number]], inputs) for number in np.unique(sets)]
         values = [torch.cat(column) for column in zip(*(p[0] for p in parts), strict=True)]
-        return values, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts])
+        return values, torch.cat([p[1] for p in parts]), torch.cat([p[2] for p in parts]), torch.cat([p[3] for p in parts])
 
-    def _take(self, number: int, faces: np.ndarray, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    def _take(self, number: int, faces: np.ndarray, inputs: Inputs) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor]:
         chosen = self.sets[number]
         rows = chosen.rows[faces]
         view = self.rng.integers(chosen.views.mirrored.shape[1], size=len(rows))
@@ -177,4 +189,10 @@ class _Pool:
             torch.from_numpy(np.where(flipped, array[faces][:, :, ::-1], array[faces]))
             for array in (chosen.targets.exceedance, chosen.targets.weight)
         ]
-        return inputs(chosen.views, rows, view), labels[0], labels[1]
+        return inputs(chosen.views, rows, view), labels[0], labels[1], torch.from_numpy(self.frontal[number][faces, view])
+
+
+def frontal_views(views: FaceViews, rows: np.ndarray) -> np.ndarray:
+    """(N, V) whether the middle of the face is the middle of the window, and upright, in each view of ``rows``."""
+    across = np.asarray(views.points[:, :, _MIDLINE, 0])[rows] / CROP_SIZE - 0.5  # (N, V, 4)
+    return np.asarray((np.abs(across) < MIDLINE_OFF).all(axis=2))

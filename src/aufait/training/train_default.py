@@ -33,8 +33,9 @@ from aufait.synthetic.dataset import read_records
 from aufait.training.au_augment import AugmentConfig, augment
 from aufait.training.au_data import CropSet, load_all_crops
 from aufait.training.au_report import evaluate, model_card
-from aufait.training.branch_targets import Targets, from_intensities, joined, target_loss
+from aufait.training.branch_targets import Targets, from_intensities, target_loss
 from aufait.training.calibration import fit_calibration
+from aufait.training.chimeras import FRONTAL_YAW, frontal_faces, join_crops, join_sides, pair_up
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class TrainConfig:
     """Largest weight of a present unit in the loss: the square root of its skew, capped."""
     real_share: float = 0.25
     """Share of real faces in a batch, where there are any."""
+    chimeras: float = 0.3
+    """Share of the frontal faces of a batch that get another's half, see ``chimeras``."""
     keep_initial: float = 0.0
     """Share of the initial weights in the result where training goes on from a model (Wortsman et al., "Robust fine-tuning of
     zero-shot models", CVPR 2022): the mean of both forgets less than the end of the run."""
@@ -78,10 +81,11 @@ def full_size() -> TrainConfig:
 
 @dataclass(frozen=True, eq=False)
 class RealCrops:
-    """Aligned crops (N, 3, 128, 128) uint8 of real faces and what is known of them."""
+    """Aligned crops (N, 3, 128, 128) uint8 of real faces, what is known of them, and (N,) bool which are frontal."""
 
     crops: np.ndarray
     targets: Targets
+    frontal: np.ndarray
 
 
 def load_real_crops(path: str | Path) -> RealCrops:
@@ -100,7 +104,7 @@ def load_real_crops(path: str | Path) -> RealCrops:
     for picture, points in zip(pictures, landmarks, strict=True):
         if picture not in again:
             again[picture] = crop_faces(read_image(picture), points[None], size=TEMPLATE_SIZE)[0].numpy()
-    return RealCrops(np.stack([again[picture] for picture in pictures]), targets)
+    return RealCrops(np.stack([again[picture] for picture in pictures]), targets, frontal_faces(landmarks))
 
 
 def train_default(
@@ -272,12 +276,12 @@ def _one_epoch(
     device, total = weight.device, 0.0
     for step in range(steps):
         rows = np.sort(order[step * per_step : (step + 1) * per_step])
-        crops, targets = train.crops[rows], from_intensities(train.intensity[rows], train.known[rows])
+        kinds = [_Drawn(train.crops[rows], from_intensities(train.intensity[rows], train.known[rows]), _frontal(train.yaw[rows]))]
         if real is not None and real_count:
             others = torch.randint(len(real.crops), (real_count,), generator=generator).numpy()
-            crops, targets = np.concatenate([crops, real.crops[others]]), joined([targets, real.targets.select(others)])
-        labels = [torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight)]
-        inputs, (wanted, trust) = augment(torch.from_numpy(crops), labels, generator, config.augmentation)
+            kinds.append(_Drawn(real.crops[others], real.targets.select(others), real.frontal[others]))
+        crops, labels = _joined([kind.with_chimeras(config.chimeras, generator) for kind in kinds])
+        inputs, (wanted, trust) = augment(crops, labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(inputs)
@@ -293,6 +297,32 @@ def _one_epoch(
         average.update_parameters(network)
         total += value
     return total / steps
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """The rendered or the real faces of a batch: real halves meet real ones, rendered ones rendered ones."""
+
+    crops: np.ndarray
+    targets: Targets
+    frontal: np.ndarray
+
+    def with_chimeras(self, share: float, generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
+        """Crops and labels, some of them put together from the halves of two faces."""
+        crops = torch.from_numpy(self.crops)
+        labels = [torch.from_numpy(self.targets.exceedance), torch.from_numpy(self.targets.weight)]
+        rows, others = pair_up(torch.from_numpy(self.frontal), share, generator)
+        if not len(rows):
+            return crops, labels
+        return join_crops(crops, rows, others, generator), [join_sides(label, rows, others) for label in labels]
+
+
+def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
+    return torch.cat([crops for crops, _ in parts]), [torch.cat(column) for column in zip(*(p[1] for p in parts), strict=True)]
+
+
+def _frontal(yaw: np.ndarray) -> np.ndarray:
+    return np.abs(yaw) <= FRONTAL_YAW
 
 
 def _save_checkpoint(folder: Path, epoch: int, network, average, optimiser, schedule) -> None:  # type: ignore[no-untyped-def]
