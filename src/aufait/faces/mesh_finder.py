@@ -243,7 +243,8 @@ class MeshFinder(FollowingFinder):
         mirrored = self._look(image, _mirrored(looks.windows[unsure]))
         here, there = _landmarks(looks.points[unsure]), _landmarks(mirrored.points)[:, list(MIRROR_68)]
         apart = np.linalg.norm(here - there, axis=2).mean(axis=1) / box_sizes(landmark_boxes(here))
-        supported = np.minimum(presence[unsure], mirrored.presence)
+        least, mean = np.minimum(presence[unsure], mirrored.presence), (presence[unsure] + mirrored.presence) / 2.0
+        supported = np.where(apart <= self.config.mirrored / 2.0, mean, least)  # a hand is on one side of the face alone
         presence[unsure] = np.where(apart <= self.config.mirrored, supported, -np.inf)
         return presence
 
