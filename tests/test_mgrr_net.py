@@ -393,7 +393,8 @@ def test_relevance_is_the_learned_edge_times_the_size_of_the_message_along_it() 
     graph = RegionGraph(3, 4)
     graph.edges.data = torch.tensor([[1, -0.5, 0.2], [0.3, 1, 0.0], [0.4, 0.6, -1]])
     patches = torch.randn(2, 12, 3, 3)
-    relevance, mapped = graph.relevance(patches), graph.mapping(patches).detach().chunk(3, 1)
+    sent = graph.messages(patches)
+    relevance, mapped = graph.relevance(patches, sent), graph.mapping(patches).detach().chunk(3, 1)
     sizes = torch.stack([part.flatten(1).norm(dim=1) for part in mapped], dim=1)  # (B, A)
     share = sizes / sizes.mean(1, keepdim=True)
     for i in range(3):
@@ -401,20 +402,32 @@ def test_relevance_is_the_learned_edge_times_the_size_of_the_message_along_it() 
             torch.testing.assert_close(relevance[:, i, j], graph.edges[i, j].detach().abs() * share[:, j])
     # A face can strengthen an edge, and the faces differ; the reading by likeness can only weaken it.
     assert (relevance > graph.edges.detach().abs()).any() and not torch.allclose(relevance[0], relevance[1])
-    assert (graph.relevance(patches, "likeness").abs() <= graph.edges.detach().abs() + 1e-6).all()
+    assert (graph.relevance(patches, sent, "likeness").abs() <= graph.edges.detach().abs() + 1e-6).all()
+
+
+def test_the_norm_by_channel_leaves_nothing_of_the_size_of_the_attention() -> None:
+    region, everywhere = torch.zeros(1, 1, 12, 12), torch.randn(1, 16, 12, 12)
+    region[..., 3:7, 3:7] = 1.0
+    inside = region[0, 0].bool()
+    lengths = {}
+    for norm in ("channel", "all"):
+        torch.manual_seed(0)
+        fused = GatedFusion(16, norm=norm)(everywhere * region, everywhere)[0].detach().norm(dim=0)
+        lengths[norm] = (fused[inside].mean() / fused[~inside].mean()).item()
+    assert lengths["channel"] == pytest.approx(1, abs=0.1) and lengths["all"] > 1.3, lengths
 
 
 def test_relevance_by_likeness_is_the_learned_edge_times_the_cosine_of_the_patches() -> None:
     graph = RegionGraph(3, 4)
     graph.edges.data = torch.tensor([[1, -0.5, 0.2], [0.3, 1, 0.0], [0.4, 0.6, -1]])
     patches = torch.randn(2, 12, 3, 3)
-    relevance = graph.relevance(patches, "likeness")
+    relevance = graph.relevance(patches, graph.messages(patches), "likeness")
     parts = patches.chunk(3, 1)
     for i in range(3):
         for j in range(3):
             cosine = F.cosine_similarity(parts[i].flatten(1), parts[j].flatten(1))
             torch.testing.assert_close(relevance[:, i, j], graph.edges[i, j].detach().abs() * cosine)
-    torch.testing.assert_close(graph.relevance(patches, "edges")[1], graph.edges.detach().abs())
+    torch.testing.assert_close(graph.relevance(patches, graph.messages(patches), "edges")[1], graph.edges.detach().abs())
     model = small(sample_relevance=False)
     output = run(model, model.example_inputs(2))
     assert output.relations is not None

@@ -113,13 +113,14 @@ class MGRRNet(AUSystem):
 
     def _reason(self, patches: Tensor, global_map: Tensor) -> tuple[Tensor, Tensor | None]:
         """Refined patches, and the relevance that the last graph gives to each pair of those it received."""
-        entering = patches
+        entering, messages = patches, None
         for layer in self.layers:
             entering = patches
-            patches, global_map = layer(patches, global_map)
-        if not self.config.use_graph:
+            patches, global_map, messages = layer(patches, global_map)
+        if messages is None:
             return patches, None
-        return patches, self.graphs()[-1].relevance(entering, self.config.relevance if self.config.sample_relevance else "edges")
+        reading = self.config.relevance if self.config.sample_relevance else "edges"
+        return patches, self.graphs()[-1].relevance(entering, messages, reading)
 
     def _integrate(self, shared: Tensor, alignment_maps: Tensor, local_maps: Tensor) -> Tensor:
         local_maps = local_maps.detach() if self.config.detach_local else local_maps

@@ -47,13 +47,15 @@ class ReasoningLayer(nn.Module):
             self.fuse_patches = GatedFusion(channels, norm=config.gfc_norm, groups=groups)
         self._update_global = config.update_global
 
-    def forward(self, patches: Tensor, global_map: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches (B, A * C, M, M) and O_G (B, C, M, M) -> both for the next layer, same shapes."""
-        patches = patches if self.graph is None else self.graph(patches)
+    def forward(self, patches: Tensor, global_map: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Patches (B, A * C, M, M) and O_G (B, C, M, M) -> both for the next layer, same shapes, and the graph's messages."""
+        messages = None if self.graph is None else self.graph.messages(patches)
+        if self.graph is not None and messages is not None:
+            patches = self.graph.spread(messages)
         if self.fuse_patches is None:
-            return patches, global_map
+            return patches, global_map, messages
         fused = self.fuse_sources(global_map)
-        return self.fuse_patches(patches, fused), fused if self._update_global else global_map
+        return self.fuse_patches(patches, fused), fused if self._update_global else global_map, messages
 
     def fuse_sources(self, global_map: Tensor) -> Tensor:
         """O_G (B, C, M, M) -> GFC(O_G, GFC(C_G, P_G)), the same for all action units of a face."""

@@ -56,16 +56,24 @@ class RegionGraph(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Patches (B, A * C, M, M), side by side -> the same shape."""
-        mapped = self.mapping(patches).unflatten(1, (len(self.edges), -1))  # (B, A, C, M, M)
+        return self.spread(self.messages(patches))
+
+    def messages(self, patches: Tensor) -> Tensor:
+        """Patches (B, A * C, M, M) -> W_j v_j, what each action unit sends, (B, A, C, M, M)."""
+        return self.mapping(patches).unflatten(1, (len(self.edges), -1))
+
+    def spread(self, messages: Tensor) -> Tensor:
+        """What is sent (B, A, C, M, M) -> what is received, side by side (B, A * C, M, M)."""
         weights = self.identity + self.counted * self.edges  # (A, A), both terms of eq. 6
-        return (weights @ mapped.flatten(2)).view_as(mapped).flatten(1, 2)
+        return (weights @ messages.flatten(2)).view_as(messages).flatten(1, 2)
 
     @torch.no_grad()
-    def relevance(self, patches: Tensor, reading: str = "message") -> Tensor:
-        """How much each action unit takes from each other one, (B, A * C, M, M) -> (B, A, A), no gradient.
+    def relevance(self, patches: Tensor, messages: Tensor, reading: str = "message") -> Tensor:
+        """How much each action unit takes from each other one, (B, A, A), no gradient.
 
         Args:
-            patches: that enter the layer.
+            patches: (B, A * C, M, M) that enter the layer.
+            messages: ``messages(patches)``.
             reading: "message": |A_ij| |W_j v_j|, the size of what i receives from j, |W_j v_j| in units of its mean over the
                 face's action units: a face can strengthen an edge as well as weaken it. "likeness": |A_ij| times the cosine of
                 v_i and v_j, which can only weaken edges. "edges": |A_ij|, the same for every face.
@@ -74,7 +82,7 @@ class RegionGraph(nn.Module):
         if reading == "edges":
             return strength.expand(patches.shape[0], -1, -1)
         if reading == "message":
-            sizes = self.mapping(patches).unflatten(1, (len(strength), -1)).flatten(2).float().norm(dim=-1)  # (B, A)
+            sizes = messages.flatten(2).float().norm(dim=-1)  # (B, A)
             return strength * (sizes / sizes.mean(-1, keepdim=True).clamp_min(1e-12))[:, None]
         unit = F.normalize(patches.unflatten(1, (len(strength), -1)).flatten(2).float(), dim=-1)  # (B, A, C M M)
         return strength * (unit @ unit.transpose(1, 2))
