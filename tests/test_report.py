@@ -98,7 +98,8 @@ def test_names_are_escaped(tmp_path):
 def test_key_frames_are_the_strongest_and_bounded():
     report = make_report(100)
     assert set(report._key_frames) == {12}
-    assert report._key_frames[12].intensity == pytest.approx(5, abs=0.3)
+    assert report._key_frames[12].strength == pytest.approx(1, abs=0.06)
+    assert report._key_frames[12].value.startswith("intensity ")
     assert report._key_frames[12].picture.shape == (200, 200, 3)
 
 

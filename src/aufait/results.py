@@ -22,14 +22,31 @@ MAX_INTENSITY = 5.0
 """FACS intensity E; 0 is absent and A to E are 1 to 5."""
 
 _TOLERANCE = 1e-4  # float32 arithmetic may leave a probability a hair above one
-_PER_UNIT = (
-    "probability",
-    "intensity",
-    "probability_left",
-    "probability_right",
-    "intensity_left",
-    "intensity_right",
-)
+
+PER_UNIT = ("probability", "intensity", "probability_left", "probability_right", "intensity_left", "intensity_right")
+"""Scores with one value per action unit. A model gives the first; each of the others may be None: not given."""
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMaps:
+    """Where on the face a network looked, one map per action unit.
+
+    Attributes:
+        maps: (A, H, W) float32 in [0, 1].
+        to_picture: (2, 3) float64, from pixels of the maps to pixels of the picture.
+    """
+
+    maps: np.ndarray
+    to_picture: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, ready for JSON."""
+        return {"maps": self.maps.tolist(), "to_picture": self.to_picture.tolist()}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> AttentionMaps:
+        """The inverse of ``to_dict``."""
+        return cls(np.asarray(plain["maps"], np.float32), np.asarray(plain["to_picture"], np.float64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +64,12 @@ class FaceAnalysis:
         pose: head pose in millimetres and radians, or None.
         action_units: the A action units by their FACS number, in the order of the arrays below.
         probability: (A,) float32 in [0, 1], probability that the action unit occurs (FACS intensity B or stronger).
-        intensity: (A,) float32 in [0, 5], FACS intensity (0 absent, 1 to 5 = A to E).
-        probability_left, probability_right: (A,) float32, the same for one side of the face.
-        intensity_left, intensity_right: (A,) float32, the same for one side of the face.
+        intensity: (A,) float32 in [0, 5], FACS intensity (0 absent, 1 to 5 = A to E); None where the model gives none.
+        probability_left, probability_right: (A,) float32, the same for one side of the face; None where the model tells no sides.
+        intensity_left, intensity_right: (A,) float32, the same for one side of the face, or None.
         quality: how far the picture of this face can be trusted (fit, covers, clarity, size, light, pose), in [0, 1].
+        model_landmarks: (N, 2) float32, pixels of the picture: points that the model itself located, or None.
+        attention: where the model looked, or None: it has no such maps, or they were not asked for.
 
     Raises:
         ValueError: an array has the wrong shape or a value lies outside its range.
@@ -63,12 +82,14 @@ class FaceAnalysis:
     pose: HeadPose | None
     action_units: tuple[int, ...]
     probability: np.ndarray
-    intensity: np.ndarray
-    probability_left: np.ndarray
-    probability_right: np.ndarray
-    intensity_left: np.ndarray
-    intensity_right: np.ndarray
+    intensity: np.ndarray | None = None
+    probability_left: np.ndarray | None = None
+    probability_right: np.ndarray | None = None
+    intensity_left: np.ndarray | None = None
+    intensity_right: np.ndarray | None = None
     quality: float = 1.0
+    model_landmarks: np.ndarray | None = None
+    attention: AttentionMaps | None = None
 
     def __post_init__(self) -> None:
         units = tuple(int(unit) for unit in self.action_units)
@@ -80,8 +101,11 @@ class FaceAnalysis:
         object.__setattr__(self, "face_id", int(self.face_id))
         self._store("box", (4,), None)
         self._store("landmarks", (68, 2), None)
-        for name in _PER_UNIT:
-            self._store(name, (len(units),), 1.0 if name.startswith("probability") else MAX_INTENSITY)
+        for name in PER_UNIT:
+            if name == "probability" or getattr(self, name) is not None:
+                self._store(name, (len(units),), 1.0 if name.startswith("probability") else MAX_INTENSITY)
+        if self.model_landmarks is not None:
+            self._store("model_landmarks", (len(self.model_landmarks), 2), None)
         for name in ("confidence", "quality"):
             object.__setattr__(self, name, _unit_interval(name, getattr(self, name)))
 
@@ -103,6 +127,20 @@ class FaceAnalysis:
     def occurrence(self) -> np.ndarray:
         """(A,) bool: which action units occur (probability at least ``OCCURRENCE_THRESHOLD``)."""
         return self.probability >= OCCURRENCE_THRESHOLD
+
+    @property
+    def strength(self) -> np.ndarray:
+        """(A,) in [0, 1], what drawings show: the intensity as a share of the strongest, the probability where there is none."""
+        return self.probability if self.intensity is None else self.intensity / MAX_INTENSITY
+
+    @property
+    def sides(self) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None:
+        """Intensity and probability, each (A,), of the left and of the right; None unless the model gives all four."""
+        if self.intensity_left is None or self.intensity_right is None:
+            return None
+        if self.probability_left is None or self.probability_right is None:
+            return None
+        return (self.intensity_left, self.probability_left), (self.intensity_right, self.probability_right)
 
     def index(self, action_unit: int) -> int:
         """Position of one action unit in the arrays.
@@ -136,7 +174,10 @@ class FaceAnalysis:
                 "translation": np.asarray(self.pose.translation, dtype=float).tolist(),
                 "rotation": np.asarray(self.pose.rotation, dtype=float).tolist(),
             }
-        plain.update({name: getattr(self, name).tolist() for name in _PER_UNIT})
+        for name in (*PER_UNIT, "model_landmarks"):
+            array: np.ndarray | None = getattr(self, name)
+            plain[name] = None if array is None else array.tolist()
+        plain["attention"] = None if self.attention is None else self.attention.to_dict()
         return plain
 
     @classmethod
@@ -152,6 +193,8 @@ class FaceAnalysis:
                 rotation=np.asarray(pose["rotation"], dtype=np.float64),
             )
         values["action_units"] = tuple(values.get("action_units", ()))
+        if values.get("attention") is not None:
+            values["attention"] = AttentionMaps.from_dict(values["attention"])
         return cls(pose=pose, **values)
 
 

@@ -13,7 +13,8 @@ CSV columns, from left to right:
    ``source``.
 
 OpenFace's AU45 (blink) columns are filled from AU43 (eyes closed) when the model scores no AU45: in one frame they look
-the same. Columns of action units that the model does not score are left empty. A frame without a face has one row with
+the same. Columns of action units that the model does not score are left empty, and so is what it does not give: a published network
+has no sides, most have no intensities. A frame without a face has one row with
 success 0, OpenFace's zeros, and our columns empty.
 """
 
@@ -24,6 +25,7 @@ import errno
 import io
 import os
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -217,15 +219,18 @@ class _RowFormat:
         self._extra_c = np.array([place[unit] for unit in extra_c], dtype=int)
         self._sided = np.array([place[unit] for unit in sided], dtype=int)
 
-        index = "%d,%d,%.3f,%.2f,1," if kind == "video" else "%d,%.2f,"
-        points = "%.1f," * 136
-        units = "".join("%.2f," if unit in place else "," for unit in intensity)
-        units += "".join("%.1f," if unit in place else "," for unit in occurrence)
-        own = "%r," if kind == "video" else "1,"
-        own += "%.1f," * 4 + "%.3f," + "%.4f," * len(action_units) + "%.2f," * len(extra_r) + "%.1f," * len(extra_c)
-        own += "%.2f,%.2f,%.4f,%.4f," * len(sided) + "%s\n"
-        self._with_pose = index + "%.1f,%.1f,%.1f,%.3f,%.3f,%.3f," + points + units + own
-        self._without_pose = index + "," * 6 + points + units + own
+        def template(pose: bool, graded: bool, both_sides: bool) -> str:
+            index = "%d,%d,%.3f,%.2f,1," if kind == "video" else "%d,%.2f,"
+            index += "%.1f,%.1f,%.1f,%.3f,%.3f,%.3f," if pose else "," * 6
+            units = "".join("%.2f," if graded and unit in place else "," for unit in intensity)
+            units += "".join("%.1f," if unit in place else "," for unit in occurrence)
+            own = "%r," if kind == "video" else "1,"
+            own += "%.1f," * 4 + "%.3f," + "%.4f," * len(action_units)
+            own += ("%.2f," if graded else ",") * len(extra_r) + "%.1f," * len(extra_c)
+            own += ("%.2f,%.2f,%.4f,%.4f," if both_sides else "," * 4) * len(sided) + "%s\n"
+            return index + "%.1f," * 136 + units + own
+
+        self._templates = {key: template(*key) for key in product((False, True), repeat=3)}
         self._no_face = _no_face_template(kind, len(extra_columns(action_units, kind)))
 
     def face(self, frame: FrameAnalysis, face: FaceAnalysis, rank: int) -> str:
@@ -234,11 +239,13 @@ class _RowFormat:
         if face.pose is not None:
             pose = [*map(float, face.pose.translation), *map(float, face.pose.rotation)]
         occurs = face.occurrence.astype(np.float32)
-        middle = np.concatenate((face.landmarks.T.ravel(), face.intensity[self._r], occurs[self._c])).tolist()
-        own = np.concatenate((face.box, (face.quality,), face.probability, face.intensity[self._extra_r])).tolist()
-        sides = np.stack((face.intensity_left, face.intensity_right, face.probability_left, face.probability_right), 1)
-        tail = np.concatenate((occurs[self._extra_c], sides[self._sided].ravel())).tolist()
-        template = self._with_pose if pose else self._without_pose
+        of_openface, others = ([], []) if face.intensity is None else (face.intensity[self._r], face.intensity[self._extra_r])
+        middle = np.concatenate((face.landmarks.T.ravel(), of_openface, occurs[self._c])).tolist()
+        own = np.concatenate((face.box, (face.quality,), face.probability, others)).tolist()
+        sides = _side_scores(face)
+        by_unit: Any = [] if sides is None else np.stack(sides, 1)[self._sided].ravel()
+        tail = np.concatenate((occurs[self._extra_c], by_unit)).tolist()
+        template = self._templates[bool(pose), face.intensity is not None, sides is not None]
         if self._kind == "video":
             start: tuple[Any, ...] = (frame.frame, face.face_id, frame.timestamp, face.confidence)
             times: tuple[Any, ...] = (frame.timestamp,)
@@ -252,6 +259,14 @@ class _RowFormat:
         if self._kind == "video":
             return self._no_face % (frame.frame, frame.timestamp, frame.timestamp, source)
         return self._no_face % source
+
+
+def _side_scores(face: FaceAnalysis) -> tuple[np.ndarray, ...] | None:
+    """The four scores of sides, each (A,), in the order of ``_SIDES``; None where the model does not tell sides."""
+    if face.sides is None:
+        return None
+    (left, left_chance), (right, right_chance) = face.sides
+    return left, right, left_chance, right_chance
 
 
 def _no_face_template(kind: TableKind, extras: int) -> str:
@@ -421,10 +436,12 @@ def _numbers(face: FaceAnalysis | None, count: int) -> np.ndarray:
     pose = np.full(6, np.nan)
     if face.pose is not None:
         pose = np.concatenate((face.pose.translation, face.pose.rotation))
-    parts = (
+    nothing = np.full(len(face.action_units), np.nan)
+    intensity = nothing if face.intensity is None else face.intensity
+    sides = _side_scores(face) or (nothing,) * len(_SIDES)
+    parts: tuple[Any, ...] = (
         (face.confidence, face.quality), face.box, pose, face.landmarks.T.ravel(),
-        face.intensity, face.occurrence, face.probability,
-        face.intensity_left, face.intensity_right, face.probability_left, face.probability_right,
+        intensity, face.occurrence, face.probability, *sides,
     )  # fmt: skip
     return np.concatenate(parts).astype(np.float32)
 

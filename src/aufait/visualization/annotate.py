@@ -1,6 +1,7 @@
 """Draw an analysis into its picture: face box, 68 landmarks, and beside each face a panel with one bar per action unit.
 
-A bar's length is the intensity, 0 to 5; its colour the probability, from grey over blue (0.5) to pale yellow (1).
+A bar's length is the intensity, 0 to 5; its colour the probability, from grey over blue (0.5) to pale yellow (1). Where a model
+gives no intensity, the length is the probability too, the number is one in per cent, and the panel says so.
 Where the two sides of a face clearly differ, the bar splits into the subject's left (above) and right (below) and the
 stronger side is named. Sizes follow the picture; panels never cover a face, and keep their place in a video as long
 as they can.
@@ -316,7 +317,7 @@ def _draw_panel(canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, units: 
     start = x + pad + 2 * mark + 1
     drawing.text(canvas, (start, middle), title, layout.font, TEXT_BRIGHT)
     if layout.names == "full":
-        note = f"quality {face.quality:.2f}"
+        note = f"quality {face.quality:.2f}" if face.intensity is not None else "probability"
         drawing.text(canvas, (x + width - pad, middle), note, round(layout.font * 0.85), TEXT_DIM, anchor="r")
     for row, position in enumerate(units):
         _draw_row(canvas, face, layout, position, x + pad, y + pad + (row + 1) * layout.row)
@@ -324,7 +325,7 @@ def _draw_panel(canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, units: 
 
 def _draw_row(canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, position: int, x: int, y: int) -> None:
     unit = face.action_units[position]
-    probability, intensity = float(face.probability[position]), float(face.intensity[position])
+    probability, strength = float(face.probability[position]), float(face.strength[position])
     occurs = bool(face.occurrence[position])
     colour = TEXT_BRIGHT if occurs else TEXT_DIM
     middle = y + layout.row / 2
@@ -340,18 +341,18 @@ def _draw_row(canvas: np.ndarray, face: FaceAnalysis, layout: _Layout, position:
     drawing.rectangle(canvas, (left, top, left + layout.bar, top + thick), TRACK)
     sides = _sides(face, position)
     if sides is None:
-        end = left + layout.bar * intensity / MAX_INTENSITY
-        drawing.rectangle(canvas, (left, top, end, top + thick), probability_colour(probability))
+        drawing.rectangle(canvas, (left, top, left + layout.bar * strength, top + thick), probability_colour(probability))
     else:
         half = (thick - 1) / 2
-        for number, (strength, chance) in enumerate(sides):
+        for number, (intensity, chance) in enumerate(sides):
             at = top + round(number * (half + 1))
-            end = left + layout.bar * strength / MAX_INTENSITY
+            end = left + layout.bar * intensity / MAX_INTENSITY
             drawing.rectangle(canvas, (left, at, end, at + max(1, round(half))), probability_colour(chance))
     _draw_ticks(canvas, layout, left, top, thick)
     if layout.value:
         side = "" if sides is None else "L" if sides[0][0] > sides[1][0] else "R"
-        drawing.text(canvas, (left + layout.bar + 0.35 * layout.font, middle), f"{intensity:.1f}", layout.font, colour)
+        value = f"{100 * strength:.0f} %" if face.intensity is None else f"{face.intensity[position]:.1f}"
+        drawing.text(canvas, (left + layout.bar + 0.35 * layout.font, middle), value, layout.font, colour)
         if side:
             place = (left + layout.bar + layout.value, middle)
             drawing.text(canvas, place, side, layout.font, probability_colour(1.0), anchor="r")
@@ -370,8 +371,10 @@ def _draw_ticks(canvas: np.ndarray, layout: _Layout, left: int, top: int, thick:
 def _sides(face: FaceAnalysis, position: int) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Intensity and probability of left and right where they clearly differ and one side occurs, else None."""
     known = ACTION_UNITS.get(face.action_units[position])
-    left, right = float(face.intensity_left[position]), float(face.intensity_right[position])
-    chances = float(face.probability_left[position]), float(face.probability_right[position])
+    if face.sides is None:
+        return None
+    (left, left_chance), (right, right_chance) = [(float(a[position]), float(b[position])) for a, b in face.sides]
+    chances = left_chance, right_chance
     if known is None or not known.bilateral or abs(left - right) < ASYMMETRY or max(chances) < 0.5:
         return None
     return (left, chances[0]), (right, chances[1])

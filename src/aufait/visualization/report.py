@@ -33,19 +33,23 @@ NOTE = (
     "feelings, and do not replace a certified FACS coder."
 )
 
+NOT_GIVEN = "not given"
+"""What stands where a model does not give a number."""
+
 MAX_PICTURES = 60
 """Pictures that a page shows; more are only counted."""
 
 _THUMBNAIL = 200  # pixels, side of a key frame
 _PICTURE = 480  # pixels, longer side of a picture in the gallery
-_NOTICEABLE = 0.25  # a key frame is replaced by one that is stronger by this much, not by every hair
+_NOTICEABLE = 0.05  # of the scale; a key frame is replaced by one that is stronger by this much, not by every hair
 _SHOWN_FACES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class _KeyFrame:
     unit: int
-    intensity: float
+    strength: float
+    value: str
     face_id: int
     time: float
     picture: np.ndarray
@@ -154,14 +158,16 @@ class Report:
     def _keep_key_frames(self, frame: FrameAnalysis, face: FaceAnalysis, image: np.ndarray) -> None:
         thumbnail = None
         for position in np.flatnonzero(face.occurrence):
-            unit, intensity = face.action_units[position], float(face.intensity[position])
+            unit, strength = face.action_units[position], float(face.strength[position])
             best = self._key_frames.get(unit)
-            if best is None or intensity > best.intensity + _NOTICEABLE:
+            if best is None or strength > best.strength + _NOTICEABLE:
                 thumbnail = _crop_face(image, face.box) if thumbnail is None else thumbnail
-                self._key_frames[unit] = _KeyFrame(unit, intensity, face.face_id, frame.timestamp, thumbnail)
+                named = "probability" if face.intensity is None else "intensity"
+                value = f"{named} {_value(face, int(position))}"
+                self._key_frames[unit] = _KeyFrame(unit, strength, value, face.face_id, frame.timestamp, thumbnail)
 
     def _poster(self) -> str | None:
-        best = max(self._key_frames.values(), key=lambda key: key.intensity, default=None)
+        best = max(self._key_frames.values(), key=lambda key: key.strength, default=None)
         return None if best is None else f"{best.time:.3f}"
 
     def _key_frame_section(self, film: str | None) -> str:
@@ -172,7 +178,7 @@ class Report:
             key = self._key_frames[unit]
             name = _unit_name(unit)
             caption = (
-                f"<b>AU{unit}</b> {name}<br><span>intensity {key.intensity:.1f}, face {key.face_id}, "
+                f"<b>AU{unit}</b> {name}<br><span>{key.value}, face {key.face_id}, "
                 f"{_time_link(key.time, film)}</span>"
             )
             alt = f"Face {key.face_id} at {key.time:.2f} seconds, where AU{unit} {name} is strongest"
@@ -209,7 +215,8 @@ class Report:
 
     def _table(self, face_id: int, film: str | None) -> str:
         frames = self.summary.frames_of(face_id)
-        rows = "".join(_row(unit, film) for unit in self.summary.units(face_id))
+        sided = self.summary.tells_sides(face_id)
+        rows = "".join(_row(unit, film, sided) for unit in self.summary.units(face_id))
         return f"""<h3>Face {face_id}</h3>
 <div class="wide" role="region" tabindex="0" aria-label="Action units of face {face_id}"><table>
 <caption>Over {frames:,} frames with this face. An action unit is present where its probability is at least 0.5;
@@ -220,18 +227,21 @@ intensity runs from 0 to 5. Left and right are the subject's.</caption>
 <tbody>{rows}</tbody></table></div>"""
 
 
-def _row(unit: UnitSummary, film: str | None) -> str:
+def _row(unit: UnitSummary, film: str | None, sided: bool) -> str:
     absent = ' class="absent"' if unit.share == 0 else ""
-    mean = "–" if math.isnan(unit.mean_present) else f"{unit.mean_present:.1f}"
+    graded = not math.isnan(unit.maximum)
+    absent_or_none = "–" if graded else NOT_GIVEN
+    mean = absent_or_none if math.isnan(unit.mean_present) else f"{unit.mean_present:.1f}"
+    highest = f"{min(max(unit.maximum, 0.0), MAX_INTENSITY):.1f}" if graded else NOT_GIVEN
     share = "< 1 %" if 0 < unit.share < 0.005 else f"{100 * unit.share:.0f} %"
-    side = "–"
+    side = "–" if sided else NOT_GIVEN
     if not math.isnan(unit.left_minus_right) and abs(unit.left_minus_right) >= 0.5:
         side = f"{'left' if unit.left_minus_right > 0 else 'right'} by {abs(unit.left_minus_right):.1f}"
     return (
         f'<tr{absent}><th scope="row">AU{unit.action_unit}</th><td>{_unit_name(unit.action_unit)}</td>'
         f'<td class="number">{share}</td>'
         f'<td><span class="bar" aria-hidden="true"><i style="width:{100 * unit.share:.1f}%"></i></span></td>'
-        f'<td class="number">{mean}</td><td class="number">{min(max(unit.maximum, 0.0), MAX_INTENSITY):.1f}</td>'
+        f'<td class="number">{mean}</td><td class="number">{highest}</td>'
         f"<td>{_time_link(unit.time_of_maximum, film)}</td><td>{side}</td></tr>"
     )
 
@@ -291,9 +301,14 @@ def _time_link(time: float, film: str | None) -> str:
 
 
 def _occurring(face: FaceAnalysis, *, name: bool) -> str:
-    strongest = sorted(face.active(), key=lambda unit: -face.intensity[face.index(unit)])
-    found = ", ".join(f"AU{unit} {face.intensity[face.index(unit)]:.1f}" for unit in strongest) or "no action unit"
+    strongest = sorted((face.index(unit) for unit in face.active()), key=lambda position: -face.strength[position])
+    found = ", ".join(f"AU{face.action_units[position]} {_value(face, position)}" for position in strongest) or "no action unit"
     return f"Face {face.face_id}: {found}" if name else found
+
+
+def _value(face: FaceAnalysis, position: int) -> str:
+    """Intensity of an action unit, or its probability where the model gives no intensity."""
+    return f"{100 * face.probability[position]:.0f} %" if face.intensity is None else f"{face.intensity[position]:.1f}"
 
 
 def _unit_name(unit: int) -> str:

@@ -17,11 +17,12 @@ class UnitSummary:
     Attributes:
         action_unit: FACS number.
         share: frames in which it occurs / frames with this face, 0 to 1.
-        mean_present: mean intensity over the frames in which it occurs; nan where it never does.
-        maximum: highest intensity in any frame with this face.
-        time_of_maximum: presentation time of that frame in seconds.
+        mean_present: mean intensity over the frames in which it occurs; nan where it never does or intensities are not given.
+        maximum: highest intensity in any frame with this face; nan where intensities are not given.
+        time_of_maximum: presentation time in seconds of the frame with the highest intensity, or else the highest probability.
         source: path of the picture or video of that frame.
-        left_minus_right: mean intensity of the subject's left side minus the right, over the frames in which it occurs.
+        left_minus_right: mean intensity of the subject's left side minus the right, over the frames in which it occurs; nan where
+            it never does or sides are not given.
     """
 
     action_unit: int
@@ -36,6 +37,8 @@ class UnitSummary:
 @dataclass
 class _Totals:
     units: tuple[int, ...]
+    graded: bool
+    sided: bool
     frames: int = 0
     present: np.ndarray = field(init=False)
     intensity: np.ndarray = field(init=False)
@@ -54,10 +57,13 @@ class _Totals:
         occurs = face.occurrence
         self.frames += 1
         self.present += occurs
-        self.intensity += np.where(occurs, face.intensity, 0)
-        self.difference += np.where(occurs, face.intensity_left - face.intensity_right, 0)
-        for position in np.flatnonzero(face.intensity > self.maximum):
-            self.maximum[position] = face.intensity[position]
+        strength = face.probability if face.intensity is None else face.intensity
+        self.intensity += np.where(occurs, strength, 0)
+        if face.sides is not None:
+            (left, _), (right, _) = face.sides
+            self.difference += np.where(occurs, left - right, 0)
+        for position in np.flatnonzero(strength > self.maximum):
+            self.maximum[position] = strength[position]
             self.time[position] = frame.timestamp
             self.source[position] = frame.source
 
@@ -85,7 +91,7 @@ class Summary:
         self.last_time = frame.timestamp
         for face in frame.faces:
             if face.face_id not in self._faces:
-                self._faces[face.face_id] = _Totals(face.action_units)
+                self._faces[face.face_id] = _Totals(face.action_units, face.intensity is not None, face.sides is not None)
             self._faces[face.face_id].add(face, frame)
 
     @property
@@ -97,17 +103,22 @@ class Summary:
         """Number of frames with this face."""
         return self._faces[face_id].frames
 
+    def tells_sides(self, face_id: int) -> bool:
+        """Whether the model tells the left from the right of this face."""
+        return self._faces[face_id].sided
+
     def units(self, face_id: int) -> Iterator[UnitSummary]:
         """The action units of one face, by number."""
         totals = self._faces[face_id]
         for position in sorted(range(len(totals.units)), key=lambda place: totals.units[place]):
             present = totals.present[position]
+            graded = present if totals.graded else 0
             yield UnitSummary(
                 action_unit=totals.units[position],
                 share=float(present / totals.frames),
-                mean_present=float(totals.intensity[position] / present) if present else float("nan"),
-                maximum=float(totals.maximum[position]),
+                mean_present=float(totals.intensity[position] / graded) if graded else float("nan"),
+                maximum=float(totals.maximum[position]) if totals.graded else float("nan"),
                 time_of_maximum=float(totals.time[position]),
                 source=totals.source[position],
-                left_minus_right=float(totals.difference[position] / present) if present else float("nan"),
+                left_minus_right=float(totals.difference[position] / present) if present and totals.sided else float("nan"),
             )

@@ -1,9 +1,9 @@
 """The course of the action units over a video, as one picture.
 
-Each action unit that occurs has a row; the height of the filled line is the mean intensity, 0 to 5, a paler band
-behind it reaches from the lowest to the highest value of the frames drawn at one place, and the fill is strong where
-the unit occurs. Time without a face is hatched. Memory stays bounded: beyond some thousand frames neighbouring ones
-share a bin.
+Each action unit that occurs has a row; the height of the filled line is the mean intensity, 0 to 5 (the probability, 0 to 1,
+where the model gives no intensity), a paler band behind it reaches from the lowest to the highest value of the frames drawn at
+one place, and the fill is strong where the unit occurs. Time without a face is hatched. Memory stays bounded: beyond some
+thousand frames neighbouring ones share a bin.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _FILL = 0.86  # of a row's height that intensity 5 takes
 class _Course:
     """Bins of one face: number of frames with the face, and per action unit lowest, sum, highest, occurrences."""
 
-    def __init__(self, units: tuple[int, ...], bins: int) -> None:
-        self.units = units
+    def __init__(self, units: tuple[int, ...], bins: int, graded: bool) -> None:
+        self.units, self.graded = units, graded
         self.count = np.zeros(bins, dtype=np.int64)
         self.low = np.full((bins, len(units)), np.inf, dtype=np.float32)
         self.high = np.full((bins, len(units)), -np.inf, dtype=np.float32)
@@ -53,9 +53,10 @@ class _Course:
 
     def add(self, place: int, face: FaceAnalysis) -> None:
         self.count[place] += 1
-        self.low[place] = np.minimum(self.low[place], face.intensity)
-        self.high[place] = np.maximum(self.high[place], face.intensity)
-        self.total[place] += face.intensity
+        height = face.probability if face.intensity is None else face.intensity
+        self.low[place] = np.minimum(self.low[place], height)
+        self.high[place] = np.maximum(self.high[place], height)
+        self.total[place] += height
         self.present[place] += face.occurrence
 
     def halve(self) -> None:
@@ -163,7 +164,7 @@ class Timeline:
             if len(self._courses) >= MAX_FACES:
                 self._left_out.add(face.face_id)
                 return None
-            self._courses[face.face_id] = _Course(face.action_units, self._bins)
+            self._courses[face.face_id] = _Course(face.action_units, self._bins, face.intensity is not None)
         return self._courses[face.face_id]
 
     def _active(self, course: _Course) -> list[int]:
@@ -207,7 +208,7 @@ class Timeline:
         x = np.repeat(edges, 2)[1:-1]
 
         def height(values: np.ndarray) -> np.ndarray:
-            return np.repeat(base - _FILL * values / MAX_INTENSITY, 2)
+            return np.repeat(base - _FILL * values / (MAX_INTENSITY if course.graded else 1.0), 2)
 
         here = np.repeat(seen, 2)
         axes.axhline(base, color=_GRID, linewidth=0.7, zorder=1)
@@ -223,14 +224,14 @@ class Timeline:
         beside = axes.get_yaxis_transform()
         style: dict[str, Any] = {"fontsize": 8.5, "color": _INK, "va": "center_baseline", "transform": beside}
         axes.text(1.012, row + 0.56, f"{share:.0f} %" if share >= 0.5 else "< 1 %", ha="left", **style)
-        axes.text(1.115, row + 0.56, f"{highest:.1f}", ha="right", **style)
+        axes.text(1.115, row + 0.56, f"{highest:.1f}" if course.graded else f"{highest:.2f}", ha="right", **style)
 
     def _draw_frame(self, figure: Any, total: float, faces: Sequence[int]) -> None:
         figure.text(0.02, 1 - 0.2 / total, self.title or "", fontsize=14, fontweight="bold", color=_INK, va="top")
-        subtitle = (
-            "Intensity 0 to 5 of each action unit; strong colour where it occurs (probability at least 0.5), "
-            "hatched where no face is seen"
-        )
+        graded = all(course.graded for course in self._courses.values())
+        what = "Intensity 0 to 5" if graded else "Probability 0 to 1 (intensities are not given)"
+        strong = "strong colour where it occurs (probability at least 0.5)"
+        subtitle = f"{what} of each action unit; {strong}, hatched where no face is seen"
         figure.text(0.02, 1 - 0.5 / total, subtitle, fontsize=9, color=_MUTED, va="top")
         if faces:
             figure.text(0.8985, 1 - 0.72 / total, "frames", fontsize=8, color=_MUTED, va="top", ha="left")
