@@ -15,6 +15,7 @@ import torch
 from fakes import FakeFinder, FakePredictor
 
 from aufait.errors import InputError
+from aufait.faces.face import Face
 from aufait.inference.detector import Detector, resolve_device
 from aufait.results import FrameAnalysis
 
@@ -149,6 +150,38 @@ def test_batch_size_changes_nothing(batch_size: int) -> None:
         assert (left.frame, left.timestamp, len(left)) == (right.frame, right.timestamp, len(right))
         for one, other in zip(left.faces, right.faces, strict=True):
             np.testing.assert_array_equal(one.probability, other.probability)
+
+
+def test_frames_of_a_live_source_do_not_wait_for_others() -> None:
+    seen = threading.Event()
+
+    def camera() -> Iterator[Frame]:
+        first, second = frames(2)
+        yield first
+        seen.wait(10)
+        yield second
+
+    with Detector(finder=FakeFinder(), model=FakePredictor(), device="cpu", batch_size=8) as detector:
+        results = detector.follow(camera(), source="camera")
+        assert next(results).analysis.frame == 1
+        assert not seen.is_set()  # a whole batch would have waited for the second frame, which waits for this
+        seen.set()
+        assert [frame.analysis.frame for frame in results] == [2]
+
+
+def test_frames_of_a_file_are_scored_in_whole_batches() -> None:
+    class Clip(list[Frame]):
+        live = False
+
+    class Counting(FakePredictor):
+        def predict_faces(self, images: list[np.ndarray], faces: list[list[Face]]) -> object:
+            sizes.append(len(images))
+            return self.predict(images[0], np.stack([face.landmarks for group in faces for face in group]))
+
+    sizes: list[int] = []
+    with Detector(finder=FakeFinder(), model=Counting(), device="cpu", batch_size=4) as detector:
+        assert len(list(detector.follow(Clip(frames(10)), source="clip"))) == 10
+    assert sizes == [4, 4, 2]
 
 
 def test_batched_crops_of_the_real_network_score_as_single_frames() -> None:

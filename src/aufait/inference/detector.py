@@ -17,7 +17,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -44,7 +43,8 @@ _SCORES = (
     "intensity_left",
     "intensity_right",
 )
-_LOOKAHEAD = 3  # frames that wait between two stages; 3 x 2.8 MB at 1280 x 720
+_LOOKAHEAD = 3  # frames that wait between two stages at least; 3 x 2.8 MB at 1280 x 720
+_BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
 
 
 class Predictor(Protocol):
@@ -120,8 +120,8 @@ class Detector:
         min_confidence: faces of lower confidence are dropped, in [0, 1].
         threads: torch threads to use while the networks run; the caller's own setting is put back after each frame.
             None for half of the cores: reading and face finding run beside the networks.
-        batch_size: frames of a video that are scored together; the results are the same. None for 1 on the CPU, where
-            more is no faster, and 16 on a GPU.
+        batch_size: frames of a video file that are scored together; the results are the same. None for 4 on the CPU and 16 on
+            a GPU. Frames of a camera never wait for others.
         finder_model: path of the finder's own model file, for finders that need one.
         base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
             probabilities then refer to it. None for the reference rate, alike for all units; see ``docs/model_card.md``.
@@ -150,7 +150,7 @@ class Detector:
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.threads = threads or default_threads()
-        self.batch_size = batch_size or (1 if self.device == "cpu" else 16)
+        self.batch_size = batch_size or (_BATCH_ON_CPU if self.device == "cpu" else _BATCH_ON_GPU)
         self._owns_finder = isinstance(finder, str)
         self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
         self.base_rates = base_rates
@@ -245,7 +245,8 @@ class Detector:
 
         Args:
             frames: objects with ``index`` (from 0), ``timestamp`` (seconds), ``image`` ((H, W, 3) uint8 RGB) and
-                optionally ``corrupt`` (bool), such as ``aufait.media.VideoFrame``.
+                optionally ``corrupt`` (bool), such as ``aufait.media.VideoFrame``. Results come as soon as they can, unless
+                ``frames`` has an attribute ``live`` that is false, like a video file: then whole batches are waited for.
             source: name to write into the results.
 
         Raises:
@@ -257,9 +258,9 @@ class Detector:
             self._finder.reset()
             with (
                 Prefetch(frames, depth=_LOOKAHEAD) as decoded,
-                Prefetch(self._track(decoded, source), depth=_LOOKAHEAD) as tracked,
+                Prefetch(self._track(decoded, source), depth=max(_LOOKAHEAD, self.batch_size)) as tracked,
             ):
-                for group in _groups(tracked, self.batch_size):
+                for group in tracked.groups(self.batch_size, wait=not getattr(frames, "live", True)):
                     with self._torch_threads():
                         results = self._score(group)
                     for frame, result in zip(group, results, strict=True):
@@ -437,13 +438,6 @@ def _check_image(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8:
         raise InputError(f"a picture must be uint8 with values 0 to 255, got {image.dtype}")
     return np.ascontiguousarray(image)
-
-
-def _groups(frames: Iterable[_TrackedFrame], size: int) -> Iterator[list[_TrackedFrame]]:
-    """Consecutive groups of ``size`` frames; the last one may be smaller."""
-    iterator = iter(frames)
-    while group := list(islice(iterator, size)):
-        yield group
 
 
 def _as_sequence(inputs: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:

@@ -61,6 +61,27 @@ class Prefetch(Generic[T]):
                 raise item.error
             yield item  # type: ignore[misc]
 
+    def groups(self, size: int, *, wait: bool = True) -> Iterator[list[T]]:
+        """Consecutive groups of ``size`` items; the last one, also that before an error, may be smaller.
+
+        Args:
+            size: of a group.
+            wait: False to wait for the first item of a group only, and take those that are there already.
+        """
+        items = iter(self)
+        end: Exception | None = None
+        while end is None:
+            group: list[T] = []
+            try:
+                while len(group) < size and (wait or not group or not self._items.empty()):
+                    group.append(next(items))
+            except Exception as error:  # the end of the items, or an error of their thread
+                end = error
+            if group:
+                yield group
+        if not isinstance(end, StopIteration):
+            raise end
+
     def close(self) -> None:
         """Ends the thread. Items that wait are dropped. Harmless when called twice."""
         self._stop.set()

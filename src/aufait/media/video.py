@@ -92,6 +92,9 @@ class VideoReader:
             decodes.
     """
 
+    live = False
+    """Its frames are there when they are asked for."""
+
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 0) -> None:
         self.path = Path(path)
         self.frames = 0
@@ -257,6 +260,9 @@ class Camera:
     Raises:
         InputError: there is no such camera, it is in use, or access is not allowed.
     """
+
+    live = True
+    """Its frames come in their own time."""
 
     def __init__(
         self, device: str | int = 0, *, size: tuple[int, int] | None = None, frame_rate: float | None = None

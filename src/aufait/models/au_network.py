@@ -49,7 +49,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> the same shape."""
-        return self.activation(feature_map + self.second(self.first(feature_map)))
+        return self.activation(self.second(self.first(feature_map)).add_(feature_map))
 
 
 class AUNetwork(nn.Module):

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
+from aufait.layers.fused import prepare
 from aufait.models.au_crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.au_network import AUNetwork, AUNetworkConfig
 from aufait.models.base_rates import REFERENCE_RATE, BaseRates, log_odds_shift
@@ -85,7 +86,7 @@ class AUPredictor:
     """The compact AU model, ready to use: one network on the aligned crop, nothing else.
 
     Args:
-        network: the trained network, any device.
+        network: the trained network; what scores faces is a copy made for inference, so train it before.
         calibration: (A, 2) scale (> 0) and shift of each action unit's logits.
         reference_rate: base rate that the calibration is for.
         name: what results call the model.
@@ -111,9 +112,8 @@ class AUPredictor:
         self.action_units = network.config.action_units
         self.name, self.sha256, self.mirror = name, sha256, mirror
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
-        if self.device.type == "cpu":
-            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval()
+        self._ready = prepare(network, self.device)
         self.calibration = Calibration(calibration, self.action_units, reference_rate, base_rates)
 
     @classmethod
@@ -200,9 +200,7 @@ class AUPredictor:
         inputs = network_input(crops.to(self.device))
         if self.mirror:
             inputs = torch.cat([inputs, inputs.flip(3)])
-        if self.device.type == "cpu":
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        logits = self.network(inputs)  # (F or 2 F, A, 2, 5)
+        logits = self._ready(inputs.contiguous(memory_format=torch.channels_last))  # (F or 2 F, A, 2, 5)
         if self.mirror:
             straight, mirrored = logits.chunk(2)
             logits = (straight + mirror_sides(mirrored)) / 2

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from aufait.errors import InputError, MissingModelError
+from aufait.layers.fused import prepare
 from aufait.models.au_branches import FeatureBranchConfig, MeshModel, MeshModelConfig, PhotoBranchConfig
 from aufait.models.au_crop import photo_crops
 from aufait.models.au_predictor import (
@@ -39,7 +40,7 @@ class MeshPredictor:
     """Action units from the branches over the landmark network and from our own pixels.
 
     Args:
-        model: the photo trunk and the branches.
+        model: the photo trunk and the branches; what scores faces is a copy made for inference, so train it before.
         pixels: the compact model; its calibration plays no part here.
         calibration: (A, 2) scale (> 0) and shift of each unit's joint logits.
         reference_rate: base rate that the calibration is for.
@@ -71,7 +72,8 @@ class MeshPredictor:
         self.action_units = pixels.action_units
         self.name, self.sha256, self.pixels = name, sha256, pixels
         self.device = torch.device(device)
-        self.model = model.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model = model.eval()
+        self._ready = prepare(model, self.device)
         self.calibration = Calibration(calibration, self.action_units, reference_rate, base_rates)
 
     @classmethod
@@ -140,7 +142,7 @@ class MeshPredictor:
             raise InputError("the mesh model needs faces from the mesh finder: Detector(finder='mesh'), or model='compact'")
         pairs = zip(images, faces, strict=True)
         groups = [(image, np.stack([face.landmarks for face in group])) for image, group in pairs if group]
-        logits = self.model(
+        logits = self._ready(
             torch.stack([m.fine for m in maps]).to(self.device),
             torch.stack([m.coarse for m in maps]).to(self.device),
             torch.from_numpy(np.stack(shapes)).to(self.device),

@@ -9,12 +9,12 @@ Kept up to 14 x 14 cells (11 of 16 blocks, 0.7 M parameters), frozen, with the n
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 PHOTO_SIZE = 224
 """Side in pixels of the crop that the trunk sees."""
@@ -50,7 +50,7 @@ class PhotoTrunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Convolution(3, _STEM, 3, stride=2)
+        self.stem = _convolution(3, _STEM, 3, stride=2)
         blocks, channels = [], _STEM
         for kernel, stride, expansion, width, repeats in _STAGES:
             for repeat in range(repeats):
@@ -63,7 +63,7 @@ class PhotoTrunk(nn.Module):
     def forward(self, crops: Tensor) -> PhotoMaps:
         """(B, 3, 224, 224) RGB in [0, 1]."""
         x = ((crops - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        x = functional.relu6(self.stem(x))  # (B, 32, 112, 112)
+        x = self.stem(x)  # (B, 32, 112, 112)
         fine = x
         for number, block in enumerate(self.blocks):
             x = block(x)
@@ -77,30 +77,26 @@ class PhotoTrunk(nn.Module):
         Args:
             state: tensors of the ``.pth`` file by name.
         """
-        _fold(self.stem.conv, state, "_conv_stem", "_bn0")
+        _fold(self.stem, state, "_conv_stem", "_bn0")
         for number, block in enumerate(self.blocks):
             assert isinstance(block, _Block)
             names = iter(("_bn0", "_bn1", "_bn2") if block.expand is not None else ("_bn1", "_bn2"))
             place = f"_blocks.{number}."
             if block.expand is not None:
-                _fold(block.expand.conv, state, place + "_expand_conv", place + next(names))
-            _fold(block.spatial.conv, state, place + "_depthwise_conv", place + next(names))
-            _fold(block.project.conv, state, place + "_project_conv", place + next(names))
+                _fold(block.expand, state, place + "_expand_conv", place + next(names))
+            _fold(block.spatial, state, place + "_depthwise_conv", place + next(names))
+            _fold(block.project, state, place + "_project_conv", place + next(names))
 
 
-class _Convolution(nn.Module):
-    """A convolution padded as TensorFlow's "same" does: with stride 2 one pixel less above and to the left."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        total = kernel - stride if stride > 1 else kernel - 1
-        self.padding = (total // 2, total - total // 2) * 2
-        even = self.padding[0] == self.padding[1]
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, self.padding[0] if even else 0, groups=groups)
-        self.pads = not even
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(functional.pad(x, self.padding) if self.pads else x)
+def _convolution(
+    inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, clip: bool = True
+) -> nn.Sequential:
+    """A convolution padded as TensorFlow's "same" does: with stride 2 one pixel less above and to the left; then ReLU6."""
+    total = kernel - stride if stride > 1 else kernel - 1
+    low, high = total // 2, total - total // 2
+    layers: dict[str, nn.Module] = {} if low == high else {"pad": nn.ZeroPad2d((low, high, low, high))}
+    layers["conv"] = nn.Conv2d(inputs, outputs, kernel, stride, low if low == high else 0, groups=groups)
+    return nn.Sequential(OrderedDict(layers | ({"clip": nn.ReLU6()} if clip else {})))
 
 
 class _Block(nn.Module):
@@ -109,19 +105,21 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         inner = inputs * expansion
-        self.expand = _Convolution(inputs, inner, 1) if expansion > 1 else None
-        self.spatial = _Convolution(inner, inner, kernel, stride=stride, groups=inner)
-        self.project = _Convolution(inner, outputs, 1)
+        self.expand = _convolution(inputs, inner, 1) if expansion > 1 else None
+        self.spatial = _convolution(inner, inner, kernel, stride=stride, groups=inner)
+        self.project = _convolution(inner, outputs, 1, clip=False)
         self.shortcut = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = functional.relu6(self.expand(x)) if self.expand is not None else x
-        result = self.project(functional.relu6(self.spatial(inner)))
-        return x + result if self.shortcut else result
+        inner = self.expand(x) if self.expand is not None else x
+        result: Tensor = self.project(self.spatial(inner))
+        return result.add_(x) if self.shortcut else result
 
 
-def _fold(conv: nn.Conv2d, state: Mapping[str, Tensor], convolution: str, norm: str) -> None:
+def _fold(layers: nn.Sequential, state: Mapping[str, Tensor], convolution: str, norm: str) -> None:
+    conv = layers.get_submodule("conv")
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
     gain = state[f"{norm}.weight"] / torch.sqrt(state[f"{norm}.running_var"] + _EPSILON)
     conv.weight.data.copy_(state[f"{convolution}.weight"] * gain[:, None, None, None])
-    assert conv.bias is not None
     conv.bias.data.copy_(state[f"{norm}.bias"] - state[f"{norm}.running_mean"] * gain)

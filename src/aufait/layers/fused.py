@@ -1,0 +1,133 @@
+"""Networks made ready for inference: each convolution takes in the normalisation and the activation that follow it.
+
+On processors a convolution is a minor part of what it costs when its activation reads and writes the whole map once more, when
+an uneven padding copies the map first, and when the weights are brought into the library's order in every call. ``prepare``
+rewrites a network so that none of that happens; its outputs stay the same. What it makes is for inference only: train, save
+and export the network that it was made from.
+"""
+
+from __future__ import annotations
+
+import copy
+import platform
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+_ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {nn.ReLU: ("relu", []), nn.ReLU6: ("hardtanh", [0.0, 6.0])}
+"""Activation -> what oneDNN calls it, and its limits."""
+
+
+def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
+    """A copy of a network for inference on ``device``: evaluation mode, channels last, layers joined where that is known.
+
+    Joined are, inside any ``nn.Sequential``: an optional ``nn.ZeroPad2d``, a convolution, an optional batch normalisation, an
+    optional ReLU or ReLU6.
+    """
+    result = copy.deepcopy(network).eval().to(device)
+    for module in result.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu")
+    return result.eval().requires_grad_(False)
+
+
+def _rebuilt(module: nn.Module, *, on_cpu: bool) -> Any:
+    """The module with its sequences joined, at any depth; changes it."""
+    for name, child in list(module.named_children()):
+        module._modules[name] = _rebuilt(child, on_cpu=on_cpu)
+    if type(module) is not nn.Sequential:
+        return module
+    layers = list(_joined(list(module), on_cpu=on_cpu))
+    return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+
+
+def _joined(layers: list[nn.Module], *, on_cpu: bool) -> Iterator[nn.Module]:
+    """The layers of a sequence with those of each convolution in one; layers that do nothing at inference are left out."""
+    while layers:
+        layer = layers.pop(0)
+        if isinstance(layer, nn.Dropout):
+            continue
+        pad = layer if isinstance(layer, nn.ZeroPad2d) and layers and isinstance(layers[0], nn.Conv2d) else None
+        conv = layers.pop(0) if pad is not None else layer
+        if not isinstance(conv, nn.Conv2d):
+            yield layer
+            continue
+        if layers and isinstance(norm := layers[0], nn.BatchNorm2d):
+            conv = fuse_conv_bn_eval(conv, norm)
+            layers.pop(0)
+        activation = layers.pop(0) if layers and type(layers[0]) in _ACTIVATIONS else None
+        if on_cpu:
+            yield FusedConvolution(conv, pad=pad, activation=activation)
+        else:
+            yield from (part for part in (pad, conv, activation) if part is not None)
+
+
+class FusedConvolution(nn.Module):
+    """A convolution, what pads its input and what follows it, in one call of oneDNN; in three where there is no oneDNN.
+
+    Args:
+        conv: the convolution, in float32 on the CPU.
+        pad: pads in front of it, at the end of an axis as much as at its start or by one more; ``conv`` pads nothing then.
+        activation: ReLU or ReLU6.
+    """
+
+    def __init__(self, conv: nn.Conv2d, *, pad: nn.ZeroPad2d | None = None, activation: nn.Module | None = None) -> None:
+        super().__init__()
+        weight, padding = conv.weight.detach(), conv.padding
+        assert not isinstance(padding, str)
+        if pad is not None:
+            weight, padding = _padded_kernel(weight, pad.padding)
+        self.weight = weight.contiguous(memory_format=torch.channels_last)
+        self.bias = None if conv.bias is None else conv.bias.detach()
+        self.geometry = (list(padding), list(conv.stride), list(conv.dilation), conv.groups)
+        self.attribute, self.limits = ("none", []) if activation is None else _ACTIVATIONS[type(activation)]
+        self._packed: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) float32, channels last -> the same of the convolution's sizes."""
+        if not has_one_dnn():
+            return self._plainly(x)
+        if self._packed is None:  # the order of the weights depends on the size of the maps, which is the same in all calls
+            self._packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.geometry, list(x.shape))
+        run = torch.ops.mkldnn._convolution_pointwise.default
+        return run(x, self._packed, self.bias, *self.geometry, self.attribute, self.limits, "")  # type: ignore[no-any-return]
+
+    def _plainly(self, x: Tensor) -> Tensor:
+        padding, stride, dilation, groups = self.geometry
+        out = torch.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
+        if self.attribute == "none":
+            return out
+        return out.relu_() if self.attribute == "relu" else out.clamp_(*self.limits)
+
+
+def _padded_kernel(weight: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """A kernel with zeros before it and the even padding that together stand for ``padding`` (left, right, top, bottom).
+
+    Where the end of an axis gets one pixel more than its start, a kernel that is one longer at its start sees the same pixels
+    when both get that many.
+    """
+    left, right, top, bottom = padding
+    assert right - left in (0, 1) and bottom - top in (0, 1), padding
+    return functional.pad(weight, (right - left, 0, bottom - top, 0)), (bottom, right)
+
+
+@cache
+def has_one_dnn() -> bool:
+    """Whether torch can hand a convolution and its activation to oneDNN at once: on x86, in builds with oneDNN."""
+    if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():
+        return False
+    x, weight = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 1, 1)
+    try:
+        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], [1, 1], [1, 1], 1, [1, 1, 4, 4])
+        torch.ops.mkldnn._convolution_pointwise.default(x, packed, None, [0, 0], [1, 1], [1, 1], 1, "relu", [], "")
+    except (AttributeError, RuntimeError, TypeError):  # these operators are torch's own and may change
+        return False
+    return True
