@@ -28,6 +28,9 @@ def reproduce(
     paper: Annotated[str | None, typer.Argument(help="arl, deep-regions, mgrr-net, aunet or abrnet.", show_default=False)] = None,
     table: Annotated[str | None, typer.Option(help="Number of a table, as printed: 10 or VI.", show_default=False)] = None,
     figure: Annotated[str | None, typer.Option(help="Number of a figure.", show_default=False)] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Section whose text gives numbers of its own, such as IV-C1; --list names them.", show_default=False)
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +77,7 @@ def reproduce(
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Make a table or figure of a paper, with the published one beside it.
+    """Make a table or figure of a paper, or numbers of its text, with the published ones beside.
 
     Results from twins are marked as synthetic and say nothing about photographs.
     """
@@ -84,14 +87,15 @@ def reproduce(
         _list(list_items(paper), json_output)
         return
     if check_all:
-        if table or figure:
-            raise InputError("--check makes every item; leave out --table and --figure")
+        if table or figure or text:
+            raise InputError("--check makes every item; leave out --table, --figure and --text")
         quick = quick or not data
         items = list_items(paper)
-    elif paper is None or (table is None) == (figure is None):
+    elif paper is None or sum(one is not None for one in (table, figure, text)) != 1:
         raise InputError("name a paper and one of its items, such as: aufait reproduce arl --table 10; --list shows all of them")
     else:
-        items = (get_item(paper, "table" if table else "figure", table or figure or ""),)
+        kind = "table" if table is not None else "figure" if figure is not None else "text"
+        items = (get_item(paper, kind, table or figure or text or ""),)
     needed = list(dict.fromkeys(name for item in items for name in item.datasets))
     bar = _Bar(quiet=quiet)
     laboratory = _laboratory(
@@ -122,7 +126,7 @@ def _make(item: Item, laboratory: Laboratory, output: Path, bar: _Bar) -> None:
         files = make_item(item, laboratory, output)
     console = stdout()
     page = next(path for path in files if path.suffix == ".md")
-    if item.kind == "table":
+    if item.kind != "figure":
         console.print(page.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
     for path in files:
         console.print(str(path), markup=False, soft_wrap=True)

@@ -1,4 +1,7 @@
-"""Tables III to XIV and Figures 6 to 10 of AUNet. Tables I, II and XV are facts about AUs; Figures 1 to 5 are diagrams."""
+"""Tables III to XIV, Figures 6 to 10, and the numbers that only the text of AUNet gives.
+
+Tables I, II and XV are facts about AUs; Figures 1 to 5 are diagrams. Text: section V-E (label space), V-F (sizes and operations).
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ def _rows(protocol: str, *names: tuple[str, str]) -> tuple[Row, ...]:
 
 def _table(number: str, title: str, **fields: Any) -> Item:
     return Item(paper="aunet", kind="table", number=number, title=title, maker=fields.pop("maker", "score_table"), **fields)
+
+
+def _text(number: str, title: str, **fields: Any) -> Item:
+    return Item(paper="aunet", kind="text", number=number, title=title, maker=fields.pop("maker", "score_table"), **fields)
 
 
 def _figure(number: int, title: str, maker: str, printed: str, **fields: Any) -> Item:
@@ -60,6 +67,14 @@ ITEMS: tuple[Item, ...] = (
            printed=_OTHERS),
     _table("XIV", "DISFA: F1 of 8 AUs against later methods", rows=_rows("disfa", *_LATEST), blocks=_f1("Table XIV", "disfa"),
            printed=_OTHERS),
+    _text("V-E", "space in which AU-VAE is aligned, on BP4D: F1 of 12 AUs",
+          rows=(Row(method="AU-VAE, latent space", run="au-vae/mixed"), Row(method="AU-VAE, label space", run="au-vae/mixed/label-space")),
+          blocks=_f1("section V-E", "bp4d"), printed="means alone are printed"),
+    _text("V-F", "parameters and operations", maker="costs", options={"section": "V-F", "networks": (
+              ("JAA-Net", "jaa-net-v2", "all"), ("ResNet18", "resnet18", "all"),
+              ("face alignment module (FAN, 2 stacks)", "au-fan", "frozen"),
+              ("AUNet, trainable part", "aunet", "trained"), ("AU-FAN, trainable part", "au-fan", "trained"))},
+          printed="MEGraph is shown as printed; what is printed as FLOPs are multiply-accumulates of one frame"),
     _figure(6, "feature maps of ResNet18 and AU-FAN at three sizes", "feature_maps",
             "ResNet18's maps spread over the whole face at 64, 32 and 16 pixels, AU-FAN's stay on landmarks.",
             runs=("resnet18/bp4d", "au-fan/bp4d")),

@@ -20,6 +20,7 @@ MAKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "tables": ("score_table", "occurrence_rates", "skews", "structures", "landmark_errors", "relation_differences",
                    "temporal_models", "paired_tests", "settings_table"),
+        "tables_costs": ("costs", "pass_times"),
         "figures_attention": ("attention_comparison", "strongest_channel_maps", "refinement", "attention_of_two", "attention_rows",
                               "attention_by_intensity", "occlusions", "poses"),
         "figures_relations": ("patch_significance", "relation_matrices", "metrics_by_pose", "deviation_over_poses",

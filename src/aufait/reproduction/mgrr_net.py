@@ -1,4 +1,7 @@
-"""Tables II to VIII and Figures 3 and 4 of MGRR-Net. Table I lists notations; Figures 1 and 2 are diagrams."""
+"""Tables II to VIII, Figures 3 and 4, and the numbers that only the text of MGRR-Net gives.
+
+Table I lists notations; Figures 1 and 2 are diagrams. Text: section IV-A (time per image), IV-C1 (edges at random), IV-C3 (K on BP4D).
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,16 @@ def _rows(dataset: str, *names: tuple[str, str]) -> tuple[Row, ...]:
     return tuple(Row(method=method, run=f"{model}/{dataset}") for method, model in names)
 
 
+
+
+def _text(number: str, title: str, **fields: Any) -> Item:
+    return Item(paper="mgrr-net", kind="text", number=number, title=title, maker=fields.pop("maker", "score_table"), **fields)
+
+
+def _section(number: str, dataset: str) -> tuple[Block, ...]:
+    return (_block(f"section {number}", dataset, "f1_frame", "F1-frame"),)
+
+
 _BOTH = (("accuracy", "accuracy"), ("roc_area", "AUC"))
 
 ITEMS: tuple[Item, ...] = (
@@ -51,6 +64,14 @@ ITEMS: tuple[Item, ...] = (
            runs=tuple(f"{model}/{data}" for data in ("disfa", "bp4d") for model in ("jaa-net-v1", "jaa-net-v2", "mgrr-net")),
            options={"table": "Table VIII", "methods": {"jaa-net-v1": "JAA", "jaa-net-v2": "JAA-Net", "mgrr-net": _OURS}},
            printed="MCL is shown as printed"),
+    _text("IV-A", "time of a forward pass per image", maker="pass_times",
+          options={"networks": (("JAA-Net", "jaa-net-v2"), ("MGRR-Net", "mgrr-net"))}),
+    _text("IV-C1", "what the labels tell the graph, on DISFA: F1-frame of 8 AUs",
+          rows=_rows("disfa", ("D_G, edges from the labels", "mgrr-net-d"), ("D_G, edges at random", "mgrr-net-d-random")),
+          blocks=_section("IV-C1", "disfa"), printed="means alone are printed; the first is row 2 of Table VI"),
+    _text("IV-C3", "number of reasoning layers on BP4D: F1-frame of 12 AUs",
+          rows=_rows("bp4d", ("MGRR-Net K=1", "mgrr-net-k1"), ("MGRR-Net K=2", "mgrr-net"), ("MGRR-Net K=3", "mgrr-net-k3")),
+          blocks=_section("IV-C3", "bp4d"), printed="means alone are printed"),
     Item(paper="mgrr-net", kind="figure", number="3", title="class activation maps per AU on faces of DISFA and BP4D",
          maker="activation_maps", runs=("mgrr-net/disfa", "mgrr-net/bp4d"), options={"faces": 2},
          printed="Four faces, two of each data set; warm spots at each AU's region and related ones, different for each face."),

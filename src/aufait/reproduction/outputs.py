@@ -65,7 +65,7 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
     synthetic = (SYNTHETIC_NOTE,) if made.synthetic else ()
     printed = (("Printed", item.printed),) if item.printed else ()
     report = Report(
-        title=f"{PUBLISHED_NAMES[item.paper]}, {item.kind.title()} {item.number}: {item.title}",
+        title=f"{PUBLISHED_NAMES[item.paper]}, {item.place}: {item.title}",
         facts=(("Paper", PAPERS[item.paper]), *printed, *made.facts.items(), *_runs(item), ("Version", f"aufait {__version__}")),
         tables=made.tables,
         notes=(*synthetic, *(quick if laboratory.quick else ()), *_aligner(item, laboratory), *made.notes),

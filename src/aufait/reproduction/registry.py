@@ -98,12 +98,12 @@ class Block:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A table or a figure.
+    """A table, a figure, or numbers that only the text gives.
 
     Attributes:
         paper: key of ``PAPERS``.
-        kind: "table" or "figure".
-        number: as printed, "10" or "VI".
+        kind: "table", "figure" or "text".
+        number: as printed, "10" or "VI"; of the text its section, "IV-C1".
         title: what it shows.
         maker: function that makes it: a name in ``aufait.reproduction.makers``.
         runs: names of the runs it needs, in the order it uses them.
@@ -111,7 +111,7 @@ class Item:
         rows: our rows, for tables of scores.
         blocks: parts, for tables of scores.
         options: further arguments of the maker.
-        printed: for figures, the published one in words; for tables, what stands in it that is not run here.
+        printed: for figures, the published one in words; for others, what stands in it that is not run here.
         cannot: why it cannot be made; empty for all that can.
     """
 
@@ -130,8 +130,13 @@ class Item:
 
     @property
     def id(self) -> str:
-        """Such as "arl/table-10"; numbers in Arabic digits."""
-        return f"{self.paper}/{self.kind}-{arabic(self.number)}"
+        """Such as "arl/table-10", numbers in Arabic digits; or "mgrr-net/text-iv-c1"."""
+        return f"{self.paper}/{self.kind}-{_key(self.kind, self.number)}"
+
+    @property
+    def place(self) -> str:
+        """Where it is in the paper: "Table 10", "section IV-C1"."""
+        return f"section {self.number}" if self.kind == "text" else f"{self.kind.title()} {self.number}"
 
     @property
     def needed_runs(self) -> tuple[str, ...]:
@@ -164,7 +169,7 @@ class Item:
     @property
     def trainings(self) -> int:
         """Number of trainings at full size: all folds of its runs for a table, the first one for a figure."""
-        return sum(len(get_run(name).folds) if self.kind == "table" else 1 for name in self.needed_runs)
+        return sum(1 if self.kind == "figure" else len(get_run(name).folds) for name in self.needed_runs)
 
     @property
     def status(self) -> str:
@@ -186,6 +191,11 @@ def arabic(number: str) -> int:
     raise InputError(f"a table or figure has a number such as 10 or VI, got {number!r}")
 
 
+def _key(kind: str, number: str | int) -> str:
+    """What tells an item from others of its paper and kind."""
+    return str(number).strip().lower() if kind == "text" else str(arabic(str(number)))
+
+
 def list_items(paper: str | None = None) -> tuple[Item, ...]:
     """All items, or those of one paper, in the order of the papers.
 
@@ -200,17 +210,19 @@ def list_items(paper: str | None = None) -> tuple[Item, ...]:
 
 
 def get_item(paper: str, kind: str, number: str | int) -> Item:
-    """One item: ``get_item("arl", "table", 10)``.
+    """One item: ``get_item("arl", "table", 10)``, ``get_item("mgrr-net", "text", "IV-C1")``.
 
     Raises:
         InputError: unknown paper or number; the message lists those that exist.
     """
     items = [item for item in list_items(paper) if item.kind == kind]
-    wanted = arabic(str(number))
+    wanted = _key(kind, number)
     for item in items:
-        if arabic(item.number) == wanted:
+        if _key(kind, item.number) == wanted:
             return item
-    known = ", ".join(item.number for item in items)
+    known = ", ".join(item.number for item in items) or "none"
+    if kind == "text":
+        raise InputError(f"{paper_name(paper)} has no section {number} with numbers of its own that can be made; it has {known}")
     raise InputError(f"{paper_name(paper)} has no {kind} {number} that holds results; it has {kind}s {known}")
 
 
@@ -220,9 +232,9 @@ def find_item(name: str) -> Item:
     Raises:
         InputError: not the id of an item.
     """
-    match = re.fullmatch(r"([\w-]+)/(table|figure)-(\w+)", name.strip().lower())
+    match = re.fullmatch(r"([\w-]+)/(table|figure|text)-([\w-]+)", name.strip().lower())
     if match is None:
-        raise InputError(f"an item is named like arl/table-10 or aunet/figure-6, got {name!r}")
+        raise InputError(f"an item is named like arl/table-10, aunet/figure-6 or mgrr-net/text-iv-c1, got {name!r}")
     return get_item(match[1], match[2], match[3])
 
 

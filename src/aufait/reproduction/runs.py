@@ -52,6 +52,8 @@ _MGRR_NETS = ("mgrr-net", *MGRR_NET_ABLATIONS, "mgrr-net-k1", "mgrr-net-k3")
 _MGRR_NET = (
     *(_run(model, "bp4d") for model in _MGRR_NETS),
     *(_run(model, "disfa", start=f"{model}/bp4d") for model in _MGRR_NETS),
+    _run("mgrr-net-d-random", "bp4d"),
+    _run("mgrr-net-d-random", "disfa", start="mgrr-net-d-random/bp4d"),
 )
 
 _AUNET = (
@@ -59,6 +61,7 @@ _AUNET = (
     *(_run(model, "disfa", start=f"{model}/bp4d") for model in ("resnet18", "resnet18-a", "au-fan", "aunet")),
     *(_run(model, "bp4d_to_disfa") for model in ("resnet18", "jaa-net-v2", "au-fan")),
     *(_run(model, "mixed") for model in ("au-fan", "au-vae", "au-tdn", "aunet")),
+    _run("au-vae", "mixed", "label-space", settings={"align_space": "label"}),
 )
 
 _ABRNET = (
