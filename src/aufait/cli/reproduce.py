@@ -29,7 +29,8 @@ def reproduce(
     table: Annotated[str | None, typer.Option(help="Number of a table, as printed: 10 or VI.", show_default=False)] = None,
     figure: Annotated[str | None, typer.Option(help="Number of a figure.", show_default=False)] = None,
     text: Annotated[
-        str | None, typer.Option(help="Section whose text gives numbers of its own, such as IV-C1; --list names them.", show_default=False)
+        str | None,
+        typer.Option(help="Section whose text gives numbers of its own, such as IV-C1; --list names them.", show_default=False),
     ] = None,
     data: Annotated[
         list[str] | None,

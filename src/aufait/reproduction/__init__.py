@@ -1,4 +1,4 @@
-"""Every table and figure of the five papers, and numbers that only their text gives, each made by one command: ``aufait reproduce``.
+"""Every table and figure of the five papers, and numbers that only their text gives; each by one command, ``aufait reproduce``.
 
 | file | what |
 |---|---|

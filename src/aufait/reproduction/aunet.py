@@ -68,7 +68,8 @@ ITEMS: tuple[Item, ...] = (
     _table("XIV", "DISFA: F1 of 8 AUs against later methods", rows=_rows("disfa", *_LATEST), blocks=_f1("Table XIV", "disfa"),
            printed=_OTHERS),
     _text("V-E", "space in which AU-VAE is aligned, on BP4D: F1 of 12 AUs",
-          rows=(Row(method="AU-VAE, latent space", run="au-vae/mixed"), Row(method="AU-VAE, label space", run="au-vae/mixed/label-space")),
+          rows=(Row(method="AU-VAE, latent space", run="au-vae/mixed"),
+                Row(method="AU-VAE, label space", run="au-vae/mixed/label-space")),
           blocks=_f1("section V-E", "bp4d"), printed="means alone are printed"),
     _text("V-F", "parameters and operations", maker="costs", options={"section": "V-F", "networks": (
               ("JAA-Net", "jaa-net-v2", "all"), ("ResNet18", "resnet18", "all"),

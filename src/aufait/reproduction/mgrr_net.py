@@ -1,6 +1,7 @@
 """Tables II to VIII, Figures 3 and 4, and the numbers that only the text of MGRR-Net gives.
 
-Table I lists notations; Figures 1 and 2 are diagrams. Text: section IV-A (time per image), IV-C1 (edges at random), IV-C3 (K on BP4D).
+Table I lists notations; Figures 1 and 2 are diagrams. Text: sections IV-A (time per image), IV-C1 (edges at random), IV-C3 (K on
+BP4D).
 """
 
 from __future__ import annotations
@@ -77,6 +78,6 @@ ITEMS: tuple[Item, ...] = (
          printed="Four faces, two of each data set; warm spots at each AU's region and related ones, different for each face."),
     Item(paper="mgrr-net", kind="figure", number="4", title="predefined AU correlation beside the learned relevance",
          maker="predefined_and_learned", runs=("mgrr-net/bp4d",),
-         printed="Two 12 x 12 matrices. The predefined one stresses the diagonal and a few pairs and all but ignores the others; in "
-         "the learned one of one person the target and related action units stand out while no other is discarded."),
+         printed="Two 12 x 12 matrices. The predefined one stresses the diagonal and a few pairs and all but ignores the others; "
+         "in the learned one of one person the target and related action units stand out while no other is discarded."),
 )  # fmt: skip

@@ -33,8 +33,10 @@ def costs(laboratory: Laboratory, item: Item) -> Made:
         rows.append(_printed_row(label, printed.pop(label)))
     rows += [_printed_row(label, one) for label, one in printed.items()]
     columns = (Column("parameters, M", "number2"), Column("multiply-accumulates, G", "number2"))
-    notes = ("Ours: counted on networks for 12 AUs at full size, convolutions and matrix products of one prediction; of networks with "
-             "a frozen part that of one frame, and the trained part as the prediction uses it.",)  # fmt: skip
+    notes = (
+        "Ours: counted on networks for 12 AUs at full size, convolutions and matrix products of one prediction; of networks with a "
+        "frozen part that of one frame, and the trained part as the prediction uses it.",
+    )
     return Made(tables=(Table("costs", item.title, "network", columns, tuple(rows), notes),))
 
 
@@ -69,8 +71,10 @@ def pass_times(laboratory: Laboratory, item: Item) -> Made:
     rows.append(Row(f"{second[0]} / {first[0]} (ours)", (f"{ratio:.2f}", ""), strong=True))
     rows.append(Row(f"{second[0]} / {first[0]} (printed)", (f"{claimed:.2f}", "")))
     columns = (Column("ms per image"), Column("on"))
-    notes = ("Ours: median and, in brackets, smallest and largest of forward passes of one face, the two networks turn by turn, random "
-             "weights, for 12 AUs at full size.",)  # fmt: skip
+    notes = (
+        "Ours: median and, in brackets, smallest and largest of forward passes of one face, the two networks turn by turn, random "
+        "weights, for 12 AUs at full size.",
+    )
     table = Table("times", item.title, "network", columns, tuple(rows), notes)
     return Made(tables=(table,), facts={"Machine": describe_machine()})
 
