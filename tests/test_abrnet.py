@@ -347,6 +347,7 @@ def test_score_average_classifies_each_layer():
 
 TABLE_1 = [
     *({"relation_layers": m} for m in (0, 2, 4, 6)),
+    *({"relation_layers": m, "kept_layers": 2} for m in (2, 6)),
     *({"fusion": name} for name in ("avg", "concat", "score_avg", "self_attention")),
     *({"relation_dropout": rate} for rate in (0.0, 0.25, 0.5, 0.75)),
     *({"lambda_aur": weight} for weight in (0.0, 0.05, 0.1, 0.2)),
@@ -388,7 +389,19 @@ def test_rows_of_table_1_have_names():
 def test_settings_travel_as_json():
     config = ABRNetConfig.create("disfa", relation_layers=6, relation_dropout=0.5, top_k=3, fusion="concat", aur_diagonal=True)
     assert ABRNetConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
-    assert config.kept_layers == 3
+    assert config.kept == 3 and config.kept_layers is None
+
+
+def test_t_can_be_set_itself_and_every_share_that_is_recommended_is_taken():
+    assert ABRNetConfig.create("disfa", relation_layers=6, kept_layers=2).kept == 2
+    assert small_network(relation_layers=6, kept_layers=2).dropout.kept == 2
+    with pytest.raises(InputError) as refused:
+        ABRNetConfig.create("disfa", relation_layers=6, relation_dropout=0.3)
+    offered = str(refused.value).partition("choose one of ")[2].partition(", or set")[0].split(", ")
+    kept = [ABRNetConfig.create("disfa", relation_layers=6, relation_dropout=float(rate)).kept for rate in offered]
+    assert kept == [6, 5, 4, 3, 2, 1]
+    with pytest.raises(InputError, match=r"kept_layers must lie in 1\.\.4"):
+        ABRNetConfig.create("disfa", kept_layers=5)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_the_check_counts_the_twin(folder: Path) -> None:
 
 
 def test_a_run_is_trained_and_tested_on_other_people(folder: Path) -> None:
-    aufait(folder, "train", "abrnet_disfa", "--cache", "faces", "--fold", "2", "--output", "run", *TINY)
+    aufait(folder, "train", "abrnet_disfa", "--set", "start_from=none", "--cache", "faces", "--fold", "2", "--output", "run", *TINY)
     aufait(folder, "evaluate", "run", "--cache", "faces", "--output", "result", "--per", "subject", "--occlusion", "lower",
            "--draws", "20", "--device", "cpu")  # fmt: skip
     persons = json.loads((folder / "run" / "run.json").read_text())["persons"]
@@ -57,14 +57,14 @@ def test_a_run_is_trained_and_tested_on_other_people(folder: Path) -> None:
 
 def test_folds_are_crossed(folder: Path) -> None:
     words = ["--cache", "faces", "--output", "crossed", "--fold", "1", "--fold", "3", "--draws", "20"]
-    aufait(folder, "crossval", "abrnet_disfa", *words, *TINY)
+    aufait(folder, "crossval", "abrnet_disfa", "--set", "start_from=none", *words, *TINY)
     assert {path.name for path in (folder / "crossed").glob("fold_*")} == {"fold_1", "fold_3"}
     assert "mean of folds" in (folder / "crossed" / "report.md").read_text()
 
 
 def test_what_is_given_beside_the_recipe_is_recorded_with_the_folds(folder: Path) -> None:
     words = ["--protocol", "3_fold", "--limit", "8", "--fold", "2", "--cache", "faces", "--output", "own", "--draws", "5"]
-    aufait(folder, "crossval", "abrnet_disfa", *words, *TINY)
+    aufait(folder, "crossval", "abrnet_disfa", "--set", "start_from=none", *words, *TINY)
     changed = json.loads((folder / "own" / "report.json").read_text())["about"]["changes"]
     assert changed["protocol"] == "3_fold" and changed["max_faces"] == 8
     # Tested again by its folder alone: on the people of the fold that was drawn for it.

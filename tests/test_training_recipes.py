@@ -199,6 +199,7 @@ train(recipe, FaceCache.open(sys.argv[1]), fold=1, out=sys.argv[2], accelerator=
 @pytest.mark.parametrize("steps", [(7,), pytest.param((4, 6, 11), marks=pytest.mark.slow)])
 def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(folder: Path, disfa: FaceCache, steps: Sequence[int]) -> None:
     settings = [*SMALL, "epochs=3", "max_faces=16", "model_settings.feature_size=16", "model_settings.relation_size=8"]
+    settings += ["start_from=none"]
     recipe = load_recipe("abrnet_disfa", settings)
     killed, whole = folder / f"killed{len(steps)}", folder / f"whole{len(steps)}"
     for step in steps:  # of 12, 4 an epoch
@@ -237,6 +238,7 @@ def test_folders_with_other_things_are_left_alone(tmp_path: Path, bp4d: FaceCach
 
 def test_two_processes_have_the_loss_curve_of_one(folder: Path, disfa: FaceCache) -> None:
     settings = [*CONVNET, "protocol=disfa", "epochs=2", "batch_size=8", "learning_rate=0.01", "augmentation.mirror=0.5"]
+    settings += ["hold_out=0.15"]
     recipe = load_recipe("drml_bp4d", settings)
     one = train(recipe, disfa, fold=1, out=folder / "one", accelerator="cpu")
     words = [word for setting in settings for word in ("--set", setting)]

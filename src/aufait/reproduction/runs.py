@@ -66,15 +66,17 @@ _AUNET = (
 
 _ABRNET = (
     *(_run(model, "disfa_plus") for model in ("abrnet", "abrnet-no-relation")),
-    _abrnet("m=2", relation_layers=2),
-    _abrnet("m=6", relation_layers=6),
+    # t = 2 whatever m, as section 3.1 has it: table 1a changes m alone.
+    _abrnet("m=2", relation_layers=2, kept_layers=2),
+    _abrnet("m=6", relation_layers=6, kept_layers=2),
     *(_run(model, "disfa_plus") for model in ("abrnet-avg", "abrnet-concat", "abrnet-score-avg", "abrnet-no-dropout")),
     _abrnet("dropout=0.25", relation_dropout=0.25),
     _abrnet("dropout=0.75", relation_dropout=0.75),
     _run("abrnet-no-aur", "disfa_plus"),
     _abrnet("lambda=0.05", lambda_aur=0.05),
     _abrnet("lambda=0.2", lambda_aur=0.2),
-    _run("abrnet", "disfa"),
+    _run("abrnet", "bp4d"),
+    _run("abrnet", "disfa", start="abrnet/bp4d"),
     _run("drml", "disfa_plus"),
     _run("jaa-net-v2", "disfa_plus"),
 )

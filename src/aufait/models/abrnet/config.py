@@ -13,6 +13,8 @@ from aufait.models.configuration import ModelConfig
 FUSIONS = ("self_attention", "avg", "concat", "score_avg")
 ACTIVATIONS = ("none", "relu")
 DRAWS = ("face", "action_unit")
+_ROUNDED = 1e-3
+"""How far from a whole number a share of layers may be: shares such as 2/3 are written with a few digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,10 @@ class ABRNetConfig(ModelConfig):
 
     relation_dropout: float = 0.5
     """1 - t/m, share of relation layers left out in training (section 3.1: t = 2 of 4; table 1c: 0, 0.25, 0.5, 0.75)."""
+
+    kept_layers: int | None = None
+    """t, how many relation layers a training sample uses, where it is fixed and not the share: 2 for every m of table 1a. None
+    takes ``relation_dropout``."""
 
     dropout_draw: str = "face"
     """What draws its own layers: the face (our reading of "each sample") or each action unit (the index i of equation 4)."""
@@ -104,9 +110,9 @@ class ABRNetConfig(ModelConfig):
         return self.top_k if self.top_k is not None else math.ceil(len(self.action_units) / 2)
 
     @property
-    def kept_layers(self) -> int:
-        """t, how many relation layers a training sample uses."""
-        return round(self.relation_layers * (1 - self.relation_dropout))
+    def kept(self) -> int:
+        """t as a number: ``kept_layers``, or what ``relation_dropout`` leaves."""
+        return self.kept_layers if self.kept_layers is not None else round(self.relation_layers * (1 - self.relation_dropout))
 
     @property
     def fused_layers(self) -> int:
@@ -116,11 +122,15 @@ class ABRNetConfig(ModelConfig):
     def _check_dropout(self) -> None:
         if not 0 <= self.relation_dropout < 1:
             raise InputError(f"abrnet: relation_dropout must lie in [0, 1), got {self.relation_dropout}")
-        exact = self.relation_layers * (1 - self.relation_dropout)
-        if abs(exact - round(exact)) > 1e-6:
-            layers = self.relation_layers
+        layers = self.relation_layers
+        if self.kept_layers is not None:
+            if layers and not 1 <= self.kept_layers <= layers:
+                raise InputError(f"abrnet: kept_layers must lie in 1..{layers} (the relation layers), got {self.kept_layers}")
+            return
+        exact = layers * (1 - self.relation_dropout)
+        if abs(exact - round(exact)) > _ROUNDED:
             rates = ", ".join(f"{1 - kept / layers:g}" for kept in range(layers, 0, -1))
             raise InputError(
                 f"abrnet: relation_dropout {self.relation_dropout} of {layers} relation layers leaves {exact:g} of them; "
-                f"choose one of {rates}"
+                f"choose one of {rates}, or set kept_layers"
             )

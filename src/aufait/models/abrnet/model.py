@@ -66,7 +66,7 @@ class ABRNet(AUSystem):
             self.relation = RelationLearning(
                 config.relation_layers, config.feature_size, config.relation_size, config.selected, config.slope
             )
-            self.dropout = RelationDropout(config.kept_layers, per_action_unit=config.dropout_draw == "action_unit")
+            self.dropout = RelationDropout(config.kept, per_action_unit=config.dropout_draw == "action_unit")
         self.fusion: nn.Module | None = None
         if config.fused_layers:
             self.fusion = make_fusion(config.fusion, config.fused_layers, config.feature_size)
