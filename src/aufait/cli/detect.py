@@ -23,7 +23,9 @@ FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or buil
 FinderModelOption = Annotated[
     Path | None, typer.Option(help="face_landmarker.task for the mesh finder, or its folder.", show_default=False, metavar="FILE")
 ]
-ModelOption = Annotated[str, typer.Option(help="Action unit model: default, mesh, compact, or a weights file.")]
+ModelOption = Annotated[
+    str, typer.Option(help="Action unit model: default, mesh, compact, a weights file of any network, or a run's folder.")
+]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 MaxFacesOption = Annotated[
     int | None, typer.Option(min=1, help="Keep at most this many faces per frame.", show_default=False)
@@ -55,6 +57,12 @@ def detect(
             show_default=False,
         ),
     ] = None,
+    alignment: Annotated[
+        str,
+        typer.Option(
+            help="Networks of three frames (AUNet): track, one pass per frame; neighbours, three passes, as the paper aligns them."
+        ),
+    ] = "track",
     formats: Annotated[str, typer.Option("--format", help="Table formats, separated by commas: csv, parquet.")] = "csv",
     parquet: Annotated[bool, typer.Option("--parquet", help="Write Parquet too: --format csv,parquet.")] = False,
     annotate: Annotated[
@@ -111,6 +119,7 @@ def detect(
                 "min_confidence": min_confidence,
                 "threads": threads,
                 "base_rates": _base_rates(base_rate),
+                "alignment": alignment,
             },
             quiet=quiet,
             json_progress=json_progress,

@@ -14,63 +14,35 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from aufait.errors import AufaitError, InputError
 from aufait.inference.pipeline import Prefetch
+from aufait.inference.predictors import AnyPredictor, Model, VideoPredictor, WholeFacePredictor, open_predictor
 from aufait.inference.quality import quality_scores
+from aufait.inference.scores import FaceScores
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 if TYPE_CHECKING:
     from aufait.faces import FaceFinder
     from aufait.faces.face import Face
+    from aufait.inference.network_video import NetworkVideo
     from aufait.models.base_rates import BaseRates
+    from aufait.models.system import AUSystem
 
 ImageLike = np.ndarray | str | Path
 """A picture: (H, W, 3) uint8 RGB, or the path of a file."""
 
-_SCORES = (
-    "probability",
-    "intensity",
-    "probability_left",
-    "probability_right",
-    "intensity_left",
-    "intensity_right",
-)
 _LOOKAHEAD = 3  # frames that wait between two stages at least; 3 x 2.8 MB at 1280 x 720
 _BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
-
-
-class Predictor(Protocol):
-    """What the detector needs of an action unit model, such as ``aufait.models.au_predictor.AUPredictor``.
-
-    It is called picture by picture with landmarks alone; a ``WholeFacePredictor`` is given more.
-    """
-
-    action_units: tuple[int, ...]
-    name: str
-    sha256: str
-
-    def predict(self, image: np.ndarray, landmarks: np.ndarray) -> Any:
-        """image (H, W, 3) uint8, landmarks (F, 68, 2) -> scores with (F, A) arrays, see ``AUScores``."""
-
-
-@runtime_checkable
-class WholeFacePredictor(Protocol):
-    """A model that is given whole faces, of several frames at once."""
-
-    action_units: tuple[int, ...]
-    name: str
-    sha256: str
-
-    def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> Any:
-        """Pictures (H, W, 3) uint8 and the faces of each -> scores of all faces in turn, see ``AUScores``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +85,9 @@ class Detector:
 
     Args:
         finder: ``"auto"`` (the best that is available), ``"mesh"``, ``"builtin"``, or a ``FaceFinder`` object.
-        model: ``"default"`` (with the ``mesh`` finder the mesh model, else the compact one), ``"mesh"``, ``"compact"``, path of
-            a weights file, or an object with ``predict``.
+        model: ``"default"`` (with the ``mesh`` finder the mesh model, else the compact one), ``"mesh"``, ``"compact"``, a weights
+            file, also of any network of ``aufait models``, the folder of a training run, a network (``AUSystem``), or an object
+            with ``predict``. What a model does not give, such as sides or intensities, is None in the results.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``: where the networks run.
         max_faces: keep at most this many faces per frame; None for no limit.
         min_confidence: faces of lower confidence are dropped, in [0, 1].
@@ -125,6 +98,9 @@ class Detector:
         finder_model: path of the finder's own model file, for finders that need one.
         base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
             probabilities then refer to it. None for the reference rate, alike for all units; see ``docs/model_card.md``.
+        alignment: how networks that look at three frames see a video: ``"track"``, one pass per frame where the network has such
+            a way, or ``"neighbours"``, both neighbours laid on each frame as in training and evaluation, for three times the work.
+        attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
 
     Raises:
         InputError: a name, device or number that does not exist.
@@ -136,7 +112,7 @@ class Detector:
         self,
         *,
         finder: str | FaceFinder = "auto",
-        model: str | Path | Predictor | WholeFacePredictor = "default",
+        model: Model | AUSystem = "default",
         device: str = "auto",
         max_faces: int | None = None,
         min_confidence: float = 0.5,
@@ -144,6 +120,8 @@ class Detector:
         batch_size: int | None = None,
         finder_model: str | Path | None = None,
         base_rates: BaseRates = None,
+        alignment: str = "track",
+        attention: bool = False,
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
         self.device = resolve_device(device)
@@ -154,7 +132,7 @@ class Detector:
         self._owns_finder = isinstance(finder, str)
         self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
         self.base_rates = base_rates
-        self._predictor = _load_predictor(model, self._finder.name, self.device, base_rates)
+        self._predictor = _load_predictor(model, self._finder.name, self.device, base_rates, alignment, attention)
         self._busy = threading.Lock()
         self._process = os.getpid()
 
@@ -192,12 +170,19 @@ class Detector:
             "finder_models": finder_models(self.finder_name),
             "model": self._predictor.name,
             "model_sha256": self._predictor.sha256,
+            "model_details": self._details(),
             "action_units": list(self.action_units),
             "base_rates": self.base_rates if self.base_rates is None else _plain_rates(self.base_rates),
             "device": self.device,
             "max_faces": self.max_faces,
             "min_confidence": self.min_confidence,
         }
+
+    def _details(self) -> dict[str, Any]:
+        """What a network says of itself; empty for the shipped models, whose names say it."""
+        from aufait.inference.trained_network import NetworkPredictor
+
+        return self._predictor.details if isinstance(self._predictor, NetworkPredictor) else {}
 
     def analyze_image(self, image: ImageLike, *, source: str | None = None) -> FrameAnalysis:
         """Analyses one picture; faces are numbered from 0.
@@ -260,6 +245,10 @@ class Detector:
                 Prefetch(frames, depth=_LOOKAHEAD) as decoded,
                 Prefetch(self._track(decoded, source), depth=max(_LOOKAHEAD, self.batch_size)) as tracked,
             ):
+                video = self._predictor.open_video() if isinstance(self._predictor, VideoPredictor) else None
+                if video is not None:
+                    yield from self._score_later(video, tracked)
+                    return
                 for group in tracked.groups(self.batch_size, wait=not getattr(frames, "live", True)):
                     with self._torch_threads():
                         results = self._score(group)
@@ -318,43 +307,57 @@ class Detector:
 
     def _score(self, frames: Sequence[_TrackedFrame]) -> list[FrameAnalysis]:
         """Results of some frames; their faces go through the network together."""
-        scores = self._predict([frame for frame in frames if frame.faces])
-        units = self.action_units
-        results = []
-        for frame in frames:
-            faces: tuple[FaceAnalysis, ...] = ()
-            if frame.faces:
-                quality = quality_scores(frame.image, frame.faces)  # (F,)
-                per_face = zip(frame.faces, scores, quality, strict=False)  # takes as many scores as there are faces
-                faces = tuple(
-                    FaceAnalysis(
-                        face_id=face.track_id if face.track_id >= 0 else rank,
-                        box=face.box,
-                        confidence=face.confidence,
-                        landmarks=face.landmarks,
-                        pose=face.pose,
-                        action_units=units,
-                        quality=float(quality),
-                        **score,
-                    )
-                    for rank, (face, score, quality) in enumerate(per_face)
-                )
-            size = (frame.image.shape[1], frame.image.shape[0])
-            results.append(FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error))
-        return results
+        scores = iter(self._predict([frame for frame in frames if frame.faces]))
+        return [self._analysis(frame, list(islice(scores, len(frame.faces)))) for frame in frames]
 
-    def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, np.ndarray]]:
-        """The scores of each face of the frames in turn: name -> (A,) array."""
+    def _score_later(self, video: NetworkVideo, frames: Iterable[_TrackedFrame]) -> Iterator[AnalyzedFrame]:
+        """Results of a model that sees the frames of a video together; they come some frames late."""
+        waiting: deque[_TrackedFrame] = deque()
+        for frame in frames:
+            waiting.append(frame)
+            with self._torch_threads():
+                done = video.push(frame.image, frame.faces)
+            yield from self._later(waiting, done)
+        with self._torch_threads():
+            done = video.finish()
+        yield from self._later(waiting, done)
+
+    def _later(self, waiting: deque[_TrackedFrame], done: Sequence[FaceScores]) -> Iterator[AnalyzedFrame]:
+        for scores in done:
+            frame = waiting.popleft()
+            yield AnalyzedFrame(self._analysis(frame, [scores.row(face) for face in range(len(scores))]), frame.image)
+
+    def _analysis(self, frame: _TrackedFrame, scores: Sequence[dict[str, Any]]) -> FrameAnalysis:
+        """The result of one frame from the scores of its faces."""
+        faces: tuple[FaceAnalysis, ...] = ()
+        if frame.faces:
+            quality = quality_scores(frame.image, frame.faces)  # (F,)
+            faces = tuple(
+                FaceAnalysis(
+                    face_id=face.track_id if face.track_id >= 0 else rank,
+                    box=face.box,
+                    confidence=face.confidence,
+                    landmarks=face.landmarks,
+                    pose=face.pose,
+                    action_units=self.action_units,
+                    quality=float(quality),
+                    **score,
+                )
+                for rank, (face, score, quality) in enumerate(zip(frame.faces, scores, quality, strict=True))
+            )
+        size = (frame.image.shape[1], frame.image.shape[0])
+        return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
+
+    def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, Any]]:
+        """The scores of each face of the frames in turn, as arguments of ``FaceAnalysis``."""
         if not frames:
             return
         if isinstance(self._predictor, WholeFacePredictor):
             batches = [self._predictor.predict_faces([f.image for f in frames], [f.faces for f in frames])]
         else:
             batches = [self._predictor.predict(f.image, np.stack([face.landmarks for face in f.faces])) for f in frames]
-        for scores in batches:
-            arrays = {name: getattr(scores, name) for name in _SCORES}  # each (F, A)
-            for row in range(len(arrays["probability"])):
-                yield {name: array[row] for name, array in arrays.items()}
+        for scores in map(FaceScores.of, batches):
+            yield from (scores.row(face) for face in range(len(scores)))
 
 
 def resolve_device(device: str) -> str:
@@ -380,15 +383,11 @@ def resolve_device(device: str) -> str:
 
 
 def _load_predictor(
-    model: str | Path | Predictor | WholeFacePredictor, finder: str, device: str, base_rates: BaseRates
-) -> Predictor | WholeFacePredictor:
-    if isinstance(model, str | Path):
-        from aufait.models.shipped import open_model
-
-        return open_model(model, finder=finder, device=device, base_rates=base_rates)
-    if base_rates is not None:
-        raise InputError("base rates are for models that are named; a model of your own calibrates itself")
-    return model
+    model: Model | AUSystem, finder: str, device: str, base_rates: BaseRates, alignment: str, attention: bool
+) -> AnyPredictor:
+    return open_predictor(
+        model, finder=finder, device=device, base_rates=base_rates, alignment=alignment, attention=attention
+    )
 
 
 def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from aufait.errors import MissingModelError
-from aufait.models import mesh_predictor
+from aufait.models import au_predictor, mesh_predictor
 from aufait.models.au_predictor import AUPredictor, resolve_model
 from aufait.models.base_rates import BaseRates
 from aufait.models.mesh_predictor import MeshPredictor
@@ -44,6 +44,11 @@ def model_path(name_or_path: str | Path = DEFAULT, *, finder: str = "") -> Path:
     if str(name_or_path) == DEFAULT:
         name_or_path = "mesh" if finder == "mesh" else "compact"
     return resolve_model(name_or_path)
+
+
+def is_shipped_format(header: dict[str, Any]) -> bool:
+    """Whether a header is that of a shipped kind of model: the compact or the mesh model."""
+    return header.get("format") in (au_predictor.FORMAT, mesh_predictor.FORMAT)
 
 
 def model_header(path: Path) -> dict[str, Any]:

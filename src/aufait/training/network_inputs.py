@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -69,6 +70,12 @@ class Geometry:
         size = int(model.config.image_size)
         own = frame.enlargement is not None and _SMALLEST_WINDOW <= size <= side
         return cls(side, size if own else frame.window, size, frame.border / 255)
+
+    def to_input(self) -> np.ndarray:
+        """(2, 3) float64 from pixels of the stored face to those of the input, where nothing is augmented."""
+        zoom, corner = self.size / self.window, (self.side - self.window) // 2
+        shift = (0.5 - corner) * zoom - 0.5
+        return np.array([[zoom, 0.0, shift], [0.0, zoom, shift]])
 
 
 def network_inputs(

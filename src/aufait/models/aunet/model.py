@@ -21,6 +21,7 @@ from aufait.models.fan.aligner import FaceAligner
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.network import FAN
 from aufait.models.outputs import AUOutput
+from aufait.models.streaming import FaceStream
 from aufait.models.system import AUSystem
 from aufait.models.training_labels import TrainingLabels
 
@@ -61,6 +62,12 @@ class AUNet(AUSystem):
     def criterion_arguments(self, labels: TrainingLabels) -> dict[str, Any]:
         """The label VAE of section IV-B with ``use_vae``, fitted to the training labels."""
         return {"vae": label_vaes(labels, self.config.vae_latent)} if self.config.use_vae else {}
+
+    def open_stream(self) -> FaceStream | None:
+        """One pass through FAN per frame of a track, with ``use_tdn``."""
+        from aufait.models.aunet.track import AUNetTrack
+
+        return AUNetTrack(self) if self.config.use_tdn else None
 
     def use_aligner(self, aligner: FaceAligner) -> None:
         """Take over the weights of a trained face aligner.

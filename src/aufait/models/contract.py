@@ -1,0 +1,103 @@
+"""Does a network keep the promises of ``AUSystem``? Asked of networks that come from elsewhere, before they are used.
+
+    >>> import aufait
+    >>> from aufait.models.contract import check_network
+    >>> check_network(aufait.create_model("drml", "disfa", hidden_sizes=(64, 32)))
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aufait.errors import InputError
+from aufait.models.configuration import ModelConfig, resolve_au_set
+from aufait.models.outputs import AUOutput
+from aufait.models.system import AUSystem
+
+
+def check_network(model: Any, *, run: bool = True) -> None:
+    """Raise unless a network follows the contract.
+
+    Args:
+        model: the network; it is left in the mode that it is in.
+        run: also look at the output of one example face.
+
+    Raises:
+        InputError: what is wrong, in which method or attribute, what was expected and what came.
+    """
+    name = type(model).__name__
+    if not isinstance(model, AUSystem):
+        raise InputError(
+            f"a network must derive from aufait.AUSystem (docs/bring_your_own.md shows one of 40 lines), got {name}, "
+            f"a {type(model).__mro__[1].__name__}"
+        )
+    if not isinstance(model.config, ModelConfig):
+        raise InputError(f"{name}.config must be a ModelConfig, got {type(model.config).__name__}; call super().__init__(config)")
+    if not model.config.SYSTEM:
+        raise InputError(f"{type(model.config).__name__}.SYSTEM must name the system, it is empty; saved files carry it")
+    resolve_au_set(model.action_units)
+    _check_needs(model, name)
+    if run:
+        was_training, device = model.training, _device(model)
+        with torch.no_grad():
+            inputs = {key: value.to(device) for key, value in model.eval().example_inputs(1).items()}
+            output = model(**inputs)
+        model.train(was_training)
+        check_output(model, output, 1)
+
+
+def check_output(model: AUSystem, output: Any, batch: int) -> None:
+    """Raise unless the output of ``forward`` for ``batch`` faces is what ``AUOutput`` promises.
+
+    Raises:
+        InputError: which entry is wrong, what was expected and what came.
+    """
+    name, units = type(model).__name__, len(model.action_units)
+    if not isinstance(output, AUOutput):
+        raise InputError(f"{name}.forward must return an aufait.AUOutput(logits=...), got {_shown(output)}")
+    expected: dict[str, tuple[Any, ...]] = {
+        "logits": (batch, units), "intensity": (batch, units), "landmarks": (batch, "N", 2),
+        "attention_maps": (batch, units, "H", "W"),
+    }  # fmt: skip
+    for entry, shape in expected.items():
+        value = getattr(output, entry)
+        if value is None and entry != "logits":
+            continue
+        fits = isinstance(value, Tensor) and len(value.shape) == len(shape)
+        fits = fits and all(isinstance(want, str) or want == size for want, size in zip(shape, value.shape, strict=True))
+        if not fits:
+            wanted = ", ".join(map(str, shape))
+            raise InputError(f"{name}.forward must return {entry} of shape ({wanted}), got {_shown(value)}")
+    for entry in ("logits", "intensity"):
+        value = getattr(output, entry)
+        if value is not None and not bool(value.isfinite().all()):
+            raise InputError(f"{name}.forward returned {entry} that are not finite: training diverged, or the file is damaged")
+
+
+def _check_needs(model: AUSystem, name: str) -> None:
+    from aufait.data.preparation.alignments import ALIGNMENTS
+
+    choices: dict[str, tuple[Any, ...]] = {
+        "input_alignment": tuple(ALIGNMENTS), "frames": (1, 3), "landmark_points": (0, 49), "channel_order": ("rgb", "bgr"),
+    }  # fmt: skip
+    for attribute, known in choices.items():
+        value = getattr(model, attribute)
+        if value not in known:
+            raise InputError(f"{name}.{attribute} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    if model.frames == 3 and model.interval < 1:
+        raise InputError(f"{name}.interval must say how many frames lie between its three frames, got {model.interval}")
+    sizes = {one.name for one in dataclasses.fields(model.config)}
+    if "image_size" not in sizes or model.config.image_size < 8:
+        raise InputError(f"{name}.config.image_size must be the side of its input in pixels, 8 or more")
+
+
+def _device(model: AUSystem) -> torch.device:
+    return next((one.device for one in model.parameters()), torch.device("cpu"))
+
+
+def _shown(value: Any) -> str:
+    return f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
