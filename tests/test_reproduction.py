@@ -416,6 +416,8 @@ def test_random_alignment_network_is_told_on_the_page(tmp_path):
     without = write_item(item, Made(png=b"png"), Laboratory(work=tmp_path), tmp_path / "without")
     fitted = write_item(item, Made(png=b"png"), Laboratory(work=tmp_path, aligner="fit"), tmp_path / "fitted")
     assert "has random weights" in without[0].read_text() and "has random weights" not in fitted[0].read_text()
+    asked = write_item(item, Made(png=b"png"), Laboratory(work=tmp_path, aligner="random"), tmp_path / "asked")
+    assert "has random weights" in asked[0].read_text()
     other = write_item(get_item("arl", "figure", 4), Made(png=b"png"), Laboratory(work=tmp_path), tmp_path / "other")
     assert "random weights" not in other[0].read_text()
 

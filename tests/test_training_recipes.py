@@ -368,7 +368,7 @@ def test_deep_regions_trains_with_adadelta(folder: Path, bp4d: FaceCache) -> Non
 
 def test_aunet_trains_its_head_on_three_frames_after_its_vae(folder: Path, crops: FaceCache) -> None:
     settings = ["model_settings.image_size=64", "label_vae.epochs=2", "model_settings.interval=2", "batch_size=2", "max_faces=2"]
-    made = short(crops, folder / "aunet", "aunet_bp4d", *settings, "max_held_out=2")
+    made = short(crops, folder / "aunet", "aunet_bp4d", *settings, "max_held_out=2", "aligner=random")
     assert (made.folder / "label_vae.safetensors").is_file()
     changed = moved(made)
     assert changed and all(name.startswith("head.") for name in changed)
@@ -380,6 +380,28 @@ def test_the_frozen_part_of_aunet_can_be_fitted_first(folder: Path, crops: FaceC
     frozen, fitted = weights(made.model_path), weights(made.folder / "aligner.safetensors")
     assert all(torch.equal(frozen[f"extractor.fan.{name}"], value) for name, value in fitted.items())
     assert "extractor.fan.conv1.weight" in moved(made) and not any("random weights" in note for note in made.facts["notes"])
+
+
+def test_training_on_a_random_frozen_network_must_be_asked_for(tmp_path: Path, crops: FaceCache) -> None:
+    settings = ["model=au-fan", "model_settings.image_size=64", "max_faces=2", "batch_size=2"]
+    with pytest.raises(InputError, match=r"random weights; give trained ones as aligner=FILE .*aligner=fit.* aligner=random"):
+        short(crops, tmp_path / "refused", "aunet_bp4d", *settings)
+    assert not (tmp_path / "refused").exists()
+    made = short(crops, tmp_path / "asked", "aunet_bp4d", *settings, "max_held_out=2", "aligner=random")
+    assert any("random weights, as aligner=random asks for" in note for note in made.facts["notes"])
+
+
+def test_abrnet_copies_branches_and_relations_and_leaves_features_fresh() -> None:
+    from aufait.training.transfer import transfer
+
+    source, target = pair("abrnet", unit=4, image_size=48, feature_size=16, relation_size=8)
+    before = {name: value.clone() for name, value in target.state_dict().items()}
+    done = transfer(target, source)
+    assert done.branches == {1: 1, 2: 2, 4: 4, 6: 6, 12: 12, 25: 23, 26: 17} and done.fresh == (9,)
+    after, theirs = target.state_dict(), source.state_dict()
+    assert torch.equal(after["relation.query.weight"], theirs["relation.query.weight"])
+    for fresh in (name for name in after if name.startswith(("classifiers.", "local.project"))):
+        assert torch.equal(after[fresh], before[fresh]), fresh
 
 
 def test_networks_of_several_data_sets_have_a_vae_for_each(folder: Path, bp4d: FaceCache, disfa: FaceCache) -> None:

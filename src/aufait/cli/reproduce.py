@@ -59,7 +59,7 @@ def reproduce(
     aligner: Annotated[
         str | None,
         typer.Option(
-            help="Face alignment weights for AUNet: a file, or fit to train them on the training faces; else they are random.",
+            help="Face alignment weights for AUNet: a file, fit to train them on the training faces, or random (as with --quick).",
             show_default=False,
         ),
     ] = None,
@@ -173,8 +173,8 @@ def _laboratory(
         )
     if colours not in _COLOURS:
         raise InputError(f"--colours takes {' or '.join(_COLOURS)}, got {colours!r}")
-    if aligner not in (None, "fit") and not Path(str(aligner)).is_file():
-        raise InputError(f"--aligner takes a file of face alignment weights, or fit; there is no file {aligner}")
+    if aligner not in (None, "fit", "random") and not Path(str(aligner)).is_file():
+        raise InputError(f"--aligner takes a file of face alignment weights, fit or random; there is no file {aligner}")
     laboratory = Laboratory(
         work=work,
         sources=_sources([one for one in data if one != TWIN], needed),

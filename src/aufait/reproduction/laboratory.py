@@ -96,7 +96,8 @@ class Laboratory:
         workers: processes for rendering and preparation; None for one per core.
         device: where networks run.
         settings: further settings of all recipes, dotted key -> value.
-        aligner: weights of the face alignment network for AUNet's, a file or "fit"; without, they are random.
+        aligner: weights of the face alignment network for AUNet's, a file, "fit" or "random"; without, they are random with ``quick``
+            and asked for otherwise.
         colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness tells the
             value, for print and colour-blind readers.
         report: told what is going on, one line at a time.
@@ -370,8 +371,8 @@ class Laboratory:
                 settings[f"model_settings.{weights}"] = False
             if run.name in drawn_runs():
                 settings |= QUICK_FIGURES.get(model_entry(run.model).config.SYSTEM, {})
-        if self.aligner and model_entry(run.model).config.SYSTEM == "aunet":
-            settings["aligner"] = self.aligner
+        if model_entry(run.model).config.SYSTEM == "aunet":
+            settings["aligner"] = self.aligner or ("random" if self.quick else None)
         if run.start:
             first = get_run(run.start)
             start_fold = fold if fold in first.folds else first.folds[0]

@@ -89,7 +89,7 @@ def _aligner(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
 
     aunet = any(model_entry(get_run(name).model).config.SYSTEM == "aunet" for name in item.needed_runs)
     given = laboratory.aligner or laboratory.settings.get("aligner")
-    return (RANDOM_ALIGNER_NOTE,) if aunet and not given else ()
+    return (RANDOM_ALIGNER_NOTE,) if aunet and given in (None, "random") else ()
 
 
 def _runs(item: Item) -> tuple[tuple[str, str], ...]:

@@ -237,8 +237,8 @@ class Recipe:
     """Settings in which the run that ``start_from`` names differs from its own recipe."""
 
     aligner: str | None = None
-    """Weights of AUNet's frozen face alignment network: a file, or "fit" to train it on the landmarks of the training faces first;
-    null leaves them random."""
+    """Weights of AUNet's frozen face alignment network: a file, "fit" to train it on the landmarks of the training faces first, or
+    "random" to leave them random, for trials; null is refused where the network has one and starts from no other."""
 
     aligner_fit: AlignerSettings = field(default_factory=AlignerSettings)
     """How ``aligner=fit`` trains it."""

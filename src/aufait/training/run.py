@@ -54,7 +54,7 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
     "run.json", "recipe.yaml", "model.safetensors", "last.safetensors", "metrics.csv", "checkpoints", "start", "tensorboard"
 )  # fmt: skip
 _FORMAT = 1
-ALIGNER, FIT = "aligner.safetensors", "fit"
+ALIGNER, FIT, RANDOM = "aligner.safetensors", "fit", "random"
 Caches = FaceCache | Mapping[str, FaceCache]
 
 
@@ -196,6 +196,7 @@ class _Plan:
 
     @classmethod
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> _Plan:
+        _require_aligner(recipe)
         protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
         # A twin is never the whole data set, and its results are marked as synthetic in any case.
         strict = recipe.strict and not any(cache.synthetic for cache in sources.values())
@@ -258,13 +259,8 @@ class _Plan:
 
     def warnings(self) -> list[str]:
         """What makes the result less than it could be."""
-        from aufait.models.registry import model_entry
-
-        if model_entry(self.recipe.model).network.has_aligner and not (self.recipe.aligner or self.recipe.start_file):
-            return [
-                f"the frozen face alignment network of {self.recipe.model} has random weights; give trained ones as aligner=FILE "
-                "(aufait import-checkpoint FILE --as fan), or train it first with aligner=fit"
-            ]
+        if self.recipe.aligner == RANDOM and not self.recipe.start_file:
+            return [f"the frozen face alignment network of {self.recipe.model} has random weights, as aligner=random asks for"]
         return []
 
     def statistics(self) -> LabelStatistics:
@@ -273,6 +269,22 @@ class _Plan:
         if self.protocol.target == "intensity":
             return LabelStatistics.from_intensities(torch.from_numpy(self.table.intensity), known)
         return LabelStatistics.from_labels(torch.from_numpy(self.table.occurrence), known)
+
+
+def _require_aligner(recipe: Recipe) -> None:
+    """Refuse to train on a frozen network of random weights unless it is asked for.
+
+    Raises:
+        InputError: the network has a frozen face alignment network, and nothing says where its weights come from.
+    """
+    from aufait.models.registry import model_entry
+
+    if model_entry(recipe.model).network.has_aligner and not (recipe.aligner or recipe.start_file):
+        raise InputError(
+            f"{recipe.model} looks through a frozen face alignment network, which would have random weights; give trained ones as "
+            f"aligner=FILE (aufait import-checkpoint FILE --as fan), train them first with aligner={FIT}, or say aligner={RANDOM} to "
+            "go on without"
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -452,7 +464,7 @@ def _networks(
     torch.manual_seed(recipe.seed)
     model = create_model(recipe.model, plan.protocol.action_units, **recipe.model_settings)
     model.initialise_from_labels(statistics)
-    if plan.recipe.aligner is not None and not (source is not None and plan.recipe.aligner == FIT):
+    if plan.recipe.aligner not in (None, RANDOM) and not (source is not None and plan.recipe.aligner == FIT):
         _align(model, plan, out, accelerator, report)
     if source is not None:
         transfer(model, source)
