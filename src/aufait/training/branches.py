@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.errors import InputError
 from aufait.faces.mesh_networks import CROP_SIZE
 from aufait.models.au_branches import FeatureBranch, PhotoBranch
 from aufait.training.branch_targets import Targets, target_loss
-from aufait.training.chimeras import MIDLINE_OFF, join_maps, join_sides, pair_up
+from aufait.training.chimeras import MIDLINE_OFF, join_labels, join_maps, pair_up
 from aufait.training.face_views import FaceViews
 
 
@@ -31,6 +32,8 @@ class BranchConfig:
     """Faces of a step."""
     real_share: float = 0.25
     """Share of real faces in a batch, where there are any."""
+    action_units: tuple[int, ...] = DEFAULT_ACTION_UNITS
+    """Action units in output order."""
     chimeras: float = 0.0
     """Share of the frontal faces that get another's half, see ``chimeras``."""
     learning_rate: float = 2e-3
@@ -127,7 +130,7 @@ def train_branch(
         if config.chimeras:
             rows, others = pair_up(frontal, config.chimeras, generator)
             values = [join_maps(value, rows, others) for value in values]
-            wanted, trust = join_sides(wanted, rows, others), join_sides(trust, rows, others)
+            wanted, trust = join_labels(wanted, trust, rows, others, config.action_units)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = branch(*(v.to(device) for v in values))
         loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)

@@ -7,6 +7,8 @@ faces serve: there the middle of the aligned crop is the middle of the face.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +18,8 @@ from aufait.models.au_crop import TEMPLATE_SIZE, crop_transforms
 
 FRONTAL_YAW = 12.0
 """Rendered faces are frontal up to this angle, degrees."""
+CENTRAL_UNITS = (4, 17, 23, 24, 25, 26, 28)
+"""Units whose muscles meet in the middle of the face: of two halves that disagree, neither is right."""
 MIDLINE_POINTS = (27, 30, 51, 57, 8)
 """68-point indices on the middle of a face: bridge and tip of the nose, lips, chin."""
 MIDLINE_OFF = 0.04
@@ -63,11 +67,15 @@ def join_crops(crops: Tensor, rows: Tensor, others: Tensor, generator: torch.Gen
     return joined
 
 
-def join_sides(values: Tensor, rows: Tensor, others: Tensor) -> Tensor:
-    """Labels (B, A, 2, ...) of the joined faces; side 0 is the subject's left."""
-    joined = values.clone()
-    joined[rows, :, 0] = values[others, :, 0]
-    return joined
+def join_labels(
+    wanted: Tensor, trust: Tensor, rows: Tensor, others: Tensor, action_units: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Labels (B, A, 2, 5) of the joined faces and their weights, 0 for central units; side 0 is the subject's left."""
+    joined, weight = wanted.clone(), trust.clone()
+    joined[rows, :, 0], weight[rows, :, 0] = wanted[others, :, 0], trust[others, :, 0]
+    central = [column for column, unit in enumerate(action_units) if unit in CENTRAL_UNITS]
+    weight[rows[:, None], central] = 0.0
+    return joined, weight
 
 
 def _mean(crops: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ from aufait.training.au_data import CropSet, load_all_crops
 from aufait.training.au_report import evaluate, model_card
 from aufait.training.branch_targets import Targets, from_intensities, target_loss
 from aufait.training.calibration import fit_calibration
-from aufait.training.chimeras import FRONTAL_YAW, frontal_faces, join_crops, join_sides, pair_up
+from aufait.training.chimeras import FRONTAL_YAW, frontal_faces, join_crops, join_labels, pair_up
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def _one_epoch(
         if real is not None and real_count:
             others = torch.randint(len(real.crops), (real_count,), generator=generator).numpy()
             kinds.append(_Drawn(real.crops[others], real.targets.select(others), real.frontal[others]))
-        crops, labels = _joined([kind.with_chimeras(config.chimeras, generator) for kind in kinds])
+        crops, labels = _joined([kind.with_chimeras(config, generator) for kind in kinds])
         inputs, (wanted, trust) = augment(crops, labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
@@ -307,14 +307,15 @@ class _Drawn:
     targets: Targets
     frontal: np.ndarray
 
-    def with_chimeras(self, share: float, generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
+    def with_chimeras(self, config: TrainConfig, generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
         """Crops and labels, some of them put together from the halves of two faces."""
         crops = torch.from_numpy(self.crops)
-        labels = [torch.from_numpy(self.targets.exceedance), torch.from_numpy(self.targets.weight)]
-        rows, others = pair_up(torch.from_numpy(self.frontal), share, generator)
+        wanted, trust = torch.from_numpy(self.targets.exceedance), torch.from_numpy(self.targets.weight)
+        rows, others = pair_up(torch.from_numpy(self.frontal), config.chimeras, generator)
         if not len(rows):
-            return crops, labels
-        return join_crops(crops, rows, others, generator), [join_sides(label, rows, others) for label in labels]
+            return crops, [wanted, trust]
+        units = config.network.action_units
+        return join_crops(crops, rows, others, generator), list(join_labels(wanted, trust, rows, others, units))
 
 
 def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
