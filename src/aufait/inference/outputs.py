@@ -186,6 +186,7 @@ class TaskOutputs:
         from aufait.inference.plan import can_plot
 
         task, options = self._task, self._options
+        note: str | None = self._settings["model_details"].get("note")  # of networks; the shipped models are what pages expect
         if options.annotate or (options.report and task.kind == "image"):
             from aufait.visualization.annotate import Annotator
 
@@ -195,12 +196,13 @@ class TaskOutputs:
         if task.kind != "image" and (options.plot or (options.report and can_plot())):
             from aufait.visualization.timeline import Timeline
 
-            self._timeline = Timeline()
+            self._timeline = Timeline(**({"note": note} if note else {}))
         if options.report:
-            from aufait.visualization.report import Report
+            from aufait.visualization.report import CAUTION, Report
 
             title = task.inputs[0].name if task.kind == "video" else task.title
-            self._report = Report(title, kind="image" if task.kind == "image" else "video")
+            words = {"note": f"{note}. {CAUTION}"} if note else {}
+            self._report = Report(title, kind="image" if task.kind == "image" else "video", **words)
 
     def _show_picture(self, frame: AnalyzedFrame) -> None:
         """Draws one of many pictures, for its own file and for the page."""

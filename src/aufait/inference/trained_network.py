@@ -111,9 +111,21 @@ class NetworkPredictor:
     def details(self) -> dict[str, Any]:
         """What decides the numbers besides the weights, ready for JSON."""
         facts: dict[str, Any] = {"network": type(self.network).__name__, "input_alignment": self.frame.name}
-        facts |= {"mirrored_pass": len(self._passes) > 1, "config": self.network.config.to_dict()}
+        facts |= {"mirrored_pass": len(self._passes) > 1, "config": self.network.config.to_dict(), "note": self._note()}
         trained = {key: self.notes[key] for key in ("recipe", "protocol", "fold", "synthetic", "imported") if key in self.notes}
         return facts | ({"video": self.video} if self.network.frames == 3 else {}) | ({"training": trained} if trained else {})
+
+    def _note(self) -> str:
+        """A sentence for timelines and pages: which network, trained on what as far as its file says."""
+        facts = self.notes
+        trained = "what it was trained on is not known"
+        if "protocol" in facts:
+            trained = f"trained on fold {facts.get('fold')} of {facts['protocol']}"
+            trained += ", rendered faces" if facts.get("synthetic") else ""
+        elif "imported" in facts:
+            trained = "weights as its authors released them"
+        remarks = [str(note) for note in facts.get("notes", ())]
+        return "; ".join([f"Estimated by the network {self.name}: {trained}", *remarks])
 
     def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> FaceScores:
         """Scores of all faces of some pictures, in turn, each picture by itself; networks of three frames see it three times.

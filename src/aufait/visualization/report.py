@@ -28,10 +28,10 @@ from aufait.media.atomic import write_text
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
 from aufait.visualization.summary import Summary, UnitSummary
 
-NOTE = (
-    "These numbers are estimates of a model trained on synthetic faces. They describe visible facial movement, not "
-    "feelings, and do not replace a certified FACS coder."
-)
+CAUTION = "The numbers describe visible facial movement, not feelings, and do not replace a certified FACS coder."
+"""What holds for every model."""
+
+NOTE = f"These are estimates of a model trained on synthetic faces. {CAUTION}"
 
 NOT_GIVEN = "not given"
 """What stands where a model does not give a number."""
