@@ -530,7 +530,10 @@ def test_parameter_groups_hold_each_parameter_once_with_the_released_rates() -> 
     assert sorted(map(id, members)) == sorted(map(id, model.parameters()))
     field = model.pixel_relation
     assert [id(p) for p in groups["crf_kernels"]["params"]] == [id(field.spatial_weight), id(field.bilateral_weight)]
-    assert all(parameter.ndim > 1 or parameter.mean() == 1 for parameter in groups["weights"]["params"])
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    weights, biases = ({id(p) for p in groups[name]["params"]} for name in ("weights", "biases"))
+    assert norms and all({id(norm.weight), id(norm.bias)} <= weights for norm in norms), "as the released program's Scale layers"
+    assert all(parameter.ndim == 1 or parameter.shape[-1] == 1 for parameter in groups["biases"]["params"]) and biases
     torch.optim.SGD(model.parameter_groups(0.006, 5e-4), lr=0.006, momentum=0.9, nesterov=True)
     assert [g["name"] for g in create_model("b-net", au_set=(1,), **SMALL).parameter_groups(0.1, 0.0)] == ["weights", "biases"]
 
@@ -603,6 +606,41 @@ def test_intensity_loss_is_squared_error_plus_half_the_cosine_distance() -> None
     assert halved.terms["intensity"].item() == pytest.approx(squared)
     without_empty = criterion("iarl", cosine_keep_empty=False)(output, labels)
     assert without_empty.terms["cosine"].item() == pytest.approx(1 - 24 / 25, abs=1e-6)
+
+
+def test_released_gradient_weighs_by_the_root_and_leaves_the_value() -> None:
+    statistics = LabelStatistics.from_labels(torch.tensor([[1, 0], [0, 0], [1, 1], [0, 0]]))  # weights 2/3 and 4/3
+    target = AULabels(intensity=torch.tensor([[4.0, 3.0], [0.0, 0.0]]))
+    found = {}
+    for weighting in ("paper", "released_gradient"):
+        guess = torch.tensor([[3.0, 4.0], [1.0, 2.0]], requires_grad=True)
+        made = criterion("iwcsp-net", statistics=statistics, intensity_weighting=weighting)
+        loss = made(AUOutput(logits=torch.zeros(2, 2), intensity=guess), target).total
+        loss.backward()
+        found[weighting] = (loss.item(), guess.grad)
+    residual, weight = torch.tensor([[-1.0, 1.0], [1.0, 2.0]]), torch.tensor([2 / 3, 4 / 3])
+    assert found["paper"][0] == pytest.approx((residual.square() * weight).mean().item()) == found["released_gradient"][0]
+    torch.testing.assert_close(found["paper"][1], 2 * residual * weight / 4)
+    torch.testing.assert_close(found["released_gradient"][1], 2 * residual * weight.sqrt() / 4)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_papers_start_of_the_field_makes_many_maps_uniform_and_the_released_one_none(seed: int) -> None:
+    share = {}
+    for start in ("paper", "released_float"):
+        torch.manual_seed(seed)
+        model = create_model("arl", au_set="disfa", unit=4, image_size=96, crf_init=start).eval()
+        output = model(**model.example_inputs(4))
+        share[start] = create_criterion(model)(output, AULabels(occurrence=torch.zeros(4, 8))).figures["uniform_maps"].item()
+    assert share["released_float"] < share["paper"] and share["released_float"] < 0.05 and share["paper"] > 0.2, share
+
+
+def test_recipes_start_the_field_as_the_released_program_does() -> None:
+    from aufait.training.recipe import load_recipe
+
+    for name in ("arl_bp4d", "arl_disfa", "iarl_disfa", "iarl_fera2015", "parl_fera2017"):
+        assert load_recipe(name).model_settings["crf_init"] == "released_float", name
+    assert load_recipe("iarl_disfa").model_settings["intensity_weighting"] == "released_gradient"
 
 
 def test_unknown_intensity_changes_nothing_whatever_it_holds() -> None:

@@ -8,16 +8,37 @@ from torch import Tensor
 from aufait.losses.occurrence import masked_mean
 
 
-def weighted_squared_error(intensity: Tensor, target: Tensor, known: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+def weighted_squared_error(
+    intensity: Tensor,
+    target: Tensor,
+    known: Tensor | None = None,
+    weight: Tensor | None = None,
+    *,
+    released_gradient: bool = False,
+) -> Tensor:
     """Mean over the known entries of w_i (g - g^)^2, (B, A) and (B, A) -> scalar; weights (A,) of mean 1.
 
-    ARL eq. 11 has a factor 1/2 that the released program lacks; a criterion that wants it multiplies by it.
+    ARL eq. 11 has a factor 1/2 that the released program lacks; a criterion that wants it multiplies by it. The released program
+    multiplies the residuals by sqrt(w_i) before it squares them, and leaves that factor out again in the backward pass: the value
+    is the one above, the gradient weighs by sqrt(w_i) where the value's own weighs by w_i.
+
+    Args:
+        intensity, target: in [0, 5].
+        known: bool; None means all.
+        weight: w_i; None weighs alike.
+        released_gradient: the released program's gradient with the same value.
     """
     target = target.to(intensity.dtype)
     if known is not None:
         target = torch.where(known, target, torch.zeros_like(target))
     error = (intensity - target).square()
-    return masked_mean(error if weight is None else error * weight, known)
+    if weight is None:
+        return masked_mean(error, known)
+    value = masked_mean(error * weight, known)
+    if not released_gradient:
+        return value
+    downhill = masked_mean(error * weight.sqrt(), known)
+    return downhill + (value - downhill).detach()
 
 
 def cosine_distance(

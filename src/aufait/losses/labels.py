@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -67,7 +67,9 @@ class Losses:
     Attributes:
         total: scalar to minimise, the weighted sum of the terms.
         terms: scalars by name, unweighted, for logs; they are attached to the graph too.
+        figures: further scalars for logs, which are not minimised.
     """
 
     total: Tensor
     terms: dict[str, Tensor]
+    figures: dict[str, Tensor] = field(default_factory=dict)

@@ -81,6 +81,10 @@ class ARLConfig(ModelConfig):
     half_squared_error: bool = False
     """Whether the squared error has the factor 1/2 of eq. 11, which the released program leaves out."""
 
+    intensity_weighting: str = "paper"
+    """Gradient of the weighted squared error: "paper", that of eq. 11; or "released_gradient": the program's backward pass, which
+    weighs action units by sqrt(w_i) instead of w_i, under the same value."""
+
     weighted: bool = True
     """Inverse occurrence rates as weights of the action units (eq. 8); off in B-Net (section 4.3)."""
 
@@ -89,7 +93,8 @@ class ARLConfig(ModelConfig):
     that is 0.001 here; we take PyTorch's usual value, with which short trainings can be evaluated."""
 
     bias_rate: float = 2.0
-    """Learning rate of biases relative to the weights'; they have no weight decay (released program)."""
+    """Learning rate of the biases of convolutions and fully connected layers relative to the weights'; they have no weight decay
+    (released program)."""
 
     crf_kernel_rate: float = 0.01
     """Relative learning rate of the field's kernel weights (released program)."""
@@ -103,6 +108,7 @@ class ARLConfig(ModelConfig):
         self._choose("task", ("occurrence", "intensity"))
         self._choose("crf_backend", ("attention", "dense"))
         self._choose("crf_init", ("paper", "released_float"))
+        self._choose("intensity_weighting", ("paper", "released_gradient"))
         for name in ("unit", "crf_chunk", "crf_iterations"):
             self._at_least(name, 1)
         for name in ("crf_energy_weight", "lambda_cos", "bias_rate", "crf_kernel_rate", "crf_compatibility_rate"):

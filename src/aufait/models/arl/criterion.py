@@ -17,6 +17,7 @@ from aufait.losses.labels import AULabels, Losses
 from aufait.losses.occurrence import weighted_bce
 from aufait.losses.statistics import LabelStatistics
 from aufait.models.criterion import Criterion
+from aufait.models.arl.pixel_relation import uniform_share
 from aufait.models.outputs import AUOutput
 
 
@@ -24,7 +25,8 @@ class ARLCriterion(Criterion):
     """Cross-entropy of occurrence, or squared error and cosine distance of intensity.
 
     Terms, unweighted: "occurrence" (eq. 8), or "intensity" (eq. 11) and "cosine" (eq. 12, unless lambda_cos is 0); and
-    "crf_energy", the sum over action units of E_crf, where ``crf_energy_weight`` is not 0.
+    "crf_energy", the sum over action units of E_crf, where ``crf_energy_weight`` is not 0. With the field there is a figure for
+    logs, "uniform_maps": the share of attention maps that are the same everywhere, which a field that has collapsed leaves.
 
     Statistics for the weights: of occurrence labels for detection; for intensity see ``intensity_statistics``.
     """
@@ -44,7 +46,10 @@ class ARLCriterion(Criterion):
         weights = {"cosine": config.lambda_cos, "crf_energy": config.crf_energy_weight}
         if config.half_squared_error:
             weights["intensity"] = 0.5
-        return self.combine(terms, weights)
+        losses = self.combine(terms, weights)
+        if config.crf and output.attention_maps is not None:
+            losses.figures["uniform_maps"] = uniform_share(output.attention_maps)
+        return losses
 
     def _occurrence(self, output: AUOutput, labels: AULabels) -> dict[str, Tensor]:
         target = labels.require("occurrence", self.system)
@@ -54,10 +59,14 @@ class ARLCriterion(Criterion):
         target = labels.require("intensity", "iARL")
         if output.intensity is None:
             raise InputError("the criterion of iARL needs output.intensity; make the network with task='intensity'")
-        terms = {"intensity": weighted_squared_error(output.intensity, target, labels.known, self.au_weight)}
+        terms = {"intensity": self._squared_error(output.intensity, target, labels)}
         if self.config.lambda_cos:
             terms["cosine"] = cosine_distance(output.intensity, target, labels.known, keep_empty=self.config.cosine_keep_empty)
         return terms
+
+    def _squared_error(self, intensity: Tensor, target: Tensor, labels: AULabels) -> Tensor:
+        released = self.config.intensity_weighting == "released_gradient"
+        return weighted_squared_error(intensity, target, labels.known, self.au_weight, released_gradient=released)
 
 
 def intensity_statistics(intensity: Tensor, known: Tensor | None = None) -> LabelStatistics:

@@ -81,7 +81,7 @@ class ARL(AUSystem):
         """Parameters by learning rate and decay, for any optimiser of PyTorch.
 
         Weights take the base rate; biases twice that without decay; the field's kernel weights 1/100 and its compatibility
-        1/1000 of it (released program). Scales of BatchNorm count as weights, its shifts as biases (our reading).
+        1/1000 of it (released program). BatchNorm's scales and shifts count as weights, as there.
 
         Args:
             learning_rate: of the weights; 0.006 for detection, 0.0006 for intensity (section 4.1.2).
@@ -98,9 +98,10 @@ class ARL(AUSystem):
             "crf_compatibility": (config.crf_compatibility_rate, weight_decay),
         }
         members: dict[str, list[nn.Parameter]] = {name: [] for name in settings}
+        shifts = {id(module.bias) for module in self.modules() if isinstance(module, nn.BatchNorm2d)}
         for name, parameter in self.named_parameters():
             if parameter.requires_grad:
-                members[_group_of(name)].append(parameter)
+                members["weights" if id(parameter) in shifts else _group_of(name)].append(parameter)
         return [
             {"name": name, "params": members[name], "lr": learning_rate * rate, "weight_decay": decay}
             for name, (rate, decay) in settings.items()

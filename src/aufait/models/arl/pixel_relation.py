@@ -330,6 +330,17 @@ def _pixel_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return y[:, None].expand(height, width), x[None].expand(height, width)
 
 
+UNIFORM = 0.1
+"""A map whose values span less than this is called uniform."""
+
+
+@torch.no_grad()
+def uniform_share(maps: Tensor) -> Tensor:
+    """Share of attention maps (B, A, H, W) that are the same everywhere, on or off; scalar in [0, 1]."""
+    values = maps.flatten(2)
+    return ((values.amax(-1) - values.amin(-1)) < UNIFORM).float().mean()
+
+
 def _kernel_weights(weight: float, init: str) -> Tensor:
     """2 x 2 start of a kernel's weights."""
     if init == "paper":
