@@ -22,7 +22,7 @@ from aufait.reproduction import check as checking
 from aufait.reproduction import get_item, get_run, list_items, list_runs
 from aufait.reproduction.check import check
 from aufait.reproduction.examples import first_of_each
-from aufait.reproduction.laboratory import QUICK_MODELS, QUICK_TWINS, Laboratory
+from aufait.reproduction.laboratory import QUICK_TWINS, Laboratory
 from aufait.reproduction.makers import MAKERS, get_maker
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, arabic, find_item
@@ -68,7 +68,7 @@ def test_item_names_what_exists(item):
 def test_run_is_a_network_that_can_be_made_small(run):
     entry = model_entry(run.model)
     units = get_protocol(run.protocol).action_units
-    small = QUICK_MODELS[entry.config.SYSTEM]
+    small = {key.removeprefix("model_settings."): value for key, value in entry.config.TRIAL.tiny.items()}
     entry.config.create(units, **{**entry.overrides, **run.settings, **small})
     assert run.start is None or get_run(run.start).model == run.model
 

@@ -196,7 +196,7 @@ class TaskOutputs:
         if task.kind != "image" and (options.plot or (options.report and can_plot())):
             from aufait.visualization.timeline import Timeline
 
-            self._timeline = Timeline(**({"note": note} if note else {}))
+            self._timeline = Timeline(note=note) if note else Timeline()
         if options.report:
             from aufait.visualization.report import CAUTION, Report
 

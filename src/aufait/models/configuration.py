@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from aufait.action_units import ACTION_UNITS, AU_SETS
 from aufait.errors import InputError
+from aufait.models.trial import Trial
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -49,6 +50,9 @@ class ModelConfig:
 
     SYSTEM: ClassVar[str] = ""
     """Name of the family ("arl"); written into saved files so that one system cannot read another's."""
+
+    TRIAL: ClassVar[Trial] = Trial()
+    """Settings with which it is tried out on a small computer."""
 
     action_units: tuple[int, ...]
     """A action units in output order."""

@@ -57,30 +57,6 @@ QUICK_SETTINGS: Mapping[str, Any] = {
 }  # fmt: skip
 """Training of ``--quick``: a handful of steps. Scores made so say nothing; that everything runs is what they show."""
 
-QUICK_MODELS: Mapping[str, Mapping[str, Any]] = {
-    "arl": {"unit": 4, "image_size": 96},
-    "jaa_net": {"unit": 4, "image_size": 96},
-    "mgrr-net": {"unit": 4, "image_size": 96, "dim": 64},
-    "abrnet": {"unit": 4, "image_size": 96, "feature_size": 64, "relation_size": 32},
-    "aunet": {"image_size": 64, "interval": 3},
-    "resnet18": {"image_size": 64, "interval": 3},
-    "drml": {"hidden_sizes": (256, 128)},
-    "deep_regions": {"image_size": 120, "fc7_width": 128},
-}
-"""System -> settings of ``--quick``: the same structure, narrower or on smaller pictures."""
-
-_WEIGHTS = {"arl": "weighted", "deep_regions": "weighted_loss"}
-"""System -> setting that weighs action units by how rare they are, which fails for those that never occur; ``--quick`` then turns
-it off."""
-
-_LONGER = {"epochs": 4, "max_faces": 48}
-_LARGER = {"epochs": 2, "model_settings.image_size": 128}
-QUICK_FIGURES: Mapping[str, Mapping[str, Any]] = {
-    "arl": _LONGER, "jaa_net": _LONGER, "mgrr-net": _LONGER, "aunet": _LARGER, "resnet18": _LARGER,
-    "deep_regions": {"max_faces": 16},
-}  # fmt: skip
-"""System -> further settings of ``--quick`` for networks that figures look into, so that there is something to see."""
-
 
 @dataclass
 class Laboratory:
@@ -364,14 +340,13 @@ class Laboratory:
         }
         settings |= {f"model_settings.{name}": value for name, value in run.settings.items()}
         if self.quick:
-            small = QUICK_MODELS.get(model_entry(run.model).config.SYSTEM, {})
-            settings |= {f"model_settings.{name}": value for name, value in small.items()} | dict(QUICK_SETTINGS)
-            weights = _WEIGHTS.get(model_entry(run.model).config.SYSTEM)
-            if weights is not None and self._lacks_units(run, fold):
-                settings[f"model_settings.{weights}"] = False
+            trial = model_entry(run.model).config.TRIAL
+            settings |= {**trial.tiny, **QUICK_SETTINGS}
+            if trial.rarity is not None and self._lacks_units(run, fold):  # it would fail for units that never occur
+                settings[f"model_settings.{trial.rarity}"] = False
             if run.name in drawn_runs():
-                settings |= QUICK_FIGURES.get(model_entry(run.model).config.SYSTEM, {})
-        if model_entry(run.model).config.SYSTEM == "aunet":
+                settings |= trial.drawn
+        if model_entry(run.model).network.has_aligner:
             settings["aligner"] = self.aligner or ("random" if self.quick else None)
         if run.start:
             first = get_run(run.start)

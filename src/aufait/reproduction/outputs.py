@@ -87,7 +87,7 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
 def _aligner(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
     from aufait.models.registry import model_entry
 
-    aunet = any(model_entry(get_run(name).model).config.SYSTEM == "aunet" for name in item.needed_runs)
+    aunet = any(model_entry(get_run(name).model).network.has_aligner for name in item.needed_runs)
     given = laboratory.aligner or laboratory.settings.get("aligner")
     return (RANDOM_ALIGNER_NOTE,) if aunet and given in (None, "random") else ()
 

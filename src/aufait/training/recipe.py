@@ -418,9 +418,8 @@ def _overlay(model: str, name: str) -> dict[str, Any]:
     """Settings of an overlay: those for all, then those for the network's system."""
     from aufait.models.registry import model_entry
 
-    values = _load_yaml(_text_of(name), name)
-    own = (values.pop("systems", None) or {}).get(model_entry(model).config.SYSTEM, {})
-    return {**values, **own}
+    trial = model_entry(model).config.TRIAL
+    return {**_load_yaml(_text_of(name), name), **(trial.quick if name == QUICK else trial.small)}
 
 
 def _pair(text: str) -> tuple[str, Any]:

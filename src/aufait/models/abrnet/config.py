@@ -9,6 +9,7 @@ from typing import ClassVar
 from aufait.errors import InputError
 from aufait.layers.region_learning import RegionLearning
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import Trial, sizes
 
 FUSIONS = ("self_attention", "avg", "concat", "score_avg")
 ACTIVATIONS = ("none", "relu")
@@ -22,6 +23,10 @@ class ABRNetConfig(ModelConfig):
     """ABRNet: local features, m relation layers side by side, their fusion, and the terms of its loss."""
 
     SYSTEM: ClassVar[str] = "abrnet"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick=sizes(unit=4, image_size=96, feature_size=128, relation_size=64),
+        tiny=sizes(unit=4, image_size=96, feature_size=64, relation_size=32),
+    )
 
     image_size: int = 176
     """Side of the input in pixels, a multiple of 16 (section 3.1)."""

@@ -12,6 +12,7 @@ from typing import ClassVar
 from aufait.errors import InputError
 from aufait.layers.region_learning import RegionLearning
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import LONGER, Trial, sizes
 
 MAX_INTENSITY = 5
 """L of the paper: the highest FACS intensity (section 4.1.2)."""
@@ -22,6 +23,9 @@ class ARLConfig(ModelConfig):
     """Network, conditional random field, loss and learning-rate factors; the defaults are ARL for detection."""
 
     SYSTEM: ClassVar[str] = "arl"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick=sizes(unit=4, image_size=96), tiny=sizes(unit=4, image_size=96), drawn=LONGER, rarity="weighted"
+    )
 
     image_size: int = 176
     """l, side of the input in pixels, a multiple of 16 (section 4.1.2)."""

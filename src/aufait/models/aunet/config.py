@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import LARGER, Trial, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +14,12 @@ class AUNetConfig(ModelConfig):
     """AU-FAN with the label regulariser (VAE) and the temporal difference (TDN) switched on or off."""
 
     SYSTEM: ClassVar[str] = "aunet"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick={**sizes(image_size=128), "batch_size": 16, "aligner": "random"},
+        small={"epochs": 6, "aligner": "fit"},  # networks of three frames cost most, and most of them is frozen
+        tiny=sizes(image_size=64, interval=3),
+        drawn=LARGER,
+    )
 
     image_size: int = 256
     """Side of the square input in pixels (section V-C); a multiple of 64."""

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from aufait.errors import InputError
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import Trial, sizes
 
 CONV1_FILTERS = 32
 """Filters of Conv1, which all patches share (section 2)."""
@@ -70,6 +71,12 @@ class DeepRegionsConfig(ModelConfig):
     """Settings of ``DeepRegions``."""
 
     SYSTEM: ClassVar[str] = "deep_regions"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick={**sizes(fc7_width=256), "batch_size": 16},
+        tiny=sizes(image_size=120, fc7_width=128),
+        drawn={"max_faces": 16},
+        rarity="weighted_loss",
+    )
 
     image_size: int = 200
     """Side of the aligned face in pixels (section 2)."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from aufait.errors import InputError
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import Trial, sizes
 
 GRID = 8
 """Regions per side."""
@@ -23,6 +24,9 @@ class DRMLConfig(ModelConfig):
     """DRML: one convolution, the region layer, four convolutions, two fully connected layers."""
 
     SYSTEM: ClassVar[str] = "drml"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick={**sizes(hidden_sizes=(512, 256)), "batch_size": 16}, tiny=sizes(hidden_sizes=(256, 128))
+    )
 
     image_size: int = 170
     """Side of the input in pixels; less 10 it must divide into 8 regions (re-implementations)."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from aufait.layers.attention_refinement import AttentionRefinement
 from aufait.layers.region_learning import RegionLearning
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import LONGER, Trial, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class JAANetConfig(ModelConfig):
     """Settings of both versions; ``image_size`` is 176 (program)."""
 
     SYSTEM: ClassVar[str] = "jaa_net"
+    TRIAL: ClassVar[Trial] = Trial(quick=sizes(unit=4, image_size=96), tiny=sizes(unit=4, image_size=96), drawn=LONGER)
 
     version: int = 2
     """1: the conference network, whose refined attention is held near the predefined one by a loss. 2: the journal network,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import LONGER, Trial, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,9 @@ class MGRRNetConfig(ModelConfig):
     """
 
     SYSTEM: ClassVar[str] = "mgrr-net"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick=sizes(unit=4, image_size=96, dim=256), tiny=sizes(unit=4, image_size=96, dim=64), drawn=LONGER
+    )
 
     unit: int = 8
     """c: the shared feature map has 8 c = 64 channels (section IV-A), the high-level features 20 c (as JAA-Net)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aufait.models.configuration import ModelConfig
+from aufait.models.trial import LARGER, Trial, sizes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +14,9 @@ class ResNetConfig(ModelConfig):
     """ResNet18 on faces, from scratch."""
 
     SYSTEM: ClassVar[str] = "resnet18"
+    TRIAL: ClassVar[Trial] = Trial(
+        quick={**sizes(image_size=128), "batch_size": 16}, tiny=sizes(image_size=64, interval=3), drawn=LARGER
+    )
 
     image_size: int = 256
     """Side of the square input in pixels (AUNet section V-C); a multiple of 32."""
