@@ -72,8 +72,8 @@ class Laboratory:
         workers: processes for rendering and preparation; None for one per core.
         device: where networks run.
         settings: further settings of all recipes, dotted key -> value.
-        aligner: weights of the face alignment network for AUNet's, a file, "fit" or "random"; without, they are random with ``quick``
-            and asked for otherwise.
+        aligner: weights of the face alignment network for AUNet's, a file, "fit" or "random"; without, they are random with
+            ``quick`` and asked for otherwise.
         colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness tells the
             value, for print and colour-blind readers.
         report: told what is going on, one line at a time.

@@ -26,7 +26,7 @@ class ARLCriterion(Criterion):
 
     Terms, unweighted: "occurrence" (eq. 8), or "intensity" (eq. 11) and "cosine" (eq. 12, unless lambda_cos is 0); and
     "crf_energy", the sum over action units of E_crf, where ``crf_energy_weight`` is not 0. With the field there is a figure for
-    logs, "uniform_maps": the share of attention maps that are the same everywhere, which a field that has collapsed leaves.
+    logs, "uniform_maps": the share of attention maps that are on or off everywhere, as a field that has collapsed leaves them.
 
     Statistics for the weights: of occurrence labels for detection; for intensity see ``intensity_statistics``.
     """

@@ -330,15 +330,14 @@ def _pixel_grid(height: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     return y[:, None].expand(height, width), x[None].expand(height, width)
 
 
-UNIFORM = 0.1
-"""A map whose values span less than this is called uniform."""
+_OFF, _ON = 0.1, 0.9
 
 
 @torch.no_grad()
 def uniform_share(maps: Tensor) -> Tensor:
-    """Share of attention maps (B, A, H, W) that are the same everywhere, on or off; scalar in [0, 1]."""
+    """Share of attention maps (B, A, H, W) that are on (above 0.9) or off (below 0.1) everywhere; scalar in [0, 1]."""
     values = maps.flatten(2)
-    return ((values.amax(-1) - values.amin(-1)) < UNIFORM).float().mean()
+    return ((values.amin(-1) > _ON) | (values.amax(-1) < _OFF)).float().mean()
 
 
 def _kernel_weights(weight: float, init: str) -> Tensor:
