@@ -13,7 +13,7 @@ from fakes import FakeFinder, FakePredictor, write_clip
 from typer.testing import CliRunner
 
 from aufait.cli.app import app
-from aufait.errors import InputError
+from aufait.errors import AufaitError, InputError, MissingModelError
 from aufait.inference import benchmark as benchmark_module
 from aufait.inference import detector as detector_module
 from aufait.inference.benchmark import BenchmarkReport, BenchmarkSettings, Run, prepare_video
@@ -162,6 +162,23 @@ def test_benchmark_report_gives_machine_command_median_and_spread() -> None:
     assert "some machine" in text and "aufait bench detect" in text
     assert "30.0 frames/s (median of 3; 20.0 to 31.0)" in text
     assert report.to_dict()["fps_median"] == 30.0
+
+
+def test_bench_without_the_task_file_gives_one_line_and_its_exit_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUFAIT_MEDIAPIPE_MODEL", str(tmp_path / "nowhere.task"))
+    clip = write_clip(tmp_path / "clip.mp4", 10)
+    result = runner.invoke(app, ["bench", "detect", str(clip), "--frames", "10", "--size", "64x64", "--finder", "mesh"])
+    assert result.exit_code == MissingModelError.exit_code
+    message = result.stderr.strip()
+    assert message.startswith("error: ") and "nowhere.task" in message
+    assert "Traceback" not in message and "\n" not in message
+
+
+def test_bench_names_an_unexpected_error_of_the_measured_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AUFAIT_DEBUG", raising=False)
+    monkeypatch.setattr(benchmark_module.sys, "executable", "false")
+    with pytest.raises(AufaitError, match="the measured run failed: exit status 1; set AUFAIT_DEBUG=1"):
+        benchmark_module._run_in_process(BenchmarkSettings(), tmp_path / "clip.mp4", tmp_path)
 
 
 def test_bench_prints_json_on_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 
 from aufait.errors import AufaitError, InputError
 
+_ERROR = "error: "
 _SOURCE_FRAMES = 150  # of the source video are used, which bounds the memory of the preparation
 
 
@@ -192,13 +193,35 @@ def _run_in_process(settings: BenchmarkSettings, video: Path, out: Path) -> Run:
         [sys.executable, "-m", "aufait.inference.benchmark"], input=job, capture_output=True, text=True, check=False
     )
     if finished.returncode != 0:
-        raise AufaitError(f"the measured run failed: {finished.stderr.strip()[-2000:]}")
+        raise _failure(finished)
     return Run(**json.loads(finished.stdout.splitlines()[-1]))
 
 
+def _failure(finished: subprocess.CompletedProcess[str]) -> AufaitError:
+    """The error that a measured run ended with, and its exit status."""
+    lines = finished.stdout.splitlines()
+    if lines and lines[-1].startswith(_ERROR):
+        error = AufaitError(lines[-1].removeprefix(_ERROR))
+        error.exit_code = finished.returncode
+        return error
+    if os.environ.get("AUFAIT_DEBUG", "0") not in ("", "0"):
+        return AufaitError(f"the measured run failed: {finished.stderr.strip()}")
+    last = (finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"])[-1]
+    return AufaitError(f"the measured run failed: {last}; set AUFAIT_DEBUG=1 for a full report")
+
+
 def _child() -> None:
-    """What the measured process does: the same calls as ``aufait detect``."""
-    job = json.loads(sys.stdin.read())
+    """What the measured process does; an error that a user can act on is its last line."""
+    try:
+        run = _measure(json.loads(sys.stdin.read()))
+    except AufaitError as error:
+        sys.stdout.write(_ERROR + " ".join(str(error).split()) + "\n")
+        raise SystemExit(error.exit_code) from None
+    sys.stdout.write(json.dumps(asdict(run)) + "\n")
+
+
+def _measure(job: dict[str, Any]) -> Run:
+    """One run: the same calls as ``aufait detect``."""
     settings = job["settings"]
     from aufait.inference.batch import Progress, run_task
     from aufait.inference.detector import Detector
@@ -216,8 +239,8 @@ def _child() -> None:
         outcome = run_task(task, detector, OutputOptions(annotate=settings["annotate"]), on_frame=note)
         finder, device = detector.finder_name, detector.device
     if outcome.status == "failed":
-        raise SystemExit("; ".join(map(str, outcome.problems)))
-    run = Run(
+        raise AufaitError("; ".join(map(str, outcome.problems)))
+    return Run(
         frames=outcome.frames,
         faces=outcome.faces,
         fps=(len(times) - 1) / max(time.time() - times[0], 1e-9),
@@ -226,7 +249,6 @@ def _child() -> None:
         finder=finder,
         device=device,
     )
-    sys.stdout.write(json.dumps(asdict(run)) + "\n")
 
 
 def peak_mebibytes() -> float:
