@@ -23,11 +23,11 @@ from aufait.faces.networks import (
     FaceLandmarkNet,
     cell_centers,
     decode_boxes,
-    fuse,
     soft_argmax,
 )
 from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights, save_weights, weights_available
+from aufait.layers.fused import prepare
 from aufait.media.video import open_video
 from aufait.training.face_losses import detector_targets
 from aufait.training.real_faces import SOURCES, listed_real_faces
@@ -57,7 +57,7 @@ def test_folding_batch_norm_changes_nothing() -> None:
         network.eval()
         images = torch.rand(2, 3, size, size)
         before = [t for part in network(images) for t in (part if isinstance(part, tuple) else (part,))]
-        after = [t for part in fuse(network)(images) for t in (part if isinstance(part, tuple) else (part,))]
+        after = [t for part in prepare(network, "cpu")(images) for t in (part if isinstance(part, tuple) else (part,))]
         for a, b in zip(before, after, strict=True):
             torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
 

@@ -28,13 +28,12 @@ from aufait.faces.networks import (
     FaceLandmarkConfig,
     FaceLandmarkNet,
     decode_boxes,
-    heatmap_spread,
-    prepare,
-    soft_argmax,
+    places_and_spreads,
 )
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.faces.weights import load_state, load_weights
 from aufait.landmarks import MIRROR_68
+from aufait.layers.fused import prepare
 
 _BORDER = 110
 """Grey level outside the picture."""
@@ -237,9 +236,10 @@ class LandmarkReader:
     def _run(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Crops (F, 3, S, S) -> points (F, 68, 2) in crop pixels and scores (F,)."""
         heatmaps, logits = self._network(crops.contiguous(memory_format=torch.channels_last))
-        spread = heatmap_spread(heatmaps)[:, 17:].median(dim=1).values / self.sizes.crop_size
+        points, spreads = places_and_spreads(heatmaps)
+        spread = spreads[:, 17:].median(dim=1).values / self.sizes.crop_size
         sharpness = ((self.config.flat - spread) / (self.config.flat - self.config.sharp)).clamp(0.0, 1.0)
-        return soft_argmax(heatmaps), logits.float().sigmoid() * sharpness
+        return points, logits.float().sigmoid() * sharpness
 
     def _in_picture(self, matrices: np.ndarray, points: Tensor) -> np.ndarray:
         return apply_transform(invert(matrices), points.cpu().numpy().astype(np.float64)).astype(np.float32)
@@ -308,6 +308,7 @@ class BuiltinFinder(FollowingFinder):
         sides = (settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
         boxes, _ = self._detector.detect(image, sides, settings.box_score)
         boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
+        boxes = boxes[~self._taken(boxes, known)]
         landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
         near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
         near &= scores >= 0.3

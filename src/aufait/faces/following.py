@@ -14,7 +14,7 @@ from enum import IntEnum
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.faces.boxes import box_sizes, check_image, keep_best
+from aufait.faces.boxes import box_sizes, check_image, keep_best, overlap, overlap_of_smaller
 from aufait.faces.face import Face
 from aufait.faces.pose import estimate_pose
 from aufait.faces.tracking import FaceTracker, TrackerConfig
@@ -165,6 +165,15 @@ class FollowingFinder(ABC):
         if self.max_faces is not None and len(rows) > self.max_faces:
             rows = sorted(rows, key=lambda row: -float(box_sizes(boxes[row : row + 1])[0]))[: self.max_faces]
         return [faces[row] for row in rows]
+
+    def _taken(self, boxes: np.ndarray, known: list[Face]) -> np.ndarray:
+        """(N,) whether boxes (N, 4) are where a face is known already, so that ``_distinct`` would drop what is found there."""
+        if not known or not len(boxes):
+            return np.zeros(len(boxes), dtype=bool)
+        seen = np.stack([face.box for face in known])
+        near = (overlap(boxes, seen) > self.following.max_overlap) | (overlap_of_smaller(boxes, seen) > self.following.nested)
+        taken: np.ndarray = near.any(axis=1)
+        return taken
 
     def _with_pose(self, faces: list[Face], image: np.ndarray) -> list[Face]:
         without = [row for row, face in enumerate(faces) if face.pose is None]

@@ -31,6 +31,7 @@ from aufait.faces.mesh_points import landmarks_from_mesh
 from aufait.faces.mesh_window import LEFT_EYE, RIGHT_EYE, mesh_window, window_matrix
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.landmarks import MIRROR_68
+from aufait.layers.fused import prepare
 
 _BORDER = 0
 """Grey level outside the picture, as MediaPipe has it."""
@@ -148,8 +149,9 @@ class MeshFinder(FollowingFinder):
     ) -> None:
         super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
         self.config = config or MeshConfig()
-        self.networks = MeshNetworks.load(model_path, device)
+        self.networks = prepare(MeshNetworks.load(model_path), device)
         self._device = torch.device(device)
+        self._nothing = _no_looks(self._device)
         self._proposals = proposals
 
     # -- Looking for faces ------------------------------------------------------------------------------------------
@@ -273,6 +275,8 @@ class MeshFinder(FollowingFinder):
     @torch.inference_mode()
     def _look(self, image: np.ndarray, windows: np.ndarray) -> _Looks:
         """Read ``windows`` (F, 2, 3); F may be 0."""
+        if len(windows) == 0:
+            return self._nothing
         crops = warp(image, windows, CROP_SIZE, _BORDER).to(self._device)
         parts = [self.networks.landmarks(part.float().div_(255.0)) for part in crops.split(self.config.batch)]
         out = LandmarkOutput(*(torch.cat(values) if len(parts) > 1 else values[0] for values in zip(*parts, strict=True)))
@@ -376,6 +380,12 @@ def _starts(length: int) -> list[int]:
         return [-((DETECTOR_SIZE - length) // 2)]
     count = int(np.ceil((length - DETECTOR_SIZE) / (DETECTOR_SIZE / 2))) + 1
     return [round(float(start)) for start in np.linspace(0, length - DETECTOR_SIZE, count)]
+
+
+def _no_looks(device: torch.device) -> _Looks:
+    """What was seen in no window."""
+    points, fine, coarse = (torch.zeros((0, *shape), device=device) for shape in ((478, 3), (128, 16, 16), (128, 8, 8)))
+    return _Looks(np.zeros((0, 2, 3)), np.zeros((0, 478, 3), np.float32), np.zeros(0, np.float32), points, fine, coarse)
 
 
 def _turned(windows: np.ndarray, quarters: int) -> np.ndarray:

@@ -83,7 +83,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) -> the same shape."""
-        return functional.relu(features + self.second(self.first(features)))
+        result: Tensor = self.second(self.first(features)).add_(features).relu_()
+        return result
 
 
 def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
@@ -197,37 +198,25 @@ def _double(features: Tensor) -> Tensor:
 
 def soft_argmax(heatmaps: Tensor, stride: int = 4) -> Tensor:
     """Mean place of each heatmap's distribution: logits (B, N, h, w) -> (B, N, 2) x, y in crop pixels."""
-    batch, points, height, width = heatmaps.shape
-    chance = heatmaps.float().flatten(2).softmax(dim=2).view(batch, points, height, width)
-    xs = (torch.arange(width, device=heatmaps.device) + 0.5) * stride - 0.5
-    ys = (torch.arange(height, device=heatmaps.device) + 0.5) * stride - 0.5
-    return torch.stack([(chance.sum(dim=2) * xs).sum(dim=2), (chance.sum(dim=3) * ys).sum(dim=2)], dim=-1)
+    return places_and_spreads(heatmaps, stride)[0]
 
 
-def heatmap_spread(heatmaps: Tensor, stride: int = 4) -> Tensor:
-    """How wide each heatmap's distribution is: logits (B, N, h, w) -> (B, N) standard deviation in crop pixels."""
+def places_and_spreads(heatmaps: Tensor, stride: int = 4) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each heatmap's distribution.
+
+    Args:
+        heatmaps: logits (B, N, h, w).
+        stride: crop pixels per cell.
+
+    Returns:
+        (B, N, 2) x, y in crop pixels, and (B, N) how wide the distribution is, over both axes, in crop pixels.
+    """
     chance = heatmaps.float().flatten(2).softmax(dim=2).view(heatmaps.shape)
-    variance = torch.zeros(heatmaps.shape[:2], device=heatmaps.device)
-    for axis, cells in ((2, heatmaps.shape[3]), (3, heatmaps.shape[2])):
-        along = chance.sum(dim=axis)  # (B, N, cells)
-        steps = torch.arange(cells, device=heatmaps.device)
-        mean = (along * steps).sum(dim=2, keepdim=True)
-        variance = variance + (along * (steps - mean) ** 2).sum(dim=2)
-    return variance.sqrt() * stride
-
-
-def fuse(network: nn.Module) -> nn.Module:
-    """Fold batch norm into the convolutions before it, in place, for inference; outputs stay the same."""
-    for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            for k in range(len(module) - 1):
-                conv, norm = module[k], module[k + 1]
-                if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[k] = nn.utils.fusion.fuse_conv_bn_eval(conv, norm)
-                    module[k + 1] = nn.Identity()
-    return network
-
-
-def prepare(network: nn.Module, device: torch.device) -> nn.Module:
-    """Ready for inference on ``device``: evaluation mode, batch norm folded, channels last."""
-    return fuse(network.eval()).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    means, variances = [], []
+    for other in (2, 3):
+        along = chance.sum(dim=other)  # (B, N, w), then (B, N, h)
+        pixels = (torch.arange(along.shape[2], device=heatmaps.device) + 0.5) * stride - 0.5
+        mean = (along * pixels).sum(dim=2, keepdim=True)
+        variances.append((along * (pixels - mean) ** 2).sum(dim=2))
+        means.append(mean)
+    return torch.cat(means, dim=2), (variances[0] + variances[1]).sqrt()

@@ -24,29 +24,37 @@ NetworkT = TypeVar("NetworkT", bound=nn.Module)
 _ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {nn.ReLU: ("relu", []), nn.ReLU6: ("hardtanh", [0.0, 6.0])}
 """Activation -> what oneDNN calls it, and its limits."""
 
+MATRIX_CELLS = 4096
+"""Up to so many cells of all maps of a batch, a 1 x 1 convolution is quicker as a matrix product."""
+
+_one_dnn: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) and torch.ops.mkldnn._convolution_pointwise.default
+
 
 def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
     """A copy of a network for inference on ``device``: evaluation mode, channels last, layers joined where that is known.
 
     Joined are, inside any ``nn.Sequential``: an optional ``nn.ZeroPad2d``, a convolution, an optional batch normalisation, an
-    optional ReLU or ReLU6.
+    optional ReLU or ReLU6. Other convolutions gain from weights that lie in the library's order.
     """
     result = copy.deepcopy(network).eval().to(device)
     for module in result.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu")
-    return result.eval().requires_grad_(False)
+    result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu").eval().requires_grad_(False)
+    for module in result.modules():  # else each use of a layer or a weight goes through a search: a tenth of a small network's time
+        module.__dict__.update(module._modules | module._parameters | module._buffers)
+    return result  # type: ignore[no-any-return]
 
 
 def _rebuilt(module: nn.Module, *, on_cpu: bool) -> Any:
     """The module with its sequences joined, at any depth; changes it."""
+    if on_cpu and isinstance(module, nn.Conv2d):
+        return FusedConvolution(module)
+    if type(module) is nn.Sequential:
+        module = nn.Sequential(*_joined(list(module), on_cpu=on_cpu))
     for name, child in list(module.named_children()):
         module._modules[name] = _rebuilt(child, on_cpu=on_cpu)
-    if type(module) is not nn.Sequential:
-        return module
-    layers = list(_joined(list(module), on_cpu=on_cpu))
-    return layers[0] if len(layers) == 1 else nn.Sequential(*layers)
+    return module[0] if type(module) is nn.Sequential and len(module) == 1 else module
 
 
 def _joined(layers: list[nn.Module], *, on_cpu: bool) -> Iterator[nn.Module]:
@@ -89,20 +97,24 @@ class FusedConvolution(nn.Module):
         self.bias = None if conv.bias is None else conv.bias.detach()
         self.geometry = (list(padding), list(conv.stride), list(conv.dilation), conv.groups)
         self.attribute, self.limits = ("none", []) if activation is None else _ACTIVATIONS[type(activation)]
-        self._packed: Tensor | None = None
+        self._packed: tuple[Any, ...] = ()
+        mixes = self.geometry == ([0, 0], [1, 1], [1, 1], 1) and weight.shape[2:] == (1, 1)
+        self._matrix = weight.flatten(1).contiguous()
+        self._most = MATRIX_CELLS * weight.shape[1] if mixes else -1  # elements of an input for which it is a matrix product
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) float32, channels last -> the same of the convolution's sizes."""
+        if x.numel() <= self._most:
+            return self._activated(functional.linear(x.permute(0, 2, 3, 1), self._matrix, self.bias).permute(0, 3, 1, 2))
         if not has_one_dnn():
-            return self._plainly(x)
-        if self._packed is None:  # the order of the weights depends on the size of the maps, which is the same in all calls
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.geometry, list(x.shape))
-        run = torch.ops.mkldnn._convolution_pointwise.default
-        return run(x, self._packed, self.bias, *self.geometry, self.attribute, self.limits, "")  # type: ignore[no-any-return]
+            padding, stride, dilation, groups = self.geometry
+            return self._activated(torch.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups))
+        if not self._packed:  # the order of the weights depends on the size of the maps, which is the same in all calls
+            packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.geometry, list(x.shape))
+            self._packed = (packed, self.bias, *self.geometry, self.attribute, self.limits, "")
+        return _one_dnn(x, *self._packed)  # type: ignore[no-any-return]
 
-    def _plainly(self, x: Tensor) -> Tensor:
-        padding, stride, dilation, groups = self.geometry
-        out = torch.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
+    def _activated(self, out: Tensor) -> Tensor:
         if self.attribute == "none":
             return out
         return out.relu_() if self.attribute == "relu" else out.clamp_(*self.limits)
