@@ -24,7 +24,7 @@ from aufait.evaluation import Predictions, build_report, compare, comparison_rep
 from aufait.evaluation.groups import group_names, groups_of
 from aufait.evaluation.occlusion import CONDITIONS, FILL, occlude
 from aufait.evaluation.runs import check_leakage, choose_part, open_network
-from aufait.metrics import bootstrap_by_subject, f1_frame, paired_t_test, roc_area
+from aufait.metrics import bootstrap_by_subject, detectable_difference, f1_frame, paired_t_test, roc_area
 from aufait.models.checkpoint import save_model
 from aufait.models.registry import create_model
 from aufait.training.recipe import load_recipe
@@ -496,8 +496,21 @@ def test_two_systems_are_compared_on_the_same_frames_in_any_order() -> None:
     assert found.by_subject["mean"].p_value == pytest.approx(2 / 2**6)  # six subjects, all in one direction
     all_known = first.occurrence_known
     assert found.over_predictions == paired_t_test(first.probability[all_known], better[all_known])
-    rows = comparison_report(found).tables[1].rows
+    tables = {table.name: table for table in comparison_report(found).tables}
+    rows = tables["t_tests"].rows
     assert rows[0].cells[3] == all_known.sum() and any("AU-TDN" in row.label for row in rows)
+    # ROC areas stand beside F1, and the report says what its test could find.
+    assert found.areas["AU1"][0] == pytest.approx(roc_area(first.occurrence[known, 0], first.probability[known, 0]))
+    assert found.area_difference["mean"].value == pytest.approx(found.areas["mean"][1] - found.areas["mean"][0])
+    assert found.area_difference["mean"].low > 0 and [row.label for row in tables["areas"].rows] == list(found.areas)
+    differences = found.by_subject["mean"].differences
+    assert len(differences) == 6 and np.mean(differences) == pytest.approx(found.by_subject["mean"].difference)
+    assert 0 < found.detectable["mean"] == detectable_difference(differences)
+    column = [one.title for one in tables["difference"].columns].index("detectable")
+    assert tables["difference"].rows[-1].cells[column] == found.detectable["mean"]
+    few = compare(*(one.select(np.flatnonzero(one.person != first.person[0])) for one in (first, second)), draws=0)
+    assert few.persons == 5 and few.detectable["mean"] == float("inf")
+    assert comparison_report(few).tables[0].rows[-1].cells[column] == "none"
 
 
 def test_a_comparison_tells_what_was_compared_and_marks_training_subjects() -> None:

@@ -16,6 +16,7 @@ from aufait.metrics import (
     bootstrap_by_subject,
     calibration_error,
     dependency_f1,
+    detectable_difference,
     f1_frame,
     f1_of_guessing,
     failure_rate,
@@ -29,6 +30,7 @@ from aufait.metrics import (
     paired_t_test,
     paired_test_by_subject,
     pearson,
+    power_of_test,
     precision_recall_area,
     relation_distance,
     relation_matrix,
@@ -455,3 +457,39 @@ def test_intensities_may_be_known_where_occurrence_is_not() -> None:
     table = metrics.compute()
     assert table["frames"]["AU1"] == 0 and table["graded_frames"]["AU1"] == 3
     assert table["mae"]["AU1"] == pytest.approx(1 / 3)
+
+
+# --- power ---------------------------------------------------------------------------------------------------------------
+
+
+def test_power_without_an_effect_is_the_level_and_grows_with_it() -> None:
+    spread = np.random.default_rng(3).normal(0, 0.04, 27)
+    powers = [power_of_test(spread, effect, repeats=600) for effect in (0.0, 0.01, 0.02, 0.05)]
+    assert powers[0] == pytest.approx(0.05, abs=0.025) and powers == sorted(powers) and powers[-1] > 0.99
+    both = np.concatenate([spread, -spread])  # as far to one side as to the other
+    assert power_of_test(both, -0.02, subjects=27) == pytest.approx(power_of_test(both, 0.02, subjects=27), abs=0.07)
+    assert power_of_test(spread, 0.02, subjects=100) > power_of_test(spread, 0.02)
+
+
+def test_power_is_that_of_the_t_test_where_differences_are_normal() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    random = np.random.default_rng(0)
+    draws = random.normal(0.02, 0.04, (4000, 27))
+    expected = (stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05).mean()
+    found = power_of_test(stats.norm.ppf((np.arange(400) + 0.5) / 400) * 0.04, 0.02, subjects=27, repeats=1000)
+    assert found == pytest.approx(expected, abs=0.05)
+
+
+def test_detectable_difference_has_the_power_that_was_asked_for() -> None:
+    spread = np.random.default_rng(1).normal(0.5, 0.05, 20)  # the mean that was seen plays no part
+    found = detectable_difference(spread)
+    assert power_of_test(spread, found) >= 0.8 > power_of_test(spread, 0.97 * found) and 0.01 < found < 0.06
+    assert detectable_difference(spread, subjects=80) < 0.6 * found
+    assert detectable_difference(10 * spread) == pytest.approx(10 * found, rel=0.01)
+
+
+def test_five_subjects_can_detect_nothing() -> None:
+    assert detectable_difference([0.1, 0.2, 0.1, 0.3, 0.2]) == float("inf") and power_of_test([0.1, 0.2, 0.1, 0.3, 0.2], 9.0) == 0
+    assert detectable_difference([0.1, 0.2, 0.1, 0.3, 0.2, 0.1]) < 1
+    with pytest.raises(InputError, match="at least 2 subjects"):
+        power_of_test([0.1], 0.1)

@@ -7,7 +7,7 @@ subject: a sign-flip test of each subject's F1, and an interval of the differenc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,17 @@ import numpy as np
 from aufait import __version__
 from aufait.action_units import au_name
 from aufait.errors import InputError
-from aufait.evaluation.evaluate import few_subjects, score
+from aufait.evaluation.evaluate import Scores, few_subjects, score
 from aufait.evaluation.predictions import Predictions, row_keys
 from aufait.evaluation.published import published_results
 from aufait.evaluation.report import NO_TEST, SYNTHETIC_NOTE, Report
 from aufait.evaluation.tables import Column, Row, Table
 from aufait.metrics.functional import f1_frame
 from aufait.metrics.intervals import SubjectDraws, occurrence_draws
-from aufait.metrics.significance import Interval, PairedTest, paired_t_test, paired_test_by_subject
+from aufait.metrics.significance import Interval, PairedTest, detectable_difference, paired_t_test, paired_test_by_subject
+
+POWER = 0.8
+"""Share of studies in which a difference should be found, as is usual."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +37,12 @@ class Comparison:
         first, second: names of the systems.
         action_units: AU numbers.
         scores: F1-frame of both, AU name or "mean" -> (first, second).
+        areas: ROC area of both, likewise.
         difference: F1 difference on all frames with its interval over draws of subjects.
+        area_difference: the same of the ROC area.
         by_subject: sign-flip test of the subjects' F1; "mean" tests the subjects' mean over action units.
+        detectable: smallest true difference of a subject's F1 that this test would find in ``POWER`` of such studies; infinite
+            where it could find none, nan with fewer than two subjects.
         over_predictions: t-test over all known pairs of frame and action unit, of the probabilities (our reading of AUNet
             Table XII).
         over_units: t-test over the action units' F1.
@@ -49,8 +56,11 @@ class Comparison:
     second: str
     action_units: tuple[int, ...]
     scores: Mapping[str, tuple[float, float]]
+    areas: Mapping[str, tuple[float, float]]
     difference: Mapping[str, Interval]
+    area_difference: Mapping[str, Interval]
     by_subject: Mapping[str, PairedTest]
+    detectable: Mapping[str, float]
     over_predictions: PairedTest
     over_units: PairedTest
     frames: int
@@ -87,17 +97,23 @@ def compare(
     names = names or (_name(first, "first"), _name(second, "second"))
     drawn = SubjectDraws(first.person, draws=draws, level=level, seed=seed)
     both = (first, second)
-    scores = [score(one, threshold)["f1_frame"] for one in both]
+    tables = [score(one, threshold) for one in both]
+    scores, areas = ([one[metric] for one in tables] for metric in ("f1_frame", "roc_area"))
     units = [*(au_name(unit) for unit in first.action_units), "mean"]
     known = first.occurrence_known
     unit_scores = [np.array([one[name] for name in units[:-1]]) for one in scores]
+    differences = _differences(both, tables, drawn, threshold)
+    by_subject = _by_subject(both, threshold)
     return Comparison(
         first=names[0],
         second=names[1],
         action_units=first.action_units,
         scores={name: (scores[0][name], scores[1][name]) for name in units},
-        difference=_differences(both, scores, drawn, threshold),
-        by_subject=_by_subject(both, threshold),
+        areas={name: (areas[0][name], areas[1][name]) for name in units},
+        difference=differences["f1_frame"],
+        area_difference=differences["roc_area"],
+        by_subject=by_subject,
+        detectable={name: _detectable(test) for name, test in by_subject.items()},
         over_predictions=paired_t_test(first.probability[known], second.probability[known]),
         over_units=paired_t_test(*unit_scores),
         frames=len(first),
@@ -140,27 +156,32 @@ def _matched(first: Predictions, second: Predictions) -> Predictions:
 
 
 def _differences(
-    both: tuple[Predictions, Predictions], scores: list[Mapping[str, float]], drawn: SubjectDraws, threshold: float
-) -> dict[str, Interval]:
+    both: tuple[Predictions, Predictions], tables: Sequence[Scores], drawn: SubjectDraws, threshold: float
+) -> dict[str, dict[str, Interval]]:
+    """Metric -> AU name or "mean" -> difference with its interval; the same draws for both systems."""
     drawn_scores = [
-        np.stack(
-            [
-                occurrence_draws(drawn, one.occurrence[:, k], one.probability[:, k], one.occurrence_known[:, k], threshold)[
-                    "f1_frame"
-                ]
-                for k in range(len(one.action_units))
-            ],
-            axis=1,
-        )
+        [
+            occurrence_draws(drawn, one.occurrence[:, k], one.probability[:, k], one.occurrence_known[:, k], threshold)
+            for k in range(len(one.action_units))
+        ]
         for one in both
     ]
-    table = drawn_scores[1] - drawn_scores[0]  # (D, A)
-    defined = ~np.isnan(table)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(defined, table, 0.0).sum(axis=1) / defined.sum(axis=1)
     names = [au_name(unit) for unit in both[0].action_units]
-    found = {name: drawn.interval(scores[1][name] - scores[0][name], table[:, k]) for k, name in enumerate(names)}
-    return found | {"mean": drawn.interval(scores[1]["mean"] - scores[0]["mean"], mean)}
+    found = {}
+    for metric in ("f1_frame", "roc_area"):
+        first, second = (np.stack([unit[metric] for unit in one], axis=1) for one in drawn_scores)
+        table = second - first  # (D, A)
+        defined = ~np.isnan(table)
+        with np.errstate(invalid="ignore"):
+            mean = np.where(defined, table, 0.0).sum(axis=1) / defined.sum(axis=1)
+        gains = {name: tables[1][metric][name] - tables[0][metric][name] for name in (*names, "mean")}
+        found[metric] = {name: drawn.interval(gains[name], table[:, k]) for k, name in enumerate(names)}
+        found[metric]["mean"] = drawn.interval(gains["mean"], mean)
+    return found
+
+
+def _detectable(test: PairedTest) -> float:
+    return detectable_difference(test.differences, power=POWER) if len(test.differences) > 1 else float("nan")
 
 
 def _by_subject(both: tuple[Predictions, Predictions], threshold: float) -> dict[str, PairedTest]:
@@ -191,17 +212,21 @@ def comparison_report(found: Comparison) -> Report:
         first, second = f"{first} (1)", f"{second} (2)"
     columns = (
         Column(f"{first}, %", "percent"), Column(f"{second}, %", "percent"), Column("difference", "percent"),
-        Column("by subject", "percent"), Column("p", "p"), Column("subjects", "count"),
+        Column("by subject", "percent"), Column("p", "p"), Column("subjects", "count"), Column("detectable", "percent"),
     )  # fmt: skip
     rows = []
     for name, (before, after) in found.scores.items():
         test = found.by_subject[name]
-        cells = (before, after, found.difference[name], test.difference, test.p_value, float(test.pairs))
+        detectable = _NOTHING if np.isinf(found.detectable[name]) else found.detectable[name]
+        cells = (before, after, found.difference[name], test.difference, test.p_value, float(test.pairs), detectable)
         rows.append(Row(name, cells, strong=name == "mean"))
     notes = (
         f"difference: F1 on all frames, second minus first, with its {found.level:.0%} interval over draws of subjects. "
         "by subject: mean of the subjects' own differences; p: two-sided sign-flip test over subjects with a positive frame. "
         "Over many action units some p fall below 0.05 by chance; the row of the mean is one test.",
+        f"detectable: power of that test. A true difference by subject of this size would be found (p < 0.05) in {POWER:.0%} of "
+        "studies with as many subjects who spread as these do; where the difference is smaller, a large p does not say that there "
+        f"is none. '{_NOTHING}': with so few subjects not even full agreement gives p < 0.05.",
     )
     main = Table("difference", "F1-frame of two systems on the same frames", "AU", columns, tuple(rows), notes, synthetic)
     facts = [
@@ -215,10 +240,24 @@ def comparison_report(found: Comparison) -> Report:
     return Report(
         title=f"{second} against {first}{'' if tested else NO_TEST}",
         facts=tuple(facts),
-        tables=(main, _t_tests(found)),
+        tables=(main, _areas(found, first, second), _t_tests(found)),
         notes=(*((SYNTHETIC_NOTE,) if synthetic else ()), *few_subjects(found.persons)),
         synthetic=synthetic,
     )
+
+
+_NOTHING = "none"
+
+
+def _areas(found: Comparison, first: str, second: str) -> Table:
+    """ROC areas beside F1: they do not depend on the threshold."""
+    columns = (Column(f"{first}, %", "percent"), Column(f"{second}, %", "percent"), Column("difference", "percent"))
+    rows = [
+        Row(name, (before, after, found.area_difference[name]), strong=name == "mean")
+        for name, (before, after) in found.areas.items()
+    ]
+    notes = (f"difference: second minus first, with its {found.level:.0%} interval over the same draws of subjects.",)
+    return Table("areas", "ROC area of both", "AU", columns, tuple(rows), notes, found.synthetic)
 
 
 _TOLD = {"recipe": "recipe", "protocol": "protocol", "fold": "fold", "split": "frames of", "visible": "visible", "run": "run"}

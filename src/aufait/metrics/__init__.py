@@ -17,7 +17,15 @@ from aufait.metrics.functional import (
 )
 from aufait.metrics.intervals import SubjectDraws, intensity_draws, intervals_of, mean_draws, occurrence_draws
 from aufait.metrics.relations import dependency_f1, relation_distance, relation_matrix
-from aufait.metrics.significance import Interval, PairedTest, bootstrap_by_subject, paired_t_test, paired_test_by_subject
+from aufait.metrics.significance import (
+    Interval,
+    PairedTest,
+    bootstrap_by_subject,
+    detectable_difference,
+    paired_t_test,
+    paired_test_by_subject,
+    power_of_test,
+)
 
 __all__ = [
     "accuracy",
@@ -44,6 +52,8 @@ __all__ = [
     "occurrence_draws",
     "PairedTest",
     "bootstrap_by_subject",
+    "detectable_difference",
+    "power_of_test",
     "paired_t_test",
     "paired_test_by_subject",
 ]

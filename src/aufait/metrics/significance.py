@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from aufait.errors import InputError, MissingExtraError
+
+_EXACT = 13
+"""Subjects up to which every pattern of signs is tried."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,16 @@ def bootstrap_by_subject(
 
 @dataclass(frozen=True)
 class PairedTest:
-    """Result of a paired comparison: mean difference (second minus first), statistic, two-sided p, and how many pairs."""
+    """Result of a paired comparison: mean difference (second minus first), statistic, two-sided p, and how many pairs.
+
+    ``differences`` holds those of the subjects where the test was over subjects; ``power_of_test`` starts from them.
+    """
 
     difference: float
     statistic: float
     p_value: float
     pairs: int
+    differences: tuple[float, ...] = ()
 
 
 def paired_t_test(first: np.ndarray, second: np.ndarray) -> PairedTest:
@@ -121,16 +129,101 @@ def paired_test_by_subject(
     count = len(differences)
     if count < 2:
         return PairedTest(float(differences.mean()) if count else float("nan"), float("nan"), float("nan"), count)
-    observed = differences.mean()
-    if count <= 13:
-        signs = 1 - 2 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
-        extreme = np.abs((signs * differences).mean(axis=1)) >= abs(observed) - 1e-12
-        p_value = float(extreme.mean())
+    (p_value,) = _sign_flip_p(differences[None], draws, np.random.default_rng(seed))
+    observed = float(differences.mean())
+    return PairedTest(observed, observed, float(p_value), count, tuple(differences.tolist()))
+
+
+def _sign_flip_p(differences: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Two-sided p of M sets of n differences, (M, n) -> (M,); every pattern of signs up to 13 subjects, else ``draws``."""
+    count = differences.shape[1]
+    exact = count <= _EXACT
+    if exact:
+        signs = 1.0 - 2.0 * ((np.arange(2**count)[:, None] >> np.arange(count)) & 1)
     else:
-        signs = np.random.default_rng(seed).choice([-1, 1], (draws, count))
-        extreme = np.abs((signs * differences).mean(axis=1)) >= abs(observed) - 1e-12
-        p_value = float((extreme.sum() + 1) / (draws + 1))  # the observed pattern is one of the draws
-    return PairedTest(float(observed), float(observed), p_value, count)
+        signs = rng.choice([-1.0, 1.0], (draws, count))
+    extreme = (np.abs(differences @ signs.T) >= np.abs(differences.sum(axis=1, keepdims=True)) - 1e-12 * count).sum(axis=1)
+    # Of drawn patterns the observed one is one more.
+    p: np.ndarray = extreme / len(signs) if exact else (extreme + 1) / (draws + 1)
+    return p
+
+
+def power_of_test(
+    differences: Sequence[float] | np.ndarray,
+    effect: float,
+    *,
+    subjects: int | None = None,
+    level: float = 0.05,
+    repeats: int = 400,
+    draws: int = 999,
+    seed: int = 0,
+) -> float:
+    """How often ``paired_test_by_subject`` would find a true mean difference of ``effect``: share of studies with p < level.
+
+    A study's subjects are drawn with replacement from those that were seen, with their own mean taken away and ``effect`` added:
+    the spread between subjects is the observed one, whatever its form.
+
+    Args:
+        differences: of the subjects, second minus first; ``PairedTest.differences``.
+        effect: true mean difference, of either sign.
+        subjects: how many a study has; as many as were seen if None.
+        level: p below which a study says "different".
+        repeats: simulated studies.
+        draws: patterns of signs beyond 13 subjects.
+        seed: of the draws.
+
+    Raises:
+        InputError: fewer than 2 differences, or fewer than 2 subjects.
+    """
+    return _Studies(differences, subjects, level, repeats, draws, seed).power(effect)
+
+
+def detectable_difference(
+    differences: Sequence[float] | np.ndarray, *, power: float = 0.8, subjects: int | None = None, **options: Any
+) -> float:
+    """Smallest true mean difference that ``paired_test_by_subject`` would find with the given power; see ``power_of_test``.
+
+    Returns:
+        Above 0; infinite where no difference can be found, since even subjects that all agree have p = 2 / 2^n >= level.
+    """
+    settings = {"level": 0.05, "repeats": 400, "draws": 999, "seed": 0, **options}
+    studies = _Studies(differences, subjects, **settings)
+    values = np.asarray(differences, np.float64)
+    low, high = 0.0, max(4.0 * float(values.std(ddof=1)), 1e-9)
+    while studies.power(high) < power:
+        high *= 2
+        if high > 1e6:
+            return float("inf")
+    for _ in range(20):  # the same simulated studies for each candidate, so that power grows with the effect
+        middle = (low + high) / 2
+        low, high = (low, middle) if studies.power(middle) >= power else (middle, high)
+    return high
+
+
+class _Studies:
+    """Simulated studies, drawn once, to which an effect is added."""
+
+    def __init__(
+        self, differences: Sequence[float] | np.ndarray, subjects: int | None, level: float, repeats: int, draws: int, seed: int
+    ) -> None:
+        values = np.asarray(differences, np.float64)
+        values = values[~np.isnan(values)]
+        count = len(values) if subjects is None else subjects
+        if len(values) < 2 or count < 2:
+            raise InputError(
+                f"power needs the differences of at least 2 subjects and studies of 2 or more, got {len(values)}, {count}"
+            )
+        self.level, self.draws, self.seed = level, draws, seed
+        self.possible = count > _EXACT or 2 / 2**count < level
+        picks = np.random.default_rng(seed).integers(0, len(values), (repeats, count))
+        self.spread = (values - values.mean())[picks]  # (repeats, subjects)
+
+    def power(self, effect: float) -> float:
+        """Share of the studies that find the effect."""
+        if not self.possible:
+            return 0.0
+        p = _sign_flip_p(self.spread + effect, self.draws, np.random.default_rng(self.seed + 1))
+        return float((p < self.level).mean())
 
 
 def _rows_by_subject(subjects: Sequence[str] | np.ndarray) -> list[np.ndarray]:
