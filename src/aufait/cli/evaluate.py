@@ -49,9 +49,18 @@ ProtocolOption = Annotated[str | None, typer.Option(help="How the data are divid
 
 def evaluate(
     network: Annotated[
-        Path | None, typer.Argument(help="Folder of aufait train, or a model file (.safetensors).", show_default=False)
+        Path | None,
+        typer.Argument(help="Folder of aufait train or a model file; with --data also default, mesh, compact.", show_default=False),
     ] = None,
     caches: CacheOption = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="NAME=ROOT", show_default=False,
+            help="Look at the pictures of a data set, from finding the face on: disfa=ROOT, csv=TABLE; in place of --cache.",
+        ),
+    ] = None,
+    finder: Annotated[str, typer.Option(help="Face finder for --data: auto, mesh or builtin.")] = "auto",
     protocol: ProtocolOption = None,
     fold: Annotated[
         str | None, typer.Option(help="Number or alias of the fold; that of the run, else 1.", show_default=False)
@@ -96,7 +105,7 @@ def evaluate(
     _refuse_reports(output, overwrite)
     common: dict[str, Any] = {"draws": draws, "threshold": threshold}
     runs_network = {
-        "--cache": caches, "--fold": fold, "--split": split != "test", "--occlusion": occlusion, "--shared": shared,
+        "--cache": caches, "--data": data, "--fold": fold, "--split": split != "test", "--occlusion": occlusion, "--shared": shared,
         "--partial": partial,
     }  # fmt: skip
     if compare is not None:
@@ -105,10 +114,24 @@ def evaluate(
     elif predictions is not None:
         _refuse_unused("--predictions", runs_network)
         _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
+    elif data:
+        _refuse_unused("--data", {"--cache": caches, "--occlusion": occlusion})
+        from aufait.cli.evaluate_pictures import evaluate_pictures
+
+        assert network is not None
+        with _Bar(quiet) as bar:
+            results = evaluate_pictures(
+                str(network), data, output, detector={"finder": finder, "device": device}, protocol=protocol, fold=fold,
+                split=split, shared=shared, partial=partial, per=per or [], common=common, report=bar.report,
+            )  # fmt: skip
+        for folder, evaluation, found in results:
+            _save(found, folder)
+            _finish(evaluation, folder, chosen, overwrite, quiet)
     else:
         from aufait.inference.detector import resolve_device
 
         assert network is not None
+        _refuse_shipped(network)
         job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, resolve_device(device), quiet)
         for folder, evaluation, found in job.run(output, per or [], _conditions(occlusion), common):
             _save(found, folder)
@@ -261,13 +284,25 @@ def _warnings(found: Predictions) -> list[str]:
     return []
 
 
+def _refuse_shipped(network: Path) -> None:
+    """The shipped models look at pictures in their own way, not at prepared faces."""
+    from aufait.models.au_predictor import MODELS
+    from aufait.models.shipped import DEFAULT
+
+    if str(network) in (*MODELS, DEFAULT):
+        raise InputError(
+            f"the model {network} looks at pictures, not at prepared faces; give the data set itself: aufait evaluate {network} "
+            "--data disfa=ROOT, or --data csv=TABLE"
+        )
+
+
 def _refuse_unused(way: str, options: Mapping[str, Any]) -> None:
     """An option that has no effect is a misunderstanding to clear up, not to pass over."""
     given = [name for name, value in options.items() if value]
     if given:
         raise InputError(
-            f"{' and '.join(given)} cannot be used with {way}, which takes predictions as they are; leave it out, or run the "
-            "network again: aufait evaluate RUN --cache CACHE --output FOLDER"
+            f"{' and '.join(given)} cannot be used with {way}; leave it out, or run the network on prepared faces: aufait evaluate "
+            "RUN --cache CACHE --output FOLDER"
         )
 
 

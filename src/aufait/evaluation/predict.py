@@ -90,7 +90,7 @@ def predict(
     joined = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
     facts: dict[str, Any] = {"dataset": dataset.name, "alignment": cache.alignment, "cache": cache.fingerprint}
     facts |= {"visible": visible, "mirrored_pass": len(passes) > 1, **(about or {})}
-    return _with_labels(joined, labels, dataset, cache, rows, facts)
+    return labelled_predictions(joined, labels, dataset, cache.pose(rows), facts, synthetic=cache.synthetic)
 
 
 def _columns(model: AUSystem, units: tuple[int, ...]) -> list[int]:
@@ -184,15 +184,25 @@ def _landmark_error(located: torch.Tensor, points: torch.Tensor) -> np.ndarray:
     return ((convert(located.float(), _POINTS) - truth).norm(dim=-1).mean(dim=-1) / distance).cpu().numpy()
 
 
-def _with_labels(
+def labelled_predictions(
     found: Mapping[str, np.ndarray],
     labels: LabelTable,
     dataset: AUDataset,
-    cache: FaceCache,
-    rows: np.ndarray,
+    pose: np.ndarray,
     about: Mapping[str, Any],
+    *,
+    synthetic: bool,
 ) -> Predictions:
-    pose = cache.pose(rows)
+    """Predictions with the truth next to them.
+
+    Args:
+        found: "probability" (N, A) and, where there are any, "intensity" (N, A) and "landmark_error" (N,).
+        labels: of the same N frames and A action units.
+        dataset: that the labels are of.
+        pose: (N, 3) degrees, nan where unknown.
+        about: facts to keep.
+        synthetic: whether the faces are rendered.
+    """
     return Predictions(
         action_units=labels.action_units,
         person=labels.person,
@@ -208,7 +218,7 @@ def _with_labels(
         pose=None if np.isnan(pose).all() else pose,
         attributes=_attributes(dataset),
         about=about,
-        synthetic=cache.synthetic,
+        synthetic=synthetic,
     )
 
 

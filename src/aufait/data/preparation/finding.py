@@ -147,6 +147,15 @@ def _align(row: int, image: np.ndarray, landmarks: np.ndarray, pose: np.ndarray,
     return FoundFace(row, pixels.permute(1, 2, 0).numpy(), moved, pose.astype(np.float32))
 
 
+def readable_pictures(recording: Recording) -> Iterator[tuple[int, float, np.ndarray]]:
+    """(row, time in s, picture (H, W, 3) uint8 RGB) of every labelled frame that can be read.
+
+    Raises:
+        InputError: a video cannot be opened, or not one picture can be read.
+    """
+    return _pictures(recording, {})
+
+
 def _pictures(recording: Recording, missing: dict[str, list[int]]) -> Iterator[tuple[int, float, np.ndarray]]:
     """(row, time in s, picture) of every labelled frame that can be read; the others go into ``missing``."""
     if recording.media is None:
