@@ -13,7 +13,7 @@ from aufait.action_units import AU_SETS
 from aufait.data import get_protocol, hold_out, k_fold, list_datasets, list_protocols, open_dataset
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.protocols import Fold, Part, Protocol, Split, protocol_for
+from aufait.data.protocols import Fold, Part, Protocol, Split, leave_one_dataset_out, protocol_for
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 
@@ -145,6 +145,46 @@ def test_a_split_with_a_person_on_both_sides_cannot_be_made() -> None:
     with pytest.raises(InputError, match="worthless"):
         Split(protocol, 1, train, train.select(["SN002"]))
     assert Split(protocol, 1, train.select(["SN002"]), test).test.persons == ("disfa:SN001",)
+
+
+def _coded(name: str, units: tuple[int, ...], people: dict[str, str]) -> AUDataset:
+    """Two frames of each subject, whose labels are all known; subject -> person."""
+    labels = np.tile(np.int8([[0], [4]]), (1, len(units)))
+    known = np.ones(labels.shape, bool)
+    recordings = [
+        Recording(
+            dataset=name, subject=subject, task="", frames=np.arange(2), action_units=units,
+            occurrence=(labels > 1).astype(np.int8), intensity=labels, occurrence_known=known, intensity_known=known, person=person,
+        )
+        for subject, person in people.items()
+    ]  # fmt: skip
+    return AUDataset(name, units, tuple(recordings), AnomalyLog())
+
+
+def test_one_data_set_is_left_out_of_training_and_tested_on_what_it_codes() -> None:
+    data = {
+        "one": _coded("one", (1, 2, 4), {"a": "one:a", "b": "shared:b"}),
+        "two": _coded("two", (1, 4, 9), {"c": "two:c", "b2": "shared:b"}),
+        "three": _coded("three", (2, 5), {"d": "three:d"}),
+    }
+    protocol = leave_one_dataset_out(data)
+    assert protocol.action_units == (1, 2, 4), "5 and 9 are coded by one data set alone and could not be trained for it"
+    assert protocol.evaluated == {"one": (1, 2, 4), "two": (1, 4), "three": (2,)}
+    split = protocol.split(data, "two")
+    assert set(split.test.subjects) == {"b2", "c"} and set(split.train.persons) == {"one:a", "three:d"}, "b is in both"
+    assert {one.dataset for one in split.train.recordings} == {"one", "three"}
+    assert [fold.aliases[0] for fold in protocol.folds] == ["one", "three", "two"]
+    assert list(split.test_sets()["two"].action_units) == [1, 4]
+
+
+def test_leaving_data_sets_out_needs_several_that_share_something() -> None:
+    one = _coded("one", (1, 2), {"a": "p"})
+    with pytest.raises(InputError, match="two data sets or more, got one"):
+        leave_one_dataset_out({"one": one})
+    with pytest.raises(InputError, match=r"no action unit is coded by two.*one codes AUs 1, 2; two codes AUs 4"):
+        leave_one_dataset_out({"one": one, "two": _coded("two", (4,), {"b": "q"})})
+    with pytest.raises(InputError, match="nobody is left"):
+        leave_one_dataset_out({"one": one, "two": _coded("two", (1,), {"b": "p"})})
 
 
 def test_selection_uses_held_out_training_persons_alone() -> None:

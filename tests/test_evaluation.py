@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -678,3 +679,32 @@ def test_cross_validation_from_the_command_line_with_real_training(tmp_path: Pat
     text = (tmp_path / "out" / "report.md").read_text()
     assert "mean of folds" in text and "SYNTHETIC FACES: F1-frame, %, by fold" in text
     assert len(Predictions.load(tmp_path / "out" / "predictions.npz")) == len(data)
+
+
+def test_each_of_two_data_sets_is_tested_by_a_network_of_the_other(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    rng = np.random.default_rng(2)
+    words: list[object] = []
+    for name, units in (("disfa", (1, 4, 12)), ("bp4d", (1, 4, 17))):
+        data = tiny_dataset(units=units)
+        people = tuple(replace(one, dataset=name, person=f"{name}:{one.subject}") for one in data.recordings)
+        data = replace(data, name=name, recordings=people)
+        faces = rng.integers(0, 256, (len(data), 200, 200, 3), dtype=np.uint8)
+        landmarks = 100 + 40 * rng.standard_normal((len(data), 68, 2))
+        words += ["--cache", f"{name}={write_cache(tmp_path / name, data, faces, landmarks, synthetic=True).path}"]
+    settings = ("model=convnet", "model_settings.image_size=60", "model_settings.fc7_width=16", "epochs=1", "batch_size=4")
+    for setting in settings:
+        words += ["--set", setting]
+    out = tmp_path / "out"
+    result = _invoke("crossval", "drml_bp4d", "--protocol", "lodo", "--limit", 4, *words, "-o", out, "--draws", 10, "--format",
+                     "md,csv", "--device", "cpu")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    facts = [json.loads((out / fold / "run.json").read_text()) for fold in ("fold_1", "fold_2")]
+    assert [{person.split(":")[0] for person in one["persons"]["train"]} for one in facts] == [{"disfa"}, {"bp4d"}]
+    assert {one["action_units"][0] for one in facts} == {1} and all(one["action_units"] == [1, 4] for one in facts)
+    text = (out / "test_sets.md").read_text()
+    assert "SYNTHETIC FACES" in text and "| bp4d |" in text and "| disfa |" in text and "mean of test sets" in text
+    assert "ROC area, %" in text and (out / "bp4d" / "report.md").is_file()
+    again = _invoke("evaluate", out / "fold_2", *words[:4], "-o", tmp_path / "again", "--draws", 5, "--format", "md", "--device",
+                    "cpu")  # fmt: skip
+    assert again.exit_code == 0, again.output

@@ -148,7 +148,8 @@ def crossval(
         list[str] | None, typer.Option("--fold", help="Only this fold; may be repeated. All if left out.", show_default=False)
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="In place of the recipe's: k_fold, 3_fold, ... or leave_one_subject_out.", show_default=False)
+        str | None,
+        typer.Option(help="In place of the recipe's: k_fold, 3_fold, ..., leave_one_subject_out, or lodo.", show_default=False),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
@@ -193,6 +194,14 @@ def crossval(
         folder = output if len(results) == 1 else output / name
         _save({**result.conditions, "full": result.predictions}, folder)
         _finish(result.evaluation, folder, chosen, True, quiet)
+    if len(results) > 1:
+        from aufait.evaluation.across import SUMMARY, across_report
+        from aufait.evaluation.writers import write_report
+
+        whole = across_report({name: result.evaluation for name, result in results.items()})
+        files = write_report(whole, output, formats=chosen, name=SUMMARY, overwrite=True)
+        if not quiet:
+            _name_files(files)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

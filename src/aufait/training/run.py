@@ -31,7 +31,16 @@ import torch
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.alignments import alignment_of
 from aufait.data.preparation.cache import FaceCache
-from aufait.data.protocols import Protocol, Split, divides_own_data, get_protocol, protocol_for, refuse_overlap
+from aufait.data.protocols import (
+    Protocol,
+    Split,
+    divides_own_data,
+    get_protocol,
+    leave_one_dataset_out,
+    leaves_datasets_out,
+    protocol_for,
+    refuse_overlap,
+)
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.losses.statistics import LabelStatistics
 from aufait.media.atomic import output_errors, write_text
@@ -398,11 +407,14 @@ def _is_first_process() -> bool:
 
 
 def find_protocol(name: str, caches: Mapping[str, FaceCache], seed: int | None = None) -> Protocol:
-    """A protocol by name; "leave_one_subject_out", "k_fold", "3_fold", ... divide the subjects of the one data set that is given.
+    """A protocol by name; "leave_one_subject_out", "k_fold", "3_fold", ... divide the subjects of the one data set that is given,
+    "lodo" tests each of several on a network that was trained on the others.
 
     Raises:
-        InputError: unknown protocol, several data sets for one of the latter, or a seed where nothing is drawn.
+        InputError: unknown protocol, several data sets for one that divides one, one for "lodo", or a seed where nothing is drawn.
     """
+    if leaves_datasets_out(name):
+        return leave_one_dataset_out({one: cache.dataset() for one, cache in caches.items()})
     if not divides_own_data(name):
         return get_protocol(name, seed=seed)
     if len(caches) != 1:

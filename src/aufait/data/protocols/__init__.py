@@ -15,6 +15,7 @@ from typing import Any
 from aufait.action_units import AU_SETS
 from aufait.data.dataset import AUDataset
 from aufait.data.naming import did_you_mean
+from aufait.data.protocols.across import LODO, SHORT, leave_one_dataset_out
 from aufait.data.protocols.protocol import Fold, Part, Protocol, Split, refuse_overlap
 from aufait.data.protocols.splits import deal, hold_out, seeded_order
 from aufait.errors import InputError
@@ -49,7 +50,7 @@ def get_protocol(name: str, *, seed: int | None = None) -> Protocol:
     if key not in _files():
         raise InputError(
             f"unknown protocol {name!r}{did_you_mean(key, _files())} Known: {', '.join(_files())}. For your own data: "
-            "leave_one_subject_out, k_fold (5 folds), 3_fold, 10_fold, ..."
+            "leave_one_subject_out, k_fold (5 folds), 3_fold, 10_fold, ...; for several data sets: lodo"
         )
     data = _files()[key]
     if seed is not None and "generator" not in data:
@@ -80,6 +81,11 @@ def divides_own_data(name: str) -> bool:
     """Whether a protocol of this name is made from the subjects of a data set: "leave_one_subject_out", "k_fold", "3_fold", ..."""
     key = _own_key(name)
     return key == _LEAVE_ONE_OUT or _FOLD_NAME.fullmatch(key) is not None
+
+
+def leaves_datasets_out(name: str) -> bool:
+    """Whether a protocol of this name is made from several data sets: "lodo", "leave_one_dataset_out"."""
+    return _own_key(name) in (SHORT, LODO)
 
 
 def _own_key(name: str) -> str:
@@ -214,6 +220,7 @@ def _drawn(generator: dict[str, Any], seed: int) -> dict[str, Part]:
 
 
 __all__ = [
-    "Fold", "Part", "Protocol", "Split", "get_protocol", "hold_out", "k_fold", "leave_one_subject_out", "list_protocols",
+    "Fold", "Part", "Protocol", "Split", "get_protocol", "hold_out", "k_fold", "leave_one_dataset_out", "leave_one_subject_out",
+    "leaves_datasets_out", "list_protocols",
     "protocol_for", "refuse_overlap",
 ]  # fmt: skip
