@@ -172,8 +172,7 @@ class FollowingFinder(ABC):
             return np.zeros(len(boxes), dtype=bool)
         seen = np.stack([face.box for face in known])
         near = (overlap(boxes, seen) > self.following.max_overlap) | (overlap_of_smaller(boxes, seen) > self.following.nested)
-        taken: np.ndarray = near.any(axis=1)
-        return taken
+        return np.asarray(near.any(axis=1))
 
     def _with_pose(self, faces: list[Face], image: np.ndarray) -> list[Face]:
         without = [row for row, face in enumerate(faces) if face.pose is None]

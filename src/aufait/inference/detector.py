@@ -27,7 +27,7 @@ import numpy as np
 from aufait.errors import AufaitError, InputError
 from aufait.inference.pipeline import Prefetch
 from aufait.inference.predictors import AnyPredictor, Model, VideoPredictor, WholeFacePredictor, open_predictor
-from aufait.inference.quality import quality_scores
+from aufait.inference.quality import quality_of_pictures, quality_scores
 from aufait.inference.scores import FaceScores
 from aufait.results import FaceAnalysis, FrameAnalysis
 
@@ -308,7 +308,11 @@ class Detector:
     def _score(self, frames: Sequence[_TrackedFrame]) -> list[FrameAnalysis]:
         """Results of some frames; their faces go through the network together."""
         scores = iter(self._predict([frame for frame in frames if frame.faces]))
-        return [self._analysis(frame, list(islice(scores, len(frame.faces)))) for frame in frames]
+        qualities = quality_of_pictures([frame.image for frame in frames], [frame.faces for frame in frames])
+        return [
+            _analysis(self.action_units, frame, list(islice(scores, len(frame.faces))), quality)
+            for frame, quality in zip(frames, qualities, strict=True)
+        ]
 
     def _score_later(self, video: NetworkVideo, frames: Iterable[_TrackedFrame]) -> Iterator[AnalyzedFrame]:
         """Results of a model that sees the frames of a video together; they come some frames late."""
@@ -325,28 +329,9 @@ class Detector:
     def _later(self, waiting: deque[_TrackedFrame], done: Sequence[FaceScores]) -> Iterator[AnalyzedFrame]:
         for scores in done:
             frame = waiting.popleft()
-            yield AnalyzedFrame(self._analysis(frame, [scores.row(face) for face in range(len(scores))]), frame.image)
-
-    def _analysis(self, frame: _TrackedFrame, scores: Sequence[dict[str, Any]]) -> FrameAnalysis:
-        """The result of one frame from the scores of its faces."""
-        faces: tuple[FaceAnalysis, ...] = ()
-        if frame.faces:
-            quality = quality_scores(frame.image, frame.faces)  # (F,)
-            faces = tuple(
-                FaceAnalysis(
-                    face_id=face.track_id if face.track_id >= 0 else rank,
-                    box=face.box,
-                    confidence=face.confidence,
-                    landmarks=face.landmarks,
-                    pose=face.pose,
-                    action_units=self.action_units,
-                    quality=float(quality),
-                    **score,
-                )
-                for rank, (face, score, quality) in enumerate(zip(frame.faces, scores, quality, strict=True))
-            )
-        size = (frame.image.shape[1], frame.image.shape[0])
-        return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
+            rows = [scores.row(face) for face in range(len(scores))]
+            quality = quality_scores(frame.image, frame.faces)
+            yield AnalyzedFrame(_analysis(self.action_units, frame, rows, quality), frame.image)
 
     def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, Any]]:
         """The scores of each face of the frames in turn, as arguments of ``FaceAnalysis``."""
@@ -358,6 +343,27 @@ class Detector:
             batches = [self._predictor.predict(f.image, np.stack([face.landmarks for face in f.faces])) for f in frames]
         for scores in map(FaceScores.of, batches):
             yield from (scores.row(face) for face in range(len(scores)))
+
+
+def _analysis(
+    action_units: tuple[int, ...], frame: _TrackedFrame, scores: Sequence[dict[str, Any]], quality: np.ndarray
+) -> FrameAnalysis:
+    """The result of one frame from the scores and the quality (F,) of its faces."""
+    faces = tuple(
+        FaceAnalysis(
+            face_id=face.track_id if face.track_id >= 0 else rank,
+            box=face.box,
+            confidence=face.confidence,
+            landmarks=face.landmarks,
+            pose=face.pose,
+            action_units=action_units,
+            quality=float(trust),
+            **score,
+        )
+        for rank, (face, score, trust) in enumerate(zip(frame.faces, scores, quality, strict=True))
+    )
+    size = (frame.image.shape[1], frame.image.shape[0])
+    return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
 
 
 def resolve_device(device: str) -> str:

@@ -76,7 +76,12 @@ def quality_scores(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
     Returns:
         (F,) float32 in [0, 1].
     """
-    return np.array([factors.score for factors in all_quality_factors(image, faces)], dtype=np.float32)
+    return quality_of_pictures([image], [faces])[0]
+
+
+def quality_of_pictures(images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> list[np.ndarray]:
+    """``quality_scores`` of some pictures and the faces of each; all faces go through the face check together."""
+    return [np.array([f.score for f in factors], dtype=np.float32) for factors in _all_factors(images, faces)]
 
 
 def quality_factors(image: np.ndarray, face: Face) -> QualityFactors:
@@ -86,39 +91,52 @@ def quality_factors(image: np.ndarray, face: Face) -> QualityFactors:
         image: (H, W, 3) uint8 RGB.
         face: a face in pixel coordinates of the picture.
     """
-    return all_quality_factors(image, [face])[0]
+    return _all_factors([image], [[face]])[0][0]
 
 
-def all_quality_factors(image: np.ndarray, faces: Sequence[Face]) -> list[QualityFactors]:
-    """``quality_factors`` of the faces of one picture, which go through the face check together."""
-    if not faces:
-        return []
-    from aufait.models.face_check import check_faces, load_face_check  # brings torch, which importing the package does not
+def _all_factors(images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> list[list[QualityFactors]]:
+    """The factors of all faces of some pictures."""
+    if not any(faces):
+        return [[] for _ in images]
+    import torch  # which importing the package does not bring
 
-    points = np.stack([face.landmarks for face in faces])
-    checked = np.isfinite(points).all(axis=(1, 2)) & (np.ptp(points, axis=1).min(axis=1) > 0)  # else nothing can be aligned
-    checks = check_faces(load_face_check(), image, points[checked])
-    rows = iter(range(len(checks.fit)))
-    result = []
-    for face, known in zip(faces, checked, strict=True):
-        row = next(rows) if known else None
-        fit, clarity = (0.0, 0.0) if row is None else (float(checks.fit[row]), float(checks.clarity[row]))
-        visible = 0.0 if row is None else float(checks.least_visible[row])
-        width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
-        result.append(
-            QualityFactors(
-                confidence=_ramp(float(face.confidence), 0.0, 1.0),
-                fit=_ramp(fit, 0.2, 0.7),
-                visible=_ramp(visible, 0.35, 0.85),
-                clarity=_ramp(clarity, 0.6, 0.95),
-                size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
-                pose=_pose(face),
-                exposure=_exposure(_face_luma(image, face.box)),
-                inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), 0.5, 1.0),
-                regions=() if row is None else tuple(float(share) for share in checks.visible[row]),
-            )
-        )
-    return result
+    from aufait.models.face_check import check_crops, judge_crops, load_face_check
+
+    alignable = [[_can_be_aligned(face) for face in group] for group in faces]
+    checked = [
+        (image, np.stack([face.landmarks for face, usable in zip(group, known, strict=True) if usable]))
+        for image, group, known in zip(images, faces, alignable, strict=True)
+        if any(known)
+    ]
+    crops = [check_crops(image, points) for image, points in checked]
+    checks = judge_crops(load_face_check(), torch.cat(crops) if crops else torch.zeros((0, 3, 1, 1), dtype=torch.uint8))
+    answers = iter(zip(checks.fit, checks.clarity, checks.least_visible, checks.visible, strict=True))
+    return [
+        [_factors(image, face, next(answers) if usable else None) for face, usable in zip(group, known, strict=True)]
+        for image, group, known in zip(images, faces, alignable, strict=True)
+    ]
+
+
+def _can_be_aligned(face: Face) -> bool:
+    """Whether the landmarks are finite and not all on one line along an axis."""
+    return bool(np.isfinite(face.landmarks).all() and np.ptp(face.landmarks, axis=0).min() > 0)
+
+
+def _factors(image: np.ndarray, face: Face, answers: tuple[float, float, float, np.ndarray] | None) -> QualityFactors:
+    """The factors of one face, given fit, clarity, least visible share and visible shares; None where it was not checked."""
+    fit, clarity, visible, regions = answers or (0.0, 0.0, 0.0, ())
+    width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
+    return QualityFactors(
+        confidence=_ramp(float(face.confidence), 0.0, 1.0),
+        fit=_ramp(float(fit), 0.2, 0.7),
+        visible=_ramp(float(visible), 0.35, 0.85),
+        clarity=_ramp(float(clarity), 0.6, 0.95),
+        size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
+        pose=_pose(face),
+        exposure=_exposure(_face_luma(image, face.box)),
+        inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), 0.5, 1.0),
+        regions=tuple(float(share) for share in regions),
+    )
 
 
 def _ramp(value: float, zero_at: float, one_at: float) -> float:
@@ -142,9 +160,10 @@ def _face_luma(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     green = image[top : top + rows * step, left : left + columns * step, 1]
     if step == 1:
         return green.astype(np.float32)
-    sums = np.add.reduceat(green, np.arange(0, rows * step, step), axis=0, dtype=np.uint32)
-    sums = np.add.reduceat(sums, np.arange(0, columns * step, step), axis=1)
-    return sums.astype(np.float32) / (step * step)
+    sums = green[::step].astype(np.uint32)
+    for row in range(1, step):  # whole rows at a time: several times faster than ``np.add.reduceat``
+        sums += green[row::step]
+    return sums.reshape(rows, columns, step).sum(axis=2).astype(np.float32) / (step * step)
 
 
 def _exposure(luma: np.ndarray) -> float:

@@ -118,7 +118,6 @@ def check_crops(image: np.ndarray, landmarks: np.ndarray) -> Tensor:
     return warp(image, crop_transforms(landmarks, size=TEMPLATE_SIZE) * (CHECK_SIZE / TEMPLATE_SIZE), CHECK_SIZE)
 
 
-@torch.inference_mode()
 def check_faces(network: FaceCheckNetwork, image: np.ndarray, landmarks: np.ndarray) -> FaceChecks:
     """The three answers for the faces of one picture.
 
@@ -127,10 +126,15 @@ def check_faces(network: FaceCheckNetwork, image: np.ndarray, landmarks: np.ndar
         image: (H, W, 3) uint8 RGB.
         landmarks: (F, 68, 2) finite pixels.
     """
-    if not len(landmarks):
+    return judge_crops(network, check_crops(image, landmarks))
+
+
+@torch.inference_mode()
+def judge_crops(network: FaceCheckNetwork, crops: Tensor) -> FaceChecks:
+    """The three answers for crops (F, 3, 64, 64) uint8, see ``check_crops``."""
+    if not len(crops):
         return FaceChecks(np.zeros(0), np.zeros(0), np.zeros((0, len(REGIONS))))
-    crops = normalize(check_crops(image, landmarks)).contiguous(memory_format=torch.channels_last)
-    answers = network(crops).sigmoid().numpy()
+    answers = network(normalize(crops).contiguous(memory_format=torch.channels_last)).sigmoid().numpy()
     return FaceChecks(answers[:, 0], answers[:, 1], answers[:, 2:])
 
 
