@@ -13,7 +13,7 @@ from aufait.action_units import AU_SETS
 from aufait.data import get_protocol, hold_out, k_fold, list_datasets, list_protocols, open_dataset
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.protocols import Fold, Part, Protocol, Split, leave_one_dataset_out, protocol_for
+from aufait.data.protocols import Fold, Part, Protocol, Split, can_be_redrawn, leave_one_dataset_out, protocol_for, redrawn
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 
@@ -185,6 +185,24 @@ def test_leaving_data_sets_out_needs_several_that_share_something() -> None:
         leave_one_dataset_out({"one": one, "two": _coded("two", (4,), {"b": "q"})})
     with pytest.raises(InputError, match="nobody is left"):
         leave_one_dataset_out({"one": one, "two": _coded("two", (1,), {"b": "p"})})
+
+
+def test_folds_drawn_anew_keep_subjects_and_sizes() -> None:
+    for name in ("bp4d", "disfa"):
+        published = get_protocol(name)
+        drawn = [redrawn(published, seed) for seed in (1, 2, 1)]
+        assert drawn[0].folds == drawn[2].folds != drawn[1].folds
+        sizes = [[len(fold.test[0].subjects) for fold in one.folds] for one in (published, *drawn)]
+        assert all(sorted(one) == sorted(sizes[0]) for one in sizes)
+        assert all(subjects_of(one, name) == subjects_of(published, name) for one in drawn)
+        assert drawn[0].fold(1).test[0].subjects != published.fold(1).test[0].subjects
+        assert drawn[0].action_units == published.action_units
+    for fixed in ("bp4d_to_disfa", "fera2017", "mixed"):
+        assert not can_be_redrawn(get_protocol(fixed))
+        with pytest.raises(InputError, match="cannot be drawn anew"):
+            redrawn(get_protocol(fixed), 1)
+    own = k_fold(labels_only("mine", ["a", "b", "c", "d", "e"]), 3)
+    assert can_be_redrawn(own) and redrawn(own, 4).fold(3).number == 3
 
 
 def test_selection_uses_held_out_training_persons_alone() -> None:

@@ -708,3 +708,55 @@ def test_each_of_two_data_sets_is_tested_by_a_network_of_the_other(tmp_path: Pat
     again = _invoke("evaluate", out / "fold_2", *words[:4], "-o", tmp_path / "again", "--draws", 5, "--format", "md", "--device",
                     "cpu")  # fmt: skip
     assert again.exit_code == 0, again.output
+
+
+def test_the_spread_of_repeats_stands_beside_the_published_ranking() -> None:
+    from aufait.evaluation.published import published_for
+    from aufait.evaluation.repeats import repeats_report
+
+    runs = []
+    for seed, worse in ((0, 0.0), (1, 0.2), (2, 0.1)):
+        one = made(360, 6, seed=seed, units=DISFA.action_units)
+        noise = np.random.default_rng(seed).random(one.probability.shape) < worse
+        one = replace(one, probability=np.where(noise, 1 - one.probability, one.probability).astype(np.float32))
+        runs.append(evaluate(one.with_attribute("fold", np.repeat([1, 2, 3], 120)), DISFA, draws=0))
+    tables = {table.name: table for table in repeats_report(runs).tables}
+    means = [run.fold_mean("f1_frame")["mean"] for run in runs]
+    rows = {row.label: row.cells for row in tables["repeats"].rows}
+    assert [column.title for column in tables["repeats"].columns] == ["F1-frame, %", "ROC area, %", "accuracy, %"]
+    assert [rows[label][0] for label in ("1 (published folds)", "2", "3")] == pytest.approx(means)
+    assert rows["mean"][0] == pytest.approx(np.mean(means)) and rows["deviation"][0] == pytest.approx(np.std(means, ddof=1))
+    assert (rows["lowest"][0], rows["highest"][0]) == pytest.approx((min(means), max(means)))
+    area = [run.fold_mean("roc_area")["AU4"] for run in runs]
+    by_unit = {row.label: row.cells for row in tables["repeats_roc_area"].rows}
+    assert by_unit["deviation"][DISFA.action_units.index(4)] == pytest.approx(np.std(area, ddof=1))
+    printed = [row.cells for row in tables["ranking"].rows]
+    averages = {one.average for one in published_for(DISFA, "f1_frame")}
+    assert [cells[0] for cells in printed] == sorted((cells[0] for cells in printed), reverse=True)
+    assert len(printed) > 3 and {cells[0] for cells in printed} <= averages
+    spread = max(means) - min(means)
+    assert all(cells[2] == ("yes" if cells[1] <= spread else "no") for cells in printed[:-1]) and printed[-1][1] is None
+
+
+def test_all_folds_are_crossed_again_with_other_folds_and_seeds(tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
+    subjects = tuple(sorted({name for fold in DISFA.folds for part in fold.test for name in (part.subjects or ())[:2]}))
+    data = tiny_dataset(subjects=subjects)
+    rng = np.random.default_rng(1)
+    faces = rng.integers(0, 256, (len(data), 200, 200, 3), dtype=np.uint8)
+    path = write_cache(tmp_path / "faces", data, faces, 100 + 40 * rng.standard_normal((len(data), 68, 2)), synthetic=True).path
+    out = tmp_path / "out"
+    words = ["crossval", "drml_bp4d", "--cache", path, "-o", out, "--limit", 4, "--draws", 5, "--format", "md", "--device", "cpu"]
+    for setting in ("protocol=disfa", "model=convnet", "model_settings.image_size=60", "model_settings.fc7_width=16", "epochs=1",
+                    "strict=false"):  # fmt: skip
+        words += ["--set", setting]
+    result = _invoke(*words, "--repeats", 2)
+    assert result.exit_code == 0, result.output
+    runs = [json.loads((out / f"repeat_{number}" / "fold_1" / "run.json").read_text()) for number in (1, 2)]
+    assert [run["seed"] for run in runs] == [0, 1] and [run["protocol"] for run in runs] == ["disfa", "disfa_seed_1"]
+    text = (out / "repeats.md").read_text()
+    assert "SYNTHETIC FACES" in text and "1 (published folds)" in text and "deviation" in text and "within our spread" in text
+    assert "published folds" in result.output and (out / "repeat_2" / "report.md").is_file()
+    assert _invoke(*words, "--same-folds").exit_code != 0
+    refused = _invoke(*words, "--set", "protocol=bp4d_to_disfa", "--repeats", 2)
+    assert refused.exit_code != 0 and "--same-folds" in refused.output

@@ -13,9 +13,12 @@ from aufait.cli.train_recipe import open_caches
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from aufait.data.preparation import FaceCache
     from aufait.data.protocols import Protocol
     from aufait.evaluation import Evaluation, Predictions
     from aufait.evaluation.runs import TrainedNetwork
+    from aufait.evaluation.tables import Table
+    from aufait.training.recipe import Recipe
 
 _FORMATS = "md,csv,tex,html"
 _PREDICTIONS = "predictions.npz"
@@ -165,10 +168,13 @@ def crossval(
     devices: Annotated[int, typer.Option(min=1, help="Training processes on this machine, one per GPU.")] = 1,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train all folds anew, also finished ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="All of it so many times, with other folds and seeds; the report has the spread.")
+    ] = 1,
+    same_folds: Annotated[bool, typer.Option("--same-folds", help="With --repeats: other seeds only, the same folds.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train and test every fold by a recipe; given again, it goes on where it stopped."""
-    from aufait.evaluation.cross_validation import cross_validate
     from aufait.evaluation.writers import check_formats
     from aufait.inference.detector import resolve_device
     from aufait.training.recipe import load_recipe
@@ -182,14 +188,27 @@ def crossval(
     plan = load_recipe(recipe, settings or [], quick=quick, small=small)
     plan = plan.changed({key: value for key, value in given.items() if value is not None})
     sources, where = open_caches(caches or []), resolve_device(device)
+    options: dict[str, Any] = {
+        "folds": folds or None, "protocol": find_protocol(plan.protocol, sources, plan.protocol_seed), "per": per or (),
+        "conditions": _conditions(occlusion), "batch": batch, "device": where, "draws": draws,
+        "accelerator": where if devices == 1 else where.partition(":")[0], "devices": devices, "resume": not fresh,
+    }  # fmt: skip
+    if same_folds and repeats == 1:
+        raise InputError("--same-folds says how repeats differ; give their number too: --repeats 5")
+    if repeats > 1:
+        _repeated(plan, sources, output, repeats, same_folds, chosen, quiet, options)
+    else:
+        _once(plan, sources, output, chosen, quiet, options)
+
+
+def _once(
+    plan: Recipe, sources: Mapping[str, FaceCache], output: Path, chosen: tuple[str, ...], quiet: bool, options: Mapping[str, Any]
+) -> None:
+    """One cross-validation, with a report per test set and one of all where there are several."""
+    from aufait.evaluation.cross_validation import cross_validate
+
     with _Bar(quiet) as bar:
-        results = cross_validate(
-            plan, sources, output, folds=folds or None,
-            protocol=find_protocol(plan.protocol, sources, plan.protocol_seed), per=per or (),
-            conditions=_conditions(occlusion), batch=batch, device=where, draws=draws, report=bar.report,
-            accelerator=where if devices == 1 else where.partition(":")[0], devices=devices,
-            resume=not fresh,
-        )  # fmt: skip
+        results = cross_validate(plan, sources, output, report=bar.report, **options)
     for name, result in results.items():
         folder = output if len(results) == 1 else output / name
         _save({**result.conditions, "full": result.predictions}, folder)
@@ -202,6 +221,38 @@ def crossval(
         files = write_report(whole, output, formats=chosen, name=SUMMARY, overwrite=True)
         if not quiet:
             _name_files(files)
+
+
+def _repeated(
+    plan: Recipe, sources: Mapping[str, FaceCache], output: Path, repeats: int, same_folds: bool, chosen: tuple[str, ...],
+    quiet: bool, options: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Several cross-validations: the reports of each in its folder, and one of their spread."""
+    from aufait.evaluation.repeats import SUMMARY, repeat_cross_validation, repeats_report
+    from aufait.evaluation.writers import write_report
+
+    with _Bar(quiet) as bar:
+        found = repeat_cross_validation(
+            plan, sources, output, repeats=repeats, same_folds=same_folds, report=bar.report, **options
+        )  # fmt: skip
+    for name, results in found.items():
+        for number, result in enumerate(results, start=1):
+            folder = output / f"repeat_{number}" if len(found) == 1 else output / f"repeat_{number}" / name
+            _save({**result.conditions, "full": result.predictions}, folder)
+            _finish(result.evaluation, folder, chosen, True, True)
+        whole = repeats_report([result.evaluation for result in results], same_folds=same_folds)
+        files = write_report(whole, output if len(found) == 1 else output / name, formats=chosen, name=SUMMARY, overwrite=True)
+        if not quiet:
+            _print_table(whole.tables[0], whole.heading)
+            _name_files(files)
+
+
+def _print_table(table: Table, heading: str) -> None:
+    from aufait.evaluation.tables import shown
+
+    rows = [[row.label, *(shown(cell, one.kind) for cell, one in zip(row.cells, table.columns, strict=True))] for row in table.rows]
+    stdout().print(heading, soft_wrap=True, markup=False)
+    print_table([table.first, *(one.title for one in table.columns)], rows, right=range(1, len(table.columns) + 1))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ def across_report(results: Mapping[str, Evaluation]) -> Report:
         results: name of the test set -> scores, two at least, of one protocol.
     """
     first = next(iter(results.values()))
-    metrics = ("icc_3_1", "mae") if first.target == "intensity" else ("f1_frame", "roc_area", "accuracy")
-    metrics = tuple(one for one in metrics if all(one in found.scores for found in results.values()))
+    wanted = ("icc_3_1", "mae") if first.target == "intensity" else ("f1_frame", "roc_area", "accuracy")
+    metrics = tuple(metric for metric in wanted if all(metric in found.scores for found in results.values()))
     synthetic = any(found.synthetic for found in results.values())
     units = sorted({unit for found in results.values() for unit in found.action_units})
     protocol = first.protocol.title if first.protocol is not None else "several test sets"

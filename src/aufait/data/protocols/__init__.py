@@ -17,6 +17,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.naming import did_you_mean
 from aufait.data.protocols.across import LODO, SHORT, leave_one_dataset_out
 from aufait.data.protocols.protocol import Fold, Part, Protocol, Split, refuse_overlap
+from aufait.data.protocols.redrawn import can_be_redrawn, redrawn
 from aufait.data.protocols.splits import deal, hold_out, seeded_order
 from aufait.errors import InputError
 
@@ -220,7 +221,6 @@ def _drawn(generator: dict[str, Any], seed: int) -> dict[str, Part]:
 
 
 __all__ = [
-    "Fold", "Part", "Protocol", "Split", "get_protocol", "hold_out", "k_fold", "leave_one_dataset_out", "leave_one_subject_out",
-    "leaves_datasets_out", "list_protocols",
-    "protocol_for", "refuse_overlap",
+    "Fold", "Part", "Protocol", "Split", "can_be_redrawn", "get_protocol", "hold_out", "k_fold", "leave_one_dataset_out",
+    "leave_one_subject_out", "leaves_datasets_out", "list_protocols", "protocol_for", "redrawn", "refuse_overlap",
 ]  # fmt: skip
