@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,9 +21,10 @@ from aufait.losses.statistics import LabelStatistics
 from aufait.models.outputs import AUOutput
 from aufait.models.registry import model_entry
 from aufait.models.system import AUSystem
+from aufait.models.training_labels import TrainingLabels
 
 NAMES = aufait.list_models()
-FAMILIES = ("abrnet", "arl", "aunet", "deep-regions", "drml", "jaa-net-v2", "mgrr-net", "resnet18")
+FAMILIES = ("abrnet", "arl", "aufait-compact", "aunet", "deep-regions", "drml", "jaa-net-v2", "mgrr-net", "resnet18")
 """One name per class of network, the one with most parts and inputs; what does not depend on the switches is tested on these."""
 
 AU_SET = (1, 4, 12)
@@ -70,12 +72,12 @@ def statistics() -> LabelStatistics:
 
 
 def criterion_for(model: AUSystem) -> nn.Module:
-    arguments: dict[str, Any] = {}
-    if getattr(model.config, "use_vae", False):
-        from aufait.models.aunet.label_vae import LabelVAE
-
-        arguments["vae"] = LabelVAE(len(AU_SET), 2)
-    return aufait.create_criterion(model, statistics(), **arguments)
+    generator = np.random.default_rng(0)
+    labels = TrainingLabels(
+        AU_SET, generator.integers(0, 2, (64, len(AU_SET))).astype(np.float32), np.ones((64, len(AU_SET)), bool),
+        np.zeros(64, np.int64), ("example",), settings={"epochs": 1},
+    )  # fmt: skip
+    return aufait.create_criterion(model, statistics(), **model.criterion_arguments(labels))
 
 
 def named_tensors(output: AUOutput) -> dict[str, Tensor]:

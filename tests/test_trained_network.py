@@ -11,20 +11,18 @@ import numpy as np
 import pytest
 import torch
 from fakes import FakeFinder, textured
-from networks import BeforeAndAfter, BeforeAndAfterConfig, Echo, EchoConfig
+from networks import BeforeAndAfter, BeforeAndAfterConfig, Echo, EchoConfig, face, picture
 from torch import Tensor, nn
 
 import aufait
 from aufait.alignment import warp
 from aufait.data.preparation.alignments import detector_boxes, get_alignment
 from aufait.errors import InputError, MissingModelError
-from aufait.faces.face import Face
 from aufait.inference.detector import Detector
 from aufait.inference.network_video import NetworkVideo
 from aufait.inference.trained_network import NetworkPredictor
 from aufait.models.contract import check_network
 from aufait.models.outputs import AUOutput
-from aufait.models.system import _MEAN_FACE_49
 from aufait.results import FrameAnalysis
 from aufait.training.network_inputs import network_inputs
 
@@ -38,19 +36,6 @@ class Frame:
     index: int
     timestamp: float
     image: np.ndarray
-
-
-def face(x: float = 40.0, y: float = 30.0, size: float = 90.0, track: int = 0) -> Face:
-    """A face with the 68 points of a plausible mean face."""
-    inner = np.array(_MEAN_FACE_49)
-    jaw = np.stack([np.linspace(0.18, 0.82, 17), 0.4 + 0.55 * np.sin(np.linspace(0, np.pi, 17))], 1)
-    points = np.concatenate([jaw, inner[:43], inner[:1], inner[43:], inner[:1]])
-    points = (np.array([x, y]) + size * points).astype(np.float32)
-    return Face(np.array([*points.min(0), *points.max(0)], np.float32), 0.9, points, None, track)
-
-
-def picture(seed: int = 0, light: int = 0) -> np.ndarray:
-    return np.clip(np.random.default_rng(seed).integers(40, 200, (160, 200, 3)) + light, 0, 255).astype(np.uint8)
 
 
 def test_a_network_sees_in_pictures_what_it_sees_in_prepared_faces() -> None:

@@ -18,7 +18,9 @@ _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="File of a network, .safetensors.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(help="File of a network, .safetensors; or default, the shipped compact model.", show_default=False)
+    ],
     format: Annotated[str, typer.Option(help="onnx, or torch for a torch.export program.")] = "onnx",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; beside the network if left out.", show_default=False)
@@ -37,9 +39,14 @@ def export(
         raise InputError(f"--format must be one of {', '.join(_ENDINGS)}; got {format!r}")
     if opset is not None and format != "onnx":
         raise InputError("--opset goes with --format onnx")
-    target = output or model.with_suffix(_ENDINGS[format])
-    refuse_existing(target, overwrite)
+    shipped = _is_shipped(model)
+    target = output or (Path("aufait_compact") if shipped else model).with_suffix(_ENDINGS[format])
+    consumer = target.with_name(f"{target.stem}_consumer.py") if shipped and format == "onnx" else None
+    for path in (target, *([consumer] if consumer else [])):
+        refuse_existing(path, overwrite)
     report = _run(model, target, format, opset, check=not no_check)
+    if consumer is not None:
+        _write_consumer(consumer)
     if json_output:
         import json
         from dataclasses import asdict
@@ -47,12 +54,38 @@ def export(
         typer.echo(json.dumps(asdict(report) | {"path": str(report.path)}, indent=2))
     else:
         _print(report)
+        if consumer is not None:
+            stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True, markup=False)
+
+
+def _is_shipped(model: Path) -> bool:
+    """Whether the shipped compact model is meant.
+
+    Raises:
+        InputError: the mesh model, which reads what its face finder saw.
+    """
+    from aufait.errors import InputError
+    from aufait.models.shipped import DEFAULT
+
+    if str(model) == "mesh":
+        raise InputError("the mesh model reads maps of its face finder and cannot stand alone; export default, the compact one")
+    return str(model) in (DEFAULT, "compact")
+
+
+def _write_consumer(path: Path) -> None:
+    """A program that runs the exported file without aufait."""
+    from importlib import resources
+
+    from aufait.media.atomic import write_text
+
+    text = (resources.files("aufait.export") / "consumer.py").read_text(encoding="utf-8")
+    write_text(path, text, overwrite=True)
 
 
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:
     from aufait.export import export_onnx, export_torch
 
-    network, notes = _load(path), _notes(path)
+    network, notes = _load(path), {} if _is_shipped(path) else _notes(path)
     if format == "onnx":
         return export_onnx(network, target, opset=opset, notes=notes, check=check)
     return export_torch(network, target, notes=notes, check=check)
@@ -64,6 +97,10 @@ def _load(path: Path) -> AUSystem | FaceAligner:
     from aufait.models.checkpoint import load_model
     from aufait.models.fan import load_aligner
 
+    if _is_shipped(path):
+        from aufait.models.compact import shipped_compact
+
+        return shipped_compact()
     if not path.is_file():
         raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
     try:

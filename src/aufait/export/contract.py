@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aufait.data.preparation.alignments import get_alignment
 from aufait.errors import AufaitError, InputError, OutputError
 from aufait.models.fan import FaceAligner, FaceAlignment
 from aufait.models.outputs import AUOutput
@@ -195,7 +196,9 @@ def _describe(model: Network, inputs: Mapping[str, Tensor], outputs: Sequence[st
     what = {"images": "RGB, float32 in [0, 1], aligned face crops", "landmarks": "x, y in pixels of the images"}
     metadata: dict[str, Any] = {}
     if isinstance(model, AUSystem):
+        frame = get_alignment(model.input_alignment)
         metadata = {"action_units": list(model.action_units), "probability": "sigmoid(logits)"}
+        metadata["alignment"] = {"name": frame.name, "summary": frame.summary, **frame.to_dict()}
         if model.frames == 3:
             what["images"] += "; axis 1: current, earlier, later frame"
     config = model.config.to_dict()

@@ -22,7 +22,7 @@ from aufait.data.preparation.alignments import get_alignment
 from aufait.errors import InputError
 from aufait.inference.scores import FaceScores
 from aufait.models.contract import check_network, check_output
-from aufait.results import AttentionMaps
+from aufait.results import PER_UNIT, AttentionMaps
 
 if TYPE_CHECKING:
     from aufait.faces.face import Face
@@ -191,9 +191,15 @@ class NetworkPredictor:
         """
         back = None if matrices is None else [invert(compose(self._to_input, matrix)) for matrix in matrices]
         points, maps = output.landmarks, output.attention_maps
+        side_probability = _by_side(None if output.side_logits is None else output.side_logits.float().sigmoid())
+        side_intensity = _by_side(output.side_intensity)
         return FaceScores(
             probability=_array(output.logits.float().sigmoid()),
             intensity=None if output.intensity is None else _array(output.intensity),
+            probability_left=side_probability[0],
+            probability_right=side_probability[1],
+            intensity_left=side_intensity[0],
+            intensity_right=side_intensity[1],
             model_landmarks=None if points is None or back is None else apply_transform(np.stack(back), _array(points)),
             attention=None if maps is None or back is None or not self.attention else self._maps(_array(maps), back),
         )
@@ -225,12 +231,18 @@ def joined_scores(parts: Sequence[FaceScores]) -> FaceScores:
     def together(values: list[np.ndarray | None]) -> np.ndarray | None:
         return None if values[0] is None else np.concatenate([value for value in values if value is not None])
 
+    scores = {name: together([getattr(part, name) for part in parts]) for name in PER_UNIT if name != "probability"}
     return FaceScores(
         np.concatenate([part.probability for part in parts]),
-        together([part.intensity for part in parts]),
+        **scores,
         model_landmarks=together([part.model_landmarks for part in parts]),
         attention=None if parts[0].attention is None else tuple(one for part in parts for one in part.attention or ()),
     )
+
+
+def _by_side(scores: Tensor | None) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """(F, A, 2) -> left and right, (F, A) each; None twice where the network tells no sides."""
+    return (None, None) if scores is None else (_array(scores[..., 0]), _array(scores[..., 1]))
 
 
 def _array(tensor: Tensor) -> np.ndarray:

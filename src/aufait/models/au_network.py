@@ -83,4 +83,4 @@ class AUNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         raw = self.head(self.features(crops))  # (B, A * 2 * 5)
-        return monotone_logits(raw.view(len(crops), -1, 2, LEVELS).float())
+        return monotone_logits(raw.unflatten(1, (-1, 2, LEVELS)).float())  # not len(): exporters leave the batch free

@@ -61,7 +61,7 @@ def check_output(model: AUSystem, output: Any, batch: int) -> None:
         raise InputError(f"{name}.forward must return an aufait.AUOutput(logits=...), got {_shown(output)}")
     expected: dict[str, tuple[Any, ...]] = {
         "logits": (batch, units), "intensity": (batch, units), "landmarks": (batch, "N", 2),
-        "attention_maps": (batch, units, "H", "W"),
+        "attention_maps": (batch, units, "H", "W"), "side_logits": (batch, units, 2), "side_intensity": (batch, units, 2),
     }  # fmt: skip
     for entry, shape in expected.items():
         value = getattr(output, entry)

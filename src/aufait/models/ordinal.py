@@ -49,3 +49,16 @@ def median_intensity(exceedance: np.ndarray) -> np.ndarray:
     top = 4.5 + np.clip(p[..., -1] - 0.5, 0.0, 0.5)
     result = np.where(crossed == 0, np.clip(p[..., 0], 0.0, 0.5 - 1e-9), np.where(crossed == LEVELS, top, between))
     return np.minimum(result, np.where(crossed < LEVELS, crossed + 0.5 - 1e-6, 5.0)).astype(np.float32)
+
+
+def median_of(exceedance: Tensor) -> Tensor:
+    """``median_intensity`` of tensors, in operations that every exporter knows; (..., 5) -> (...)."""
+    low, high = exceedance[..., :-1], exceedance[..., 1:]
+    crossed = (exceedance >= 0.5).sum(dim=-1).to(exceedance.dtype)
+    step = ((low - 0.5) / (low - high).clamp(min=1e-9)).clamp(0.0, 1.0)
+    index = (crossed - 1).clamp(0, LEVELS - 2).long()[..., None]
+    between = crossed - 0.5 + step.gather(-1, index)[..., 0]
+    top = 4.5 + (exceedance[..., -1] - 0.5).clamp(0.0, 0.5)
+    below = exceedance[..., 0].clamp(0.0, 0.5 - 1e-6)
+    inside = torch.where(crossed == 0, below, torch.where(crossed == LEVELS, top, between))
+    return torch.minimum(inside, torch.where(crossed < LEVELS, crossed + 0.5 - 1e-6, torch.full_like(crossed, 5.0)))

@@ -24,6 +24,8 @@ class AUOutput:
         attention_maps: (B, A, H, W) in [0, 1]; what each action unit's branch looked at, after learning.
         relations: (B, A, A) or (B, R, A, A) relation weights between action units; row i tells what unit i takes from j.
         features: (B, A, D) one vector per action unit, or (B, D) one per face, before the last classifier.
+        side_logits: (B, A, 2) of occurrence on the subject's left and right, from networks that tell sides.
+        side_intensity: (B, A, 2) in [0, 5], likewise.
         extra: further tensors of one system by name; its page in the documentation lists them.
     """
 
@@ -33,6 +35,8 @@ class AUOutput:
     attention_maps: Tensor | None = None
     relations: Tensor | None = None
     features: Tensor | None = None
+    side_logits: Tensor | None = None
+    side_intensity: Tensor | None = None
     extra: dict[str, Tensor] = field(default_factory=dict)
 
     @property

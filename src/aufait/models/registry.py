@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -14,9 +17,6 @@ from aufait.losses.statistics import LabelStatistics
 from aufait.models.configuration import ModelConfig, did_you_mean
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
-
-# One package per system; importing it registers its names.
-_SYSTEM_PACKAGES = ("arl", "deep_regions", "mgrr_net", "aunet", "abrnet", "jaa_net", "drml", "resnet")
 
 _ENTRIES: dict[str, ModelEntry] = {}
 
@@ -114,6 +114,13 @@ def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None,
 
 
 def _entries() -> dict[str, ModelEntry]:
-    for package in _SYSTEM_PACKAGES:
-        importlib.import_module(f"aufait.models.{package}")
+    for name in _system_packages():
+        importlib.import_module(name)
     return _ENTRIES
+
+
+@lru_cache(maxsize=1)
+def _system_packages() -> tuple[str, ...]:
+    """The packages next to this module: one per system, registering its names where it is imported."""
+    folders = pkgutil.iter_modules([str(Path(__file__).parent)], "aufait.models.")
+    return tuple(one.name for one in folders if one.ispkg)

@@ -3,6 +3,7 @@
 - ``jaa_net``: eye line horizontal, the square round five points enlarged 2.9 times, 200 pixels (JAA-Net; by our reading
   also MGRR-Net, ABRNet, DRML and Deep Regions). The networks see a 176-pixel window of it.
 - ``arl``: the same, enlarged 2.8 times (ARL).
+- ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.models.au_crop``).
 - ``aunet``: upright square of side 200 (w + h) / 260 round the middle of a detector's box of w x h (AUNet's released
   program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and
   shifting, and moving neighbouring frames onto each other, find picture instead of border.
@@ -32,11 +33,12 @@ from aufait.alignment import (
     PAPER_BORDER,
     box_transform,
     paper_transform,
+    similarity_from_points,
     window_transform,
 )
 from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
-from aufait.landmarks import check_landmarks
+from aufait.landmarks import SCHEMES, check_landmarks
 
 if TYPE_CHECKING:
     from aufait.models.system import AUSystem
@@ -64,7 +66,7 @@ class Alignment:
         side: side of the stored square face in pixels.
         window: side of the central part that the published networks see.
         border: grey value outside the picture, 0-255.
-        enlargement: of the five-point square (``paper_transform``); None for the detector's box (``box_transform``).
+        enlargement: of the five-point square (``paper_transform``); None for the detector's box (``box_transform``) or a template.
         summary: one line for lists.
     """
 
@@ -74,6 +76,8 @@ class Alignment:
     border: int
     enlargement: float | None
     summary: str
+    template: bool = False
+    """Whether five points are brought to ``au_crop.TEMPLATE``."""
 
     def transforms(self, landmarks: np.ndarray) -> np.ndarray:
         """Picture pixels to face pixels.
@@ -89,14 +93,28 @@ class Alignment:
         """
         if self.enlargement is not None:
             return paper_transform(np.asarray(landmarks, np.float64), self.enlargement, self.side)
+        if self.template:
+            return _template_transforms(np.asarray(landmarks, np.float64))
         margin = (self.side - self.window) // 2
         return window_transform(box_transform(detector_boxes(landmarks), self.window), (-margin, -margin))
 
     def to_dict(self) -> dict[str, Any]:
         """What defines the frame, for manifests."""
         facts: dict[str, Any] = {"side": self.side, "window": self.window, "border": self.border}
+        if self.template:
+            from aufait.models.au_crop import ALIGNMENT_POINTS, TEMPLATE
+
+            return facts | {"points_of_68": list(ALIGNMENT_POINTS), "template": TEMPLATE.tolist()}
         return facts | ({"box_margins": [list(BOX_MARGINS[68]), list(BOX_MARGINS[49])]} if self.enlargement is None
                         else {"enlargement": self.enlargement})  # fmt: skip
+
+
+def _template_transforms(landmarks: np.ndarray) -> np.ndarray:
+    """(F, N, 2) -> (F, 2, 3), the five points of the shipped model on its template."""
+    from aufait.models.au_crop import ALIGNMENT_POINTS, TEMPLATE
+
+    scheme = SCHEMES[check_landmarks(landmarks)]
+    return similarity_from_points(landmarks[:, [scheme.index(point) for point in ALIGNMENT_POINTS]], TEMPLATE)
 
 
 def detector_boxes(landmarks: np.ndarray) -> np.ndarray:
@@ -127,6 +145,8 @@ _ALL = (
               "eye line horizontal, five-point square x 2.8, 200 px (ARL)"),
     Alignment("aunet", AUNET_SIZE + 2 * AUNET_CONTEXT, AUNET_SIZE, 0, None,
               "detector's box, 256 px with 64 px around it (AUNet, AU-FAN, ResNet18)"),
+    Alignment("default", 128, 112, PAPER_BORDER, None, "eye corners and nose on a template, 128 px (the shipped compact model)",
+              template=True),
 )  # fmt: skip
 
 ALIGNMENTS: Mapping[str, Alignment] = MappingProxyType({one.name: one for one in _ALL})

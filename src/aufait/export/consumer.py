@@ -1,0 +1,37 @@
+"""Action units of one face with NumPy and ONNX Runtime alone: python consumer.py MODEL.onnx PICTURE.npy LANDMARKS.npy
+
+MODEL.onnx: written by ``aufait export default``. PICTURE.npy: (H, W, 3) uint8 RGB. LANDMARKS.npy: (68, 2) pixels of the picture.
+Faces much larger than 112 pixels should be shrunk beforehand, as every bilinear warp wants.
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnxruntime
+
+model, picture, landmarks = sys.argv[1], np.load(sys.argv[2]).astype(np.float64), np.load(sys.argv[3]).astype(np.float64)
+session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+facts = json.loads(session.get_modelmeta().custom_metadata_map["aufait"])
+frame = facts["alignment"]
+size, margin = frame["window"], (frame["side"] - frame["window"]) / 2
+target = np.array(frame["template"]) - margin  # where the five points lie in the crop
+
+# The similarity with the least squared error that brings the points onto the template, as complex numbers, and its inverse.
+there, here = target @ [1, 1j], landmarks[frame["points_of_68"]] @ [1, 1j]
+turn = np.vdot(here - here.mean(), there - there.mean()) / np.vdot(here - here.mean(), here - here.mean()).real
+x, y = np.meshgrid(np.arange(size), np.arange(size))
+place = (x + 1j * y - there.mean()) / turn + here.mean()  # of the crop's pixels in the picture
+
+# Bilinear, with a plain border outside the picture.
+padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=frame["border"])
+column = np.clip(place.real + 1, 0, padded.shape[1] - 1.001)
+row = np.clip(place.imag + 1, 0, padded.shape[0] - 1.001)
+c, r = column.astype(int), row.astype(int)
+u, v = (column - c)[..., None], (row - r)[..., None]
+crop = (1 - v) * ((1 - u) * padded[r, c] + u * padded[r, c + 1]) + v * ((1 - u) * padded[r + 1, c] + u * padded[r + 1, c + 1])
+
+images = (crop.round().transpose(2, 0, 1)[None] / 255).astype(np.float32)
+logits, intensity = session.run(["logits", "intensity"], {"images": images})
+for unit, logit, strength in zip(facts["action_units"], logits[0], intensity[0], strict=True):
+    print(f"AU{unit:02d} probability {1 / (1 + np.exp(-logit)):.4f} intensity {strength:.3f}")
