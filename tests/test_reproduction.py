@@ -173,7 +173,11 @@ class FakeLaboratory:
 
 def test_table_10_shows_ours_and_the_printed_rows():
     made = score_table(FakeLaboratory(), get_item("arl", "table", 10))
-    f1, accuracy = made.tables
+    f1, accuracy, area = made.tables
+    # The paper prints no areas: ours alone.
+    assert [row.label for row in area.rows][:2] == ["B-Net (ours)", "W-Net (ours)"] and area.title == "ROC area, %"
+    found = FakeLaboratory().predictions("b-net/bp4d", dataset="bp4d")
+    assert area.rows[0].cells[0] == pytest.approx(score(found)["roc_area"]["AU1"])
     assert made.synthetic and f1.heading.startswith("SYNTHETIC")
     assert [row.label for row in f1.rows][:4] == ["B-Net (ours)", "B-Net (printed)", "W-Net (ours)", "W-Net (printed)"]
     printed = next(row for row in f1.rows if row.label == "ARL (printed)")
@@ -200,7 +204,7 @@ class FoldedLaboratory(FakeLaboratory):
 
 def test_the_mean_of_folds_comes_first_and_the_pooled_score_second():
     laboratory = FoldedLaboratory()
-    (f1, accuracy) = score_table(laboratory, get_item("arl", "table", 10)).tables
+    f1, accuracy, _ = score_table(laboratory, get_item("arl", "table", 10)).tables
     assert [row.label for row in f1.rows][:3] == ["B-Net (ours)", "B-Net (ours, pooled)", "B-Net (printed)"]
     found = laboratory.predictions("b-net/bp4d", dataset="bp4d")
     parts = [score(found.select(found.attributes["fold"] == fold))["accuracy"] for fold in ("1", "2")]
@@ -218,7 +222,7 @@ def test_tables_of_their_own_kind_take_the_mean_of_folds_too():
     rows = {row.label: row.cells for row in errors.rows}
     assert rows["JAA-Net (ours)"][0] == pytest.approx(0.05) and rows["JAA-Net (ours, pooled)"][0].value == pytest.approx(0.06)
     settings = settings_table(laboratory, get_item("abrnet", "table", 1)).tables[0]
-    assert settings.columns[0].title.endswith("mean of folds)") and len(settings.columns) == 3
+    assert settings.columns[0].title.endswith("mean of folds)") and len(settings.columns) == 4
     assert settings.rows[0].cells[0] != settings.rows[0].cells[1].value
     temporal = temporal_models(laboratory, get_item("aunet", "table", "XI")).tables[0]
     assert [row.label for row in temporal.rows][:2] == ["AU-FAN + TDN (ours)", "AU-FAN + TDN (ours, pooled)"]
@@ -230,13 +234,14 @@ def test_occluded_conditions_ask_for_the_visible_half():
     assert [asked[3] for asked in laboratory.asked[:6]] == ["full", "lower", "upper", "right", "left", "none"]
     (table,) = made.tables
     labels = [row.label for row in table.rows]
-    assert labels[3:6] == ["Lower: EAC-Net (printed)", "Lower: ARL (ours)", "Lower: ARL (printed)"] and len(labels) == 18
+    assert labels[3:6] == ["Lower: EAC-Net (printed)", "Lower: ARL (ours)", "Lower: ARL (printed)"] and len(labels) == 18 + 6
+    assert labels[18:20] == ["Full, AUC: ARL (ours)", "Lower, AUC: ARL (ours)"]
 
 
 def test_poses_are_taken_apart_and_averaged():
     laboratory = FakeLaboratory()
     by_pose = score_table(laboratory, get_item("arl", "table", 14))
-    assert [row.label for row in by_pose.tables[0].rows][-3:] == [
+    assert [row.label for row in by_pose.tables[0].rows if "AUC" not in row.label][-3:] == [
         "pose 9: pEAC-Net (printed)", "pose 9: pARL (ours)", "pose 9: pARL (printed)"
     ]  # fmt: skip
     mean = score_table(laboratory, get_item("deep-regions", "table", 4))
@@ -244,6 +249,17 @@ def test_poses_are_taken_apart_and_averaged():
     views = [score(found.select(found.attributes["view"] == view))["roc_area"]["AU1"] for view in "123456789"]
     ours = next(row for row in mean.tables[0].rows if row.label == "AROC: Deep Regions (ours)")
     assert ours.cells[0] == pytest.approx(np.mean(views))
+
+
+def test_every_table_of_f1_has_areas_beside_it():
+    from aufait.reproduction.tables import with_areas
+
+    for item in list_items():
+        if item.maker == "score_table":
+            blocks = with_areas(item.blocks)
+            f1 = [block for block in blocks if block.metric == "f1_frame"]
+            areas = {(block.dataset, block.test, str(block.where)) for block in blocks if block.metric == "roc_area"}
+            assert {(block.dataset, block.test, str(block.where)) for block in f1} <= areas, item.id
 
 
 def test_cross_data_set_tables_score_the_shared_units():

@@ -34,9 +34,26 @@ _FULL_DRAWS, _QUICK_DRAWS = 1000, 200
 
 def score_table(laboratory: Laboratory, item: Item) -> Made:
     """Scores of several networks on several test sets or conditions: a table per block, or one for all of them."""
-    parts = [_part(laboratory, item, block) for block in item.blocks]
+    parts = [_part(laboratory, item, block) for block in with_areas(item.blocks)]
     tables = (_joined(item, parts),) if item.options.get("joined") else _single(item, parts)
     return Made(tables=tables, facts=_counts(laboratory, item), synthetic=any(table.synthetic for table in tables))
+
+
+def with_areas(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """The blocks of a table, and after them our ROC areas for each block of F1 whose areas the paper does not print.
+
+    F1 depends on where a network puts its threshold, the ROC area does not: two networks may change places between them.
+    """
+    if any(block.metric == "roc_area" for block in blocks):
+        return tuple(blocks)
+    titles = [block.title for block in blocks if block.metric == "f1_frame"]
+    one = len(titles) == 1
+    areas = [
+        replace(block, metric="roc_area", title="AUC" if one else f"{block.title}, AUC")
+        for block in blocks
+        if block.metric == "f1_frame"
+    ]
+    return (*blocks, *areas)
 
 
 @dataclass(frozen=True)
@@ -110,6 +127,8 @@ def _block_notes(block: Block, printed: Sequence[PublishedResult], folds: bool) 
     if block.where.get("mean_over"):
         ours = "mean of the scores under each pose, as the paper's."
     notes = ["Printed: as in the paper, the mean being the printed one."] if printed and not block.where.get("mean_over") else []
+    if block.metric == "roc_area" and not printed:
+        notes = ["ROC area, which does not depend on the threshold as F1 does; not printed in the paper."]
     notes.append(f"Ours: {ours}")
     if block.metric == "mae":
         notes.append("MAE: lower is better.")
@@ -358,11 +377,13 @@ def temporal_models(laboratory: Laboratory, item: Item) -> Made:
     model = create_model(get_run(name).model, get_protocol(get_run(name).protocol).action_units)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad) / 1e6
     result = evaluate(found, draws=0)
-    rows = [Row(f"AU-FAN + TDN ({_OURS})", (trained, _fold_mean(result, "f1_frame")), strong=True)]
-    rows += [Row(f"AU-FAN + TDN ({_OURS}, {_POOLED})", (trained, _mean_of(result, "f1_frame")))] if result.folds else []
+    metrics = ("f1_frame", "roc_area")
+    rows = [Row(f"AU-FAN + TDN ({_OURS})", (trained, *(_fold_mean(result, one) for one in metrics)), strong=True)]
+    if result.folds:
+        rows.append(Row(f"AU-FAN + TDN ({_OURS}, {_POOLED})", (trained, *(_mean_of(result, one) for one in metrics))))
     printed = published_results(PUBLISHED_NAMES[item.paper], item.options["table"])
-    rows += [Row(f"{one.method} (printed)", (one.extra["model_size_M"], one.average)) for one in printed]
-    columns = (Column("trained parameters, M", "number2"), Column("F1, %", "percent"))
+    rows += [Row(f"{one.method} (printed)", (one.extra["model_size_M"], one.average, None)) for one in printed]
+    columns = (Column("trained parameters, M", "number2"), Column("F1, %", "percent"), Column("ROC area, %", "percent"))
     notes = ("Size: of the network for 15 AUs at full size; with --quick the trained one sees smaller pictures.",)
     table = Table("temporal", item.title, "method", columns, tuple(rows), notes, found.synthetic)
     return Made(tables=(table,), synthetic=found.synthetic)
@@ -406,11 +427,12 @@ def settings_table(laboratory: Laboratory, item: Item) -> Made:
             found = laboratory.predictions(run, dataset=item.options["dataset"])
             synthetic = synthetic or found.synthetic
             result = evaluate(found, draws=_QUICK_DRAWS if laboratory.quick else _FULL_DRAWS)
-            cells = (_fold_mean(result, "f1_frame"), *((_mean_of(result, "f1_frame"),) if result.folds else ()))
-            folds = len(cells) > 1
-            lines.append(Row(label, (*cells, published[label].average), strong=label == _default(rows), note=published[label].note))
+            folds = bool(result.folds)
+            cells = (_fold_mean(result, "f1_frame"), *((_mean_of(result, "f1_frame"),) if folds else ()))
+            cells = (*cells, published[label].average, _fold_mean(result, "roc_area"))
+            lines.append(Row(label, cells, strong=label == _default(rows), note=published[label].note))
         own = (f"F1, % ({_OURS}, mean of folds)", f"F1, % ({_OURS}, {_POOLED})") if folds else (f"F1, % ({_OURS})",)
-        columns = tuple(Column(heading, "percent") for heading in (*own, "F1, % (printed)"))
+        columns = tuple(Column(heading, "percent") for heading in (*own, "F1, % (printed)", f"ROC area, % ({_OURS})"))
         letter = "abcd"[number - 1]
         tables.append(Table(f"part_{letter}", f"({letter}) {title}", title, columns, tuple(lines), (), synthetic))
     return Made(tables=tuple(tables), synthetic=any(table.synthetic for table in tables))
