@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from aufait.layers import fused
-from aufait.layers.fused import FusedConvolution, prepare
+from aufait.layers.fused import FusedConvolution, convolve_and_add, prepare
 
 
 def network() -> nn.Module:
@@ -57,6 +57,21 @@ def test_layers_are_joined_and_the_original_keeps_its_own() -> None:
     assert plain.training
     assert not joined.training
     assert not any(parameter.requires_grad for parameter in joined.parameters())
+
+
+@pytest.mark.parametrize("one_dnn", [True, False])
+@pytest.mark.parametrize("size", [8, 96])  # a matrix product, and a convolution
+def test_sum_with_another_map_is_that_of_the_plain_layer(size: int, one_dnn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if one_dnn and not fused.has_one_dnn():
+        pytest.skip("this torch cannot join layers through oneDNN")
+    monkeypatch.setattr(fused, "has_one_dnn", lambda: one_dnn)
+    torch.manual_seed(0)
+    layer = nn.Conv2d(8, 16, 1)
+    x, added = (torch.randn(1, c, size, size).contiguous(memory_format=torch.channels_last) for c in (8, 16))
+    with torch.inference_mode():
+        expected = layer(x) + added
+        torch.testing.assert_close(convolve_and_add(layer, x, added), expected)
+        torch.testing.assert_close(convolve_and_add(prepare(layer, "cpu"), x, added), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_padding_at_the_start_only_is_refused() -> None:

@@ -27,6 +27,7 @@ from torch.nn import functional
 
 from aufait.faces.task_file import read_networks
 from aufait.faces.tflite_weights import Operator
+from aufait.layers.fused import convolve_and_add
 
 DETECTOR_SIZE = 128
 """Side in pixels of what the face detector sees."""
@@ -175,9 +176,13 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         inner = torch.prelu(_convolve(self.narrow, x), self.narrow_activation.weight)
-        before = _convolve(self.widen, _convolve(self.spatial, inner))
+        seen = _convolve(self.spatial, inner)
         kept = functional.max_pool2d(x, 2) if self.halve else x
-        (before if self.added is None else before[:, : self.added]).add_(kept)  # in place: memory is the limit
+        if self.added is None:
+            before = convolve_and_add(self.widen, seen, kept)  # in place: memory is the limit
+        else:
+            before = _convolve(self.widen, seen)
+            before[:, : self.added].add_(kept)
         return torch.prelu(before, self.activation.weight), before
 
 
@@ -331,7 +336,9 @@ class _MixerBlock(nn.Module):
         self.channel_mlp = nn.Sequential(nn.Linear(channels, 256), nn.ReLU(), nn.Linear(256, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.token_mlp(self.token_norm(x).transpose(1, 2)).transpose(1, 2)
+        wide, activation, narrow = self.token_mlp  # from the left: nothing needs to be turned over in memory
+        mixed = activation(wide.weight @ self.token_norm(x) + wide.bias[:, None])  # (B, 384, 64)
+        x = x + (narrow.weight @ mixed + narrow.bias[:, None])
         return x + self.channel_mlp(self.channel_norm(x))
 
 

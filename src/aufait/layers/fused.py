@@ -28,6 +28,7 @@ MATRIX_CELLS = 4096
 """Up to so many cells of all maps of a batch, a 1 x 1 convolution is quicker as a matrix product."""
 
 _one_dnn: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) and torch.ops.mkldnn._convolution_pointwise.default
+_one_dnn_added: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise_", None) and torch.ops.mkldnn._convolution_pointwise_.binary
 
 
 def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
@@ -109,15 +110,35 @@ class FusedConvolution(nn.Module):
         if not has_one_dnn():
             padding, stride, dilation, groups = self.geometry
             return self._activated(torch.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups))
-        if not self._packed:  # the order of the weights depends on the size of the maps, which is the same in all calls
-            packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.geometry, list(x.shape))
-            self._packed = (packed, self.bias, *self.geometry, self.attribute, self.limits, "")
-        return _one_dnn(x, *self._packed)  # type: ignore[no-any-return]
+        if not self._packed:
+            self._pack(x)
+        return _one_dnn(x, *self._packed, self.attribute, self.limits, "")  # type: ignore[no-any-return]
+
+    def plus(self, x: Tensor, added: Tensor) -> Tensor:
+        """``forward`` plus a map of the same shape, in whose memory the sum may come."""
+        if x.numel() <= self._most or self.attribute != "none" or not has_one_dnn():
+            return self.forward(x).add_(added)
+        if not self._packed:
+            self._pack(x)
+        return _one_dnn_added(added, x, *self._packed, "add", None, None, [], None)  # type: ignore[no-any-return]
+
+    def _pack(self, x: Tensor) -> None:
+        """The order of the weights depends on the size of the maps, which is the same in all calls."""
+        packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.geometry, list(x.shape))
+        self._packed = (packed, self.bias, *self.geometry)
 
     def _activated(self, out: Tensor) -> Tensor:
         if self.attribute == "none":
             return out
         return out.relu_() if self.attribute == "relu" else out.clamp_(*self.limits)
+
+
+def convolve_and_add(layer: nn.Module, x: Tensor, added: Tensor) -> Tensor:
+    """``layer(x) + added`` for a convolution without activation; ``added`` may be overwritten by a prepared one."""
+    if isinstance(layer, FusedConvolution):
+        return layer.plus(x, added)
+    result: Tensor = layer(x)
+    return result.add_(added)
 
 
 def _padded_kernel(weight: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
@@ -136,10 +157,11 @@ def has_one_dnn() -> bool:
     """Whether torch can hand a convolution and its activation to oneDNN at once: on x86, in builds with oneDNN."""
     if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():
         return False
-    x, weight = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 1, 1)
+    x, layer = torch.zeros(1, 1, 4, 4), [[0, 0], [1, 1], [1, 1], 1]
     try:
-        packed = torch.ops.mkldnn._reorder_convolution_weight(weight, [0, 0], [1, 1], [1, 1], 1, [1, 1, 4, 4])
-        torch.ops.mkldnn._convolution_pointwise.default(x, packed, None, [0, 0], [1, 1], [1, 1], 1, "relu", [], "")
+        packed = torch.ops.mkldnn._reorder_convolution_weight(torch.zeros(1, 1, 1, 1), *layer, [1, 1, 4, 4])
+        _one_dnn(x, packed, None, *layer, "relu", [], "")
+        _one_dnn_added(x.clone(), x, packed, None, *layer, "add", None, None, [], None)
     except (AttributeError, RuntimeError, TypeError):  # these operators are torch's own and may change
         return False
     return True
