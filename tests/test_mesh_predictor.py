@@ -62,10 +62,27 @@ def test_faces_of_another_finder_are_refused(predictor: MeshPredictor) -> None:
         predictor.predict_faces([draw_test_image(300, 300)], [[made_face((150.0, 150.0), 0, features=False)]])
 
 
-def test_votes_count_by_their_weights() -> None:
-    model = MeshModel(MeshModelConfig(weights=(1.0, 2.0, 0.0, 1.0)))
-    votes = [torch.full((1, 2, 2, 5), value) for value in (4.0, 1.0, 99.0, -2.0)]
-    assert model.count(*votes).unique().tolist() == [1.0]
+def sided(left: float, right: float) -> torch.Tensor:
+    return torch.tensor([left, right])[None, None, :, None].expand(1, 2, 2, 5)
+
+
+def test_a_branch_has_no_vote_about_units_it_cannot_see() -> None:
+    model = MeshModel(MeshModelConfig(action_units=(12, 17), unheard=((17,), (), (), ()), tells_sides=(True,) * 4))
+    counted = model.count(sided(8.0, 8.0), sided(1.0, 1.0), sided(4.0, 4.0)[..., :1], sided(-2.0, -2.0))
+    assert counted[0, 0].unique().tolist() == [11.0 / 4]
+    assert counted[0, 1].unique().tolist() == [1.0]
+
+
+def test_how_the_sides_differ_is_up_to_the_branches_that_tell_them_apart() -> None:
+    model = MeshModel(MeshModelConfig(action_units=(12, 17), unheard=((),) * 4, tells_sides=(True, False, False, False)))
+    counted = model.count(sided(3.0, 1.0), sided(0.0, 4.0), sided(2.0, 2.0), sided(0.0, 0.0))
+    assert counted[0, 0, :, 0].tolist() == [1.5 + 1.0, 1.5 - 1.0]
+
+
+def test_counted_levels_never_rise() -> None:
+    votes = [torch.randn(3, 2, 2, 5).sort(dim=-1, descending=True).values for _ in range(4)]
+    model = MeshModel(MeshModelConfig(action_units=(12, 17)))
+    assert (model.count(*votes).diff(dim=-1) <= 0).all()
 
 
 def test_named_blendshapes_vote_by_their_own_score_and_side() -> None:

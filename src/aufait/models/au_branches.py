@@ -8,7 +8,8 @@ their makers trained on real pictures and that stay frozen. They fail in differe
 * named: the blend-shape scores that bear a unit's name, against what they are on resting faces;
 * pixels: the compact model, our own network on the aligned grey crop (``aufait.models.au_network``).
 
-Each votes with ordinal logits and is trained on its own; the model's logits are the weighted mean of the votes.
+Each votes with ordinal logits and is trained on its own. The model's logits are the mean of the votes, without those of a branch
+about units that it cannot see. How the two sides differ is asked only of the branches that are trained to tell the sides apart.
 """
 
 from __future__ import annotations
@@ -176,12 +177,19 @@ class MeshModelConfig:
     """Head on the landmark network."""
     photo: PhotoBranchConfig = field(default_factory=PhotoBranchConfig)
     """Head on the photo trunk."""
-    weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
-    """Votes of features, photo, named blend shapes and pixels."""
+    unheard: tuple[tuple[int, ...], ...] = ((4, 17), (7,), (4,), ())
+    """Units about which features, photo, named blend shapes and pixels have no vote. The maps of the landmark network hold where
+    points lie, which a raised chin or a frown hardly moves; its blend shapes call other movements lowered brows; and in the
+    photo trunk's maps narrowed lids are lost."""
+    tells_sides: tuple[bool, ...] = (True, True, False, True)
+    """Which of them say how the sides of a face differ."""
 
 
 class MeshModel(nn.Module):
     """The photo trunk and the three branches besides the pixels, and the count of the votes."""
+
+    votes: Tensor
+    side_votes: Tensor
 
     def __init__(self, config: MeshModelConfig | None = None) -> None:
         super().__init__()
@@ -191,9 +199,13 @@ class MeshModel(nn.Module):
         self.features = FeatureBranch(units, c.features)
         self.photo = PhotoBranch(units, c.photo)
         self.named = NamedBlendshapes(c.action_units)
+        heard = torch.tensor([[float(unit not in units) for unit in c.action_units] for units in c.unheard])  # (4, A)
+        sides = heard * torch.tensor(c.tells_sides)[:, None]
+        self.register_buffer("votes", _shares(heard), persistent=False)
+        self.register_buffer("side_votes", _shares(sides), persistent=False)
 
     def forward(self, fine: Tensor, coarse: Tensor, blendshapes: Tensor, crops: Tensor, pixel_logits: Tensor) -> Tensor:
-        """The weighted mean of the votes.
+        """Logits by all votes, see ``MeshModelConfig``.
 
         Args:
             fine, coarse: maps of the landmark network, (B, 128, 16, 16) and (B, 128, 8, 8).
@@ -209,9 +221,17 @@ class MeshModel(nn.Module):
         )
 
     def count(self, features: Tensor, photo: Tensor, named: Tensor, pixels: Tensor) -> Tensor:
-        """The weighted mean of four votes (B, A, 2, 5), of which ``named`` may be (B, A, 2, 1)."""
-        f, p, n, x = self.config.weights
-        return (f * features + p * photo + n * named + x * pixels) / (f + p + n + x)
+        """Logits (B, A, 2, 5) from the four votes, of which ``named`` may be (B, A, 2, 1)."""
+        votes = torch.stack([features, photo, named.expand_as(pixels), pixels])
+        level = votes.mean(dim=3, keepdim=True)
+        shares, side_shares = (share[:, None, :, None, None] for share in (self.votes, self.side_votes))
+        counted = (shares * level + side_shares * (votes - level)).sum(dim=0)
+        return counted.cummin(dim=-1).values  # no level is likelier than the one below it, however much the votes differ
+
+
+def _shares(heard: Tensor) -> Tensor:
+    """(4, A) weights -> the same, adding up to 1 for each unit."""
+    return heard / heard.sum(dim=0)
 
 
 def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn.Sequential:

@@ -13,7 +13,7 @@ import numpy as np
 
 from aufait.errors import InputError
 
-REFERENCE_RATE = 0.3
+REFERENCE_RATE = 0.2
 """Share of frames that show a unit, for which shipped models are calibrated."""
 
 BaseRates = float | Mapping[int, float] | None

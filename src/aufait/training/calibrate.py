@@ -27,7 +27,7 @@ from aufait.training.calibration import calibrate_on_labels, enough_labels, left
 from aufait.training.labelled_faces import best_match, label_table, read_labelled_faces
 from aufait.training.real_faces import HELD_OUT_SETS, read_real_faces
 
-RESTING_ALARMS = 0.02
+RESTING_ALARMS = 0.01
 """Share of resting portraits that may be given a unit that no labelled face shows."""
 PORTRAIT_UNIT = 12
 """The unit that a smile on request shows."""

@@ -5,9 +5,9 @@ Order of a run; each step leaves files in the output folder, from which an inter
 1. views (``face_views``) of the rendered faces, of the real faces and of half faces made of the real ones;
 2. the two heads on renders alone: with the pixels and the named blend shapes they are the first teacher;
 3. the teacher's calibration on labelled real faces, and its word on the real faces;
-4. the heads go on, on renders and on real faces: what a portrait is by construction, else what the teacher is confident of; the
-   mean of the weights before and after is kept, which forgets less (Wortsman et al., "Robust fine-tuning of zero-shot models",
-   CVPR 2022);
+4. the heads go on, on renders and on real faces: what a portrait is by construction, else what the teacher is confident of. Half
+   smiles and halves of two faces put together (``chimeras``) teach the sides. ``keep_teacher`` can keep a share of the weights
+   before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022);
 5. calibration of the whole on the labelled faces, and the weight file.
 
 The people that ``real_faces`` keeps out, and the labelled faces, are never trained on.
@@ -43,7 +43,17 @@ from aufait.models.photo_trunk import RELEASE_SHA256, PhotoTrunk
 from aufait.synthetic.dataset import FrameRecord, read_records
 from aufait.training.au_data import MAX_YAW, CropSet, frame_intensity, frame_known, load_crops
 from aufait.training.au_report import evaluate_scores
-from aufait.training.branch_targets import Targets, balanced, from_intensities, from_teacher, joined, neutral, smiling, with_known
+from aufait.training.branch_targets import (
+    Targets,
+    balanced,
+    from_intensities,
+    from_teacher,
+    joined,
+    neutral,
+    smiling,
+    with_known,
+    with_raised_cheeks,
+)
 from aufait.training.branches import BranchConfig, ViewSet, inputs_of, train_branch
 from aufait.training.calibration import calibrate_on_labels, fit_calibration, left_out_scores
 from aufait.training.face_views import FaceViews, ViewConfig, store_views
@@ -66,9 +76,11 @@ class MeshRecipe:
     views: ViewConfig = field(default_factory=ViewConfig)
     branch: BranchConfig = field(default_factory=BranchConfig)
     """First training of the heads, on renders."""
-    student: BranchConfig = field(default_factory=lambda: BranchConfig(epochs=4, learning_rate=1e-3))
+    student: BranchConfig = field(
+        default_factory=lambda: BranchConfig(epochs=6, learning_rate=1e-3, chimeras=0.5, real_share=0.4)
+    )
     """Second training, on renders and real faces."""
-    keep_teacher: float = 0.5
+    keep_teacher: float = 0.0
     """Share of the first training's weights in the result."""
     certain: float = 0.8
     """A teacher's occurrence counts from this probability, or as far below one half."""
@@ -78,6 +90,10 @@ class MeshRecipe:
     """Most that the absences of a unit on real faces weigh, over its presences."""
     known_again: int = 3
     """How often faces whose expression is known appear for each of the others."""
+    half_again: int = 8
+    """How often half smiles appear for each of them."""
+    raised_cheeks: float = 0.6
+    """Share of the smiles on request that are taken to raise the cheeks, see ``with_raised_cheeks``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,19 +166,22 @@ def train_mesh(
     heads: dict[str, nn.Module] = {"features": model.features, "photo": model.photo}
     _train("teacher", heads, rendered, [], recipe.branch, folder, say, keep=None)
     table, figures = calibrator.fit(model, pixels)
-    word = from_teacher(_exceedance(model, pixels, real, table), certain=recipe.certain)
+    seen = _exceedance(model, pixels, real, table)
+    word = from_teacher(seen, certain=recipe.certain)
     trusted = np.array([figures[f"AU{unit}"] >= recipe.trusted_area for unit in units])
     word.weight[:, ~trusted] = 0.0
     say("the teacher is trusted with " + ", ".join(f"AU {unit}" for unit, good in zip(units, trusted, strict=True) if good))
     known = known_targets(faces, units)
-    targets = with_known(known, word)
+    smiles = np.array([face.expression == "smiling" for face in faces])
+    targets = with_raised_cheeks(with_known(known, word), seen, smiles, units, share=recipe.raised_cheeks)
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
-    wanted = balanced(joined([targets.select(rows), half_targets]), most=recipe.most_absent)
-    _save_targets(folder / REAL_TARGETS, real, rows, halves, wanted)
+    half_rows = np.tile(np.arange(len(halves)), recipe.half_again)
+    wanted = balanced(joined([targets.select(rows), half_targets.select(half_rows)]), most=recipe.most_absent)
+    _save_targets(folder / REAL_TARGETS, real, rows, halves, half_rows, wanted)
     real_sets = [
         ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
-        ViewSet(halves.views, np.arange(len(halves)), wanted.select(np.arange(len(rows), len(wanted)))),
+        ViewSet(halves.views, half_rows, wanted.select(np.arange(len(rows), len(wanted)))),
     ]
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=recipe.keep_teacher)
     tuning, test = _halves(apart)
@@ -311,9 +330,11 @@ def _half_faces(
     return Portraits(paths, points, views("half", paths, points)), targets
 
 
-def _save_targets(path: Path, real: Portraits, rows: np.ndarray, halves: Portraits, targets: Targets) -> None:
-    pictures = [str(real.paths[row]) for row in rows] + [str(p) for p in halves.paths]
-    landmarks = np.concatenate([real.landmarks[rows], halves.landmarks])
+def _save_targets(
+    path: Path, real: Portraits, rows: np.ndarray, halves: Portraits, half_rows: np.ndarray, targets: Targets
+) -> None:
+    pictures = [str(real.paths[row]) for row in rows] + [str(halves.paths[row]) for row in half_rows]
+    landmarks = np.concatenate([real.landmarks[rows], halves.landmarks[half_rows]])
     partial = path.with_suffix(".part.npz")
     np.savez(
         partial, pictures=np.array(pictures), landmarks=landmarks, exceedance=targets.exceedance, weight=targets.weight
