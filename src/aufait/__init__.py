@@ -10,26 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aufait.action_units import ACTION_UNITS, ActionUnit
+    from aufait.data.datasets import open_dataset, register_dataset
+    from aufait.data.protocols import register_protocol
     from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
     from aufait.faces import create_finder
+    from aufait.faces.finder import register_finder
     from aufait.inference.detector import Detector
     from aufait.losses.labels import AULabels, Losses
     from aufait.losses.statistics import LabelStatistics
     from aufait.models.au_predictor import AUPredictor
     from aufait.models.checkpoint import load_model, save_model
+    from aufait.models.configuration import ModelConfig
+    from aufait.models.contract import check_network
+    from aufait.models.criterion import Criterion, OccurrenceCriterion
     from aufait.models.outputs import AUOutput
-    from aufait.models.registry import create_criterion, create_model, list_models
+    from aufait.models.registry import ModelEntry, create_criterion, create_model, list_models, register_model
+    from aufait.models.system import AUSystem
     from aufait.results import FaceAnalysis, FrameAnalysis
 
 __version__ = "0.1.0"
 
 _HOME = {
     "ACTION_UNITS": "aufait.action_units",
-    "ActionUnit": "aufait.action_units",
     "AULabels": "aufait.losses.labels",
     "AUOutput": "aufait.models.outputs",
     "AUPredictor": "aufait.models.au_predictor",
+    "AUSystem": "aufait.models.system",
+    "ActionUnit": "aufait.action_units",
     "AufaitError": "aufait.errors",
+    "Criterion": "aufait.models.criterion",
     "Detector": "aufait.inference.detector",
     "FaceAnalysis": "aufait.results",
     "FrameAnalysis": "aufait.results",
@@ -38,12 +47,21 @@ _HOME = {
     "Losses": "aufait.losses.labels",
     "MissingExtraError": "aufait.errors",
     "MissingModelError": "aufait.errors",
+    "ModelConfig": "aufait.models.configuration",
+    "ModelEntry": "aufait.models.registry",
+    "OccurrenceCriterion": "aufait.models.criterion",
     "OutputError": "aufait.errors",
+    "check_network": "aufait.models.contract",
     "create_criterion": "aufait.models.registry",
     "create_finder": "aufait.faces",
     "create_model": "aufait.models.registry",
     "list_models": "aufait.models.registry",
     "load_model": "aufait.models.checkpoint",
+    "open_dataset": "aufait.data.datasets",
+    "register_dataset": "aufait.data.datasets",
+    "register_finder": "aufait.faces.finder",
+    "register_model": "aufait.models.registry",
+    "register_protocol": "aufait.data.protocols",
     "save_model": "aufait.models.checkpoint",
 }
 
@@ -52,8 +70,10 @@ __all__ = [
     "AULabels",
     "AUOutput",
     "AUPredictor",
+    "AUSystem",
     "ActionUnit",
     "AufaitError",
+    "Criterion",
     "Detector",
     "FaceAnalysis",
     "FrameAnalysis",
@@ -62,13 +82,22 @@ __all__ = [
     "Losses",
     "MissingExtraError",
     "MissingModelError",
+    "ModelConfig",
+    "ModelEntry",
+    "OccurrenceCriterion",
     "OutputError",
     "__version__",
+    "check_network",
     "create_criterion",
     "create_finder",
     "create_model",
     "list_models",
     "load_model",
+    "open_dataset",
+    "register_dataset",
+    "register_finder",
+    "register_model",
+    "register_protocol",
     "save_model",
 ]
 

@@ -30,17 +30,19 @@ def data_list(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Name the data sets that can be read and the protocols that are known."""
-    from aufait.data.datasets import DATASETS
+    from aufait.data.datasets import dataset_entry, list_datasets
     from aufait.data.protocols import get_protocol, list_protocols
 
     protocols = [get_protocol(name) for name in list_protocols()]
     if json_output:
-        sets = {name: {"summary": entry.summary, "options": list(entry.options())} for name, entry in DATASETS.items()}
+        entries = [dataset_entry(name) for name in list_datasets()]
+        sets = {one.name: {"summary": one.summary, "options": list(one.options())} for one in entries}
         typer.echo(json.dumps({"datasets": sets, "protocols": {one.name: _protocol_facts(one) for one in protocols}}, indent=2))
         return
     console = stdout()
     console.print("data sets")
-    for name, entry in DATASETS.items():
+    for name in list_datasets():
+        entry = dataset_entry(name)
         console.print(f"  {name:<{_NAME_WIDTH}} {entry.summary}", soft_wrap=True, markup=False)
     console.print("\nprotocols")
     rows = [(one.name, one.title) for one in protocols]

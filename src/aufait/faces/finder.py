@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.face import Face
+from aufait.plugins import Plugins, find_plugins, refuse_taken
 
 FINDERS: dict[str, str] = {
     "auto": "mesh where its file is there, else builtin",
@@ -48,6 +50,56 @@ class FaceFinder(Protocol):
         """Release models; the finder cannot be used afterwards."""
 
 
+FinderMaker = Callable[..., FaceFinder]
+"""Takes model_path, device, max_faces and min_confidence as keywords, as ``create_finder`` does."""
+
+_REGISTERED: dict[str, FinderMaker] = {}
+
+
+def list_finders() -> list[str]:
+    """Names that ``create_finder`` knows, plug-ins last."""
+    return [*FINDERS, *_own_finders()]
+
+
+def register_finder(name: str, maker: FinderMaker) -> None:
+    """Add a finder, for this process. Installed packages name an entry point ``aufait.finders`` instead.
+
+    Raises:
+        InputError: the name is taken, or ``maker`` cannot be called.
+    """
+    refuse_taken("finder", name, [*FINDERS, *_FORMER, *_own_finders()])
+    wrong = _wrong_with(name, maker)
+    if wrong:
+        raise InputError(wrong)
+    _REGISTERED[name] = maker
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> Plugins:
+    return find_plugins("aufait.finders", [*FINDERS, *_FORMER], _wrong_with)
+
+
+def _wrong_with(name: str, maker: object) -> str:
+    return "" if callable(maker) else f"a finder is given by a function that makes it, got a {type(maker).__name__}"
+
+
+def _own_finders() -> dict[str, FinderMaker]:
+    return {**_plugins().objects, **_REGISTERED}
+
+
+def _made_by_stranger(name: str, **arguments: object) -> FaceFinder:
+    """A finder of another package, checked.
+
+    Raises:
+        InputError: it lacks a method or attribute of ``FaceFinder``.
+    """
+    finder = _own_finders()[name](**arguments)
+    missing = [part for part in ("name", "find", "track", "reset", "close") if not hasattr(finder, part)]
+    if missing:
+        raise InputError(f"the finder {name!r} breaks the contract: {type(finder).__name__} has no {', '.join(missing)}")
+    return finder
+
+
 def create_finder(
     name: str = "auto",
     *,
@@ -74,10 +126,15 @@ def create_finder(
         raise InputError(
             f"there is no face finder {name!r} any more; {_FORMER[name]!r} runs the same networks without that package"
         )
+    if name in _own_finders():
+        return _made_by_stranger(
+            name, model_path=model_path, device=device, max_faces=max_faces, min_confidence=min_confidence
+        )
     if name not in FINDERS:
-        near = get_close_matches(name, FINDERS, n=2, cutoff=0.4) or list(FINDERS)
+        _plugins().refuse_broken(name)
+        near = get_close_matches(name, list_finders(), n=2, cutoff=0.4) or list_finders()
         raise InputError(
-            f"unknown face finder {name!r}; did you mean {' or '.join(near)}? There are: {', '.join(FINDERS)}"
+            f"unknown face finder {name!r}; did you mean {' or '.join(near)}? There are: {', '.join(list_finders())}"
         )
     if name == "auto":
         return _create_auto(model_path, device, max_faces, min_confidence)

@@ -34,6 +34,7 @@ def save_model(model: AUSystem, path: str | Path, *, name: str, notes: dict[str,
     if type(model) is not entry.network:
         raise InputError(f"{name!r} stands for {entry.network.__name__}, the network is a {type(model).__name__}")
     header = {"format": _FORMAT, "model": entry.name, "config": model.config.to_dict(), "notes": notes or {}}
+    header["package"] = entry.origin
     return write_weights(model, path, header)
 
 
@@ -71,7 +72,7 @@ def load_model(path: str | Path, *, au_set: str | Sequence[int] | None = None, d
     path = Path(path)
     header = read_header(path)
     if header["model"] not in list_models():
-        raise InputError(f"{path} holds a model {header['model']!r} that this version does not know; update aufait")
+        raise InputError(_stranger(path, header))
     entry = model_entry(header["model"])
     config = entry.config.from_dict(header["config"])
     if au_set is not None and resolve_au_set(au_set) != config.action_units:
@@ -79,3 +80,14 @@ def load_model(path: str | Path, *, au_set: str | Sequence[int] | None = None, d
     model = entry.network(config)
     load_weights(model, path, "its configuration")
     return model.to(device).eval()
+
+
+def _stranger(path: Path, header: dict[str, Any]) -> str:
+    """What to do with a file whose network is not there."""
+    name, package = header["model"], str(header.get("package", "aufait"))
+    if package.partition(" ")[0] == "aufait":
+        return f"{path} holds a model {name!r} that this version does not know; update aufait"
+    return (
+        f"{path} holds the network {name!r} of the plug-in {package}, which is not installed here; install it (pip install "
+        f"{package.partition(' ')[0]}), or register the network first: aufait.register_model(...)"
+    )

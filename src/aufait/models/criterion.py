@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aufait.errors import InputError
 from aufait.losses.labels import AULabels, Losses
+from aufait.losses.occurrence import weighted_bce
 from aufait.losses.statistics import LabelStatistics
 from aufait.losses.weighting import au_weights
 from aufait.models.configuration import ModelConfig
@@ -51,3 +52,12 @@ class Criterion(nn.Module):
         """Weighted sum of the terms; terms that ``weights`` does not name count with weight 1."""
         total = torch.stack([value * weights.get(name, 1.0) for name, value in terms.items()]).sum()
         return Losses(total=total, terms=dict(terms))
+
+
+class OccurrenceCriterion(Criterion):
+    """Cross-entropy of occurrence, rare action units weighing more: what a network needs that has no loss of its own."""
+
+    def forward(self, output: AUOutput, labels: AULabels) -> Losses:
+        """One term, "occurrence"; unknown labels add nothing."""
+        occurrence = labels.require("occurrence", self.config.SYSTEM)
+        return self.combine({"occurrence": weighted_bce(output.logits, occurrence, labels.known, self.au_weight)}, {})

@@ -15,8 +15,10 @@ from typing import Any
 from aufait.errors import InputError
 from aufait.losses.statistics import LabelStatistics
 from aufait.models.configuration import ModelConfig, did_you_mean
+from aufait.models.contract import check_network
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
+from aufait.plugins import Plugins, find_plugins, origin_of, refuse_taken
 
 _ENTRIES: dict[str, ModelEntry] = {}
 
@@ -43,15 +45,22 @@ class ModelEntry:
     paper: str
     overrides: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def origin(self) -> str:
+        """Package and version that the network comes from."""
+        return origin_of(self.network.__module__)
+
 
 def register_model(entry: ModelEntry) -> None:
-    """Add a name; system packages call it when they are imported, and so may users' own packages.
+    """Add a name, for this process; system packages call it when they are imported. Installed packages name an entry point instead.
 
     Raises:
-        InputError: the name is taken.
+        InputError: the name is taken, or the entry is not what it should be.
     """
-    if entry.name in _ENTRIES:
-        raise InputError(f"a model named {entry.name!r} exists already; choose another name")
+    wrong = _wrong_with(entry.name, entry)
+    if wrong:
+        raise InputError(wrong)
+    refuse_taken("network", entry.name, _ENTRIES)
     _ENTRIES[entry.name] = entry
 
 
@@ -68,6 +77,7 @@ def model_entry(name: str) -> ModelEntry:
     """
     entries = _entries()
     if name.lower() not in entries:
+        _plugins().refuse_broken(name.lower())
         known = ", ".join(sorted(entries))
         hint = did_you_mean(name, entries) or "."
         raise InputError(f"unknown model {name!r}{hint} Known models: {known}")
@@ -96,7 +106,14 @@ def create_model(name: str, au_set: str | Sequence[int] = "bp4d", **overrides: A
         (1, 2, 4, 6, 9, 12, 25, 26)
     """
     entry = model_entry(name)
-    return entry.network(entry.config.create(au_set, **{**entry.overrides, **overrides}))
+    model = entry.network(entry.config.create(au_set, **{**entry.overrides, **overrides}))
+    check_network(model, run=False)
+    return model
+
+
+def fresh_networks() -> None:
+    """Look for plug-ins again, after one was installed in this process."""
+    _plugins.cache_clear()
 
 
 def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None, **arguments: Any) -> Criterion:
@@ -114,9 +131,30 @@ def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None,
 
 
 def _entries() -> dict[str, ModelEntry]:
+    return {**_plugins().objects, **_ENTRIES}
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> Plugins:
+    """Networks of other packages; our own are imported first, since their names are not to be had."""
     for name in _system_packages():
         importlib.import_module(name)
-    return _ENTRIES
+    return find_plugins("aufait.networks", _ENTRIES, _wrong_with)
+
+
+def _wrong_with(name: str, entry: Any) -> str:
+    """What is wrong with an entry, "" for nothing."""
+    if not isinstance(entry, ModelEntry):
+        return f"a network is described by a ModelEntry, got a {type(entry).__name__}"
+    if entry.name != name or name != name.lower():
+        return f"ModelEntry.name must be the name it is registered under, in lower case: {name.lower()!r}, got {entry.name!r}"
+    for field_name, base in (("network", AUSystem), ("config", ModelConfig), ("criterion", Criterion)):
+        kind = getattr(entry, field_name)
+        if not (isinstance(kind, type) and issubclass(kind, base)):
+            return f"ModelEntry.{field_name} must be a class that derives from {base.__name__}, got {kind!r}"
+    if not entry.config.SYSTEM:
+        return f"{entry.config.__name__}.SYSTEM must name the system; it is empty"
+    return ""
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from typing import Any, get_args, get_type_hints
 from aufait.data.dataset import AUDataset
 from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
+from aufait.plugins import Plugins, find_plugins, refuse_taken
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,16 @@ class DatasetEntry:
 
     name: str
     summary: str
-    module: str
-    function: str
+    module: str = ""
+    function: str = ""
+    given: Callable[..., AUDataset] | None = None
+    """The reader itself, of data sets that other packages bring."""
 
     @property
     def reader(self) -> Callable[..., AUDataset]:
         """The reader, imported when first needed."""
+        if self.given is not None:
+            return self.given
         reader: Callable[..., AUDataset] = getattr(import_module(f"{__name__}.{self.module}"), self.function)
         return reader
 
@@ -60,12 +66,50 @@ _ENTRIES = (
 )
 
 DATASETS: Mapping[str, DatasetEntry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
-"""Name -> entry."""
+"""Name -> entry, of those that come with the package; ``dataset_entry`` knows those of plug-ins too."""
+
+_REGISTERED: dict[str, DatasetEntry] = {}
+
+
+def register_dataset(name: str, reader: Callable[..., AUDataset], summary: str = "") -> None:
+    """Add a data set, for this process. Installed packages name an entry point ``aufait.datasets`` instead.
+
+    Args:
+        name: lower case, words joined by underscores.
+        reader: function of a folder (Path) and keyword options that returns an ``AUDataset``.
+        summary: one line for lists; the first line of the reader's docstring if empty.
+
+    Raises:
+        InputError: the name is taken, or the reader cannot be called.
+    """
+    refuse_taken("data set", name, _entries())
+    wrong = _wrong_with(name, reader)
+    if wrong:
+        raise InputError(wrong)
+    _REGISTERED[name] = _stranger(name, reader, summary)
+
+
+def _entries() -> dict[str, DatasetEntry]:
+    return {**DATASETS, **{name: _stranger(name, reader) for name, reader in _plugins().objects.items()}, **_REGISTERED}
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> Plugins:
+    return find_plugins("aufait.datasets", DATASETS, _wrong_with)
+
+
+def _wrong_with(name: str, reader: Any) -> str:
+    return "" if callable(reader) else f"a data set is given by the function that reads it, got a {type(reader).__name__}"
+
+
+def _stranger(name: str, reader: Callable[..., AUDataset], summary: str = "") -> DatasetEntry:
+    first = (inspect.getdoc(reader) or "").partition("\n")[0]
+    return DatasetEntry(name, summary or first, given=reader)
 
 
 def list_datasets() -> list[str]:
-    """Names that ``open_dataset`` knows."""
-    return list(DATASETS)
+    """Names that ``open_dataset`` knows, plug-ins last."""
+    return list(_entries())
 
 
 def dataset_entry(name: str) -> DatasetEntry:
@@ -75,9 +119,11 @@ def dataset_entry(name: str) -> DatasetEntry:
         InputError: unknown name; the message gives the nearest ones.
     """
     key = name.strip().lower().replace("+", "_plus").replace("-", "_").replace("__", "_")
-    if key not in DATASETS:
-        raise InputError(f"unknown data set {name!r}{did_you_mean(key, DATASETS)} Known: {', '.join(DATASETS)}")
-    return DATASETS[key]
+    entries = _entries()
+    if key not in entries:
+        _plugins().refuse_broken(key)
+        raise InputError(f"unknown data set {name!r}{did_you_mean(key, entries)} Known: {', '.join(entries)}")
+    return entries[key]
 
 
 def open_dataset(name: str, root: str | os.PathLike[str], **options: Any) -> AUDataset:
@@ -113,7 +159,10 @@ def open_dataset(name: str, root: str | os.PathLike[str], **options: Any) -> AUD
         if isinstance(value, Path) and not value.is_dir():
             what = "is not a folder" if value.exists() else "does not exist"
             raise InputError(f"{option}={value} {what}; {option} names the folder where they lie")
-    return entry.reader(Path(root), **values)
+    dataset = entry.reader(Path(root), **values)
+    if not isinstance(dataset, AUDataset):
+        raise InputError(f"the reader of {entry.name} must return an AUDataset, got a {type(dataset).__name__}")
+    return dataset
 
 
 def _convert(option: str, value: Any, hint: Any) -> Any:
@@ -144,4 +193,4 @@ def _convert(option: str, value: Any, hint: Any) -> Any:
     return value
 
 
-__all__ = ["DATASETS", "DatasetEntry", "dataset_entry", "list_datasets", "open_dataset"]
+__all__ = ["DATASETS", "DatasetEntry", "dataset_entry", "list_datasets", "open_dataset", "register_dataset"]

@@ -20,6 +20,7 @@ from aufait.data.protocols.protocol import Fold, Part, Protocol, Split, refuse_o
 from aufait.data.protocols.redrawn import can_be_redrawn, redrawn
 from aufait.data.protocols.splits import deal, hold_out, seeded_order
 from aufait.errors import InputError
+from aufait.plugins import Plugins, find_plugins, refuse_taken
 
 OCCURRENCE_METRICS = ("f1_frame", "accuracy")
 INTENSITY_METRICS = ("icc_3_1", "mae")
@@ -29,7 +30,39 @@ _LEAVE_ONE_OUT, _FOLD_NAME = "leave_one_subject_out", re.compile(r"(k|\d+)_folds
 
 def list_protocols(dataset: str | None = None) -> list[str]:
     """Names of the published protocols, those of one data set if its name is given."""
-    return [name for name in _files() if dataset is None or dataset in _datasets(_files()[name])]
+    ours = [name for name in _files() if dataset is None or dataset in _datasets(_files()[name])]
+    return ours + [name for name, one in _strangers().items() if dataset is None or dataset in one.datasets]
+
+
+_REGISTERED: dict[str, Protocol] = {}
+
+
+def register_protocol(protocol: Protocol) -> None:
+    """Add a protocol, for this process. Installed packages name an entry point ``aufait.protocols`` instead.
+
+    Raises:
+        InputError: the name is taken, or it is no ``Protocol``.
+    """
+    wrong = _wrong_with(getattr(protocol, "name", ""), protocol)
+    if wrong:
+        raise InputError(wrong)
+    refuse_taken("protocol", protocol.name, [*_files(), *_strangers()])
+    _REGISTERED[protocol.name] = protocol
+
+
+@lru_cache(maxsize=1)
+def _plugins() -> Plugins:
+    return find_plugins("aufait.protocols", _files(), _wrong_with)
+
+
+def _strangers() -> dict[str, Protocol]:
+    return {**_plugins().objects, **_REGISTERED}
+
+
+def _wrong_with(name: str, protocol: Any) -> str:
+    if not isinstance(protocol, Protocol):
+        return f"a protocol is a Protocol of aufait.data, got a {type(protocol).__name__}"
+    return "" if protocol.name == name else f"Protocol.name must be the name of the entry, {name!r}, got {protocol.name!r}"
 
 
 def get_protocol(name: str, *, seed: int | None = None) -> Protocol:
@@ -48,9 +81,15 @@ def get_protocol(name: str, *, seed: int | None = None) -> Protocol:
         ((1, 2, 4, 6, 9, 12, 25, 26), 2, 3)
     """
     key = name.strip().lower().replace("+", "_plus").replace("-", "_")
+    if key in _strangers():
+        if seed is not None:
+            raise InputError(f"the protocol {key} takes no seed")
+        return _strangers()[key]
     if key not in _files():
+        _plugins().refuse_broken(key)
+        known = [*_files(), *_strangers()]
         raise InputError(
-            f"unknown protocol {name!r}{did_you_mean(key, _files())} Known: {', '.join(_files())}. For your own data: "
+            f"unknown protocol {name!r}{did_you_mean(key, known)} Known: {', '.join(known)}. For your own data: "
             "leave_one_subject_out, k_fold (5 folds), 3_fold, 10_fold, ...; for several data sets: lodo"
         )
     data = _files()[key]

@@ -1,0 +1,1 @@
+"""An example plug-in of aufait. Nothing here imports the parts: each loads when somebody asks for its name."""
