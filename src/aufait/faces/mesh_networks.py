@@ -336,10 +336,15 @@ class _MixerBlock(nn.Module):
         self.channel_mlp = nn.Sequential(nn.Linear(channels, 256), nn.ReLU(), nn.Linear(256, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide, activation, narrow = self.token_mlp  # from the left: nothing needs to be turned over in memory
-        mixed = activation(wide.weight @ self.token_norm(x) + wide.bias[:, None])  # (B, 384, 64)
-        x = x + (narrow.weight @ mixed + narrow.bias[:, None])
+        wide, activation, narrow = self.token_mlp
+        x = x + _from_left(narrow, activation(_from_left(wide, self.token_norm(x))))
         return x + self.channel_mlp(self.channel_norm(x))
+
+
+def _from_left(layer: nn.Module, x: Tensor) -> Tensor:
+    """A linear layer over the tokens of x (B, tokens, channels): nothing needs to be turned over in memory."""
+    assert isinstance(layer, nn.Linear)
+    return layer.weight @ x + layer.bias[:, None]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
