@@ -13,7 +13,7 @@ from aufait.errors import InputError
 from aufait.visualization.activation_maps import activation_map, branch_activation_maps
 from aufait.visualization.attention_overlay import attention_figure, attention_overlay, enlarge
 from aufait.visualization.feature_maps import map_picture, mean_response, scaled, strongest_channels
-from aufait.visualization.figure import text_scale
+from aufait.visualization.figure import badge, margins, text_scale
 from aufait.visualization.metric_plots import deviation, metrics_by_group
 from aufait.visualization.patch_significance import _window, patch_ranks, significance_figure
 from aufait.visualization.picture_grid import picture_grid
@@ -202,6 +202,44 @@ def test_rendered_faces_are_marked():
     plain = _pixels(picture_grid([[FACE]], title="t"))
     marked = _pixels(picture_grid([[FACE]], title="t", synthetic=True))
     assert plain.shape == marked.shape and (plain != marked).any()
+
+
+def _ink(png: bytes, top: float, bottom: float) -> int:
+    """Pixels that are not white between two heights in inches from the top."""
+    pixels = _pixels(png)[int(150 * top) : int(150 * bottom)]
+    return int((pixels < 250).any(-1).sum())
+
+
+@pytest.mark.parametrize("cells", [3, 13])
+def test_a_long_subtitle_and_note_push_the_drawing_instead_of_lying_on_it(cells):
+    white = np.full((40, 40, 3), 255, np.uint8)
+    words = "Grad-CAM of each action unit's head on the features that enter it; " * 3
+    width = _size(picture_grid([[white] * cells], title="t"))[0] / 150
+    head, foot = margins(width, words, words)
+    assert head > margins(width)[0] and foot > margins(width)[1] and margins(width) == pytest.approx((0.82, 0.34), abs=0.06)
+    png = picture_grid([[white] * cells], title="t", subtitle=words, note=words)
+    height = _size(png)[1] / 150
+    assert _ink(png, head - 0.08, head + 1.0) == 0, "the texts end above the pictures"
+    assert _ink(png, 0.5, head - 0.1) > 0 and _ink(png, height - foot, height) > 0
+    short = _size(picture_grid([[white] * cells], title="t"))[1] / 150
+    assert height == pytest.approx(short + head + foot - sum(margins(width)), abs=0.02)
+
+
+def test_captions_are_wrapped_to_the_width_of_their_picture():
+    white, words = np.full((40, 40, 3), 255, np.uint8), "bp4d F001, task T1, frame 1234, AU12: 0.12"
+    one, long = (picture_grid([[white] * 4], title="t", captions=[[text] * 4], cell=1.5) for text in ("AU12", words))
+    assert _size(long)[0] == _size(one)[0] and _size(long)[1] > _size(one)[1]
+    right = _pixels(long)[:, -12:]
+    assert (right >= 250).all(), "nothing reaches the edge"
+
+
+def test_quick_figures_say_so_on_the_picture():
+    plain = _pixels(picture_grid([[FACE]], title="t", synthetic=True))
+    with badge("QUICK: shows that it runs"):
+        marked = _pixels(picture_grid([[FACE]], title="t", synthetic=True))
+        drawn = relation_figure({"labels": np.eye(3)}, UNITS, title="t")
+    assert plain.shape == marked.shape and (plain != marked).any()
+    assert drawn != relation_figure({"labels": np.eye(3)}, UNITS, title="t")
 
 
 @pytest.mark.parametrize("pictures, headings", [([], {}), ([[FACE]], {"columns": ("a", "b")}), ([[FACE]], {"rows": ("a", "b")})])

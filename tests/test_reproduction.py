@@ -425,6 +425,20 @@ def test_pages_of_synthetic_and_quick_results_say_so(tmp_path):
     assert {path.name for path in files} == {"figure.md", "figure.png"}
 
 
+def test_pictures_of_a_quick_run_are_marked(tmp_path, monkeypatch):
+    from aufait.visualization.picture_grid import picture_grid
+
+    face = np.full((20, 20, 3), 90, np.uint8)
+    monkeypatch.setattr(checking, "get_maker", lambda _: lambda laboratory, item: Made(png=picture_grid([[face]], title="t")))
+    monkeypatch.setattr(Laboratory, "check_complete", lambda self, protocol: None)
+    item = get_item("arl", "figure", 9)
+    made = {}
+    for quick in (True, False):
+        checking.make_item(item, Laboratory(work=tmp_path, quick=quick, twins=True), tmp_path / str(quick))
+        made[quick] = (tmp_path / str(quick) / item.id / "figure.png").read_bytes()
+    assert made[True] != made[False] == picture_grid([[face]], title="t")
+
+
 def test_random_alignment_network_is_told_on_the_page(tmp_path):
     from aufait.reproduction.outputs import write_item
 

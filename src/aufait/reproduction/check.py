@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from aufait.errors import AufaitError
 from aufait.media.atomic import write_text
 from aufait.reproduction.laboratory import Laboratory, code_digest
 from aufait.reproduction.makers import get_maker
-from aufait.reproduction.outputs import write_item
+from aufait.reproduction.outputs import QUICK_BADGE, write_item
 from aufait.reproduction.registry import Item
+from aufait.visualization.figure import badge
 
 STATE = "state.json"
 
@@ -42,7 +43,8 @@ def make_item(item: Item, laboratory: Laboratory, output: Path) -> list[Path]:
     """
     for protocol in item.needed_protocols:
         laboratory.check_complete(protocol)
-    made = get_maker(item.maker)(laboratory, item)
+    with badge(QUICK_BADGE) if laboratory.quick else nullcontext():
+        made = get_maker(item.maker)(laboratory, item)
     return write_item(item, made, laboratory, output / item.id)
 
 

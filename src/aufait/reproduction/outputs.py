@@ -22,6 +22,9 @@ QUICK_NOTE = (
     "Made with --quick: few faces, smaller networks, a handful of training steps, the first fold only. It shows that every step "
     "runs; its numbers and pictures mean nothing."
 )
+QUICK_BADGE = "QUICK: shows that it runs"
+"""On every picture of a quick run."""
+
 QUICK_TWIN_NOTE = "Made with --quick: the twin has a few people and frames only. It shows that every step runs."
 
 

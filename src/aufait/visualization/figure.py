@@ -6,6 +6,9 @@ All figures come back as PNG bytes. Pictures of rendered faces carry the word SY
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from aufait.errors import InputError, MissingExtraError
@@ -26,9 +29,33 @@ COLOUR_MAPS = ("jet", "perceptual", "intensity", "relation")
 white to vermilion for values of both signs."""
 
 _RELATION_STOPS = ((0.0, "#1b4a85"), (0.25, "#7fbbe0"), (0.5, "#ffffff"), (0.75, "#f2a36b"), (1.0, "#b4420a"))
-HEAD_INCHES, FOOT_INCHES = 0.82, 0.34
-"""Room for title and subtitle above, and for the note below the drawing."""
+_HEAD_INCHES, _FOOT_INCHES = 0.82, 0.34
+"""Least room for title and subtitle above, and for the note below the drawing; see ``margins``."""
 _PAGE_INCHES = 9.5
+_LINE = 1.25 / 72
+"""Height of a line in inches, for each point of its letters."""
+
+_BADGES: ContextVar[tuple[str, ...]] = ContextVar("badges", default=())
+
+
+@contextmanager
+def badge(text: str) -> Iterator[None]:
+    """Figures that are made meanwhile carry this mark at the bottom, such as "QUICK: shows that it runs"."""
+    token = _BADGES.set((*_BADGES.get(), text))
+    try:
+        yield
+    finally:
+        _BADGES.reset(token)
+
+
+def margins(width: float, subtitle: str = "", note: str = "", *, synthetic: bool = False) -> tuple[float, float]:
+    """Inches that the texts of a figure take above and below the drawing; arguments as of ``new_figure``."""
+    scale = text_scale(width)
+    below = len(_wrapped(subtitle, width / scale).splitlines())
+    head = 0.17 + 0.28 * scale + below * 8.5 * scale * _LINE + 0.12
+    lines = len(_note_lines(note, width, synthetic))
+    foot = 0.11 + max(lines, 1) * 7.5 * scale * _LINE + 0.08
+    return max(_HEAD_INCHES, head), max(_FOOT_INCHES, foot)
 
 
 def colour_map(name: str) -> Colormap:
@@ -58,7 +85,7 @@ def text_scale(width: float) -> float:
 def new_figure(width: float, height: float, title: str, subtitle: str = "", note: str = "", *, synthetic: bool = False) -> Figure:
     """An empty figure with its texts; ``width`` and ``height`` in inches, all of it.
 
-    The drawing belongs between ``HEAD_INCHES`` from the top and ``FOOT_INCHES`` from the bottom.
+    The drawing belongs between the two ``margins``.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -72,23 +99,32 @@ def new_figure(width: float, height: float, title: str, subtitle: str = "", note
     left, scale = 0.16 / width, text_scale(width)
     # A title that is too long for the figure is written smaller: about 9 letters fit an inch at 12.5 points.
     size = min(12.5 * scale, 12.5 * 8.8 * (width - 0.3) / max(1, len(title)))
-    below, small = _wrapped(subtitle, width / scale), _shortened(note, width / scale - (2.3 if synthetic else 0.4))
+    below, small = _wrapped(subtitle, width / scale), "\n".join(_note_lines(note, width, synthetic))
     figure.text(left, 1 - 0.15 / height, title, fontsize=size, fontweight="bold", color=INK, va="top")
     figure.text(left, 1 - (0.17 + 0.28 * scale) / height, below, fontsize=8.5 * scale, color=MUTED, va="top", linespacing=1.25)
-    figure.text(left, 0.11 / height, small, fontsize=7.5 * scale, color=MUTED, va="bottom")
-    if synthetic:
-        badge = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}
-        figure.text(1 - 0.22 / width, 0.115 / height, "SYNTHETIC: rendered faces", fontsize=7 * scale, fontweight="bold",
-                    color=VERMILION, va="bottom", ha="right", bbox=badge)  # fmt: skip
+    figure.text(left, 0.11 / height, small, fontsize=7.5 * scale, color=MUTED, va="bottom", linespacing=1.25)
+    box = {"boxstyle": "round,pad=0.35", "facecolor": "#fff1e6", "edgecolor": VERMILION, "linewidth": 0.8}
+    right = 0.22
+    for text in _marks(synthetic):
+        figure.text(1 - right / width, 0.115 / height, text, fontsize=7 * scale, fontweight="bold", color=VERMILION, va="bottom",
+                    ha="right", bbox=box)  # fmt: skip
+        right += _mark_width(text) * scale
     return figure
+
+
+def _marks(synthetic: bool) -> tuple[str, ...]:
+    return ("SYNTHETIC: rendered faces",) * synthetic + _BADGES.get()
+
+
+def _mark_width(text: str) -> float:
+    """Inches of a mark in 7 points with its frame and the gap to the next."""
+    return 0.064 * len(text) + 0.22
 
 
 def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at a place in inches, counted from the upper left corner of the figure."""
     whole_width, whole_height = figure.get_size_inches()
-    return figure.add_axes(
-        (left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height)
-    )
+    return figure.add_axes((left / whole_width, 1 - (top + height) / whole_height, width / whole_width, height / whole_height))
 
 
 def plain(axes: Axes) -> None:
@@ -122,10 +158,13 @@ def colour_bar(figure: Figure, place: tuple[float, float, float, float], colours
         spine.set_visible(False)
 
 
-def _shortened(text: str, width: float) -> str:
-    """As much of a note as fits into ``width`` inches at 7.5 points."""
-    letters = max(10, int(16.5 * width))
-    return text if len(text) <= letters else text[: letters - 3].rstrip(" ;,") + " ..."
+def _note_lines(text: str, width: float, synthetic: bool) -> list[str]:
+    """A note in lines of 7.5 points that leave room for the marks beside them."""
+    import textwrap
+
+    scale = text_scale(width)
+    room = width / scale - 0.4 - sum(map(_mark_width, _marks(synthetic)))
+    return textwrap.wrap(text, max(24, int(16.5 * room)))
 
 
 def _wrapped(text: str, width: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.visualization.figure import FOOT_INCHES, GRID, HEAD_INCHES, INK, MUTED, SERIES, axes_at, new_figure, plain, to_png
+from aufait.visualization.figure import GRID, INK, MUTED, SERIES, axes_at, margins, new_figure, plain, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +43,10 @@ def metrics_by_group(
         InputError: no metric, or shapes that do not fit.
     """
     _check(values, (len(groups), len(action_units)))
-    height = HEAD_INCHES + 0.25 + len(values) * (_PANEL + 0.32) + 0.2 + FOOT_INCHES
+    head, foot = margins(_WIDTH, subtitle, note, synthetic=synthetic)
+    height = head + 0.25 + len(values) * (_PANEL + 0.32) + 0.2 + foot
     figure = new_figure(_WIDTH, height, title, subtitle, note, synthetic=synthetic)
-    top = HEAD_INCHES + 0.35
+    top = head + 0.35
     for place, (name, table) in enumerate(values.items()):
         axes = axes_at(figure, _LEFT, top + place * (_PANEL + 0.32), _WIDTH - _LEFT - _RIGHT, _PANEL)
         with_mean = np.concatenate([table, _row_means(table)], axis=1)

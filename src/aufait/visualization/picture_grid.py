@@ -9,19 +9,20 @@ import numpy as np
 
 from aufait.errors import InputError
 from aufait.visualization.figure import (
-    FOOT_INCHES,
-    HEAD_INCHES,
     INK,
     MUTED,
     axes_at,
     colour_bar,
+    margins,
     new_figure,
     text_scale,
     to_png,
 )
 
 _GAP = 0.05
-_COLUMN_INCHES, _CAPTION_INCHES = 0.24, 0.2
+_COLUMN_INCHES, _CAPTION_INCHES, _LINE_INCHES = 0.24, 0.2, 0.125
+_LETTERS = 17.5
+"""Letters of a caption in an inch."""
 _BAR_INCHES = 0.75
 
 
@@ -55,7 +56,7 @@ def picture_grid(
         title, subtitle, note: texts of the figure.
         columns: headings of the columns.
         rows: headings of the rows; a line break starts a second line.
-        captions: a line under each picture, in the shape of ``pictures``.
+        captions: words under each picture, in the shape of ``pictures``; wrapped to the width of a picture.
         scale: colour bar.
         cell: side of a picture in inches.
         synthetic: whether the faces are rendered.
@@ -75,11 +76,14 @@ def picture_grid(
     side = max((len(line) for name in rows for line in name.split("\n")), default=0)
     type_scale = text_scale(width_cells * (cell + _GAP) + 1.0)
     left = 0.16 + ((0.075 * side + 0.04) * type_scale + 0.08 if rows else 0.0)
-    step_x, step_y = cell + _GAP, cell + (_CAPTION_INCHES * type_scale if captions else _GAP)
-    top = HEAD_INCHES + (_COLUMN_INCHES * type_scale if columns else 0.0)
+    below = [[_wrapped(words, cell / type_scale) for words in line] for line in captions]
+    extra = max((words.count("\n") for line in below for words in line), default=0)
+    step_x, step_y = cell + _GAP, cell + ((_CAPTION_INCHES + extra * _LINE_INCHES) * type_scale if captions else _GAP)
     drawn = left + width_cells * step_x
     width = max(4.6, drawn + (_BAR_INCHES * type_scale if scale else 0.12))
-    height = top + height_cells * step_y + FOOT_INCHES + 0.06
+    head, foot = margins(width, subtitle, note, synthetic=synthetic)
+    top = head + (_COLUMN_INCHES * type_scale if columns else 0.0)
+    height = top + height_cells * step_y + foot + 0.06
     figure = new_figure(width, height, title, subtitle, note, synthetic=synthetic)
     for place, name in enumerate(columns):
         x, y = (left + place * step_x + cell / 2) / width, 1 - (top - 0.05) / height
@@ -94,11 +98,18 @@ def picture_grid(
             axes = axes_at(figure, left + column * step_x, top + row * step_y, cell, cell)
             axes.imshow(picture, interpolation="lanczos")
             axes.set_axis_off()
-            if captions and column < len(captions[row]):
-                words = captions[row][column]
+            if captions and column < len(below[row]):
+                words = below[row][column]
                 size = 7 * type_scale
                 axes.text(0.5, -0.03, words, transform=axes.transAxes, fontsize=size, color=MUTED, ha="center", va="top")
     if scale:
         tall = min(2.2, height_cells * step_y - _GAP)
         colour_bar(figure, (drawn + 0.1, top, 0.13, tall), scale.colours, scale.low, scale.high, scale.label)
     return to_png(figure)
+
+
+def _wrapped(words: str, width: float) -> str:
+    """Words in lines of ``width`` inches."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(words, max(8, int(_LETTERS * width))))

@@ -13,14 +13,13 @@ import numpy as np
 from aufait.action_units import ACTION_UNITS
 from aufait.errors import InputError
 from aufait.visualization.figure import (
-    FOOT_INCHES,
     GRID,
-    HEAD_INCHES,
     INK,
     MUTED,
     axes_at,
     colour_bar,
     colour_map,
+    margins,
     new_figure,
     to_png,
 )
@@ -71,9 +70,12 @@ def relation_figure(
     across = len(matrices) if per_row is None else min(per_row, len(matrices))
     lines, aside = -(-len(matrices) // across), graph_of is not None and per_row is None
     panels = across + aside
-    top, step = HEAD_INCHES + 0.4, _SIDE + 0.62
-    height = top + (lines - 1 + (graph_of is not None and not aside)) * step + _SIDE + FOOT_INCHES + 0.12
-    figure = new_figure(0.62 + panels * step + 0.55, height, title, subtitle, note, synthetic=synthetic)
+    step = _SIDE + 0.62
+    width = 0.62 + panels * step + 0.55
+    head, foot = margins(width, subtitle, note, synthetic=synthetic)
+    top = head + 0.4
+    height = top + (lines - 1 + (graph_of is not None and not aside)) * step + _SIDE + foot + 0.12
+    figure = new_figure(width, height, title, subtitle, note, synthetic=synthetic)
     for place, (name, values) in enumerate(matrices.items()):
         line, column = divmod(place, across)
         axes = axes_at(figure, 0.62 + column * step, top + line * step, _SIDE, _SIDE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.visualization.figure import FOOT_INCHES, GRID, HEAD_INCHES, INK, MUTED, SERIES, axes_at, new_figure, plain, to_png
+from aufait.visualization.figure import GRID, INK, MUTED, SERIES, axes_at, margins, new_figure, plain, to_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,12 +47,13 @@ def spread_figure(
     wrong = [f"{name}, {metric}" for name, one in spreads.items() for metric, values in one.items() if np.shape(values) != shape]
     if not spreads or wrong or not all(spreads.values()):
         raise InputError(f"spreads must be one value per action unit, {shape}; not so: {', '.join(wrong) or 'none given'}")
-    height = HEAD_INCHES + 0.3 + len(spreads) * _STEP - 0.2 + FOOT_INCHES
+    head, foot = margins(_WIDTH, subtitle, note, synthetic=synthetic)
+    height = head + 0.3 + len(spreads) * _STEP - 0.2 + foot
     figure = new_figure(_WIDTH, height, title, subtitle, note, synthetic=synthetic)
     known = [values[~np.isnan(values)] for one in spreads.values() for values in one.values()]
     top = max([_LEAST, *(1.08 * float(values.max()) for values in known if len(values))])
     for place, (name, one) in enumerate(spreads.items()):
-        axes = axes_at(figure, _LEFT, HEAD_INCHES + 0.3 + place * _STEP, _WIDTH - _LEFT - _RIGHT, _PANEL)
+        axes = axes_at(figure, _LEFT, head + 0.3 + place * _STEP, _WIDTH - _LEFT - _RIGHT, _PANEL)
         _bars(axes, one, action_units)
         axes.set_ylim(0, top)
         axes.set_ylabel(label, fontsize=8.5, color=INK)

@@ -11,15 +11,14 @@ from aufait.action_units import ACTION_UNITS
 from aufait.errors import InputError
 from aufait.visualization.figure import (
     BLUE,
-    FOOT_INCHES,
     GAP,
     GREEN,
     GRID,
-    HEAD_INCHES,
     INK,
     MUTED,
     VERMILION,
     axes_at,
+    margins,
     new_figure,
     plain,
     to_png,
@@ -72,8 +71,9 @@ def prediction_timelines(
         raise InputError(f"labels and predictions must be {shape} for {len(time)} frames; not so: {', '.join(wrong)}")
     stripes = 1 + len(predictions)
     row = max(0.34, stripes * _STRIPE + 0.1)
-    top, height = HEAD_INCHES + 0.3, row * len(action_units)
-    figure = new_figure(_WIDTH, top + height + 0.5 + FOOT_INCHES, title, subtitle, note, synthetic=synthetic)
+    head, foot = margins(_WIDTH, subtitle, note, synthetic=synthetic)
+    top, height = head + 0.3, row * len(action_units)
+    figure = new_figure(_WIDTH, top + height + 0.5 + foot, title, subtitle, note, synthetic=synthetic)
     axes = axes_at(figure, 2.25, top, _WIDTH - 2.45, height)
     edges = _edges(time)
     mask = np.ones(shape, bool) if known is None else np.asarray(known, bool)
