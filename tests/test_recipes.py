@@ -61,6 +61,18 @@ def test_numbers_are_those_of_the_papers(name: str, facts: dict[str, object]) ->
     assert {key: getattr(recipe, key) for key in facts} == facts
 
 
+def test_settings_of_aunet_alone_are_not_listed_for_others() -> None:
+    for name in ("abrnet_disfa", "arl_bp4d", "drml_bp4d"):
+        quick = load_recipe(name, quick=True)
+        assert not any(key.startswith(("label_vae", "aligner")) for key in changes(quick)), name
+        shown = quick.to_yaml(used_only=True)
+        assert "label_vae" not in shown and "aligner" not in shown and load_recipe(name).to_yaml().count("label_vae:") == 1
+    aunet = changes(load_recipe("aunet_bp4d", quick=True))
+    assert aunet["label_vae.epochs"] == 20 and "aligner_fit.steps" in aunet
+    fan = changes(load_recipe("aunet_bp4d", ["model=au-fan"], quick=True))
+    assert "aligner_fit.steps" in fan and "label_vae.epochs" not in fan
+
+
 @pytest.mark.parametrize("name", ["aunet_bp4d", "aunet_disfa", "aunet_mixed", "resnet18_bp4d"])
 def test_aunets_recipes_take_the_loss_that_made_the_published_scores(name: str) -> None:
     assert load_recipe(name).model_settings["vae_loss"] == "released"

@@ -59,7 +59,7 @@ def train(
         raise InputError("name a recipe, such as jaa_net_disfa; aufait train --list shows them")
     plan = load_recipe(recipe, settings or [], quick=quick, small=small)
     if show:
-        stdout().print(plan.to_yaml(), markup=False, soft_wrap=True)
+        stdout().print(plan.to_yaml(used_only=True), markup=False, soft_wrap=True)
         return
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")

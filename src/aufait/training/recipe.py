@@ -283,9 +283,12 @@ class Recipe:
         """Plain values that YAML and JSON can hold."""
         return _plain(dataclasses.asdict(self))
 
-    def to_yaml(self) -> str:
-        """The recipe as a file that ``load_recipe`` reads."""
-        return str(_yaml().safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+    def to_yaml(self, *, used_only: bool = False) -> str:
+        """The recipe as a file that ``load_recipe`` reads; with ``used_only`` without keys that its network takes no notice of."""
+        values = self.to_dict()
+        if used_only:
+            values = {key: value for key, value in values.items() if key not in unused_keys(self)}
+        return str(_yaml().safe_dump(values, sort_keys=False, allow_unicode=True, width=120))
 
     def changed(self, settings: Mapping[str, Any] | Sequence[str]) -> Recipe:
         """A recipe with other values.
@@ -538,20 +541,31 @@ _OWN_BUSINESS = frozenset({"seed", "protocol_seed", "strict", "aligner"})
 """Keys that say on what a run is made rather than how."""
 
 
+def unused_keys(recipe: Recipe) -> frozenset[str]:
+    """First parts of the keys that the recipe's network takes no notice of: those of a label VAE or an aligner that it has not."""
+    from aufait.models.registry import model_entry
+
+    entry = model_entry(recipe.model)
+    config = entry.config.create("disfa", **{**entry.overrides, **recipe.model_settings}).to_dict()
+    unused = set() if config.get("use_vae") else {"label_vae"}
+    return frozenset(unused | (set() if entry.network.has_aligner else {"aligner", "aligner_fit"}))
+
+
 def changes(recipe: Recipe) -> dict[str, Any]:
     """What was changed in a recipe of the package.
 
     Returns:
         dotted key -> value where it differs from the package's recipe of the same name; empty for recipes of one's own. Seeds, the
-        file of AUNet's aligner and whether data must be complete do not count.
+        file of AUNet's aligner and whether data must be complete do not count, nor does what the network takes no notice of.
     """
     if recipe.name not in list_recipes():
         return {}
     found: dict[str, Any] = {}
+    passed_over = _OWN_BUSINESS | unused_keys(recipe)
     values = recipe.to_dict()
     for key in differences(load_recipe(recipe.name), recipe):
         first, _, rest = key.partition(".")
-        if first not in _OWN_BUSINESS:
+        if first not in passed_over:
             found[key] = values[first].get(rest) if rest else values[first]
     return found
 
