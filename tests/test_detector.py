@@ -156,17 +156,18 @@ def test_frames_of_a_live_source_do_not_wait_for_others() -> None:
     seen = threading.Event()
 
     def camera() -> Iterator[Frame]:
-        first, second = frames(2)
+        first, second, third = frames(3)
         yield first
-        seen.wait(10)
         yield second
+        seen.wait(10)
+        yield third
 
     with Detector(finder=FakeFinder(), model=FakePredictor(), device="cpu", batch_size=8) as detector:
         results = detector.follow(camera(), source="camera")
-        assert next(results).analysis.frame == 1
-        assert not seen.is_set()  # a whole batch would have waited for the second frame, which waits for this
+        assert [next(results).analysis.frame, next(results).analysis.frame] == [1, 2]
+        assert not seen.is_set()  # a whole batch would have waited for the third frame, which waits for this
         seen.set()
-        assert [frame.analysis.frame for frame in results] == [2]
+        assert [frame.analysis.frame for frame in results] == [3]
 
 
 def test_frames_of_a_file_are_scored_in_whole_batches() -> None:
@@ -181,7 +182,7 @@ def test_frames_of_a_file_are_scored_in_whole_batches() -> None:
     sizes: list[int] = []
     with Detector(finder=FakeFinder(), model=Counting(), device="cpu", batch_size=4) as detector:
         assert len(list(detector.follow(Clip(frames(10)), source="clip"))) == 10
-    assert sizes == [4, 4, 2]
+    assert sizes == [1, 4, 4, 1]
 
 
 def test_batched_crops_of_the_real_network_score_as_single_frames() -> None:

@@ -100,31 +100,32 @@ def test_items_that_wait_are_still_written_after_an_error_of_the_producer() -> N
 
 def test_groups_have_the_same_items_in_order() -> None:
     with Prefetch(range(10), depth=2) as items:
-        assert list(items.groups(4)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+        assert list(items.groups(4)) == [[0], [1, 2, 3, 4], [5, 6, 7, 8], [9]]
 
 
 def test_groups_before_an_error_are_handed_over() -> None:
     def source() -> Iterator[int]:
-        yield from (1, 2, 3)
+        yield from (1, 2, 3, 4)
         raise ValueError("bad frame")
 
     seen = []
     with pytest.raises(ValueError, match="bad frame"), Prefetch(source()) as items:
         for group in items.groups(2):
             seen.append(group)  # noqa: PERF402
-    assert seen == [[1, 2], [3]]
+    assert seen == [[1], [2, 3], [4]]
 
 
 def test_groups_that_do_not_wait_take_what_is_there() -> None:
     more = threading.Event()
 
     def source() -> Iterator[int]:
-        yield 1
+        yield from (1, 2)
         more.wait(10)
-        yield from (2, 3, 4)
+        yield from (3, 4)
 
     with Prefetch(source(), depth=4) as items:
         groups = items.groups(4, wait=False)
-        assert next(groups) == [1]  # with ``wait`` this would hang: the others come only after it was taken
+        assert [next(groups), next(groups)] == [[1], [2]]
+        assert not more.is_set()  # with ``wait`` the second group would have waited for the others, which come later
         more.set()
-        assert [item for group in groups for item in group] == [2, 3, 4]
+        assert [item for group in groups for item in group] == [3, 4]

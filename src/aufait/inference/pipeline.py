@@ -64,21 +64,25 @@ class Prefetch(Generic[T]):
     def groups(self, size: int, *, wait: bool = True) -> Iterator[list[T]]:
         """Consecutive groups of ``size`` items; the last one, also that before an error, may be smaller.
 
+        The first item comes alone, so that results begin as early as they can.
+
         Args:
             size: of a group.
             wait: False to wait for the first item of a group only, and take those that are there already.
         """
         items = iter(self)
         end: Exception | None = None
+        wanted = 1
         while end is None:
             group: list[T] = []
             try:
-                while len(group) < size and (wait or not group or not self._items.empty()):
+                while len(group) < wanted and (wait or not group or not self._items.empty()):
                     group.append(next(items))
             except Exception as error:  # the end of the items, or an error of their thread
                 end = error
             if group:
                 yield group
+            wanted = size
         if not isinstance(end, StopIteration):
             raise end
 

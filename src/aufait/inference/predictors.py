@@ -128,7 +128,12 @@ def _network_path(model: str | Path) -> Path | None:
     Raises:
         InputError: a folder without a finished run, or a file of another kind.
     """
+    from aufait.models.au_predictor import MODELS
+    from aufait.models.shipped import DEFAULT
+
     path = Path(model)
+    if str(model) in (DEFAULT, *MODELS):  # the list of all networks, below, takes a tenth of a second to load
+        return None
     if path.is_dir():
         return _of_run(path)
     if path.suffix.lower() in _RELEASED:
