@@ -25,9 +25,9 @@ from aufait.models.aunet import AUNet, TrackAligner, neighbour_alignment, track_
 from aufait.models.aunet.stream_timing import time_stream
 
 
-def read_track(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
-    """Pictures, landmarks (T, 68, 2) and boxes (T, 4) of the first face, up to ``count`` frames."""
-    pictures, landmarks, boxes = [], [], []
+def read_track(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Pictures and landmarks (T, 68, 2) of the first face, up to ``count`` frames."""
+    pictures, landmarks = [], []
     finder = create_finder("auto")
     with open_video(path) as video:
         for frame in video:
@@ -36,17 +36,16 @@ def read_track(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray, np
                 break
             pictures.append(frame.image)
             landmarks.append(faces[0].landmarks)
-            boxes.append(faces[0].box)
     finder.close()
-    return pictures, np.stack(landmarks), np.stack(boxes)
+    return pictures, np.stack(landmarks)
 
 
-def alignments(landmarks: np.ndarray, boxes: np.ndarray, interval: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def alignments(landmarks: np.ndarray, interval: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Matrices (T, 3, 2, 3) of each alignment, and the frames (T, 3) they belong to."""
-    paper, frames = neighbour_alignment(landmarks, boxes, interval)
-    track = track_alignment(landmarks, boxes)
+    paper, frames = neighbour_alignment(landmarks, interval=interval)
+    track = track_alignment(landmarks)
     aligner = TrackAligner()
-    camera = np.stack([aligner.transform(points, box) for points, box in zip(landmarks, boxes, strict=True)])
+    camera = np.stack([aligner.transform(points) for points in landmarks])
     return {"paper": paper, "track": track[frames], "camera": camera[frames]}, frames
 
 
@@ -56,9 +55,9 @@ def points_of(matrices: np.ndarray, five: np.ndarray, frames: np.ndarray) -> np.
 
 
 def compare(model: AUNet, video: Path, count: int, predictions: int) -> None:
-    pictures, landmarks, boxes = read_track(video, count)
+    pictures, landmarks = read_track(video, count)
     interval = model.config.interval
-    matrices, frames = alignments(landmarks, boxes, interval)
+    matrices, frames = alignments(landmarks, interval)
     five = five_points(landmarks.astype(np.float64), "subnasale")
     points = {name: points_of(value, five, frames) for name, value in matrices.items()}
     inner = np.linspace(interval, len(pictures) - interval - 1, predictions).astype(int)

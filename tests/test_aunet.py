@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import aufait
-from aufait.alignment import apply_transform, box_transform
+from aufait.alignment import apply_transform, box_transform, detector_boxes, similarity_from_points
 from aufait.errors import InputError, MissingModelError
 from aufait.landmarks import five_points
 from aufait.losses.labels import AULabels
@@ -557,6 +557,35 @@ def test_neighbours_are_brought_onto_the_current_frame() -> None:
     assert np.abs(now - earlier)[3:].mean() < 0.25 * np.abs(now - own)[3:].mean()
     np.testing.assert_allclose(matrices[:, 0], box_transform(boxes))
     np.testing.assert_allclose(matrices[:3, 1], matrices[:3, 0], atol=1e-9)  # no earlier frame: the current one
+
+
+def test_boxes_are_made_from_the_landmarks_as_where_faces_are_prepared() -> None:
+    from aufait.data.preparation.alignments import get_alignment
+
+    landmarks, boxes = track(rigid=False)
+    own = detector_boxes(landmarks)
+    matrices, _ = neighbour_alignment(landmarks, interval=3)
+    np.testing.assert_allclose(matrices[:, 0], box_transform(own))
+    prepared = get_alignment("aunet")
+    context = (prepared.side - prepared.window) / 2
+    np.testing.assert_allclose(prepared.transforms(landmarks)[:, :, 2] - context, matrices[:, 0, :, 2], atol=1e-6)
+    np.testing.assert_allclose(track_alignment(landmarks), track_alignment(landmarks, own))
+    np.testing.assert_allclose(TrackAligner().transform(landmarks[0]), TrackAligner().transform(landmarks[0], own[0]))
+    # A box that ends at the brows, as finders give them, crops less of the face and lower.
+    small = neighbour_alignment(landmarks, boxes, interval=3)[0][:, 0]
+    assert (np.linalg.norm(small[:, 0, :2], axis=-1) > 1.1 * np.linalg.norm(matrices[:, 0, 0, :2], axis=-1)).all()
+
+
+def test_the_third_point_may_be_the_tip_of_the_nose() -> None:
+    landmarks, _ = track(rigid=False)
+    for nose in ("subnasale", "nose_tip"):
+        matrices, frames = neighbour_alignment(landmarks, interval=3, nose=nose)
+        five = five_points(landmarks, nose)
+        expected = similarity_from_points(five[frames[:, 1]], apply_transform(matrices[:, 0], five))
+        np.testing.assert_allclose(matrices[:, 1], expected)
+    tip = neighbour_alignment(landmarks, interval=3, nose="nose_tip")[0]
+    assert np.abs(tip - neighbour_alignment(landmarks, interval=3)[0])[3:, 1].max() > 1e-4
+    assert aufait.create_model("au-tdn", image_size=64, nose="nose_tip").neighbour_nose == "nose_tip"
 
 
 def test_both_alignments_agree_on_a_face_that_only_moves() -> None:

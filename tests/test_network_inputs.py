@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from aufait.alignment import similarity_from_points
 from aufait.errors import InputError
+from aufait.landmarks import five_points
 from aufait.models.registry import create_model
 from aufait.models.system import _MEAN_FACE_49, AUSystem
 from aufait.training.camera_faults import DRAWS_FOR_FAULTS, camera_faults
-from aufait.training.network_inputs import DRAWS, draw_faces, network_inputs
+from aufait.training.network_inputs import DRAWS, Geometry, _warp, draw_faces, network_inputs
 from aufait.training.recipe import Augmentation, load_recipe
 
 AUNET = load_recipe("aunet_bp4d").augmentation
@@ -138,6 +140,33 @@ def test_neighbours_are_laid_on_the_current_frame(three: AUSystem) -> None:
         current, earlier, later = (spots(made["images"][:, frame]) for frame in range(3))
         assert (earlier - current).norm(dim=-1).max() < 0.5
         torch.testing.assert_close(later, current, atol=0.05, rtol=0)
+
+
+def test_neighbours_keep_the_detail_of_pictures_that_are_warped_once(three: AUSystem) -> None:
+    """A fine pattern 12.4 pixels aside and a little larger: stored faces are warped once, here, straight and in two steps."""
+    from aufait.alignment import invert
+
+    axis = torch.arange(384, dtype=torch.float64)
+
+    def pattern(matrix: Tensor) -> Tensor:
+        """The pattern seen through a transform (2, 3) from pattern to picture: what a perfect warp would give."""
+        back = invert(matrix[None])[0]
+        x, y = (back[k, 0] * axis + back[k, 1] * axis[:, None] + back[k, 2] for k in (0, 1))
+        return 127.5 + 100 * torch.sin(0.9 * x) * torch.sin(0.8 * y)
+
+    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]], dtype=torch.float64)
+    moved = torch.tensor([[1.03, 0, 12.4], [0, 1.03, -7.7]], dtype=torch.float64)
+    landmarks = points(1, 384, 256)
+    theirs = (landmarks.double() @ moved[:, :2].T + moved[:, 2]).float()
+    face, other = (pattern(one).round().to(torch.uint8)[None, ..., None].expand(-1, -1, -1, 3) for one in (still, moved))
+    around = (other[:, None].expand(-1, 2, -1, -1, -1), theirs[:, None].expand(-1, 2, -1, -1))
+    images = network_inputs(three, face, landmarks, neighbours=around)["images"][0]
+    torch.testing.assert_close(images[0], face[0, 64:320, 64:320].permute(2, 0, 1) / 255, rtol=0, atol=1e-4)  # a copy
+    detail = [float(one.std()) for one in images[:, 0]]
+    onto = similarity_from_points(five_points(theirs.double()), five_points(landmarks.double() - 64))
+    linear = _warp(other, onto, Geometry.of(three, 384))
+    assert detail[1] == detail[2] > 0.96 * detail[0] > 0.96 / 0.9 * float(linear[0, 0].std()), detail
+    assert (images[1] - images[0]).abs().mean() < 0.4 * (linear[0] - images[0]).abs().mean()
 
 
 def test_photographs_are_their_own_neighbours(three: AUSystem) -> None:

@@ -18,7 +18,8 @@ from aufait.training.run import starting_recipe, train
 from aufait.training.schedules import rate_factor
 
 RECIPES = (
-    "abrnet_bp4d", "abrnet_disfa", "abrnet_disfa_plus", "arl_bp4d", "arl_disfa", "aunet_bp4d", "aunet_disfa", "aunet_mixed", "convnet_fera2017",
+    "abrnet_bp4d", "abrnet_disfa", "abrnet_disfa_plus", "arl_bp4d", "arl_disfa", "aunet_bp4d", "aunet_disfa", "aunet_mixed",
+    "convnet_fera2017",
     "deep_regions_bp4d", "deep_regions_fera2017", "drml_bp4d", "iarl_disfa", "iarl_fera2015", "jaa_net_bp4d", "jaa_net_disfa",
     "mgrr_net_bp4d", "mgrr_net_disfa", "parl_fera2017", "resnet18_bp4d",
 )  # fmt: skip
@@ -83,7 +84,7 @@ def test_values_are_converted_to_the_type_of_their_key() -> None:
     settings = ["learning_rate=1e-3", "epochs=2", "start_from=none", "betas=[0.8, 0.9]", "model_settings.crf=false", "strict=false"]
     recipe = load_recipe("arl_disfa", [*settings, "augmentation.mirror=1", "label_vae.latent_size=6"])
     assert recipe.learning_rate == 0.001 and recipe.epochs == 2 and recipe.start_from is None and recipe.betas == (0.8, 0.9)
-    assert recipe.model_settings == {"crf": False} and not recipe.strict
+    assert recipe.model_settings == {"crf_init": "released_float", "crf": False} and not recipe.strict
     assert recipe.augmentation.mirror == 1.0 and recipe.label_vae.latent_size == 6
 
 
@@ -162,7 +163,7 @@ def test_the_start_of_a_chain_shares_network_and_seed() -> None:
     recipe = load_recipe("arl_disfa", ["seed=3", "model_settings.unit=4", "start_settings.epochs=1"])
     first = starting_recipe(recipe)
     assert (first.name, first.protocol, first.seed, first.epochs) == ("arl_bp4d", "bp4d", 3, 1)
-    assert first.model_settings == {"unit": 4}
+    assert first.model_settings == {"crf_init": "released_float", "unit": 4}
     assert starting_recipe(load_recipe("aunet_disfa")).model_settings["vae_latent"] == 8
 
 

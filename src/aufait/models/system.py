@@ -63,6 +63,9 @@ class AUSystem(nn.Module):
     has_aligner: ClassVar[bool] = False
     """Whether a frozen face alignment network is part of it, whose weights ``use_aligner`` takes."""
 
+    neighbour_nose: str = "subnasale"
+    """Third of the five points by which neighbouring frames are laid on the current one, for networks that see three."""
+
     transfer_rule: ClassVar[TransferRule] = TransferRule()
     """How it starts from a network of its kind for other action units."""
 

@@ -41,9 +41,6 @@ _SMALLEST_WINDOW = 160
 _CPU_FACES = 4
 """Faces that a CPU works on at a time."""
 
-_NOSE = "subnasale"
-"""Third of the five points by which AUNet lays neighbouring frames on the current one (released program)."""
-
 
 @dataclass(frozen=True)
 class Geometry:
@@ -133,7 +130,9 @@ def network_inputs(
         own = slice(start, start + size)
         around = None if neighbours is None else (neighbours[0][own], neighbours[1][own])
         part = None if landmarks is None else landmarks[own]
-        images, points = _geometry(geometry, faces[own], part, around, augmentation, table[own], model.frames == 3, scheme)
+        images, points = _geometry(
+            geometry, faces[own], part, around, augmentation, table[own], model.frames == 3, scheme, model.neighbour_nose
+        )
         if training:
             images = camera_faults(images, augmentation, table[own, _DRAWS_FOR_GEOMETRY:])
         made.append((images, points))
@@ -196,6 +195,7 @@ def _geometry(
     table: Tensor,
     three: bool,
     scheme: int,
+    nose: str,
 ) -> tuple[Tensor, Tensor | None]:
     """Images (B, F, 3, s, s) in [0, 1] and points (B, scheme, 2) or None; F = 3 with ``three``."""
     points = None if landmarks is None else landmarks.detach().cpu().double()
@@ -203,7 +203,7 @@ def _geometry(
         matrix = _matrices(geometry, augmentation, table)
         images = _warp(faces, matrix, geometry)[:, None]
         if neighbours is not None:
-            images = torch.cat((images, _aligned_neighbours(neighbours, points, matrix, geometry)), dim=1)
+            images = torch.cat((images, _aligned_neighbours(neighbours, points, matrix, geometry, nose)), dim=1)
     else:
         offsets = _offsets(geometry, augmentation, table)
         images = _resize(_window(faces, offsets, geometry.window), geometry.size)[:, None]
@@ -277,20 +277,25 @@ def _similarity(real: Tensor, imaginary: Tensor, shift: Tensor) -> Tensor:
 
 
 def _aligned_neighbours(
-    neighbours: tuple[Tensor, Tensor], points: Tensor | None, matrix: Tensor, geometry: Geometry
+    neighbours: tuple[Tensor, Tensor], points: Tensor | None, matrix: Tensor, geometry: Geometry, nose: str
 ) -> Tensor:
-    """Earlier and later frame (B, 2, 3, s, s), their five points laid on those of the current frame (AUNet section IV-C)."""
+    """Earlier and later frame (B, 2, 3, s, s), their five points laid on those of the current frame (AUNet section IV-C).
+
+    The program warps each frame once, out of its picture. Stored faces have been warped before; a current frame that is not
+    augmented is copied from there, so neighbours are read by cubic interpolation, which hardly blurs, lest all differences
+    of frames show the blur of a second linear one.
+    """
     if points is None:
         raise InputError("neighbouring frames are laid on the current one by landmarks; give those of the current faces")
     faces, theirs = neighbours
-    target = five_points(apply_transform(matrix, points), _NOSE)  # (B, 5, 2)
-    source = five_points(theirs.detach().cpu().double(), _NOSE)  # (B, 2, 5, 2)
+    target = five_points(apply_transform(matrix, points), nose)  # (B, 5, 2)
+    source = five_points(theirs.detach().cpu().double(), nose)  # (B, 2, 5, 2)
     matrices = similarity_from_points(source.flatten(0, 1), target.repeat_interleave(source.shape[1], 0))
-    return _warp(faces.flatten(0, 1), matrices, geometry).unflatten(0, (-1, source.shape[1]))
+    return _warp(faces.flatten(0, 1), matrices, geometry, "bicubic").unflatten(0, (-1, source.shape[1]))
 
 
-def _warp(faces: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
-    """(B, S, S, 3) uint8 moved by (B, 2, 3) on the CPU -> float (B, 3, s, s) in [0, 1]."""
+def _warp(faces: Tensor, matrix: Tensor, geometry: Geometry, mode: str = "bilinear") -> Tensor:
+    """(B, S, S, 3) uint8 moved by (B, 2, 3) on the CPU -> float (B, 3, s, s) in [0, 1]; ``mode`` of the interpolation."""
     images = faces.permute(0, 3, 1, 2).to(torch.float32).div_(255).sub_(geometry.border)
     shrink = max(geometry.window // geometry.size, 1)
     if shrink > 1:  # means of blocks first, or fine detail would turn into noise
@@ -304,7 +309,7 @@ def _warp(faces: Tensor, matrix: Tensor, geometry: Geometry) -> Tensor:
     down = back[:, :, 1, None, None] * axis[:, None]  # (B, 2, s, 1)
     source = (across + down + back[:, :, 2, None, None]).permute(0, 2, 3, 1)  # (B, s, s, 2)
     grid = (2 * source + 1) / side - 1
-    warped = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    warped = F.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
     return warped.add_(geometry.border).clamp_(0, 1)
 
 

@@ -27,11 +27,13 @@ import numpy as np
 from aufait.alignment import (
     ALIGNED_SIZE,
     AUNET_SIZE,
+    BOX_MARGINS,
     CROP_SIZE,
     ENLARGEMENT_ARL,
     ENLARGEMENT_JAA_NET,
     PAPER_BORDER,
     box_transform,
+    detector_boxes,
     paper_transform,
     similarity_from_points,
     window_transform,
@@ -45,16 +47,6 @@ if TYPE_CHECKING:
 
 AUNET_CONTEXT = 64
 """Pixels kept on each side of AUNet's 256-pixel crop."""
-
-BOX_MARGINS: Mapping[int, tuple[float, float, float, float]] = MappingProxyType(
-    {
-        68: (0.0, 0.35, 0.0, 0.0),
-        66: (0.0, 0.35, 0.0, 0.0),
-        49: (0.13, 0.455, 0.13, 0.30),
-    }
-)
-"""Number of landmarks -> what a detector's box has more than theirs: left, top, right, bottom, as shares of their box's
-width (left, right) and height (top, bottom)."""
 
 
 @dataclass(frozen=True)
@@ -115,27 +107,6 @@ def _template_transforms(landmarks: np.ndarray) -> np.ndarray:
 
     scheme = SCHEMES[check_landmarks(landmarks)]
     return similarity_from_points(landmarks[:, [scheme.index(point) for point in ALIGNMENT_POINTS]], TEMPLATE)
-
-
-def detector_boxes(landmarks: np.ndarray) -> np.ndarray:
-    """Boxes as a face detector would give them, from landmarks.
-
-    Args:
-        landmarks: (F, N, 2) pixels, N = 68, 66 or 49.
-
-    Returns:
-        (F, 4) float64 x0, y0, x1, y1 in pixels.
-
-    Raises:
-        InputError: wrong shape.
-    """
-    points = np.asarray(landmarks, np.float64)
-    if points.ndim != 3:
-        raise InputError(f"landmarks must have shape (F, N, 2), got {points.shape}")
-    left, top, right, bottom = BOX_MARGINS[check_landmarks(points)]
-    low, high = points.min(axis=1), points.max(axis=1)  # (F, 2)
-    extent = high - low
-    return np.concatenate([low - extent * [left, top], high + extent * [right, bottom]], axis=1)
 
 
 _ALL = (

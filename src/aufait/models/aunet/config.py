@@ -33,6 +33,10 @@ class AUNetConfig(ModelConfig):
     interval: int = 10
     """T, frames between the current frame and its neighbours (section V-E); the network itself does not use it."""
 
+    nose: str = "subnasale"
+    """Third of the five points that lay neighbours on the current frame: "subnasale" (68: 33, released demo) or "nose_tip", which
+    RetinaFace gives in the released training."""
+
     alpha: float = 0.9
     """Weight of the static feature where the difference is added (released program; the paper adds without weights)."""
 
@@ -64,6 +68,7 @@ class AUNetConfig(ModelConfig):
         self._at_least("hidden_size", 1)
         self._choose("fan_pool", ("max", "avg"))
         self._choose("vae_loss", ("paper", "released"))
+        self._choose("nose", ("subnasale", "nose_tip"))
         self._choose("align_space", ("latent", "label"))
         self._at_least("consistency_weight", 0)
         if self.vae_latent is not None:

@@ -50,6 +50,11 @@ class AUNet(AUSystem):
         self.head = _head(config, self.extractor.channels)
 
     @property
+    def neighbour_nose(self) -> str:  # type: ignore[override]  # a setting here, a constant of other networks
+        """``config.nose``."""
+        return str(self.config.nose)
+
+    @property
     def interval(self) -> int:
         """T of ``config.interval`` with ``use_tdn``, 0 without."""
         return self.config.interval if self.config.use_tdn else 0

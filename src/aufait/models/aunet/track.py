@@ -29,19 +29,17 @@ class AUNetTrack:
     def __init__(self, model: AUNet) -> None:
         self.stream = AUNetStream(model)
         self._size = int(model.config.image_size)
-        self._aligner = TrackAligner(size=self._size)
+        self._aligner = TrackAligner(size=self._size, nose=model.config.nose)
 
     @torch.inference_mode()
     def push(self, image: np.ndarray, landmarks: np.ndarray) -> AUOutput:
         """See ``FaceStream``."""
-        from aufait.data.preparation.alignments import detector_boxes
-
-        matrix = self._aligner.transform(landmarks, detector_boxes(landmarks[None])[0])
+        matrix = self._aligner.transform(landmarks)
         return self.stream.push(warp(image, matrix[None], self._size, 0).float() / 255)
 
     @torch.inference_mode()
     def finish(self) -> AUOutput:
         """See ``FaceStream``."""
         output = self.stream.finish()
-        self._aligner = TrackAligner(size=self._size)
+        self._aligner = TrackAligner(size=self._size, nose=self._aligner.nose)
         return output

@@ -34,6 +34,10 @@ class ResNetConfig(ModelConfig):
     interval: int = 10
     """Frames between the current frame and its neighbours (AUNet section V-E); the network itself does not use it."""
 
+    nose: str = "subnasale"
+    """Third of the five points that lay neighbours on the current frame: "subnasale" (68: 33, released demo) or "nose_tip", which
+    RetinaFace gives in the released training."""
+
     alpha: float = 0.9
     """Weight of the static feature where the difference is added (as in AUNet's released program)."""
 
@@ -57,6 +61,7 @@ class ResNetConfig(ModelConfig):
         self._multiple("image_size", 32, "the network halves it five times")
         self._choose("normalization", ("none", "imagenet"))
         self._choose("vae_loss", ("paper", "released"))
+        self._choose("nose", ("subnasale", "nose_tip"))
         self._choose("align_space", ("latent", "label"))
         self._at_least("interval", 1)
         self._at_least("consistency_weight", 0)

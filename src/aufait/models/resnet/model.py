@@ -48,6 +48,11 @@ class ResNet18(AUSystem):
         self.register_buffer("std", torch.tensor(_IMAGENET_STD)[:, None, None], persistent=False)
 
     @property
+    def neighbour_nose(self) -> str:  # type: ignore[override]  # a setting here, a constant of other networks
+        """``config.nose``."""
+        return str(self.config.nose)
+
+    @property
     def interval(self) -> int:
         """T of ``config.interval`` with ``use_tdn``, 0 without."""
         return self.config.interval if self.config.use_tdn else 0
