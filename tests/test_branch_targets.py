@@ -13,9 +13,12 @@ from aufait.training.branch_targets import (
     from_teacher,
     joined,
     neutral,
+    smiles_and_rest,
     smiling,
     target_loss,
     with_known,
+    with_raised_cheeks,
+    without_side_effects,
 )
 
 UNITS = (1, 6, 12)
@@ -72,3 +75,35 @@ def test_loss_is_the_mean_over_what_has_weight() -> None:
     assert torch.isclose(value, torch.log(torch.tensor(2.0)))
     doubled = target_loss(logits, torch.from_numpy(targets.exceedance), torch.from_numpy(targets.weight), torch.full((3,), 2.0))
     assert doubled > value
+
+
+def teacher_of(au_6: list[float], au_12: list[float]) -> np.ndarray:
+    """(N, 3, 2, 5) exceedances of AUs 1, 6 and 12."""
+    values = np.stack([np.zeros(len(au_6)), np.array(au_6), np.array(au_12)], axis=1)
+    return np.repeat(np.repeat(values[:, :, None, None], 2, axis=2), 5, axis=3).astype(np.float32)
+
+
+def test_the_smiles_on_request_that_show_most_of_it_raise_the_cheeks() -> None:
+    teacher = teacher_of([0.9, 0.3, 0.2, 0.1, 0.05], [1, 1, 1, 1, 1])
+    smiles = np.array([False, True, True, True, True])
+    targets = with_raised_cheeks(smiling(5, UNITS), teacher, smiles, UNITS, share=0.5)
+    assert targets.exceedance[:, 1, 0, 1].tolist() == [0, 1, 1, 0, 0]
+    assert targets.weight[:, 1, 0, 1].tolist() == [0, 1, 1, 0, 0]
+    assert not targets.weight[:, 1, :, 2:].any()  # how far, nobody said
+
+
+def test_a_smile_is_not_given_what_its_folds_look_like() -> None:
+    units = (12, 14, 20)
+    teacher = np.zeros((3, 3, 2, 5), np.float32)
+    teacher[:, 0] = np.array([0.9, 0.1, 0.5])[:, None, None]
+    known = neutral(3, units)
+    known.weight[[0, 2]] = 0.0
+    rows = smiles_and_rest(teacher, known, units)
+    assert rows.tolist() == [True, True, False]  # a sure smile, a resting portrait, an unsure one
+    wanted = smiling(3, units)
+    wanted.exceedance[:] = 1.0
+    quiet = without_side_effects(wanted, rows, units, 0.3)
+    assert not quiet.exceedance[:2, 1:].any()
+    assert quiet.weight[:2, 1:].min() == pytest.approx(0.3)
+    assert quiet.exceedance[2].all()
+    assert np.array_equal(quiet.weight[:, 0], wanted.weight[:, 0])

@@ -12,7 +12,7 @@ from PIL import Image
 from aufait.media.images import read_image
 from aufait.metrics import reliability
 from aufait.results import FaceAnalysis
-from aufait.visualization.figure import BLUE, FOOT_INCHES, GRID, HEAD_INCHES, INK, MUTED, axes_at, new_figure, plain, to_png
+from aufait.visualization.figure import BLUE, GRID, INK, MUTED, axes_at, margins, new_figure, plain, to_png
 from aufait.visualization.picture_grid import picture_grid
 
 if TYPE_CHECKING:
@@ -95,16 +95,14 @@ def reliability_figure(names: Sequence[str], truth: np.ndarray, probability: np.
     panels += [(name, truth[known[:, k], k], probability[known[:, k], k]) for k, name in enumerate(names)]
     columns, side, gap = 5, 1.5, 0.45
     lines = -(-len(panels) // columns)
-    figure = new_figure(
-        0.6 + columns * (side + gap),
-        HEAD_INCHES + lines * (side + gap + 0.2) + FOOT_INCHES,
-        "Reliability on the development set",
-        "share of faces where the unit occurs, against its mean probability; the diagonal is a perfect fit",
-        "numbers: faces in each fifth of the probability",
-    )
+    width, title = 0.6 + columns * (side + gap), "Reliability on the development set"
+    subtitle = "share of faces where the unit occurs, against its mean probability; the diagonal is a perfect fit"
+    note = "numbers: faces in each fifth of the probability"
+    head, foot = margins(width, subtitle, note)
+    figure = new_figure(width, head + lines * (side + gap + 0.2) + foot, title, subtitle, note)
     for place, (name, occurrence, score) in enumerate(panels):
         line, column = divmod(place, columns)
-        axes = axes_at(figure, 0.5 + column * (side + gap), HEAD_INCHES + 0.2 + line * (side + gap + 0.2), side, side)
+        axes = axes_at(figure, 0.5 + column * (side + gap), head + 0.2 + line * (side + gap + 0.2), side, side)
         table = reliability(occurrence, score, bins=bins)
         filled = table[:, 0] > 0
         axes.plot([0, 1], [0, 1], color=GRID, linewidth=1, zorder=1)

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from aufait.models.ordinal import LEVELS, OCCURRENCE_LEVEL
 
+SIDE_EFFECTS_OF_A_SMILE = (14, 20)
+"""Units that the folds and the width of a smiling mouth are mistaken for."""
 QUIET_IN_A_SMILE = (1, 2, 4, 5, 9, 15, 17, 20, 23, 24, 28, 43)
 """Units that a studio smile on request does not show."""
 
@@ -101,6 +103,28 @@ def with_raised_cheeks(
     exceedance[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
     weight[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
     return Targets(exceedance, weight)
+
+
+def smiles_and_rest(teacher: np.ndarray, known: Targets, action_units: tuple[int, ...], *, sure: float = 0.8) -> np.ndarray:
+    """(N,) bool: faces that the teacher is sure are smiling, and those known to rest.
+
+    Args:
+        teacher: (N, A, 2, 5) exceedances.
+        known: what is known of the faces by construction.
+        action_units: in output order.
+        sure: probability of AU 12 on either side from which a smile is one.
+    """
+    smile = teacher[:, action_units.index(12), :, OCCURRENCE_LEVEL - 1].min(axis=1) >= sure
+    resting = known.weight.all(axis=(1, 2, 3)) & ~known.exceedance.any(axis=(1, 2, 3))
+    return np.asarray(smile | resting)
+
+
+def without_side_effects(targets: Targets, rows: np.ndarray, action_units: tuple[int, ...], weight: float) -> Targets:
+    """The same targets with ``SIDE_EFFECTS_OF_A_SMILE`` absent in ``rows`` (N,) bool, with this weight."""
+    exceedance, weights = targets.exceedance.copy(), targets.weight.copy()
+    for unit in SIDE_EFFECTS_OF_A_SMILE:
+        exceedance[rows, action_units.index(unit)], weights[rows, action_units.index(unit)] = 0.0, weight
+    return Targets(exceedance, weights)
 
 
 def balanced(targets: Targets, *, most: float = 2.0) -> Targets:
