@@ -70,7 +70,7 @@ def find_plugins(group: str, ours: Collection[str], check: Callable[[str, Any], 
                 f"two plug-ins bring a {what} named {name!r}: {' and '.join(origins)}; uninstall one of them"
             )
         elif name in ours:
-            found.problems[name] = f"the plug-in {origins[0]} brings a {what} named {name!r}, a name of aufait's own; rename it there"
+            found.problems[name] = f"the plug-in {origins[0]} brings a {what} named {name!r}, a name of aufait's own; rename it"
         else:
             _load(points[0], name, what, check, found)
     return found

@@ -13,6 +13,7 @@ from aufait.cli.demo import demo
 from aufait.cli.detect import detect
 from aufait.cli.doctor import doctor
 from aufait.cli.evaluate import crossval, evaluate
+from aufait.cli.explain import explain
 from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
@@ -56,6 +57,7 @@ app.command("doctor")(doctor)
 app.command("models")(models)
 app.command("import-checkpoint")(import_checkpoint)
 app.command("export")(export)
+app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
 app.command("synth")(synth)

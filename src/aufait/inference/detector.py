@@ -34,6 +34,7 @@ from aufait.results import FaceAnalysis, FrameAnalysis
 if TYPE_CHECKING:
     from aufait.faces import FaceFinder
     from aufait.faces.face import Face
+    from aufait.inference.explain import FaceExplanation
     from aufait.inference.network_video import NetworkVideo
     from aufait.models.base_rates import BaseRates
     from aufait.models.system import AUSystem
@@ -201,6 +202,19 @@ class Detector:
             faces = self._finder.find(pixels)
             (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
         return result
+
+    def explain(self, image: ImageLike, *, occlusion: bool = False) -> list[FaceExplanation]:
+        """Where the scores of a picture come from, one entry per face; see ``aufait.inference.explain``.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, or the path of a picture.
+            occlusion: cover parts of the face even where the network has maps of its own.
+        """
+        from aufait.inference.explain import explain_faces
+
+        pixels, _ = _load_image(image)
+        with self._torch_threads():
+            return explain_faces(self._predictor, self._finder, pixels, self._finder.find(pixels), occlusion=occlusion)
 
     def stream(self, source: str | Path | int) -> Iterator[FrameAnalysis]:
         """Analyses a video frame by frame, in order, with memory constant in its length.

@@ -27,6 +27,7 @@ from aufait.results import PER_UNIT, AttentionMaps
 if TYPE_CHECKING:
     from aufait.faces.face import Face
     from aufait.inference.network_video import NetworkVideo
+    from aufait.models.explanation import Explanation
     from aufait.models.outputs import AUOutput
     from aufait.models.streaming import FaceStream
     from aufait.models.system import AUSystem
@@ -181,6 +182,20 @@ class NetworkPredictor:
             if output.intensity is not None:
                 output.intensity = torch.stack([one.intensity for one in outputs if one.intensity is not None]).mean(dim=0)
         return output
+
+    @torch.no_grad()
+    def explain(self, stored: StoredFaces) -> tuple[Explanation, np.ndarray] | None:
+        """Maps over the input of stored faces, and that input (F, S, S, 3) uint8; None where the network tells nothing."""
+        from aufait.training.network_inputs import network_inputs
+
+        inputs = network_inputs(
+            self.network, stored.pixels.to(self.device), stored.landmarks.to(self.device), alignment=self.frame.name
+        )
+        found = self.network.explain(**inputs)
+        if found is None:
+            return None
+        images = inputs["images"] if inputs["images"].ndim == 4 else inputs["images"][:, 0]
+        return found, (images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
     def scores(self, output: AUOutput, matrices: np.ndarray | None = None) -> FaceScores:
         """An output in the detector's form.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from aufait.errors import InputError
 from aufait.landmarks import LANDMARKS_49, SCHEMES
 from aufait.models.configuration import ModelConfig
+from aufait.models.explanation import ATTENTION, Explanation
 from aufait.models.outputs import AUOutput
 from aufait.models.transfer_rule import TransferRule
 
@@ -136,6 +137,15 @@ class AUSystem(nn.Module):
             InputError: the network has none, or one of another size.
         """
         raise InputError(f"{type(self).__name__} has no face alignment network; leave aligner out")
+
+    def explain(self, images: Tensor, landmarks: Tensor | None = None) -> Explanation | None:
+        """Where its scores come from, as the network itself can tell: its attention maps, if it has such; None where it cannot.
+
+        Args:
+            images, landmarks: as ``forward`` takes them.
+        """
+        maps = self(images, landmarks).attention_maps
+        return None if maps is None else Explanation(ATTENTION, maps, "where the action unit's branch looks", highest=1.0)
 
     def open_stream(self) -> FaceStream | None:
         """A cheaper way through a video than frame by frame, for one face track; None where there is none."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from aufait.models.deep_regions.config import CONV1_FILTERS, CONV1_KERNEL, FC8_WIDTH, KERNEL_PRESETS, PATCH_SIZE, DeepRegionsConfig
 from aufait.models.deep_regions.patches import extract_patches, to_map_pixels
 from aufait.models.deep_regions.region_layers import RegionLayers
+from aufait.models.explanation import PATCHES, Explanation
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
 
@@ -49,6 +50,14 @@ class DeepRegions(AUSystem):
         images, landmarks = self.prepare(images, landmarks)
         local = self.local_features(images, landmarks)  # (B, G, D)
         return self.classify(self.fully7(local.flatten(1)))
+
+    def explain(self, images: Tensor, landmarks: Tensor | None = None) -> Explanation | None:
+        """Significance of the patches (section 2.1): how far each action unit's probability moves when one falls silent."""
+        if self.config.backbone != "regions" or landmarks is None:
+            return None
+        from aufait.models.deep_regions.significance import patch_maps
+
+        return Explanation(PATCHES, patch_maps(self, images, landmarks), "how far the probability moves without the patch")
 
     def local_features(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Outputs of Conv6 (B, G, D), one vector per patch, for prepared images (B, 3, S, S) and landmarks (B, 49, 2)."""

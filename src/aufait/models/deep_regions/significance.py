@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from aufait.errors import InputError
+from aufait.models.deep_regions.config import PATCH_SIZE
 from aufait.models.deep_regions.model import DeepRegions
 
 
@@ -105,3 +106,29 @@ def _knock_out(model: DeepRegions, images: Tensor, landmarks: Tensor) -> tuple[T
     shares = torch.bmm(local.transpose(0, 1), weights.permute(1, 2, 0))  # (P, B, F)
     silenced = model.classify((whole - shares).flatten(0, 1)).logits  # (P * B, A)
     return model.classify(whole).logits, silenced.unflatten(0, (model.config.groups, -1))
+
+
+@torch.no_grad()
+def patch_maps(model: DeepRegions, images: Tensor, landmarks: Tensor) -> Tensor:
+    """Effects of the patches of single faces, laid where the patches are; where several overlap, their mean.
+
+    Args:
+        model: with patches.
+        images: (B, 3, S, S) in [0, 1].
+        landmarks: (B, 49, 2) pixels of the images.
+
+    Returns:
+        (B, A, S, S) change of the probability, 0 or more.
+    """
+    size = model.config.image_size
+    intact, silenced = (logits.sigmoid() for logits in _knock_out(model, images, landmarks))  # (B, A), (P, B, A)
+    effect = (silenced - intact).abs()
+    centres = model.prepare(images, landmarks)[1].index_select(1, model.patch_points)  # (B, P, 2)
+    corners = (centres - PATCH_SIZE / 2).round().long().clamp(0, size - PATCH_SIZE)
+    maps, layers = (effect.new_zeros(len(images), count, size, size) for count in (effect.shape[2], 1))
+    for face in range(len(images)):
+        for patch, (x, y) in enumerate(corners[face].tolist()):
+            window = (face, slice(None), slice(y, y + PATCH_SIZE), slice(x, x + PATCH_SIZE))
+            maps[window] += effect[patch, face][:, None, None]
+            layers[window] += 1
+    return maps / layers.clamp(min=1)

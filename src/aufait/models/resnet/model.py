@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.models.aunet.label_vae_fitting import label_vaes
+from aufait.models.explanation import ACTIVATION, Explanation
 from aufait.models.outputs import AUOutput
 from aufait.models.resnet.backbone import BasicBlock, ResNet18Backbone, initialise
 from aufait.models.resnet.config import ResNetConfig
@@ -63,12 +64,33 @@ class ResNet18(AUSystem):
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """images (B, 3, S, S), or (B, 3, 3, S, S) = current, earlier and later frame -> ``AUOutput``."""
+        pooled = self._feature_map(images, landmarks).mean((-2, -1))              # (B, 512)
+        return AUOutput(logits=self.classifier(pooled), features=pooled)
+
+    def explain(self, images: Tensor, landmarks: Tensor | None = None) -> Explanation:
+        """Class activation maps: the classifier is one layer on the mean of the last feature map."""
+        maps = class_activation(self._feature_map(images, landmarks), self.classifier)
+        return Explanation(ACTIVATION, maps, "what each place adds to the score")
+
+    def _feature_map(self, images: Tensor, landmarks: Tensor | None) -> Tensor:
+        """(B, 512, S/32, S/32) of the current frame."""
         images, _ = self.prepare(images, landmarks)
         if self.config.normalization == "imagenet":
             images = (images - self.mean) / self.std
-        features = self.backbone(images) if self.temporal is None else self.temporal(self.backbone, images)
-        pooled = features.mean((-2, -1))                                          # (B, 512)
-        return AUOutput(logits=self.classifier(pooled), features=pooled)
+        return self.backbone(images) if self.temporal is None else self.temporal(self.backbone, images)
+
+
+def class_activation(features: Tensor, classifier: nn.Linear) -> Tensor:
+    """Class activation maps (Zhou et al., CVPR 2016): what each place adds to each logit, where it adds.
+
+    Args:
+        features: (B, C, H, W), averaged and then classified.
+        classifier: C -> A.
+
+    Returns:
+        (B, A, H, W), 0 or more.
+    """
+    return torch.einsum("bchw,ac->bahw", features, classifier.weight).clamp(min=0)
 
 
 class TemporalDifference(nn.Module):
