@@ -127,6 +127,13 @@ def aufan_head(action_units: int) -> Entries:
     return join(conv("conv1x1", 256, 768, 1), blocks, classifier(action_units))
 
 
+def label_vae(action_units: int, latent: int) -> Entries:
+    sizes = {"fc1": (latent, action_units), "fc21": (latent, latent), "fc22": (latent, latent), "fc3": (latent, latent),
+             "fc4": (action_units, latent)}  # fmt: skip
+    ends = [(name, shape, end) for name, shape in sizes.items() for end in ("weight", "bias")]
+    return [(f"{name}.{end}", shape if end == "weight" else shape[:1]) for name, shape, end in ends]
+
+
 def random_weights(entries: Entries, seed: int = 0) -> OrderedDict[str, Tensor]:
     """A state dict whose every number differs and whose activations neither vanish nor explode."""
     generator = torch.Generator().manual_seed(seed)

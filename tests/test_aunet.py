@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -385,6 +386,26 @@ def test_consistency_is_computed_in_double_precision_where_all_is_double() -> No
     assert found.dtype == torch.float64 and abs(found.item() - exact) < 1e-12
     half = single(AUOutput(logits=LOGITS.bfloat16()), AULabels(occurrence=LABELS)).terms["consistency"]
     assert half.dtype == torch.float32 and half.item() == pytest.approx(exact, rel=0.02)
+
+
+def test_a_label_vae_from_a_file_takes_the_place_of_training_one(tmp_path: Path) -> None:
+    from aufait.models.aunet.label_vae_fitting import label_vaes
+    from aufait.models.training_labels import TrainingLabels
+
+    given = plain_vae((1, 2, 4))
+    path = save_label_vae(given, tmp_path / "disfa.safetensors")
+    units, ones = given.numbers, np.ones((4, 3), np.int8)
+    settings = {"file": str(tmp_path / "{dataset}.safetensors"), "epochs": 1}
+    labels = TrainingLabels(
+        units, ones, ones.astype(bool), np.zeros(4, int), ("disfa",), ("p",), settings=settings, seed=0, folder=None, writes=False
+    )
+    found = label_vaes(labels)
+    assert isinstance(found, LabelVAE)
+    assert all(torch.equal(value, given.state_dict()[name]) for name, value in found.state_dict().items())
+    other = replace(labels, action_units=tuple(unit + 1 for unit in units))
+    with pytest.raises(InputError, match="covers AUs"):
+        label_vaes(other)
+    assert path.is_file()
 
 
 def test_perfect_predictions_are_consistent(vae: LabelVAE) -> None:

@@ -484,6 +484,36 @@ def test_other_files_are_refused_with_what_they_are(odd_files: Path, name: str, 
     assert not (odd_files / "it-ran").exists()
 
 
+@pytest.mark.parametrize(("count", "latent", "au_set"), [(12, 8, "bp4d"), (8, 6, "disfa"), (8, 5, "affwild2")])
+def test_a_label_vae_computes_as_released(tmp_path: Path, count: int, latent: int, au_set: str) -> None:
+    from aufait.models.aunet import load_label_vae
+
+    weights = layouts.random_weights(layouts.label_vae(count, latent))
+    torch.save(weights, tmp_path / "vae_100.pth")
+    report = import_checkpoint(tmp_path / "vae_100.pth", "vae", tmp_path / "vae.safetensors")
+    vae = load_label_vae(tmp_path / "vae.safetensors")
+    assert report.action_units == vae.numbers == AU_SETS[au_set] and report.parameters == sum(map(Tensor.numel, weights.values()))
+    labels = torch.rand(5, count)
+    hidden = F.relu(F.linear(labels, weights["fc1.weight"], weights["fc1.bias"]))
+    mean, spread = (F.linear(hidden, weights[f"{name}.weight"], weights[f"{name}.bias"]) for name in ("fc21", "fc22"))
+    inner = F.relu(F.linear(mean, weights["fc3.weight"], weights["fc3.bias"]))
+    decoded = F.linear(inner, weights["fc4.weight"], weights["fc4.bias"])
+    logits, ours_mean, ours_spread = vae(labels)
+    for ours, released in ((logits, decoded), (ours_mean, mean), (ours_spread, spread)):
+        torch.testing.assert_close(ours, released)
+
+
+def test_a_file_that_is_no_label_vae_is_refused(tmp_path: Path) -> None:
+    torch.save(layouts.random_weights(layouts.label_vae(12, 8)) | {"fc5.weight": torch.zeros(1)}, tmp_path / "more.pth")
+    with pytest.raises(InputError, match="fc5"):
+        read_checkpoint(tmp_path / "more.pth", "vae")
+    torch.save({"l0.weight": torch.zeros(68, 256, 1, 1)}, tmp_path / "fan.pth")
+    with pytest.raises(InputError, match="not a label VAE"):
+        read_checkpoint(tmp_path / "fan.pth", "vae")
+    with pytest.raises(InputError, match="leave out --pool"):
+        read_checkpoint(tmp_path / "more.pth", "vae", pool="max")
+
+
 @pytest.mark.parametrize("name", ["good", "old", "wrapped"])
 def test_state_dicts_of_old_and_new_files_are_read(odd_files: Path, name: str) -> None:
     assert {key: tuple(value.shape) for key, value in read_state_dict(odd_files / f"{name}.pth").items()} == {

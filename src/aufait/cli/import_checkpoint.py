@@ -18,7 +18,7 @@ def import_checkpoint(
         Path, typer.Argument(help="The released file; for JAA-Net the folder with the six files of an epoch.", show_default=False)
     ],
     system: Annotated[
-        str, typer.Option("--as", help="What it is: aunet, aufan, fan, jaanet-v1 or jaanet-v2.", show_default=False)
+        str, typer.Option("--as", help="What it is: aunet, aufan, fan, jaanet-v1, jaanet-v2 or vae.", show_default=False)
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write, .safetensors.", show_default=False)],
     fan: Annotated[

@@ -74,6 +74,10 @@ class Augmentation:
 class LabelVAESettings:
     """Pre-training of the label VAE, for networks whose loss has one (AUNet section V-C)."""
 
+    file: str | None = None
+    """A label VAE to take instead of training one (aufait import-checkpoint FILE --as vae); "{dataset}" in it stands for the name
+    of the data set, where several are trained on."""
+
     latent_size: int | None = None
     """k; null takes the paper's for BP4D, DISFA and AffWild2, and 8 for others."""
 
@@ -271,7 +275,9 @@ class Recipe:
         if not 0 <= self.hold_out < 1:
             raise InputError(f"hold_out is a share of the training persons, from 0 to below 1; got {self.hold_out}")
         if self.patience and not self.hold_out:
-            raise InputError("patience counts epochs without a better one on held-out persons, and none are held out; set hold_out too")
+            raise InputError(
+                "patience counts epochs without a better one on held-out persons, and none are held out; set hold_out too"
+            )
         for name in ("mirror", "blur", "compression", "holes"):
             if not 0 <= getattr(self.augmentation, name) <= 1:
                 raise InputError(f"augmentation.{name} is a probability, got {getattr(self.augmentation, name)}")

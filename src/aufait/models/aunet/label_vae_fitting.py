@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from aufait.action_units import AU_SETS
+from aufait.errors import InputError
 from aufait.models.aunet.label_vae import PAPER_LATENT_SIZES, LabelVAE, fit_label_vae, load_label_vae, save_label_vae
 from aufait.models.training_labels import TrainingLabels
 
@@ -34,15 +35,29 @@ def _vae(labels: TrainingLabels, index: int, latent_size: int | None, several: b
     coded = labels.known[own].any(axis=0)
     settings: dict[str, Any] = dict(labels.settings)
     latent = settings.pop("latent_size", None) or latent_size
-    vae = fit_label_vae(
-        torch.from_numpy(labels.occurrence[own][:, coded]),
-        torch.from_numpy(labels.known[own][:, coded]),
-        action_units=[unit for unit, has in zip(labels.action_units, coded, strict=True) if has],
-        latent_size=latent or (PAPER_LATENT_SIZES.get(AU_SETS.get(name, ())) if several else None),
-        seed=labels.seed,
-        **settings,
+    given = settings.pop("file", None)
+    units = [unit for unit, has in zip(labels.action_units, coded, strict=True) if has]
+    vae = (
+        _given(given.replace("{dataset}", name), units)
+        if given
+        else fit_label_vae(
+            torch.from_numpy(labels.occurrence[own][:, coded]),
+            torch.from_numpy(labels.known[own][:, coded]),
+            action_units=units,
+            latent_size=latent or (PAPER_LATENT_SIZES.get(AU_SETS.get(name, ())) if several else None),
+            seed=labels.seed,
+            **settings,
+        )
     )
     _keep(vae, path, labels, name)
+    return vae
+
+
+def _given(path: str, units: list[int]) -> LabelVAE:
+    """A label VAE from a file, of the data set's action units."""
+    vae = load_label_vae(path)
+    if vae.numbers is None or set(vae.numbers) - set(units):
+        raise InputError(f"label_vae.file: {path} covers AUs {vae.numbers}, the data code {units}; give the VAE of these labels")
     return vae
 
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from torch import nn
 
 from aufait.errors import InputError
+from aufait.models.aunet.label_vae import LabelVAE, save_label_vae
 from aufait.models.checkpoint import save_model
 from aufait.models.configuration import did_you_mean
 from aufait.models.fan import FaceAligner, save_aligner
 from aufait.models.import_checkpoint.aunet import read_aunet
 from aufait.models.import_checkpoint.fan import read_fan
 from aufait.models.import_checkpoint.jaa_net import read_jaa_net
+from aufait.models.import_checkpoint.label_vae import read_label_vae
 from aufait.models.import_checkpoint.report import ImportReport
 from aufait.models.system import AUSystem
 
-SYSTEMS = ("aunet", "aufan", "fan", "jaanet-v1", "jaanet-v2")
+SYSTEMS = ("aunet", "aufan", "fan", "jaanet-v1", "jaanet-v2", "vae")
 """Releases that can be read."""
 
 
@@ -32,7 +34,9 @@ def import_checkpoint(
     epoch: int | None = None,
     pool: str | None = None,
 ) -> ImportReport:
-    """Read an authors' checkpoint and write it as a file that ``aufait.load_model`` reads (``load_aligner`` for "fan").
+    """Read an authors' checkpoint and write it as a file that ``aufait.load_model`` reads.
+
+    "fan" becomes a file for ``load_aligner`` of ``aufait.models.fan``, "vae" one for ``load_label_vae`` of ``aufait.models.aunet``.
 
     Args:
         path: the released file; for JAA-Net the folder with the six files of an epoch.
@@ -63,6 +67,8 @@ def import_checkpoint(
         save_model(network, target, name=report.model, notes=notes)
     elif isinstance(network, FaceAligner):
         save_aligner(network, target, notes=notes)
+    elif isinstance(network, LabelVAE):
+        save_label_vae(network, target, notes=notes)
     return replace(report, output=target)
 
 
@@ -87,6 +93,8 @@ def read_checkpoint(
     source = Path(path)
     if system == "fan":
         return read_fan(source, pool=pool)
+    if system == "vae":
+        return read_label_vae(source, au_set=au_set)
     if system in ("aunet", "aufan"):
         return read_aunet(source, system, fan=None if fan is None else Path(fan), pool=pool, au_set=au_set)
     return read_jaa_net(source, int(system[-1]), au_set=au_set, epoch=epoch)
@@ -94,6 +102,7 @@ def read_checkpoint(
 
 _USES = {
     "fan": {"--pool"},
+    "vae": {"--au-set"},
     "aunet": {"--fan", "--au-set", "--pool"},
     "aufan": {"--fan", "--au-set", "--pool"},
     "jaanet-v1": {"--au-set", "--epoch"},
