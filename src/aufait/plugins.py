@@ -109,9 +109,7 @@ def _distributions() -> dict[str, list[str]]:
 def _by_name(group: str) -> dict[str, list[EntryPoint]]:
     names: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=group):
-        others = names.setdefault(point.name.lower(), [])
-        if point not in others:  # one package may be seen twice on the path
-            others.append(point)
+        names.setdefault(point.name.lower(), []).append(point)
     return names
 
 

@@ -15,6 +15,7 @@ from aufait.errors import InputError
 from aufait.evaluation.occlusion import occlude
 from aufait.evaluation.predictions import Predictions
 from aufait.landmarks import convert, inter_ocular_distance_centers
+from aufait.models.contract import check_shapes
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset, LabelTable
@@ -161,7 +162,9 @@ class _Look:
         )  # fmt: skip
         visible = _SWAPPED.get(self.visible, self.visible) if mirrored else self.visible
         inputs["images"] = occlude(inputs["images"], visible)
-        return self.model(**inputs), inputs.get("landmarks")
+        output = self.model(**inputs)
+        check_shapes(self.model, output, len(stored.faces))
+        return output, inputs.get("landmarks")
 
 
 @dataclass(frozen=True)

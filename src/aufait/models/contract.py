@@ -56,6 +56,20 @@ def check_output(model: AUSystem, output: Any, batch: int) -> None:
     Raises:
         InputError: which entry is wrong, what was expected and what came.
     """
+    check_shapes(model, output, batch)
+    name = type(model).__name__
+    for entry in ("logits", "intensity"):
+        value = getattr(output, entry)
+        if value is not None and not bool(value.isfinite().all()):
+            raise InputError(f"{name}.forward returned {entry} that are not finite: training diverged, or the file is damaged")
+
+
+def check_shapes(model: AUSystem, output: Any, batch: int) -> None:
+    """The part of ``check_output`` that looks at no value and costs nothing.
+
+    Raises:
+        InputError: as ``check_output``.
+    """
     name, units = type(model).__name__, len(model.action_units)
     if not isinstance(output, AUOutput):
         raise InputError(f"{name}.forward must return an aufait.AUOutput(logits=...), got {_shown(output)}")
@@ -72,10 +86,6 @@ def check_output(model: AUSystem, output: Any, batch: int) -> None:
         if not fits:
             wanted = ", ".join(map(str, shape))
             raise InputError(f"{name}.forward must return {entry} of shape ({wanted}), got {_shown(value)}")
-    for entry in ("logits", "intensity"):
-        value = getattr(output, entry)
-        if value is not None and not bool(value.isfinite().all()):
-            raise InputError(f"{name}.forward returned {entry} that are not finite: training diverged, or the file is damaged")
 
 
 def _check_needs(model: AUSystem, name: str) -> None:

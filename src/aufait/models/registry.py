@@ -57,7 +57,7 @@ def register_model(entry: ModelEntry) -> None:
     Raises:
         InputError: the name is taken, or the entry is not what it should be.
     """
-    wrong = _wrong_with(entry.name, entry)
+    wrong = _wrong_with(entry.name if isinstance(entry, ModelEntry) else "", entry)
     if wrong:
         raise InputError(wrong)
     refuse_taken("network", entry.name, _ENTRIES)

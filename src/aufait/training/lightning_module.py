@@ -13,6 +13,7 @@ from torch import Tensor
 from aufait.data.preparation.cache import FaceCache
 from aufait.errors import AufaitError
 from aufait.metrics.accumulators import AUMetrics
+from aufait.models.contract import check_shapes
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
 from aufait.training.face_batches import FaceBatch, FaceBatches, FaceTable
@@ -128,6 +129,7 @@ class RecipeModule(lightning.LightningModule):
             alignment=self.alignment,
         )
         output = self.model(inputs["images"], inputs["landmarks"] if self.model.landmark_points else None)
+        check_shapes(self.model, output, len(batch))
         return self.criterion(output, batch.labels(inputs["landmarks"])), output
 
     def _mean_terms(self, losses: Losses) -> dict[str, float]:

@@ -43,7 +43,7 @@ def register_protocol(protocol: Protocol) -> None:
     Raises:
         InputError: the name is taken, or it is no ``Protocol``.
     """
-    wrong = _wrong_with(getattr(protocol, "name", ""), protocol)
+    wrong = _wrong_with(protocol.name if isinstance(protocol, Protocol) else "", protocol)
     if wrong:
         raise InputError(wrong)
     refuse_taken("protocol", protocol.name, [*_files(), *_strangers()])
