@@ -8,6 +8,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -36,10 +37,17 @@ tr.strong td { font-weight: 600; background: var(--soft); } .note { color: var(-
 nav { columns: 3 260px; margin: 1.6rem 0; font-size: 13.5px; } nav a { display: block; color: #1f5f9e; text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 figure { margin: 1.6rem 0; } figcaption { font-weight: 600; margin-bottom: .4rem; } svg { max-width: 100%; height: auto; }
+@media print {
+  @page { size: A4 landscape; margin: 10mm; }
+  body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; } h2 { break-after: avoid; }
+  .scroll { overflow: visible; } table { font-size: 8.5px; width: 100%; } tr { break-inside: avoid; }
+  th, td { padding: 2px 3px; white-space: normal; } th:first-child, td:first-child { position: static; }
+}
 """
 
-_NARROW, _WIDE = 75, 95
-"""Characters from which a LaTeX table is set smaller, and from which it is scaled to the width of the page."""
+_NARROW, _WIDE, _SPLIT = 75, 86, 125
+"""Characters from which a LaTeX table is set smaller, from which it is scaled to the width of the page, and from which it would be
+too small to read and its columns are divided, one part below the other."""
 
 _LATEX = str.maketrans(
     {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -98,19 +106,38 @@ def _latex_table(table: Table) -> list[str]:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
 
-    width = _characters(table)
-    size = r"\small" if width < _NARROW else r"\footnotesize"
+    size = r"\small" if _characters(table) < _NARROW else r"\footnotesize"
     lines = [r"\begin{table}[htbp]", r"\centering", size, rf"\caption{{{table.heading.translate(_LATEX)}}}"]
     lines += [rf"\label{{tab:{table.name.replace('_', '-')}}}"]
-    lines += [r"\resizebox{\linewidth}{!}{%"] if width > _WIDE else []
-    lines += [rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}", r"\toprule"]
-    lines += [line([table.first, *titles(table.columns)]), r"\midrule"]
-    for row in table.rows:
-        cells = line([label_of(table, row), *_texts(table, row)])
-        lines.append(rf"\bfseries {cells}".replace(" & ", r" & \bfseries ") if row.strong else cells)
-    lines += [r"\bottomrule", r"\end{tabular}" + ("}" if width > _WIDE else "")]
+    for number, part in enumerate(_parts(table)):
+        wide = _characters(part) > _WIDE
+        lines += [r"\par\medskip"] if number else []
+        lines += [r"\resizebox{\linewidth}{!}{%"] if wide else []
+        lines += [rf"\begin{{tabular}}{{l{'r' * len(part.columns)}}}", r"\toprule"]
+        lines += [line([part.first, *titles(part.columns)]), r"\midrule"]
+        for row in part.rows:
+            cells = line([label_of(part, row), *_texts(part, row)])
+            lines.append(rf"\bfseries {cells}".replace(" & ", r" & \bfseries ") if row.strong else cells)
+        lines += [r"\bottomrule", r"\end{tabular}" + ("}" if wide else "")]
     lines += [rf"\par\smallskip {{\footnotesize {note.translate(_LATEX)}}}" for note in table.footnotes()]
     return [*lines, r"\end{table}"]
+
+
+def _parts(table: Table) -> list[Table]:
+    """The table, or groups of its columns that a page can hold, each with all rows."""
+    if _characters(table) <= _SPLIT:
+        return [table]
+    groups: list[list[int]] = [[]]
+    for column in range(len(table.columns)):
+        if groups[-1] and _characters(_columns_of(table, [*groups[-1], column])) > _WIDE:
+            groups.append([])
+        groups[-1].append(column)
+    return [_columns_of(table, group) for group in groups]
+
+
+def _columns_of(table: Table, chosen: Sequence[int]) -> Table:
+    rows = tuple(replace(row, cells=tuple(row.cells[column] for column in chosen)) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[column] for column in chosen), rows=rows)
 
 
 def _characters(table: Table) -> int:
