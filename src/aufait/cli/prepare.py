@@ -38,6 +38,10 @@ def prepare(
         list[str] | None,
         typer.Option("--set", help="Option of the data set as KEY=VALUE, such as camera=right.", show_default=False),
     ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(help="Only the frames of a list: a picture per line, such as F001/T1/2440.jpg.", show_default=False),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
     ] = None,
@@ -60,7 +64,7 @@ def prepare(
         raise InputError("name the data set and its folder: aufait prepare DATASET ROOT --output FOLDER")
     else:
         options = {"alignment": _alignment(alignment), "landmarks": landmarks, "finder": finder, "workers": workers}
-        cache = _prepare(dataset, root, output, _options(settings or []), {**options, "overwrite": overwrite}, quiet)
+        cache = _prepare(dataset, root, output, _options(settings or []), {**options, "overwrite": overwrite}, quiet, frames)
         if verify:
             cache = FaceCache.open(output, verify=True)
     if not quiet:
@@ -87,7 +91,7 @@ def _alignment(name: str) -> str:
 
 
 def _prepare(
-    dataset: str, root: Path, output: Path, options: dict[str, str], settings: dict[str, Any], quiet: bool
+    dataset: str, root: Path, output: Path, options: dict[str, str], settings: dict[str, Any], quiet: bool, frames: Path | None
 ) -> FaceCache:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -95,6 +99,10 @@ def _prepare(
     from aufait.data.preparation import prepare as prepare_faces
 
     data = open_dataset(dataset, root, **options)
+    if frames is not None:
+        from aufait.data.frame_list import keep_frames, read_frame_list
+
+        data = keep_frames(data, read_frame_list(frames))
     if not quiet:
         _warn_of_anomalies(data.anomalies, f"aufait data check {dataset} {root}")
     _warn_of_room(output, len(data), settings["alignment"])
