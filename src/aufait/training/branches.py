@@ -126,7 +126,7 @@ def train_branch(
     for step in range(steps):
         drawn = [pool.draw(count, inputs) for pool, count in pools]
         values = [torch.cat(column) for column in zip(*(d[0] for d in drawn), strict=True)]
-        wanted, trust, frontal = (torch.cat([d[k] for d in drawn]) for k in (1, 2, 3))
+        wanted, trust, frontal = (torch.cat(column) for column in zip(*(d[1:] for d in drawn), strict=True))
         if config.chimeras:
             rows, others = pair_up(frontal, config.chimeras, generator)
             values = [join_maps(value, rows, others) for value in values]
