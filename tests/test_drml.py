@@ -30,7 +30,7 @@ def small_network(**overrides) -> DRML:
 
 def test_region_layer_equals_64_separate_modules():
     torch.manual_seed(1)
-    layer, channels, side = RegionLayer(8, 3), 3, 5
+    layer, channels, side = RegionLayer(8, 3, "affine"), 3, 5
     nn.init.normal_(layer.norm.weight)
     nn.init.normal_(layer.norm.bias)
     feature_map = torch.randn(2, channels, 8 * side, 8 * side)
@@ -82,18 +82,47 @@ def full_network() -> DRML:
     return create_model("drml", "bp4d", init="pytorch").eval()
 
 
+def test_regions_are_normalised_without_scale_and_shift_and_by_the_batch_if_asked():
+    feature_map = torch.randn(4, 3, 24, 24) * 5 + 2
+    plain, batch = RegionLayer(8, 3), RegionLayer(8, 3, "batch")
+    batch.conv.load_state_dict(plain.conv.state_dict())
+    assert not list(plain.norm.parameters()) and not list(batch.norm.buffers())
+    torch.testing.assert_close(plain.train()(feature_map), batch.eval()(feature_map))  # the release: the same in tests
+    alone = torch.cat([plain.eval()(one[None]) for one in feature_map])
+    torch.testing.assert_close(plain(feature_map), alone)
+    assert not torch.allclose(batch(feature_map), torch.cat([batch(one[None]) for one in feature_map]), atol=1e-2)
+
+
+@torch.no_grad()
+def test_fresh_logits_differ_from_face_to_face():
+    torch.manual_seed(0)
+    faces = torch.rand(4, 3, 66, 66)
+    network = small_network().eval()
+    spread = float(network(faces).logits.std(0).mean())
+    network.pixel_std = 0.5  # as before: pixels in [-1, 1]
+    assert spread > 10 * float(network(faces).logits.std(0).mean()) > 0
+
+
+def test_biases_learn_at_twice_the_rate_without_decay():
+    network = small_network()
+    weights, biases = network.parameter_groups(0.001, 5e-4)
+    assert biases["lr"] == 0.002 and biases["weight_decay"] == 0.0 and "lr" not in weights
+    assert len(weights["params"]) + len(biases["params"]) == len(list(network.parameters()))
+    assert {id(network.stem.bias), id(network.region.conv.bias), id(network.output.bias)} <= {id(one) for one in biases["params"]}
+
+
 def test_parameters_are_those_of_the_layers(full_network):
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in full_network.named_children()}
     assert counts == {
         "stem": 3 * 121 * 32 + 32,
-        "region": 64 * (2 * 32 + 32 * 32 * 9 + 32),
-        "norm": 64,
+        "region": 64 * (32 * 32 * 9 + 32),
+        "norm": 0,
         "convolutions": (32 * 64 + 16 * 64 + 16 * 36 + 16 * 25 + 4) * 16,
         "hidden": (11_664 + 1) * 4096 + (4096 + 1) * 2048,
         "dropout": 0,
         "output": (2048 + 1) * 12,
     }
-    assert sum(counts.values()) == 56_867_596
+    assert sum(counts.values()) == 56_863_436
 
 
 @torch.no_grad()
@@ -117,8 +146,8 @@ def test_caffe_initialisation_has_its_deviations_and_biases():
     convolutions = list(network.convolutions)[::2]
     for layer, deviation, bias in [
         (network.stem, 0.01, 0),
-        (network.region.conv, 0.01, 0),
-        (network.output, 0.001, 0),
+        (network.region.conv, 0.01, 1),
+        (network.output, 0.01, 0),
         *((layer, 0.01, 1) for layer in convolutions),
         *((layer, 0.005, 1) for layer in network.hidden),
     ]:

@@ -1,4 +1,4 @@
-"""Settings of DRML; the defaults are those of its public re-implementations, the paper was not at hand."""
+"""Settings of DRML; the defaults are those of its authors' Caffe release, the paper was not at hand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from aufait.errors import InputError
 from aufait.models.configuration import ModelConfig
+from aufait.models.drml.region_layer import REGION_NORMS
 from aufait.models.trial import Trial, sizes
 
 GRID = 8
@@ -40,8 +41,13 @@ class DRMLConfig(ModelConfig):
     hidden_sizes: tuple[int, int] = (4096, 2048)
     """Units of the two fully connected layers (re-implementations)."""
 
-    norm: str = "batch_norm"
-    """After the pooling: batch_norm (re-implementation in PyTorch) or lrn (in Caffe: 5 channels, alpha 1e-4, beta 0.75)."""
+    norm: str = "lrn"
+    """After the pooling: lrn (release: 5 channels, alpha 1e-4, beta 0.75) or batch_norm (re-implementation in PyTorch)."""
+
+    region_norm: str = "running"
+    """Normalisation of each region. "running": without scale and shift as in the release, by running statistics in tests (our
+    reading); "batch": by those of the batch in tests too, as in the release, where the faces of a batch then change each other;
+    "affine": with scale and shift (re-implementation in PyTorch)."""
 
     dropout: float = 0.5
     """After each hidden fully connected layer (re-implementations)."""
@@ -49,9 +55,14 @@ class DRMLConfig(ModelConfig):
     init: str = "caffe"
     """caffe: Gaussian weights and constant biases of the published Caffe definition; pytorch: the layers' defaults."""
 
+    bias_rate: float = 2.0
+    """Learning rate of biases relative to the weights'; they have no weight decay (release)."""
+
     def validate(self) -> None:
         """Check ranges, and that the image divides into regions and survives the convolutions."""
         self._choose("norm", ("batch_norm", "lrn"))
+        self._choose("region_norm", REGION_NORMS)
+        self._at_least("bias_rate", 0)
         self._choose("init", ("caffe", "pytorch"))
         for name in ("stem_channels", "channels"):
             self._at_least(name, 1)

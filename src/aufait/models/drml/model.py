@@ -1,14 +1,15 @@
 """DRML: deep region and multi-label learning.
 
 Paper: Zhao, Chu and Zhang, "Deep Region and Multi-label Learning for Facial Action Unit Detection", CVPR 2016. It was not at
-hand; layer sizes, initialisation and loss are those of its public re-implementations in PyTorch and Caffe.
-Our readings: images are RGB scaled to [-1, 1] (neither re-implementation fixes it); of the two normalisations after the
-pooling the default is BatchNorm, of the two initialisations the Caffe one, the only one that is written out.
+hand; layer sizes, normalisation, initialisation, learning rates and loss are those of the authors' Caffe release.
+Differs from it in: the mean image that it takes off the pixels 0 to 255 was not released, and grey 127.5 is taken off instead (on
+the scale of 255, without which its small initial weights give every face the same answer); regions are normalised by running
+statistics in tests (``DRMLConfig.region_norm``).
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -29,12 +30,12 @@ class DRML(AUSystem):
     """
 
     pixel_mean: ClassVar[float] = 0.5
-    pixel_std: ClassVar[float] = 0.5
+    pixel_std: ClassVar[float] = 1 / 255
 
     def __init__(self, config: DRMLConfig) -> None:
         super().__init__(config)
         self.stem = nn.Conv2d(3, config.stem_channels, STEM_KERNEL)
-        self.region = RegionLayer(GRID, config.stem_channels)
+        self.region = RegionLayer(GRID, config.stem_channels, config.region_norm)
         batch_norm = config.norm == "batch_norm"
         self.norm: nn.Module = nn.BatchNorm2d(config.stem_channels) if batch_norm else ChannelResponseNorm()
         widths = [config.stem_channels] + [config.channels] * len(CONVOLUTIONS)
@@ -50,22 +51,33 @@ class DRML(AUSystem):
             self.reset_as_caffe()
 
     def reset_as_caffe(self) -> None:
-        """Gaussian weights: 0.01 for convolutions, 0.005 for hidden layers, 0.001 for the output.
+        """Gaussian weights: 0.01 for convolutions and the output, 0.005 for hidden layers.
 
-        Biases are 1 in the four later convolutions and the hidden layers, so that their ReLUs start open, and 0 elsewhere.
+        Biases are 1 in the regions' and the four later convolutions and the hidden layers, so that their ReLUs start open, and 0
+        elsewhere.
         """
         for part, deviation, bias in (
             (self.stem, 0.01, 0.0),
-            (self.region.conv, 0.01, 0.0),
+            (self.region.conv, 0.01, 1.0),
             (self.convolutions, 0.01, 1.0),
             (self.hidden, 0.005, 1.0),
-            (self.output, 0.001, 0.0),
+            (self.output, 0.01, 0.0),
         ):
             for name, parameter in part.named_parameters():
                 if name.endswith("weight"):
                     nn.init.normal_(parameter, std=deviation)
                 else:
                     nn.init.constant_(parameter, bias)
+
+    def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
+        """Biases of convolutions and fully connected layers at ``bias_rate`` times the rate, without decay; the others as given."""
+        layers = [module for module in self.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+        biases = [module.bias for module in layers if module.bias is not None]
+        known = {id(bias) for bias in biases}
+        return [
+            {"params": [one for one in self.parameters() if id(one) not in known]},
+            {"params": biases, "lr": self.config.bias_rate * learning_rate, "weight_decay": 0.0},
+        ]
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """Predict the action units of aligned faces, images (B, 3, S, S) RGB in [0, 1]; landmarks are not used."""

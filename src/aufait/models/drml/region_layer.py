@@ -1,8 +1,8 @@
 """Region layer: the feature map is cut into 8x8 regions, each of which has its own small residual block.
 
-Paper: DRML (Zhao, Chu and Zhang, CVPR 2016); the block follows its public re-implementations: BatchNorm, ReLU and a 3x3
-convolution, padded at the region's own border, added to the region. Also here: the local response normalisation that the
-Caffe one applies after the pooling.
+Paper: DRML (Zhao, Chu and Zhang, CVPR 2016); the block follows the authors' Caffe release: normalisation without scale and shift,
+ReLU and a 3x3 convolution, padded at the region's own border, added to the region. Also here: the local response normalisation
+after the pooling.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from aufait.layers.grouped import grouped_conv
 from aufait.layers.region_learning import join_patches, split_patches
 
+REGION_NORMS = ("running", "batch", "affine")
+"""See ``DRMLConfig.region_norm``."""
+
 
 class RegionLayer(nn.Module):
     """All regions at once: one BatchNorm over all their channels and one grouped convolution.
@@ -21,12 +24,14 @@ class RegionLayer(nn.Module):
     Args:
         grid: regions per side.
         channels: of the feature map.
+        norm: one of ``REGION_NORMS``.
     """
 
-    def __init__(self, grid: int, channels: int) -> None:
+    def __init__(self, grid: int, channels: int, norm: str = "running") -> None:
         super().__init__()
         self.grid = grid
-        self.norm = nn.BatchNorm2d(grid * grid * channels)
+        count = grid * grid * channels
+        self.norm = nn.BatchNorm2d(count, affine=norm == "affine", track_running_stats=norm != "batch")
         self.conv = grouped_conv(grid * grid, channels, channels, padding=1)
 
     def forward(self, feature_map: Tensor) -> Tensor:
