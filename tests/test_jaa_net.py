@@ -190,6 +190,18 @@ def test_losses_of_version_1_by_hand() -> None:
     assert float(losses.total) == pytest.approx(cross_entropy + dice + 1e-4 * 2 * math.log(2), rel=1e-5)
 
 
+def test_the_refinement_loss_may_sum_over_pixels_as_printed() -> None:
+    target = _example_landmarks(1, 176, torch.Generator())
+    output = output_of(torch.zeros(1, 2), target, 0.5, 1.0, None)
+    labels = AULabels(occurrence=torch.zeros(1, 2), landmarks=target)
+    mean, total = (criterion_of(1, refinement_sum=over)(output, labels) for over in ("mean", "sum"))
+    assert output.attention_maps is not None
+    pixels = output.attention_maps.shape[-1] * output.attention_maps.shape[-2]
+    share = 0.0002 / 2 * mean.terms["refinement"].item()
+    assert total.terms["refinement"].item() == pytest.approx(mean.terms["refinement"].item())
+    assert total.total.item() - mean.total.item() == pytest.approx((pixels - 1) * share, rel=1e-3)
+
+
 def test_losses_of_version_2_by_hand() -> None:
     logits, occurrence = torch.tensor([[math.log(3), 0.0]]), torch.tensor([[1.0, 0.0]])
     target = _example_landmarks(1, 176, torch.Generator())

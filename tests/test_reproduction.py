@@ -335,6 +335,23 @@ def test_times_of_a_pass_are_measured_in_turns():
     assert float(rows["MGRR-Net / JAA-Net (ours)"][0]) == pytest.approx(ms[0] / ms[1], rel=0.05) and made.facts["Machine"]
 
 
+def test_a_run_starts_from_the_fold_that_its_recipe_says(tmp_path, monkeypatch):
+    asked = []
+
+    def training(self, name, fold=None):
+        asked.append((name, fold))
+        return SimpleNamespace(model_path=tmp_path / "model.safetensors")
+
+    monkeypatch.setattr(Laboratory, "training", training)
+    monkeypatch.setattr(Laboratory, "_lacks_units", lambda *_: False)
+    laboratory = Laboratory(work=tmp_path, quick=True)
+    for fold in (1, 3):
+        laboratory._recipe(get_run("jaa-net-v2/disfa"), fold)
+        laboratory._recipe(get_run("arl/disfa"), fold)
+    # JAA-Net's program takes the network of BP4D's parts 1 and 3 for every fold; ARL has the same number.
+    assert asked == [("jaa-net-v2/bp4d", 2), ("arl/bp4d", 1), ("jaa-net-v2/bp4d", 2), ("arl/bp4d", 3)]
+
+
 def test_the_jaa_net_that_a_paper_compares_with_is_the_one_that_runs():
     arl = {run for item in list_items("arl") for run in item.needed_runs if run.startswith("jaa")}
     later = {run for item in (*list_items("aunet"), *list_items("abrnet")) for run in item.needed_runs if run.startswith("jaa")}

@@ -445,6 +445,13 @@ def test_patience_ends_a_run(folder: Path, disfa: FaceCache) -> None:
     assert made.facts["selected"]["epoch"] == 1 and made.facts["last"]["epoch"] == 3
 
 
+def test_training_may_end_after_a_number_of_updates(folder: Path, disfa: FaceCache) -> None:
+    settings = [*CONVNET, "protocol=disfa", "epochs=5", "max_updates=3", "max_faces=16", "batch_size=8"]
+    made = train(load_recipe("drml_bp4d", settings), disfa, fold=1, out=folder / "updates", accelerator="cpu")
+    assert made.facts["updates"] == 3 and made.facts["status"] == "finished" and made.facts["last"]["epoch"] == 2
+    assert made.load().action_units == AU_SETS["disfa"]
+
+
 def test_accumulation_and_half_precision_run(folder: Path, disfa: FaceCache) -> None:
     settings = ["protocol=disfa", "accumulate=2", "precision=bf16-mixed", "clip_norm=1"]
     made = short(disfa, folder / "half", "drml_bp4d", *CONVNET, *settings)

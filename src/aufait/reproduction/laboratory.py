@@ -350,7 +350,9 @@ class Laboratory:
             settings["aligner"] = self.aligner or ("random" if self.quick else None)
         if run.start:
             first = get_run(run.start)
-            start_fold = fold if fold in first.folds else first.folds[0]
+            # The fold that the recipe of the second network starts from, as aufait train does; else the same number.
+            wanted = recipe.start_fold or fold
+            start_fold = wanted if wanted in first.folds else first.folds[0]
             settings["start_file"] = str(self.training(run.start, start_fold).model_path)
         return recipe.changed({**settings, **self.settings})
 

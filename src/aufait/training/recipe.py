@@ -187,6 +187,9 @@ class Recipe:
     epochs: int = 12
     """Passes over the training faces."""
 
+    max_updates: int = 0
+    """Updates of the weights after which training ends within an epoch, as released solvers count; 0 trains all epochs."""
+
     batch_size: int = 16
     """Faces per update on all devices together, before ``accumulate``."""
 
@@ -268,7 +271,7 @@ class Recipe:
         for name in ("learning_rate", "epochs", "batch_size", "accumulate", "decay_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}")
-        counts = ("patience", "max_faces", "max_held_out", "draw_positives", "draw_negatives", "seed")
+        counts = ("patience", "max_updates", "max_faces", "max_held_out", "draw_positives", "draw_negatives", "seed")
         for name in ("weight_decay", "clip_norm", *counts):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")

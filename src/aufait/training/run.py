@@ -570,6 +570,7 @@ def _fit(
             strategy="ddp" if several and strategy == "auto" else strategy,
             precision=recipe.precision,  # type: ignore[arg-type]
             max_epochs=recipe.epochs,
+            max_steps=recipe.max_updates or -1,
             accumulate_grad_batches=recipe.accumulate,
             gradient_clip_val=recipe.clip_norm or None,
             callbacks=[keeper, *([StepReport(report)] if report else [])],

@@ -38,6 +38,9 @@ class JAANetConfig(ModelConfig):
     """Weight of the attention refinement loss before it is divided by ``gradient_enhancement``; version 1 only (program; it
     averages over pixels and sums over action units, where v1 equation 4 sums both)."""
 
+    refinement_sum: str = "mean"
+    """Over the pixels of a map in the attention refinement loss: "mean" (program) or "sum", as v1 equation 4 prints it."""
+
     gradient_enhancement: float = 2.0
     """Factor of the learning rate of the attention refinement; version 1 only, 1 in version 2 (program; "back-propagation
     enhancement" in the papers)."""
@@ -65,6 +68,7 @@ class JAANetConfig(ModelConfig):
         """Check ranges and choices."""
         self._choose("version", (1, 2))
         self._choose("dice", ("per_sample", "batch_release"))
+        self._choose("refinement_sum", ("mean", "sum"))
         self._at_least("unit", 1)
         self._at_least("landmark_weight", 0)
         self._at_least("refinement_weight", 0)

@@ -35,6 +35,8 @@ class JAANetCriterion(Criterion):
             local = self._occurrence_terms(output.extra["local_logits"], labels)
             terms |= {f"local_{name}": value for name, value in local.items()}
         refinement = self.config.refinement_weight / self.config.gradient_enhancement
+        if self.config.refinement_sum == "sum":
+            refinement *= output.attention_maps.shape[-2] * output.attention_maps.shape[-1]
         return self.combine(terms, {"landmarks": self.config.landmark_weight, "refinement": refinement})
 
     def _occurrence_terms(self, logits: Tensor, labels: AULabels) -> dict[str, Tensor]:
