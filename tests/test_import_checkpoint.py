@@ -28,11 +28,11 @@ from aufait import create_model, load_model
 from aufait.action_units import AU_SETS
 from aufait.cli.app import app
 from aufait.errors import AufaitError, InputError, MissingModelError
+from aufait.models.aunet.released import fill_head, head_rules
 from aufait.models.fan import load_aligner
 from aufait.models.import_checkpoint import import_checkpoint, read_checkpoint
-from aufait.models.import_checkpoint import jaa_net as jaa_net_release
-from aufait.models.import_checkpoint.aunet import fill_head, head_rules
 from aufait.models.import_checkpoint.reading import read_state_dict
+from aufait.models.jaa_net import released as jaa_net_release
 
 runner = CliRunner()
 Weights = dict[str, Tensor]

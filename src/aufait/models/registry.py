@@ -137,7 +137,7 @@ def _entries() -> dict[str, ModelEntry]:
 @lru_cache(maxsize=1)
 def _plugins() -> Plugins:
     """Networks of other packages; our own are imported first, since their names are not to be had."""
-    for name in _system_packages():
+    for name in system_packages():
         importlib.import_module(name)
     return find_plugins("aufait.networks", _ENTRIES, _wrong_with)
 
@@ -158,7 +158,7 @@ def _wrong_with(name: str, entry: Any) -> str:
 
 
 @lru_cache(maxsize=1)
-def _system_packages() -> tuple[str, ...]:
+def system_packages() -> tuple[str, ...]:
     """The packages next to this module: one per system, registering its names where it is imported."""
     folders = pkgutil.iter_modules([str(Path(__file__).parent)], "aufait.models.")
     return tuple(one.name for one in folders if one.ispkg)

@@ -16,8 +16,8 @@ from aufait.losses.intensity import cosine_distance, weighted_squared_error
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.occurrence import weighted_bce
 from aufait.losses.statistics import LabelStatistics
-from aufait.models.criterion import Criterion
 from aufait.models.arl.pixel_relation import uniform_share
+from aufait.models.criterion import Criterion
 from aufait.models.outputs import AUOutput
 
 

@@ -5,12 +5,13 @@
 | reading files without running anything in them | ``reading.py`` |
 | rules that map tensors, and their checks | ``mapping.py`` |
 | which action units a file predicts | ``action_units.py`` |
-| layouts of the releases | ``jaa_net.py``, ``aunet.py``, ``fan.py`` |
+| layouts of the releases | ``released.py`` in the folders of the systems |
 | the report | ``report.py`` |
 | reading and saving in one call | ``run.py`` |
 """
 
+from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import FileReport, ImportReport
-from aufait.models.import_checkpoint.run import SYSTEMS, import_checkpoint, read_checkpoint
+from aufait.models.import_checkpoint.run import import_checkpoint, read_checkpoint, releases
 
-__all__ = ["SYSTEMS", "FileReport", "ImportReport", "import_checkpoint", "read_checkpoint"]
+__all__ = ["FileReport", "ImportReport", "Release", "import_checkpoint", "read_checkpoint", "releases"]

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from aufait.errors import InputError
-from aufait.models.aunet.label_vae import LabelVAE, save_label_vae
 from aufait.models.checkpoint import save_model
 from aufait.models.configuration import did_you_mean
-from aufait.models.fan import FaceAligner, save_aligner
-from aufait.models.import_checkpoint.aunet import read_aunet
-from aufait.models.import_checkpoint.fan import read_fan
-from aufait.models.import_checkpoint.jaa_net import read_jaa_net
-from aufait.models.import_checkpoint.label_vae import read_label_vae
+from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import ImportReport
-from aufait.models.system import AUSystem
+from aufait.models.registry import system_packages
 
-SYSTEMS = ("aunet", "aufan", "fan", "jaanet-v1", "jaanet-v2", "vae")
-"""Releases that can be read."""
+
+@lru_cache(maxsize=1)
+def releases() -> dict[str, Release]:
+    """Releases that can be read, by what ``--as`` says; each system's folder names its own in ``released.py``."""
+    modules = [f"{package}.released" for package in system_packages()]
+    found = [one for name in modules if find_spec(name) for one in importlib.import_module(name).RELEASES]
+    return {one.name: one for one in sorted(found, key=lambda one: one.name)}
 
 
 def import_checkpoint(
@@ -40,7 +44,7 @@ def import_checkpoint(
 
     Args:
         path: the released file; for JAA-Net the folder with the six files of an epoch.
-        system: one of ``SYSTEMS``.
+        system: one of ``releases()``.
         output: the file to write, ending in .safetensors; it is whole or absent.
         fan: for "aunet" and "aufan": the FAN that goes with the head.
         au_set: what the outputs are; by default what was released with that many.
@@ -63,12 +67,11 @@ def import_checkpoint(
         raise InputError(f"the output must end in .safetensors, got {target}")
     network, report = read_checkpoint(path, system, fan=fan, au_set=au_set, epoch=epoch, pool=pool)
     notes = {"imported": {key: value for key, value in report.to_dict().items() if key in ("system", "files", "notes")}}
-    if isinstance(network, AUSystem):
-        save_model(network, target, name=report.model, notes=notes)
-    elif isinstance(network, FaceAligner):
-        save_aligner(network, target, notes=notes)
-    elif isinstance(network, LabelVAE):
-        save_label_vae(network, target, notes=notes)
+    save = releases()[system].save
+    if save is None:
+        save_model(network, target, name=report.model, notes=notes)  # type: ignore[arg-type]  # it checks
+    else:
+        save(network, target, notes)
     return replace(report, output=target)
 
 
@@ -86,31 +89,21 @@ def read_checkpoint(
     Raises:
         InputError, MissingModelError: as ``import_checkpoint``.
     """
-    if system not in SYSTEMS:
-        raise InputError(f"--as must be one of {', '.join(SYSTEMS)}; got {system!r}{did_you_mean(system, SYSTEMS)}")
-    given = {"--fan": fan, "--au-set": au_set, "--epoch": epoch, "--pool": pool}
-    _refuse_unused(system, [name for name, value in given.items() if value is not None])
-    source = Path(path)
-    if system == "fan":
-        return read_fan(source, pool=pool)
-    if system == "vae":
-        return read_label_vae(source, au_set=au_set)
-    if system in ("aunet", "aufan"):
-        return read_aunet(source, system, fan=None if fan is None else Path(fan), pool=pool, au_set=au_set)
-    return read_jaa_net(source, int(system[-1]), au_set=au_set, epoch=epoch)
+    known = releases()
+    if system not in known:
+        raise InputError(f"--as must be one of {', '.join(known)}; got {system!r}{did_you_mean(system, known)}")
+    options: dict[str, Any] = {"fan": None if fan is None else Path(fan), "au_set": au_set, "epoch": epoch, "pool": pool}
+    given = {name: value for name, value in options.items() if value is not None}
+    _refuse_unused(known[system], given)
+    return known[system].read(Path(path), **given)
 
 
-_USES = {
-    "fan": {"--pool"},
-    "vae": {"--au-set"},
-    "aunet": {"--fan", "--au-set", "--pool"},
-    "aufan": {"--fan", "--au-set", "--pool"},
-    "jaanet-v1": {"--au-set", "--epoch"},
-    "jaanet-v2": {"--au-set", "--epoch"},
-}
-
-
-def _refuse_unused(system: str, given: list[str]) -> None:
-    unused = [name for name in given if name not in _USES[system]]
+def _refuse_unused(release: Release, given: dict[str, Any]) -> None:
+    unused = [_flag(name) for name in given if name not in release.options]
     if unused:
-        raise InputError(f"--as {system} takes {', '.join(sorted(_USES[system]))}; leave out {', '.join(unused)}")
+        taken = ", ".join(sorted(map(_flag, release.options)))
+        raise InputError(f"--as {release.name} takes {taken}; leave out {', '.join(unused)}")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -7,16 +7,20 @@ does this module; it goes by name only where an entry's shape says that the orde
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from aufait.errors import InputError
-from aufait.models.aunet import AUNet
+from aufait.models.aunet.label_vae import save_label_vae
+from aufait.models.aunet.model import AUNet
+from aufait.models.aunet.released_label_vae import read_label_vae
+from aufait.models.fan.released import read_fan
 from aufait.models.import_checkpoint.action_units import choose_action_units
-from aufait.models.import_checkpoint.fan import read_fan
 from aufait.models.import_checkpoint.mapping import Rule, by_position, convert, some
 from aufait.models.import_checkpoint.reading import read_state_dict
+from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import FileReport, ImportReport, count_parameters
 from aufait.models.registry import create_model
 from aufait.models.system import AUSystem
@@ -34,7 +38,7 @@ def read_aunet(
     path: Path,
     system: str,
     *,
-    fan: Path | None,
+    fan: Path | None = None,
     pool: str | None = None,
     au_set: str | Sequence[int] | None = None,
 ) -> tuple[AUSystem, ImportReport]:
@@ -103,3 +107,10 @@ def _count_action_units(tensors: Mapping[str, Tensor], path: Path, system: str) 
     if len(last) != 1:
         raise InputError(f"{path} is not a head of AUNet: expected one layer of {_OUTPUT_WIDTH} inputs. Check --as and the file")
     return last[0].shape[0]
+
+
+RELEASES = (
+    *(Release(name, ("fan", "au_set", "pool"), partial(read_aunet, system=name)) for name in MODELS),
+    Release("vae", ("au_set",), read_label_vae, lambda vae, path, notes: save_label_vae(vae, path, notes=notes)),
+)
+"""What ``aufait import-checkpoint`` reads for this system."""

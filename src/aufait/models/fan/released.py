@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from aufait.errors import InputError
-from aufait.models.fan import FaceAligner, FANConfig
+from aufait.models.fan.aligner import FaceAligner, save_aligner
+from aufait.models.fan.config import FANConfig
 from aufait.models.import_checkpoint.mapping import Rule, convert
 from aufait.models.import_checkpoint.reading import read_state_dict
+from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import FileReport, ImportReport, count_parameters
 
 RELEASED_POOLS = {2: "max", 4: "avg"}
@@ -42,3 +44,7 @@ def read_fan(path: Path, *, pool: str | None = None) -> tuple[FaceAligner, Impor
     parameters = sum(parameter.numel() for parameter in aligner.parameters())
     file = FileReport(path, len(tensors), count_parameters(tensors), f"FAN, {stacks} stacks")
     return aligner.eval(), ImportReport("fan", "fan", (), parameters, (file,), notes)
+
+
+RELEASES = (Release("fan", ("pool",), read_fan, lambda aligner, path, notes: save_aligner(aligner, path, notes=notes)),)
+"""What ``aufait import-checkpoint`` reads for this network."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from aufait.layers.region_learning import GRIDS
 from aufait.models.import_checkpoint.action_units import choose_action_units
 from aufait.models.import_checkpoint.mapping import Rule, batch_norm, convert, layer
 from aufait.models.import_checkpoint.reading import read_state_dict
+from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import FileReport, ImportReport, count_parameters
 from aufait.models.registry import create_model
 from aufait.models.system import AUSystem
@@ -174,3 +176,9 @@ def _count_action_units(tensors: dict[str, Tensor], path: Path) -> int:
     if last is None or last.ndim != 2 or last.shape[0] % 2:
         raise InputError(f"{path} is not the au_net part of JAA-Net: expected au_output.1.weight with two rows per AU")
     return last.shape[0] // 2
+
+
+RELEASES = tuple(
+    Release(f"jaanet-v{version}", ("au_set", "epoch"), partial(read_jaa_net, version=version)) for version in (1, 2)
+)
+"""What ``aufait import-checkpoint`` reads for this system."""
