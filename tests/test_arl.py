@@ -18,7 +18,7 @@ import aufait
 from aufait.errors import InputError
 from aufait.losses.labels import AULabels
 from aufait.losses.statistics import LabelStatistics
-from aufait.models.arl import ARL, ARLConfig, ARLCriterion, intensity_statistics, start_from
+from aufait.models.arl import ARL, ARLConfig, ARLCriterion, intensity_statistics
 from aufait.models.arl.pixel_relation import (
     STEP_VALUES,
     PixelRelation,
@@ -28,6 +28,7 @@ from aufait.models.arl.pixel_relation import (
 )
 from aufait.models.outputs import AUOutput
 from aufait.models.registry import create_criterion, create_model, list_models
+from aufait.training.transfer import transfer
 
 ABLATIONS = ("b-net", "w-net", "wc-net", "wcs-net", "arl")
 INTENSITY = ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")
@@ -541,7 +542,7 @@ def test_parameter_groups_hold_each_parameter_once_with_the_released_rates() -> 
 def test_branches_for_disfa_start_from_those_of_bp4d() -> None:
     source = scatter(create_model("arl", au_set="bp4d", **SMALL)).eval()
     target = create_model("arl", au_set="disfa", **SMALL).eval()
-    assert start_from(target, source) == {1: 1, 2: 2, 4: 4, 6: 6, 9: 10, 12: 12, 25: 23, 26: 24}
+    assert transfer(target, source).branches == {1: 1, 2: 2, 4: 4, 6: 6, 9: 10, 12: 12, 25: 23, 26: 24}
     images = source.example_inputs(1)["images"]
     with torch.no_grad():
         expected, got = source(images).logits, target(images).logits
@@ -552,12 +553,12 @@ def test_branches_for_disfa_start_from_those_of_bp4d() -> None:
 def test_action_units_without_a_branch_to_start_from_stay_fresh() -> None:
     source, target = scatter(create_model("arl", au_set=(1, 2), **SMALL)), create_model("arl", au_set=(5, 2), **SMALL)
     before = target.third.conv.weight.detach().clone()
-    assert start_from(target, source) == {2: 2}
+    assert transfer(target, source).branches == {2: 2}
     half = len(before) // 2
     assert torch.equal(target.third.conv.weight[:half], before[:half])
     assert torch.equal(target.third.conv.weight[half:], source.third.conv.weight[half:])
     with pytest.raises(InputError, match="same switches and sizes"):
-        start_from(create_model("b-net", au_set=(1, 2), **SMALL), source)
+        transfer(create_model("b-net", au_set=(1, 2), **SMALL), source)
 
 
 def test_shapes_can_be_asked_for_without_memory() -> None:

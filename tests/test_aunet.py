@@ -40,6 +40,7 @@ from aufait.models.aunet.temporal_difference import DifferenceHead
 from aufait.models.fan import FaceAligner, FANConfig
 from aufait.models.outputs import AUOutput
 from aufait.models.profile import profile_model
+from aufait.training.transfer import transfer
 
 AU_SET = (1, 4, 12)
 SIZE = 64
@@ -214,14 +215,14 @@ def test_training_can_start_from_other_action_units(temporal: AUNet, video: Tens
     model = aufait.create_model("au-tdn", (12, 2, 1), image_size=SIZE).eval()
     assert isinstance(model, AUNet)
     fresh = model.head.classifier[3].weight[1].clone()
-    assert model.start_from(temporal) == (12, 1)
+    assert tuple(transfer(model, temporal).branches) == (12, 1)
     images = video[:3][None]
     with torch.no_grad():
         got, expected = model(images).logits[0], temporal(images).logits[0]
     torch.testing.assert_close(got[[0, 2]], expected[[2, 0]])
     assert torch.equal(model.head.classifier[3].weight[1], fresh)
-    with pytest.raises(InputError, match="same use_tdn"):
-        model.start_from(small("au-fan"))
+    with pytest.raises(InputError, match="same switches and sizes"):
+        transfer(model, small("au-fan"))
 
 
 def test_mirrored_logits_are_the_mean_of_both_and_the_same_for_the_mirror_image(temporal: AUNet, video: Tensor) -> None:

@@ -496,31 +496,6 @@ def pair(name: str, **settings: Any) -> Sequence[Any]:
     return create_model(name, "bp4d", **settings), create_model(name, "disfa", **settings)
 
 
-def test_arl_branches_start_as_its_own_rule_says() -> None:
-    from aufait.models.arl import start_from
-    from aufait.training.transfer import transfer
-
-    source, target = pair("arl", unit=2, image_size=32)
-    twin = type(target)(target.config)
-    twin.load_state_dict(target.state_dict())
-    done = transfer(target, source)
-    assert done.branches == start_from(twin, source) and done.fresh == ()
-    for name, value in target.state_dict().items():
-        assert torch.equal(value, twin.state_dict()[name]), name
-
-
-def test_aunet_rows_start_as_its_own_rule_says() -> None:
-    from aufait.training.transfer import transfer
-
-    source, target = pair("au-fan", image_size=64)
-    twin = type(target)(target.config)
-    twin.load_state_dict(target.state_dict())
-    done = transfer(target, source)
-    assert tuple(done.branches) == twin.start_from(source) and done.fresh == (9, 25, 26)
-    for name, value in target.state_dict().items():
-        assert torch.equal(value, twin.state_dict()[name]), name
-
-
 def test_jaa_net_copies_branches_and_leaves_classifiers_fresh() -> None:
     from aufait.training.transfer import transfer
 

@@ -14,7 +14,7 @@ Paper                                          File
 Figure 2, eq. 7 and 10                         model.py
 3.5 objective, eq. 8-13                        criterion.py
 4.1.2 hyper-parameters, Table 9                config.py and the names below
-4.1.2 DISFA started from BP4D                  transfer.py
+4.1.2 DISFA started from BP4D                  model.py, aufait/training/transfer.py
 =============================================  ==================================
 """
 
@@ -26,7 +26,6 @@ from typing import Any
 from aufait.models.arl.config import ARLConfig
 from aufait.models.arl.criterion import ARLCriterion, intensity_statistics
 from aufait.models.arl.model import ARL
-from aufait.models.arl.transfer import start_from
 from aufait.models.registry import ModelEntry, register_model
 
 _B: dict[str, Any] = {"weighted": False, "channel_attention": False, "spatial_attention": False, "crf": False}
@@ -64,4 +63,4 @@ for _name, _summary, _paper, _overrides in _NAMES:
         )
     )
 
-__all__ = ["ARL", "ARLConfig", "ARLCriterion", "intensity_statistics", "start_from"]
+__all__ = ["ARL", "ARLConfig", "ARLCriterion", "intensity_statistics"]

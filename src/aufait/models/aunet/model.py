@@ -89,31 +89,6 @@ class AUNet(AUSystem):
             )
         fan.load_state_dict(aligner.fan.state_dict())
 
-    @torch.no_grad()
-    def start_from(self, other: AUNet) -> tuple[int, ...]:
-        """Begin training from a network for other action units, as DISFA's begins from BP4D's (section V-A).
-
-        All weights are copied but the last layer's rows of action units that ``other`` does not predict (our reading; the
-        released program has no code for it).
-
-        Returns:
-            Action units whose rows were copied.
-
-        Raises:
-            InputError: the networks differ in more than their action units.
-        """
-        if any(getattr(self.config, name) != getattr(other.config, name) for name in ("use_tdn", "hidden_size", "fan_pool")):
-            raise InputError("a network can only start from one with the same use_tdn, hidden_size and fan_pool")
-        mine, theirs = self.state_dict(), other.state_dict()
-        shared = tuple(number for number in self.action_units if number in other.action_units)
-        rows, source = ([units.index(number) for number in shared] for units in (self.action_units, other.action_units))
-        for name, value in theirs.items():
-            if name.startswith("head.classifier.3."):
-                mine[name][rows] = value[source].to(mine[name])
-            else:
-                mine[name].copy_(value)
-        return shared
-
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """images (B, 3, S, S), or (B, 3, 3, S, S) = current, earlier and later frame -> ``AUOutput``."""
         images, _ = self.prepare(images, landmarks)
