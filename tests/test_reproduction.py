@@ -36,13 +36,13 @@ from aufait.reproduction.tables import (
     temporal_models,
 )
 
-COUNT = 64
+COUNT = 65
 # What the papers number, tables and figures that hold results, and sections whose text has numbers of its own.
 WANTED = {
     "arl": {"table": range(2, 15), "figure": (1, *range(3, 11))},
     "deep-regions": {"table": range(1, 5), "figure": (3, 5, 6, 7)},
     "mgrr-net": {"table": range(2, 9), "figure": (3, 4), "text": ("iv-a", "iv-c1", "iv-c3")},
-    "aunet": {"table": range(3, 15), "figure": range(6, 11), "text": ("v-e", "v-f")},
+    "aunet": {"table": range(3, 15), "figure": range(6, 11), "text": ("v-d", "v-e", "v-f")},
     "abrnet": {"table": range(1, 4), "figure": ()},
 }
 
@@ -311,6 +311,17 @@ def test_numbers_of_the_text_stand_beside_ours():
     run = get_run("au-vae/mixed/label-space")
     assert run.settings == {"align_space": "label"} and find_item("aunet/text-v-e").trainings == 2
     assert get_run("mgrr-net-d-random/disfa").start == "mgrr-net-d-random/bp4d"
+
+
+def test_weights_of_imagenet_go_to_the_one_run_that_starts_from_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(Laboratory, "_lacks_units", lambda *_: False)
+    given = Laboratory(work=tmp_path, quick=True, imagenet="resnet18.pth")
+    assert given._recipe(get_run("resnet18/bp4d/imagenet"), 1).pretrained == "resnet18.pth"
+    assert given._recipe(get_run("resnet18/bp4d/imagenet"), 1).model_settings["normalization"] == "imagenet"
+    assert given._recipe(get_run("resnet18/bp4d"), 1).pretrained is None
+    assert Laboratory(work=tmp_path, quick=True)._recipe(get_run("resnet18/bp4d/imagenet"), 1).pretrained is None
+    with pytest.raises(InputError, match="--imagenet FILE"):
+        Laboratory(work=tmp_path)._recipe(get_run("resnet18/bp4d/imagenet"), 1)
 
 
 def test_costs_are_those_of_the_text():

@@ -92,3 +92,19 @@ def test_wrong_settings_are_explained() -> None:
         aufait.create_model("resnet18", normalization="imagnet")
     with pytest.raises(InputError, match="fit_label_vae"):
         aufait.create_criterion(aufait.create_model("resnet18-a", (1, 2), image_size=32))
+
+
+def test_published_weights_of_the_backbone_are_taken_whole_or_refused(backbone: ResNet18Backbone) -> None:
+    model = aufait.create_model("resnet18", "disfa", image_size=64, normalization="imagenet")
+    released = {**backbone.state_dict(), "fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
+    classifier = model.classifier.weight.clone()
+    model.use_backbone({name: value for name, value in released.items() if not name.endswith("num_batches_tracked")})
+    for name, value in model.backbone.state_dict().items():
+        assert name.endswith("num_batches_tracked") or torch.equal(value, released[name]), name
+    assert torch.equal(model.classifier.weight, classifier)
+    with pytest.raises(InputError, match=r"not those of a ResNet18: layer5\.0\.conv1\.weight"):
+        model.use_backbone({**released, "layer5.0.conv1.weight": torch.zeros(1)})
+    with pytest.raises(InputError, match=r"conv1\.weight"):
+        model.use_backbone({name: value for name, value in released.items() if name != "conv1.weight"})
+    with pytest.raises(InputError, match="no backbone that others publish"):
+        aufait.create_model("drml", "disfa").use_backbone({})

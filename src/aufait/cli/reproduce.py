@@ -63,6 +63,10 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
+    imagenet: Annotated[
+        Path | None,
+        typer.Option(help="State dict (.pth) of a ResNet18 of ImageNet, for AUNet's section V-D.", show_default=False),
+    ] = None,
     colours: Annotated[
         str, typer.Option(help="Of attention over faces: jet as in the papers, or perceptual, for print and colour-blind readers.")
     ] = "jet",
@@ -101,7 +105,7 @@ def reproduce(
     bar = _Bar(quiet=quiet)
     laboratory = _laboratory(
         data or (["twin"] if check_all or not needed else []), needed, work or output / "work", quick,
-        settings or [], twin_size or [], aligner, colours, device, workers, bar,
+        settings or [], twin_size or [], aligner, imagenet, colours, device, workers, bar,
     )  # fmt: skip
     _check(items, laboratory, output, fresh, bar) if check_all else _make(items[0], laboratory, output, bar)
 
@@ -159,6 +163,7 @@ def _laboratory(
     settings: list[str],
     twin_size: list[str],
     aligner: str | None,
+    imagenet: Path | None,
     colours: str,
     device: str,
     workers: int | None,
@@ -175,6 +180,8 @@ def _laboratory(
         raise InputError(f"--colours takes {' or '.join(_COLOURS)}, got {colours!r}")
     if aligner not in (None, "fit", "random") and not Path(str(aligner)).is_file():
         raise InputError(f"--aligner takes a file of face alignment weights, fit or random; there is no file {aligner}")
+    if imagenet is not None and not imagenet.is_file():
+        raise InputError(f"--imagenet takes the state dict of a ResNet18; there is no file {imagenet}")
     laboratory = Laboratory(
         work=work,
         sources=_sources([one for one in data if one != TWIN], needed),
@@ -185,6 +192,7 @@ def _laboratory(
         device=resolve_device(device),
         settings=dict(_pair(text, "--set", "epochs=3") for text in settings),
         aligner=aligner,
+        imagenet=None if imagenet is None else str(imagenet),
         colours=colours,
         report=lambda line: bar.say(stderr(), line, style="dim"),
         progress=bar.report,

@@ -6,6 +6,7 @@ looks at, how its weights are learned. A network of your own answers by overridi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -64,6 +65,9 @@ class AUSystem(nn.Module):
     has_aligner: ClassVar[bool] = False
     """Whether a frozen face alignment network is part of it, whose weights ``use_aligner`` takes."""
 
+    has_backbone: ClassVar[bool] = False
+    """Whether a network that others publish weights of is part of it, which ``use_backbone`` takes."""
+
     neighbour_nose: str = "subnasale"
     """Third of the five points by which neighbouring frames are laid on the current one, for networks that see three."""
 
@@ -117,6 +121,14 @@ class AUSystem(nn.Module):
             weight_decay: the recipe's; groups may have another as "weight_decay".
         """
         return [{"params": [one for one in self.parameters() if one.requires_grad]}]
+
+    def use_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy published weights of its backbone, where ``has_backbone``.
+
+        Raises:
+            InputError: there is no backbone, or the weights are of another network.
+        """
+        raise InputError(f"{type(self).__name__} has no backbone that others publish weights of; leave pretrained out")
 
     def initialise_from_labels(self, statistics: LabelStatistics) -> None:
         """Set before training what follows from the training labels, as far as a system has such weights; most have none."""

@@ -129,6 +129,6 @@ def _stamp(laboratory: Laboratory) -> str:
     """What a made item was made by: the program and the settings that all items share."""
     sources = {name: [str(path) for path in paths] for name, paths in laboratory.sources.items()}
     shared = [laboratory.quick, laboratory.twins, dict(laboratory.twin_size), dict(laboratory.settings), laboratory.aligner,
-              laboratory.colours]  # fmt: skip
+              laboratory.imagenet, laboratory.colours]  # fmt: skip
     settings = json.dumps([*shared, sources])
     return f"{code_digest()[:12]} {settings}"

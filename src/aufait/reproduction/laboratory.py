@@ -74,6 +74,8 @@ class Laboratory:
         settings: further settings of all recipes, dotted key -> value.
         aligner: weights of the face alignment network for AUNet's, a file, "fit" or "random"; without, they are random with
             ``quick`` and asked for otherwise.
+        imagenet: weights of a ResNet18 of ImageNet, for the run that starts from them; without, its backbone is random with
+            ``quick`` and asked for otherwise.
         colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness tells the
             value, for print and colour-blind readers.
         report: told what is going on, one line at a time.
@@ -89,6 +91,7 @@ class Laboratory:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     aligner: str | None = None
+    imagenet: str | None = None
     colours: str = "jet"
     report: Callable[[str], None] = lambda _: None
     progress: Callable[[int, int, str], None] = lambda *_: None
@@ -348,6 +351,13 @@ class Laboratory:
                 settings |= trial.drawn
         if model_entry(run.model).network.has_aligner:
             settings["aligner"] = self.aligner or ("random" if self.quick else None)
+        if run.pretrained:
+            if self.imagenet is None and not self.quick:
+                raise InputError(
+                    f"{run.name} starts from a ResNet18 of ImageNet, which aufait does not hold; give its state dict as "
+                    "--imagenet FILE"
+                )
+            settings["pretrained"] = self.imagenet
         if run.start:
             first = get_run(run.start)
             # The fold that the recipe of the second network starts from, as aufait train does; else the same number.

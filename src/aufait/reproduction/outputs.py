@@ -28,6 +28,10 @@ QUICK_BADGE = "QUICK: shows that it runs"
 QUICK_TWIN_NOTE = "Made with --quick: the twin has a few people and frames only. It shows that every step runs."
 
 
+FRESH_BACKBONE_NOTE = (
+    "The ResNet18 that should start from ImageNet starts fresh here, as with --quick; give its weights by --imagenet FILE."
+)
+
 RANDOM_ALIGNER_NOTE = (
     "The face alignment network inside AU-FAN, AU-VAE, AU-TDN and AUNet has random weights here: give trained ones by --aligner "
     "FILE, or train them by --aligner fit. Until then these rows and pictures are not the paper's method."
@@ -71,7 +75,7 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
         title=f"{PUBLISHED_NAMES[item.paper]}, {item.place}: {item.title}",
         facts=(("Paper", PAPERS[item.paper]), *printed, *made.facts.items(), *_runs(item), ("Version", f"aufait {__version__}")),
         tables=made.tables,
-        notes=(*synthetic, *(quick if laboratory.quick else ()), *_aligner(item, laboratory), *made.notes),
+        notes=(*synthetic, *(quick if laboratory.quick else ()), *_missing_weights(item, laboratory), *made.notes),
         synthetic=made.synthetic,
     )
     name = item.kind
@@ -93,6 +97,16 @@ def _aligner(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
     aunet = any(model_entry(get_run(name).model).network.has_aligner for name in item.needed_runs)
     given = laboratory.aligner or laboratory.settings.get("aligner")
     return (RANDOM_ALIGNER_NOTE,) if aunet and given in (None, "random") else ()
+
+
+def _missing_weights(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
+    """Says which weights of others should be there and are not."""
+    return (*_aligner(item, laboratory), *_pretrained(item, laboratory))
+
+
+def _pretrained(item: Item, laboratory: Laboratory) -> tuple[str, ...]:
+    wanted = any(get_run(name).pretrained for name in item.needed_runs)
+    return (FRESH_BACKBONE_NOTE,) if wanted and laboratory.imagenet is None else ()
 
 
 def _runs(item: Item) -> tuple[tuple[str, str], ...]:

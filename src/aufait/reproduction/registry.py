@@ -46,6 +46,7 @@ class Run:
         protocol: name in ``aufait.data.protocols``.
         settings: of the model, where they differ from what its name stands for.
         start: run whose weights it starts from, by name.
+        pretrained: whether its backbone starts from weights of ImageNet.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Run:
     protocol: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     start: str | None = None
+    pretrained: bool = False
 
     @property
     def folds(self) -> tuple[int, ...]:

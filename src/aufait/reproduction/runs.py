@@ -16,6 +16,12 @@ def _run(model: str, protocol: str, label: str = "", start: str | None = None, s
     return Run(name=name, model=model, protocol=protocol, settings=settings or {}, start=start)
 
 
+def _imagenet() -> Run:
+    """ResNet18 from ImageNet (AUNet section V-D)."""
+    settings = {"normalization": "imagenet"}
+    return Run(name="resnet18/bp4d/imagenet", model="resnet18", protocol="bp4d", settings=settings, pretrained=True)
+
+
 def _abrnet(label: str, **settings: Any) -> Run:
     return _run("abrnet", "disfa_plus", label, settings=settings)
 
@@ -62,6 +68,7 @@ _AUNET = (
     *(_run(model, "bp4d_to_disfa") for model in ("resnet18", "jaa-net-v2", "au-fan")),
     *(_run(model, "mixed") for model in ("au-fan", "au-vae", "au-tdn", "aunet")),
     _run("au-vae", "mixed", "label-space", settings={"align_space": "label"}),
+    _imagenet(),
 )
 
 _ABRNET = (

@@ -250,6 +250,10 @@ class Recipe:
     aligner_fit: AlignerSettings = field(default_factory=AlignerSettings)
     """How ``aligner=fit`` trains it."""
 
+    pretrained: str | None = None
+    """Weights that the network's backbone starts from, such as a ResNet18 of ImageNet (AUNet section V-D): a state dict (.pth) with
+    the names of common releases; null starts it fresh."""
+
     label_vae: LabelVAESettings = field(default_factory=LabelVAESettings)
     """Pre-training of the label VAE."""
 
@@ -546,18 +550,19 @@ def differences(first: Recipe, second: Recipe) -> list[str]:
     return sorted(_differences(first.to_dict(), second.to_dict(), ""))
 
 
-_OWN_BUSINESS = frozenset({"seed", "protocol_seed", "strict", "aligner"})
+_OWN_BUSINESS = frozenset({"seed", "protocol_seed", "strict", "aligner", "pretrained"})
 """Keys that say on what a run is made rather than how."""
 
 
 def unused_keys(recipe: Recipe) -> frozenset[str]:
-    """First parts of the keys that the recipe's network takes no notice of: those of a label VAE or an aligner that it has not."""
+    """First parts of keys that the recipe's network takes no notice of: of a label VAE, an aligner, a backbone that it has not."""
     from aufait.models.registry import model_entry
 
     entry = model_entry(recipe.model)
     config = entry.config.create("disfa", **{**entry.overrides, **recipe.model_settings}).to_dict()
     unused = set() if config.get("use_vae") else {"label_vae"}
-    return frozenset(unused | (set() if entry.network.has_aligner else {"aligner", "aligner_fit"}))
+    unused |= set() if entry.network.has_aligner else {"aligner", "aligner_fit"}
+    return frozenset(unused | (set() if entry.network.has_backbone else {"pretrained"}))
 
 
 def changes(recipe: Recipe) -> dict[str, Any]:

@@ -47,6 +47,7 @@ from aufait.media.atomic import output_errors, write_text
 from aufait.media.provenance import software_versions
 from aufait.models.checkpoint import load_model
 from aufait.models.criterion import Criterion
+from aufait.models.import_checkpoint.reading import read_state_dict
 from aufait.models.registry import create_criterion, create_model
 from aufait.models.system import AUSystem
 from aufait.models.training_labels import TrainingLabels
@@ -475,6 +476,8 @@ def _networks(
     recipe, statistics = plan.recipe, plan.statistics()
     torch.manual_seed(recipe.seed)
     model = create_model(recipe.model, plan.protocol.action_units, **recipe.model_settings)
+    if recipe.pretrained:
+        model.use_backbone(read_state_dict(recipe.pretrained))
     model.initialise_from_labels(statistics)
     if plan.recipe.aligner not in (None, RANDOM) and not (source is not None and plan.recipe.aligner == FIT):
         _align(model, plan, out, accelerator, report)

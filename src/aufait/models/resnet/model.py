@@ -9,12 +9,14 @@ and, after one block of their own (64 -> 128, halving), after layer 2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.errors import InputError
 from aufait.models.aunet.label_vae_fitting import label_vaes
 from aufait.models.explanation import ACTIVATION, Explanation
 from aufait.models.outputs import AUOutput
@@ -35,6 +37,7 @@ class ResNet18(AUSystem):
 
     input_alignment: ClassVar[str] = "aunet"
     mirrored_test: ClassVar[bool] = True
+    has_backbone: ClassVar[bool] = True
 
     mean: Tensor
     std: Tensor
@@ -57,6 +60,22 @@ class ResNet18(AUSystem):
     def interval(self) -> int:
         """T of ``config.interval`` with ``use_tdn``, 0 without."""
         return self.config.interval if self.config.use_tdn else 0
+
+    def use_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy a ResNet18 with the names of common releases; its classifier (fc) is left out.
+
+        Raises:
+            InputError: the weights are of another network; the message says what is missing or left over.
+        """
+        given = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+        own = self.backbone.state_dict()
+        counters = {name for name in own if name.endswith("num_batches_tracked")}  # absent from older files
+        wrong = sorted(set(own) - counters - set(given)) + sorted(set(given) - set(own))
+        wrong += [name for name in own if name in given and own[name].shape != given[name].shape]
+        if wrong:
+            shown = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
+            raise InputError(f"the weights are not those of a ResNet18: {shown} missing, left over or of another shape")
+        self.backbone.load_state_dict({**own, **given})
 
     def criterion_arguments(self, labels: TrainingLabels) -> dict[str, Any]:
         """AUNet's label VAE with ``use_vae``, fitted to the training labels."""
