@@ -67,6 +67,20 @@ def test_aunet_frame_has_the_released_crop_in_its_middle() -> None:
     assert np.allclose(matrix[:, :, :2], crop[:, :, :2]) and np.allclose(matrix[:, :, 2], crop[:, :, 2] + 64)
 
 
+def test_the_eye_corner_frame_is_that_of_jaa_net_with_the_corner_at_one_place() -> None:
+    from aufait.landmarks import indices
+
+    landmarks = face_landmarks(3, 300) * np.array([[[1.0, 1.0]], [[1.1, 0.95]], [[0.9, 1.2]]]) + np.array([40.0, 25.0])
+    frame, plain = ALIGNMENTS["deep_regions"], ALIGNMENTS["jaa_net"]
+    for points in (landmarks, convert(landmarks, 49)):
+        matrix = frame.transforms(points)
+        corner = points[:, indices("right_eye_inner", points.shape[1])]
+        assert np.allclose(apply_transform(matrix, corner), frame.corner)
+        assert np.allclose(matrix[:, :, :2], plain.transforms(points)[:, :, :2])
+    assert np.abs(apply_transform(plain.transforms(landmarks), landmarks[:, [39]])[:, 0] - frame.corner).max() < 25
+    assert frame.to_dict() == {**plain.to_dict(), "corner": [84.0, 80.0]}
+
+
 def test_boxes_of_49_points_are_near_those_of_68() -> None:
     landmarks = face_landmarks(1, 300)
     whole, inner = detector_boxes(landmarks), detector_boxes(convert(landmarks, 49))

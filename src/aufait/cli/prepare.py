@@ -28,7 +28,7 @@ def prepare(
         Path | None, typer.Option("--output", "-o", help="Folder for the aligned faces.", show_default=False)
     ] = None,
     alignment: Annotated[
-        str, typer.Option(help="Standard frame: jaa_net, arl or aunet; or a model's name, for the frame it was made for.")
+        str, typer.Option(help="Standard frame: jaa_net, arl, aunet, deep_regions; or a model's name, for its own frame.")
     ] = "jaa_net",
     landmarks: Annotated[
         str, typer.Option(help="distributed with the data set, detect, or auto: distributed where all recordings have them.")

@@ -3,6 +3,9 @@
 - ``jaa_net``: eye line horizontal, the square round five points enlarged 2.9 times, 200 pixels (JAA-Net; by our reading
   also MGRR-Net, ABRNet, DRML and Deep Regions). The networks see a 176-pixel window of it.
 - ``arl``: the same, enlarged 2.8 times (ARL).
+- ``deep_regions``: as ``jaa_net``, then shifted so that the inner corner of the right eye lies at one place in all faces: "the left
+  corner of the right eye becomes the origin of the common space" (Deep Regions section 2). Scale and place are not given: ours are
+  those of ``jaa_net`` and of the corner on a mean face there. The paper's networks here read ``jaa_net`` unless told.
 - ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.models.au_crop``).
 - ``aunet``: upright square of side 200 (w + h) / 260 round the middle of a detector's box of w x h (AUNet's released
   program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and
@@ -32,6 +35,7 @@ from aufait.alignment import (
     ENLARGEMENT_ARL,
     ENLARGEMENT_JAA_NET,
     PAPER_BORDER,
+    apply_transform,
     box_transform,
     detector_boxes,
     paper_transform,
@@ -40,7 +44,7 @@ from aufait.alignment import (
 )
 from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
-from aufait.landmarks import SCHEMES, check_landmarks
+from aufait.landmarks import SCHEMES, check_landmarks, indices
 
 if TYPE_CHECKING:
     from aufait.models.system import AUSystem
@@ -68,6 +72,9 @@ class Alignment:
     border: int
     enlargement: float | None
     summary: str
+    corner: tuple[float, float] | None = None
+    """Where the inner corner of the right eye is brought, face pixels; None leaves it where it falls."""
+
     template: bool = False
     """Whether five points are brought to ``au_crop.TEMPLATE``."""
 
@@ -84,7 +91,9 @@ class Alignment:
             InputError: wrong shape, or points of one face coincide.
         """
         if self.enlargement is not None:
-            return paper_transform(np.asarray(landmarks, np.float64), self.enlargement, self.side)
+            points = np.asarray(landmarks, np.float64)
+            matrices = paper_transform(points, self.enlargement, self.side)
+            return matrices if self.corner is None else _corner_to(matrices, points, self.corner)
         if self.template:
             return _template_transforms(np.asarray(landmarks, np.float64))
         margin = (self.side - self.window) // 2
@@ -97,8 +106,18 @@ class Alignment:
             from aufait.models.au_crop import ALIGNMENT_POINTS, TEMPLATE
 
             return facts | {"points_of_68": list(ALIGNMENT_POINTS), "template": TEMPLATE.tolist()}
+        if self.corner is not None:
+            facts["corner"] = list(self.corner)
         return facts | ({"box_margins": [list(BOX_MARGINS[68]), list(BOX_MARGINS[49])]} if self.enlargement is None
                         else {"enlargement": self.enlargement})  # fmt: skip
+
+
+def _corner_to(matrices: np.ndarray, landmarks: np.ndarray, place: tuple[float, float]) -> np.ndarray:
+    """(F, 2, 3) shifted so that the inner corner of each right eye falls on ``place``."""
+    row = indices("right_eye_inner", check_landmarks(landmarks))
+    shifted = matrices.copy()
+    shifted[:, :, 2] += np.asarray(place) - apply_transform(matrices, landmarks[:, row])[:, 0]
+    return shifted
 
 
 def _template_transforms(landmarks: np.ndarray) -> np.ndarray:
@@ -109,6 +128,9 @@ def _template_transforms(landmarks: np.ndarray) -> np.ndarray:
     return similarity_from_points(landmarks[:, [scheme.index(point) for point in ALIGNMENT_POINTS]], TEMPLATE)
 
 
+_EYE_CORNER = (84.0, 80.0)
+"""Inner corner of the right eye of a mean face in the ``jaa_net`` frame, whole pixels."""
+
 _ALL = (
     Alignment("jaa_net", ALIGNED_SIZE, CROP_SIZE, PAPER_BORDER, ENLARGEMENT_JAA_NET,
               "eye line horizontal, five-point square x 2.9, 200 px (JAA-Net, MGRR-Net, ABRNet, DRML, Deep Regions)"),
@@ -116,6 +138,8 @@ _ALL = (
               "eye line horizontal, five-point square x 2.8, 200 px (ARL)"),
     Alignment("aunet", AUNET_SIZE + 2 * AUNET_CONTEXT, AUNET_SIZE, 0, None,
               "detector's box, 256 px with 64 px around it (AUNet, AU-FAN, ResNet18)"),
+    Alignment("deep_regions", ALIGNED_SIZE, CROP_SIZE, PAPER_BORDER, ENLARGEMENT_JAA_NET,
+              "as jaa_net, the inner corner of the right eye at one place, 200 px (Deep Regions as printed)", corner=_EYE_CORNER),
     Alignment("default", 128, 112, PAPER_BORDER, None, "eye corners and nose on a template, 128 px (the shipped compact model)",
               template=True),
 )  # fmt: skip
