@@ -369,8 +369,8 @@ def test_the_next_layer_sees_the_fused_global_map_or_the_original_one() -> None:
     with torch.no_grad():
         updating, keeping = small(layers=1), small(layers=1, update_global=False)
         keeping.load_state_dict(updating.state_dict())
-        first, fused = updating.layers[0](patches, global_map)
-        second, kept = keeping.layers[0](patches, global_map)
+        first, fused, _ = updating.layers[0](patches, global_map)
+        second, kept, _ = keeping.layers[0](patches, global_map)
         torch.testing.assert_close(fused, updating.layers[0].fuse_sources(global_map))
     assert kept is global_map
     torch.testing.assert_close(first, second)
