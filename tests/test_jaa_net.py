@@ -202,6 +202,23 @@ def test_the_refinement_loss_may_sum_over_pixels_as_printed() -> None:
     assert total.total.item() - mean.total.item() == pytest.approx((pixels - 1) * share, rel=1e-3)
 
 
+def test_losses_of_intensities_are_those_of_iarl_beside_landmarks_and_refinement() -> None:
+    model = aufait.create_model("ijaa-net", "fera2015", unit=4, image_size=48).eval()
+    inputs = model.example_inputs(2)
+    output = model(inputs["images"])
+    torch.testing.assert_close(output.intensity, 5 * output.logits.sigmoid())
+    target = torch.tensor([[0.0, 5, 1, 2, 0], [3, 0, 0, 1, 4]])
+    labels = AULabels(intensity=target, landmarks=_example_landmarks(2, 48, torch.Generator()))
+    losses = aufait.create_criterion(model)(output, labels)
+    assert list(losses.terms) == ["intensity", "cosine", "landmarks", "refinement"]
+    error = (output.intensity - target).square().mean()
+    cosine = 1 - F.cosine_similarity(output.intensity, target, dim=1).mean()
+    torch.testing.assert_close(losses.terms["intensity"], error)
+    torch.testing.assert_close(losses.terms["cosine"], cosine, rtol=1e-4, atol=1e-5)
+    rest = 0.5 * losses.terms["landmarks"] + 1e-4 * losses.terms["refinement"]
+    torch.testing.assert_close(losses.total, error + 0.5 * cosine + rest, rtol=1e-4, atol=1e-5)
+
+
 def test_losses_of_version_2_by_hand() -> None:
     logits, occurrence = torch.tensor([[math.log(3), 0.0]]), torch.tensor([[1.0, 0.0]])
     target = _example_landmarks(1, 176, torch.Generator())

@@ -7,6 +7,12 @@ from torch import Tensor
 
 from aufait.losses.occurrence import masked_mean
 
+MAX_INTENSITY = 5
+"""The highest FACS intensity, L of ARL section 4.1.2; networks that predict intensities give 5 sigmoid(logit)."""
+
+COSINE_WEIGHT = 0.5
+"""lambda of ARL eq. 13."""
+
 
 def weighted_squared_error(
     intensity: Tensor,

@@ -39,6 +39,7 @@ _ARL = (
     *(_run(model, "fera2015") for model in ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")),
     _run("iarl", "disfa_intensity"),
     _run("iarl", "bp4d_to_bp4d_plus_intensity"),
+    _run("ijaa-net", "bp4d_to_bp4d_plus_intensity"),
     _run("parl", "fera2017"),
 )
 

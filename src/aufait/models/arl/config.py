@@ -14,9 +14,6 @@ from aufait.layers.region_learning import RegionLearning
 from aufait.models.configuration import ModelConfig
 from aufait.models.trial import LONGER, Trial, sizes
 
-MAX_INTENSITY = 5
-"""L of the paper: the highest FACS intensity (section 4.1.2)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ARLConfig(ModelConfig):

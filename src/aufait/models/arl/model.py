@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from aufait.layers.grouped import GroupedLinear, grouped_conv
 from aufait.layers.region_learning import RegionLearning
+from aufait.losses.intensity import MAX_INTENSITY
 from aufait.models.arl.channel_attention import BranchConvolution, ChannelAttention
-from aufait.models.arl.config import MAX_INTENSITY, ARLConfig
+from aufait.models.arl.config import ARLConfig
 from aufait.models.arl.pixel_relation import PixelRelation
 from aufait.models.arl.spatial_attention import AttendedConvolution, SpatialAttention
 from aufait.models.outputs import AUOutput

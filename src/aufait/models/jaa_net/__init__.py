@@ -36,4 +36,16 @@ for _version, (_summary, _paper) in _VERSIONS.items():
         )
     )
 
+register_model(
+    ModelEntry(
+        name="ijaa-net",
+        network=JAANet,
+        config=JAANetConfig,
+        criterion=JAANetCriterion,
+        summary="JAA-Net, version 1, for intensities: with iARL's loss in place of its own for action units",
+        paper="Shao et al., ARL (TAC 2019), section 4.2, Table 8",
+        overrides=MappingProxyType({"version": 1, "task": "intensity"}),
+    )
+)
+
 __all__ = ["JAANet", "JAANetConfig", "JAANetCriterion"]

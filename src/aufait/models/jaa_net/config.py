@@ -22,6 +22,10 @@ class JAANetConfig(ModelConfig):
     """1: the conference network, whose refined attention is held near the predefined one by a loss. 2: the journal network,
     where each action unit has a classifier of its own instead (program)."""
 
+    task: str = "occurrence"
+    """"occurrence", or "intensity", where the prediction is 5 sigmoid(logit) and iARL's loss of intensities takes the place of the
+    cross-entropy and Dice terms (ARL section 4.2, Table 8)."""
+
     unit: int = 8
     """c; all widths are multiples of it (program)."""
 
@@ -67,6 +71,7 @@ class JAANetConfig(ModelConfig):
     def validate(self) -> None:
         """Check ranges and choices."""
         self._choose("version", (1, 2))
+        self._choose("task", ("occurrence", "intensity"))
         self._choose("dice", ("per_sample", "batch_release"))
         self._choose("refinement_sum", ("mean", "sum"))
         self._at_least("unit", 1)

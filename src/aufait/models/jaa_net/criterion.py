@@ -10,6 +10,7 @@ from torch import Tensor
 
 from aufait.errors import InputError
 from aufait.losses.attention import map_cross_entropy
+from aufait.losses.intensity import COSINE_WEIGHT, MAX_INTENSITY, cosine_distance, weighted_squared_error
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.landmark import landmark_error
 from aufait.losses.occurrence import dice, weighted_bce
@@ -18,7 +19,10 @@ from aufait.models.outputs import AUOutput
 
 
 class JAANetCriterion(Criterion):
-    """Terms: occurrence, dice, landmarks; version 1 adds refinement, version 2 local_occurrence and local_dice."""
+    """Terms: occurrence, dice, landmarks; version 1 adds refinement, version 2 local_occurrence and local_dice.
+
+    For intensities (ARL section 4.2) "intensity" and "cosine" of ARL equations 11 and 12 take the place of occurrence and dice.
+    """
 
     system = "JAA-Net"
 
@@ -26,18 +30,28 @@ class JAANetCriterion(Criterion):
         """Needs ``labels.occurrence`` and ``labels.landmarks``; unknown ones leave no trace."""
         if output.landmarks is None or output.attention_maps is None:
             raise InputError(f"{self.system} needs landmarks and attention maps; give it that network's output")
-        terms = self._occurrence_terms(output.logits, labels)
+        terms = self._unit_terms(output.logits, labels)
         target = labels.require("landmarks", self.system)
         terms["landmarks"] = landmark_error(output.landmarks, target, labels.landmarks_known)
         if self.config.version == 1:
             terms["refinement"] = map_cross_entropy(output.attention_maps, output.extra["predefined_maps"])
         else:
-            local = self._occurrence_terms(output.extra["local_logits"], labels)
+            local = self._unit_terms(output.extra["local_logits"], labels)
             terms |= {f"local_{name}": value for name, value in local.items()}
         refinement = self.config.refinement_weight / self.config.gradient_enhancement
         if self.config.refinement_sum == "sum":
             refinement *= output.attention_maps.shape[-2] * output.attention_maps.shape[-1]
-        return self.combine(terms, {"landmarks": self.config.landmark_weight, "refinement": refinement})
+        weights = {"landmarks": self.config.landmark_weight, "refinement": refinement}
+        return self.combine(terms, {**weights, "cosine": COSINE_WEIGHT, "local_cosine": COSINE_WEIGHT})
+
+    def _unit_terms(self, logits: Tensor, labels: AULabels) -> dict[str, Tensor]:
+        if self.config.task == "occurrence":
+            return self._occurrence_terms(logits, labels)
+        target, intensity = labels.require("intensity", self.system), MAX_INTENSITY * logits.sigmoid()
+        return {
+            "intensity": weighted_squared_error(intensity, target, labels.known, self.au_weight),
+            "cosine": cosine_distance(intensity, target, labels.known),
+        }
 
     def _occurrence_terms(self, logits: Tensor, labels: AULabels) -> dict[str, Tensor]:
         occurrence = labels.require("occurrence", self.system)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aufait.layers.high_level import HighLevelExtractor
 from aufait.layers.region_learning import RegionLearning
+from aufait.losses.intensity import MAX_INTENSITY
 from aufait.models.jaa_net.adaptive_attention import AdaptiveAttention
 from aufait.models.jaa_net.au_detection import IntegratedDetection, LocalDetection
 from aufait.models.jaa_net.config import JAANetConfig
@@ -61,7 +62,10 @@ class JAANet(AUSystem):
         extra = {"predefined_maps": predefined}
         if local_logits is not None:
             extra["local_logits"] = local_logits
-        return AUOutput(logits=logits, landmarks=located, attention_maps=refined, features=hidden, extra=extra)
+        intensity = MAX_INTENSITY * logits.sigmoid() if self.config.task == "intensity" else None
+        return AUOutput(
+            logits=logits, intensity=intensity, landmarks=located, attention_maps=refined, features=hidden, extra=extra
+        )
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
         """Groups for an optimiser: in version 1 the attention refinement learns faster ("back-propagation enhancement").
