@@ -279,7 +279,7 @@ def test_a_network_that_breaks_the_contract_is_told_which_method_and_what_came(k
 
 def test_wrong_needs_are_found_before_a_picture_is_read() -> None:
     strange = type("Strange", (Echo,), {"input_alignment": "faces"})
-    with pytest.raises(InputError, match=r"Strange.input_alignment must be one of 'jaa_net', 'arl', 'aunet', got 'faces'"):
+    with pytest.raises(InputError, match=r"Strange.input_alignment must be one of .*'arl'.*, got 'faces'"):
         Detector(finder=FakeFinder(), model=strange(EchoConfig(action_units=UNITS)), device="cpu")
     with pytest.raises(InputError, match=r"must derive from aufait.AUSystem.*got Linear"):
         Detector(finder=FakeFinder(), model=nn.Linear(2, 2), device="cpu")  # type: ignore[arg-type]
