@@ -103,6 +103,18 @@ def test_fresh_logits_differ_from_face_to_face():
     assert spread > 10 * float(network(faces).logits.std(0).mean()) > 0
 
 
+def test_intensities_are_trained_by_their_squared_error():
+    network = create_model("idrml", "fera2015", **SMALL).eval()
+    output = network(**network.example_inputs(2))
+    torch.testing.assert_close(output.intensity, 5 * output.logits.sigmoid())
+    target = torch.tensor([[0.0, 5, 1, 2, 9], [3, 0, 0, 1, 4]])
+    known = torch.ones(2, 5, dtype=torch.bool)
+    known[0, 4] = False
+    losses = create_criterion(network)(output, AULabels(intensity=target, known=known))
+    assert list(losses.terms) == ["intensity"]
+    torch.testing.assert_close(losses.total, (output.intensity - target).square()[known].mean())
+
+
 def test_biases_learn_at_twice_the_rate_without_decay():
     network = small_network()
     weights, biases = network.parameter_groups(0.001, 5e-4)

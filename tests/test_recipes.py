@@ -21,7 +21,7 @@ RECIPES = (
     "abrnet_bp4d", "abrnet_disfa", "abrnet_disfa_plus", "arl_bp4d", "arl_disfa", "aunet_bp4d", "aunet_disfa", "aunet_mixed",
     "convnet_fera2017",
     "deep_regions_bp4d", "deep_regions_fera2017", "drml_bp4d", "iarl_disfa", "iarl_fera2015",
-    "ijaa_net_bp4d_plus", "jaa_net_bp4d", "jaa_net_disfa",
+    "idrml_disfa", "idrml_fera2015", "ijaa_net_bp4d_plus", "jaa_net_bp4d", "jaa_net_disfa",
     "mgrr_net_bp4d", "mgrr_net_disfa", "parl_fera2017", "resnet18_bp4d",
 )  # fmt: skip
 

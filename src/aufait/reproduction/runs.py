@@ -38,6 +38,8 @@ _ARL = (
     _run("jaa-net-v1", "bp4d_to_bp4d_plus"),
     *(_run(model, "fera2015") for model in ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")),
     _run("iarl", "disfa_intensity"),
+    _run("idrml", "fera2015"),
+    _run("idrml", "disfa_intensity"),
     _run("iarl", "bp4d_to_bp4d_plus_intensity"),
     _run("ijaa-net", "bp4d_to_bp4d_plus_intensity"),
     _run("parl", "fera2017"),

@@ -6,6 +6,8 @@ region_layer.py holds the region layer, model.py the network, criterion.py the m
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from aufait.models.drml.config import DRMLConfig
 from aufait.models.drml.criterion import DRMLCriterion
 from aufait.models.drml.model import DRML
@@ -21,5 +23,16 @@ register_model(
         criterion=DRMLCriterion,
         summary="Deep region and multi-label learning: a convolution of its own for each of 8x8 regions",
         paper="Zhao, Chu and Zhang, Deep Region and Multi-label Learning for Facial Action Unit Detection, CVPR 2016",
+    )
+)
+register_model(
+    ModelEntry(
+        name="idrml",
+        network=DRML,
+        config=DRMLConfig,
+        criterion=DRMLCriterion,
+        summary="DRML for intensities, under a squared error",
+        paper="as quoted in Shao et al., ARL (TAC 2019), Tables 6 and 7",
+        overrides=MappingProxyType({"task": "intensity"}),
     )
 )

@@ -29,6 +29,10 @@ class DRMLConfig(ModelConfig):
         quick={**sizes(hidden_sizes=(512, 256)), "batch_size": 16}, tiny=sizes(hidden_sizes=(256, 128))
     )
 
+    task: str = "occurrence"
+    """"occurrence", or "intensity", where the prediction is 5 sigmoid(logit) under a squared error (ARL Tables 6 and 7 quote such a
+    DRML from other papers; the form is our reading)."""
+
     image_size: int = 170
     """Side of the input in pixels; less 10 it must divide into 8 regions (re-implementations)."""
 
@@ -60,6 +64,7 @@ class DRMLConfig(ModelConfig):
 
     def validate(self) -> None:
         """Check ranges, and that the image divides into regions and survives the convolutions."""
+        self._choose("task", ("occurrence", "intensity"))
         self._choose("norm", ("batch_norm", "lrn"))
         self._choose("region_norm", REGION_NORMS)
         self._at_least("bias_rate", 0)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aufait.errors import InputError
+from aufait.losses.intensity import weighted_squared_error
 from aufait.losses.labels import AULabels, Losses
 from aufait.models.criterion import Criterion
 from aufait.models.outputs import AUOutput
@@ -26,7 +28,7 @@ def multi_label_loss(logits: Tensor, occurrence: Tensor, known: Tensor | None = 
 
 
 class DRMLCriterion(Criterion):
-    """One term, "occurrence"; all action units weigh alike."""
+    """One term, "occurrence" or, for intensities, "intensity", a mean squared error; all action units weigh alike."""
 
     system = "drml"
 
@@ -36,5 +38,10 @@ class DRMLCriterion(Criterion):
 
     def forward(self, output: AUOutput, labels: AULabels) -> Losses:
         """Loss of a batch; unknown labels add nothing."""
+        if self.config.task == "intensity":
+            target = labels.require("intensity", self.system)
+            if output.intensity is None:
+                raise InputError("drml: intensities need output.intensity; make the network with task='intensity'")
+            return self.combine({"intensity": weighted_squared_error(output.intensity, target, labels.known)}, {})
         occurrence = labels.require("occurrence", self.system)
         return self.combine({"occurrence": multi_label_loss(output.logits, occurrence, labels.known)}, {})

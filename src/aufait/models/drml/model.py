@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.losses.intensity import MAX_INTENSITY
 from aufait.models.drml.config import CONVOLUTIONS, GRID, STEM_KERNEL, DRMLConfig
 from aufait.models.drml.region_layer import ChannelResponseNorm, RegionLayer
 from aufait.models.outputs import AUOutput
@@ -87,4 +88,6 @@ class DRML(AUSystem):
         features = self.convolutions(pooled).flatten(1)  # (B, 16 * 27 * 27)
         for layer in self.hidden:
             features = self.dropout(F.relu(layer(features)))
-        return AUOutput(logits=self.output(features), features=features)
+        logits = self.output(features)
+        intensity = MAX_INTENSITY * logits.sigmoid() if self.config.task == "intensity" else None
+        return AUOutput(logits=logits, intensity=intensity, features=features)
