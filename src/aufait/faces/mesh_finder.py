@@ -8,7 +8,8 @@ The landmark network's presence logit says what is a face and which way up it is
 below 9 (see ``MeshConfig``). So a face that is not clearly the right way up is also read turned by quarters of a circle.
 
 In a video the previous points, moved on, give the next window: one pass per face and frame, whose points, presence, blend
-shapes and feature maps are all that the rest of aufait needs.
+shapes and feature maps are all that the rest of aufait needs. Looks at the whole picture meanwhile pass over places that were
+read lately and held no face (``empty_places``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch.nn import functional
 
 from aufait.alignment import apply_transform, compose, invert, warp
 from aufait.faces.boxes import box_centers, box_sizes, keep_best, landmark_boxes, overlap, overlap_of_smaller
+from aufait.faces.empty_places import EmptyPlaces, EmptyPlacesConfig
 from aufait.faces.face import Face, MeshFeatures
 from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
 from aufait.faces.mesh_networks import CROP_SIZE, DETECTOR_SIZE, LandmarkOutput, MeshNetworks
@@ -127,6 +129,7 @@ class MeshFinder(FollowingFinder):
         model_path: the task file or its folder; None looks at ``AUFAIT_MEDIAPIPE_MODEL`` and into the cache.
         device: "cpu", "cuda", ...
         max_faces, min_confidence, following: see ``FollowingFinder``.
+        empty_places: how long places without a face are passed over while somebody is followed.
         proposals: picture (H, W, 3) uint8 -> candidate boxes (N, 4) from brows to chin, beside the networks' own detector.
 
     Raises:
@@ -146,9 +149,11 @@ class MeshFinder(FollowingFinder):
         proposals: Callable[[np.ndarray], np.ndarray] | None = None,
         config: MeshConfig | None = None,
         following: FollowingConfig | None = None,
+        empty_places: EmptyPlacesConfig | None = None,
     ) -> None:
         super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
         self.config = config or MeshConfig()
+        self._empty = EmptyPlaces(empty_places)
         self.networks = prepare(MeshNetworks.load(model_path), device)
         self._device = torch.device(device)
         self._nothing = _no_looks(self._device)
@@ -157,11 +162,28 @@ class MeshFinder(FollowingFinder):
     # -- Looking for faces ------------------------------------------------------------------------------------------
 
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
+        boxes, angles = self._candidates(image, effort, known)
+        if effort is Effort.LOOK:
+            return self._read_news(image, boxes, angles, following=bool(known))
         glimpse = self.config.glimpse if effort is Effort.SEARCH else self.config.presence[1]
-        faces = self._read(image, self._candidates(image, effort, known), glimpse)
+        faces = self._read(image, self._first_windows(boxes, angles), glimpse)
         if effort is Effort.SEARCH and all(face.confidence < self.config.search_turned for face in faces):
             faces += self._read(image, self._lying_candidates(image), glimpse)
         return faces
+
+    def _read_news(self, image: np.ndarray, boxes: np.ndarray, angles: np.ndarray, *, following: bool) -> list[Face]:
+        """New faces of a video at candidates (N, 4), (N,); while somebody is followed, empty places are not read each time."""
+        if not following:
+            self._empty.forget()
+        news = ~self._empty.still_empty(image, boxes)
+        boxes, angles = boxes[news], angles[news]
+        faces = self._read(image, self._first_windows(boxes, angles), self.config.presence[1])
+        self._empty.remember(image, boxes[~_covered(boxes, faces)])
+        return faces
+
+    def reset(self) -> None:
+        super().reset()
+        self._empty.forget()
 
     def _read(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> list[Face]:
         """New faces (in no order) near ``windows`` (N, 2, 3) that several looks agree on."""
@@ -186,26 +208,29 @@ class MeshFinder(FollowingFinder):
         """(F,) whether looks are at the same faces as points (F, 478, 3) seen before."""
         return _overlap_of_pairs(_boxes(looks.points), _boxes(before)) >= self.config.confirm_overlap
 
-    def _candidates(self, image: np.ndarray, effort: Effort, known: list[Face]) -> np.ndarray:
-        """(N, 2, 3) windows in which a face may be, best first."""
+    def _candidates(self, image: np.ndarray, effort: Effort, known: list[Face]) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (N, 4) px in which a new face may be, best first, and angles (N,) of their eye lines in radians."""
         boxes, angles, scores = self._detect(image, self._sides(image, effort))
         if effort > Effort.GLANCE and self._proposals is not None:
             proposed = self._proposals(image)
             boxes = np.concatenate([boxes, proposed])
             angles = np.concatenate([angles, np.zeros(len(proposed))])
             scores = np.concatenate([scores, np.linspace(0.4, 0.2, len(proposed))])
-        if known and len(boxes):
-            seen = overlap_of_smaller(boxes, np.stack([face.box for face in known])).max(axis=1) > 0.5
-            boxes, angles, scores = (values[~seen] for values in (boxes, angles, scores))
+        new = ~_covered(boxes, known)
+        boxes, angles, scores = boxes[new], angles[new], scores[new]
         kept = keep_best(boxes, scores, 0.5)[: self.config.candidates]
-        side = self.config.detection_window * np.maximum(box_sizes(boxes[kept]), 4.0) if kept else np.zeros(0)
-        return window_matrix(box_centers(boxes[kept]), side, angles[kept])
+        return boxes[kept], angles[kept]
+
+    def _first_windows(self, boxes: np.ndarray, angles: np.ndarray) -> np.ndarray:
+        """(N, 2, 3) windows in which candidates (N, 4), (N,) are read first."""
+        side = self.config.detection_window * np.maximum(box_sizes(boxes), 4.0)
+        return window_matrix(box_centers(boxes), side, angles)
 
     def _lying_candidates(self, image: np.ndarray) -> np.ndarray:
         """(N, 2, 3) windows found with the picture turned by a quarter, a half and three quarters."""
         found = []
         for quarter in (1, 2, 3):
-            windows = self._candidates(np.rot90(image, quarter).copy(), Effort.GLANCE, [])
+            windows = self._first_windows(*self._candidates(np.rot90(image, quarter).copy(), Effort.GLANCE, []))
             found.append(compose(windows, np.broadcast_to(_to_turned(image, quarter), windows.shape)))
         return np.concatenate(found)
 
@@ -485,6 +510,13 @@ def _eye_angle(points: np.ndarray) -> np.ndarray:
     """Mesh points (F, 478, 3) -> (F,) radians of the line between the eyes; 0 for upright faces."""
     line = points[:, LEFT_EYE, :2] - points[:, RIGHT_EYE, :2]
     return np.arctan2(line[:, 1], line[:, 0])
+
+
+def _covered(boxes: np.ndarray, faces: list[Face]) -> np.ndarray:
+    """(N,) whether boxes (N, 4) lie on one of the faces."""
+    if not faces or not len(boxes):
+        return np.zeros(len(boxes), dtype=bool)
+    return np.asarray(overlap_of_smaller(boxes, np.stack([face.box for face in faces])).max(axis=1) > 0.5)
 
 
 def _overlap_of_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
