@@ -7,8 +7,9 @@ probability, move for units that are all but certain too), there was evidence fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ SQUARE = 0.24
 """Side of the square, as a share of the crop's."""
 
 _AT_ONCE = 20  # covered pictures in memory
+_STEP = 0.04  # seconds between them, for finders that follow
 _MARGIN = 0.6  # of the face's size that is kept round it
 
 
@@ -106,11 +108,14 @@ def _covered(predictor: AnyPredictor, finder: FaceFinder, number: int, image: np
     matrix = photo_transforms(moved.landmarks[None])
     side = 2 * CROP_SIZE
     squares = _squares(invert(matrix)[0], side, part)
-    whole = _predict(predictor, finder, [part], moved)[0]
+    finder.reset()
+    times = count(0.0, _STEP)
+    whole = _predict(predictor, finder, [part], moved, times)[0]
     drops = []
     for start in range(0, len(squares), _AT_ONCE):
         pictures = [_cover(part, square) for square in squares[start : start + _AT_ONCE]]
-        drops += [_log_odds(whole) - _log_odds(scores) for scores in _predict(predictor, finder, pictures, moved)]
+        drops += [_log_odds(whole) - _log_odds(scores) for scores in _predict(predictor, finder, pictures, moved, times)]
+    finder.reset()
     maps = np.clip(np.stack(drops, axis=1).reshape(len(whole), GRID, GRID), 0, None)
     highest = float(maps.max()) or 1.0
     picture = warp(part, matrix, side)[0].permute(1, 2, 0).numpy()
@@ -153,11 +158,14 @@ def _cover(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
     return covered
 
 
-def _predict(predictor: AnyPredictor, finder: FaceFinder, pictures: Sequence[np.ndarray], face: Face) -> np.ndarray:
-    """Probabilities (pictures, A) of one face; models that read what their finder saw have it look again."""
+def _predict(
+    predictor: AnyPredictor, finder: FaceFinder, pictures: Sequence[np.ndarray], face: Face, times: Iterator[float]
+) -> np.ndarray:
+    """Probabilities (pictures, A) of one face; models that read what their finder saw have it follow the face, which is where it
+    was; searching each picture anew would take many times as long."""
     faces = [face] * len(pictures)
     if isinstance(predictor, MeshPredictor):
-        faces = [_nearest(finder.find(picture), face) or face for picture in pictures]
+        faces = [_nearest(finder.track(picture, next(times)), face) or face for picture in pictures]
     if isinstance(predictor, WholeFacePredictor):
         return np.asarray(FaceScores.of(predictor.predict_faces(pictures, [[one] for one in faces])).probability)
     scores = [FaceScores.of(predictor.predict(one, face.landmarks[None])).probability for one in pictures]
