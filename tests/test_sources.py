@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from PIL import Image
 
 from aufait.errors import InputError
 from aufait.media import sources
+from aufait.media.images import read_image
 from aufait.media.sources import content_kind, expand_inputs
+from aufait.media.video import open_video
 
 MP4 = b"\0\0\0\x18ftypisom\0\0\0\0isom"
 
@@ -130,3 +133,36 @@ def test_link_that_leads_round_in_a_circle(folder):
 def test_kinds_by_content(tmp_path, head, kind):
     (tmp_path / "file").write_bytes(head)
     assert content_kind(tmp_path / "file") == kind
+
+
+@pytest.fixture
+def fifo(folder: Path) -> Path:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(folder / "pipe.jpg")
+    return folder / "pipe.jpg"
+
+
+def test_pipes_in_a_folder_are_passed_over(folder, fifo):
+    assert listed(expand_inputs([folder])) == listed(expand_inputs([folder / "*"])) and len(expand_inputs([folder])) == 4
+
+
+def test_a_pipe_or_device_is_refused_at_once(fifo):
+    for given in (fifo, os.devnull):
+        with pytest.raises(InputError, match=r"is a (pipe|device)"):
+            expand_inputs([given])
+    for read in (read_image, open_video):
+        with pytest.raises(InputError, match="is a pipe"):
+            read(fifo)
+
+
+def test_standard_input_is_refused_with_the_reason():
+    with pytest.raises(InputError, match="standard input cannot be searched"):
+        expand_inputs(["-"])
+
+
+def test_pictures_that_are_not_read_are_named_where_they_are_met(folder):
+    (folder / "a.cr3").write_bytes(b"\0\0\0\x18ftypcrx " + bytes(100))
+    (folder / "b.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    problems = [source.problem for source in expand_inputs([folder]) if source.kind == "unusable"]
+    assert "camera raw" in problems[0] and "HEIC" in problems[1]

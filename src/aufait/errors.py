@@ -18,6 +18,10 @@ class InputError(AufaitError, ValueError):
     exit_code = 2
 
 
+class InputWarning(UserWarning):
+    """An input was read, but something about it had to be decided, and the decision could be wrong."""
+
+
 class OutputError(AufaitError, OSError):
     """An output cannot be written: it exists, the folder is not writable, the disc is full."""
 

@@ -9,6 +9,7 @@ import difflib
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,14 @@ VIDEO_EXTENSIONS = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m2v", ".ts", ".mts", ".m2ts", ".vob"}
     | {".wmv", ".asf", ".flv", ".ogv", ".3gp", ".3g2", ".mxf", ".y4m", ".dv"}
 )
+
+UNREADABLE_EXTENSIONS = frozenset(
+    {".heic", ".heif", ".jxl", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".dng", ".raf", ".orf"}
+    | {".rw2", ".pef", ".srw", ".x3f", ".3fr", ".iiq"}
+)
+"""Pictures that are named where they are met, because they are not read."""
+
+CAMERA_RAW = "camera raw: export it as JPEG, PNG or TIFF with the camera's program, so that its full size can be read"
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _STARTS: tuple[tuple[bytes, str], ...] = (
@@ -51,6 +60,7 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x06\x0e\x2b\x34", "video"),  # MXF
 )
 _QUICKTIME_ATOMS = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"}
+_RAW_STARTS = (b"II*\x00\x10\x00\x00\x00CR", b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\x00", b"FOVb")
 _OTHER: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document; export its pages as PNG"),
     (b"PK\x03\x04", "a ZIP archive or office document; unpack it first"),
@@ -115,8 +125,7 @@ def content_kind(path: str | os.PathLike[str]) -> Literal["image", "video"] | No
     Raises:
         OSError: the file cannot be read.
     """
-    with Path(path).open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    head = _head(Path(path))
     kind = _kind_of(head)
     # Truevision TGA has no signature: believe its extension.
     if kind is None and head and Path(path).suffix.lower() == ".tga":
@@ -124,17 +133,53 @@ def content_kind(path: str | os.PathLike[str]) -> Literal["image", "video"] | No
     return kind
 
 
-def describe_content(path: Path) -> str:
-    """Say in a few words what an unusable file seems to be and what could be done about it."""
+def check_file(path: Path, wanted: Literal["picture", "video"]) -> None:
+    """Refuses what is no file, before it is opened: a pipe would be waited for without end.
+
+    Raises:
+        InputError: a folder, a pipe or device, missing, unreadable, or empty.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; a {wanted} file was expected")
+    if problem := _special_file(path):
+        raise InputError(problem)
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        empty = path.stat().st_size == 0
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; check the spelling and the current folder") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+    if empty:
+        raise InputError(f"{path} is empty (0 bytes); copy it again from its origin")
+
+
+def _special_file(path: Path) -> str | None:
+    """Why a pipe, socket or device is not read, or None for anything else."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return f"{path} is a pipe or socket, which cannot be searched like a file; save what comes out of it and name that file"
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return f"{path} is a device, not a file; a camera is opened with --camera and its number"
+    return None
+
+
+def describe_content(source: str | os.PathLike[str] | bytes) -> str:
+    """Say in a few words what an unusable file, or its content, seems to be and what could be done about it."""
+    try:
+        head = source[:_HEAD_BYTES] if isinstance(source, bytes) else _head(Path(source))
     except OSError as error:
         return f"it cannot be read ({error.strerror}); check its permissions"
     if not head:
         return "it is empty (0 bytes); copy it again from its origin"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return "it is a HEIC photograph; export it as JPEG or PNG first"
+    if _is_camera_raw(head):
+        return f"it is {CAMERA_RAW}"
     kind = _kind_of(head)
     if kind is not None:
         return (
@@ -148,7 +193,18 @@ def describe_content(path: Path) -> str:
     return "its content is neither a known picture nor a known video format; convert it to PNG, JPEG or MP4"
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _is_camera_raw(head: bytes) -> bool:
+    return head.startswith(_RAW_STARTS) or head[4:12] == b"ftypcrx "
+
+
 def _kind_of(head: bytes) -> Literal["image", "video"] | None:
+    if _is_camera_raw(head):
+        return None
     for start, kind in _STARTS:
         if head.startswith(start):
             return "image" if kind == "image" else "video"
@@ -176,6 +232,8 @@ def _expand_one(name: str, recursive: bool) -> list[Source]:
         return _expand_folder(path, recursive)
     if path.exists():
         return [_classify(path)]
+    if name == "-":
+        return [_unusable(path, "standard input cannot be searched like a file; save what comes out of it and name that file")]
     if re.match(r"[a-z][a-z0-9+.-]+://", name):
         return [_unusable(path, f"{name} is a network address; download the file first and name the local copy")]
     if glob.has_magic(name):
@@ -229,11 +287,13 @@ def _take(path: Path) -> list[Source]:
     """A file met in a folder: passed over when neither its content nor its name suggests a picture or video."""
     source = _classify(path)
     # Source code may end in .ts too; such a file is no damaged video.
-    named = path.suffix.lower() in (IMAGE_EXTENSIONS | VIDEO_EXTENSIONS) - {".ts", ".mts"}
-    return [source] if source.kind != "unusable" or named else []
+    named = path.suffix.lower() in (IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | UNREADABLE_EXTENSIONS) - {".ts", ".mts"}
+    return [source] if source.kind != "unusable" or (named and _special_file(path) is None) else []
 
 
 def _classify(path: Path) -> Source:
+    if problem := _special_file(path):
+        return _unusable(path, problem)
     try:
         kind = content_kind(path)
     except OSError as error:

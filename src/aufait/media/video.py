@@ -25,6 +25,7 @@ import numpy as np
 
 from aufait.errors import InputError, OutputError
 from aufait.media.atomic import AtomicOutput, OutputWriter, output_errors
+from aufait.media.sources import check_file, describe_content
 
 _H264_CLOCK = Fraction(1, 90_000)
 _MPEG4_CLOCK = Fraction(1, 30_000)  # MPEG-4 knows no finer clock than 1/65535
@@ -100,7 +101,7 @@ class VideoReader:
         self.frames = 0
         self.corrupt = 0
         self.error: str | None = None
-        _check_file(self.path)
+        check_file(self.path, "video")
         self._container = _open_container(self.path)
         try:
             self._stream = _video_stream(self._container, self.path)
@@ -481,21 +482,6 @@ def _pad_even(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; a video file was expected")
-    try:
-        size = path.stat().st_size
-        with path.open("rb"):
-            pass
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; check the spelling and the current folder") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
-    if size == 0:
-        raise InputError(f"{path} is empty (0 bytes); copy it again from its origin")
-
-
 def _open_container(path: Path) -> Any:
     try:
         # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
@@ -503,8 +489,6 @@ def _open_container(path: Path) -> Any:
             str(path.resolve()), options={"protocol_whitelist": "file,crypto,data"}, metadata_errors="ignore"
         )
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        from aufait.media.sources import describe_content
-
         raise InputError(
             f"{path} cannot be opened as a video ({_reason(error)}): {describe_content(path)}. "
             "Recordings that were cut off often lack their index and cannot be opened by any program"
