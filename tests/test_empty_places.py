@@ -158,7 +158,7 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> RedIsAFace:
 
 def make_finder(*squares: tuple[int, int, int, int], looks: int = 2) -> MeshFinder:
     proposed = np.concatenate([np.array(squares, dtype=float).reshape(-1, 4), FALSE])
-    return MeshFinder(proposals=lambda image: proposed, empty_places=EmptyPlacesConfig(looks=looks))
+    return MeshFinder(proposals=lambda image, small: proposed, empty_places=EmptyPlacesConfig(looks=looks))
 
 
 def crops_per_frame(finder: MeshFinder, networks: RedIsAFace, images: list[np.ndarray]) -> list[int]:
@@ -194,6 +194,23 @@ def test_everything_is_read_when_nobody_is_followed_and_after_a_reset(networks: 
     assert crops_per_frame(finder, networks, [scene(FIRST)])[0] == 4
     nobody = crops_per_frame(make_finder(), networks, [WALL] * 20)
     assert set(nobody) == {0, 2} and nobody.count(2) > 5  # looks are frequent then, with glances between
+
+
+def test_small_faces_are_looked_for_at_every_second_look_while_somebody_is_followed(networks: RedIsAFace) -> None:
+    asked: list[bool] = []
+
+    def propose(image: np.ndarray, small: bool) -> np.ndarray:
+        asked.append(small)
+        return np.array([FIRST], dtype=float)
+
+    finder = MeshFinder(proposals=propose)
+    crops_per_frame(finder, networks, [scene(FIRST)] * 25)
+    assert asked == [True, False, True, False, True]
+    for image in (scene(FIRST), scene(FIRST)):
+        finder.find(image)
+    finder.reset()
+    crops_per_frame(finder, networks, [WALL] * 5)
+    assert all(asked[5:]) and len(asked) > 8
 
 
 def test_single_pictures_are_always_searched_whole(networks: RedIsAFace) -> None:

@@ -119,9 +119,13 @@ class BoxDetector:
         load_state(network, tensors, "face_detector")
         return cls(network, device, config)
 
-    def propose(self, image: np.ndarray) -> np.ndarray:
-        """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check."""
-        return self.detect(image, self.config.look_sides, 0.7 * self.config.box_score)[0]
+    def propose(self, image: np.ndarray, small: bool = True) -> np.ndarray:
+        """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check.
+
+        Without ``small``, only the first of ``look_sides`` is searched: a quarter of the time, and half as far down in size.
+        """
+        sides = self.config.look_sides if small else self.config.look_sides[:1]
+        return self.detect(image, sides, 0.7 * self.config.box_score)[0]
 
     def detect(self, image: np.ndarray, sides: Sequence[int], threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) float32 in pixels and scores (N,) in [0, 1], best first, overlaps removed.

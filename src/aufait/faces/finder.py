@@ -178,7 +178,7 @@ def _create_mesh(model_path: Path | None, device: str, max_faces: int | None, mi
     )
 
 
-def _builtin_proposals(device: str) -> Callable[[np.ndarray], np.ndarray] | None:
+def _builtin_proposals(device: str) -> Callable[[np.ndarray, bool], np.ndarray] | None:
     """The builtin detector as a source of candidate boxes, or None where its weights are not there."""
     from aufait.faces.weights import weights_available
 

@@ -130,7 +130,8 @@ class MeshFinder(FollowingFinder):
         device: "cpu", "cuda", ...
         max_faces, min_confidence, following: see ``FollowingFinder``.
         empty_places: how long places without a face are passed over while somebody is followed.
-        proposals: picture (H, W, 3) uint8 -> candidate boxes (N, 4) from brows to chin, beside the networks' own detector.
+        proposals: picture (H, W, 3) uint8 and whether small faces are wanted, too -> candidate boxes (N, 4) from brows to chin,
+            beside the networks' own detector. While somebody is followed, small faces are wanted at every second look.
 
     Raises:
         MissingModelError: no task file, or another one.
@@ -146,7 +147,7 @@ class MeshFinder(FollowingFinder):
         device: str = "cpu",
         max_faces: int | None = None,
         min_confidence: float = 0.5,
-        proposals: Callable[[np.ndarray], np.ndarray] | None = None,
+        proposals: Callable[[np.ndarray, bool], np.ndarray] | None = None,
         config: MeshConfig | None = None,
         following: FollowingConfig | None = None,
         empty_places: EmptyPlacesConfig | None = None,
@@ -158,6 +159,7 @@ class MeshFinder(FollowingFinder):
         self._device = torch.device(device)
         self._nothing = _no_looks(self._device)
         self._proposals = proposals
+        self._small_faces = True  # whether the last look asked for small faces
 
     # -- Looking for faces ------------------------------------------------------------------------------------------
 
@@ -212,7 +214,8 @@ class MeshFinder(FollowingFinder):
         """Boxes (N, 4) px in which a new face may be, best first, and angles (N,) of their eye lines in radians."""
         boxes, angles, scores = self._detect(image, self._sides(image, effort))
         if effort > Effort.GLANCE and self._proposals is not None:
-            proposed = self._proposals(image)
+            self._small_faces = not known or not self._small_faces
+            proposed = self._proposals(image, self._small_faces)
             boxes = np.concatenate([boxes, proposed])
             angles = np.concatenate([angles, np.zeros(len(proposed))])
             scores = np.concatenate([scores, np.linspace(0.4, 0.2, len(proposed))])
