@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from fakes import FakeFinder, FakePredictor, textured, write_clip, write_picture
@@ -418,3 +420,88 @@ def test_camera_and_files_together_are_refused(tmp_path: Path) -> None:
 
 def test_nothing_to_do_is_refused() -> None:
     assert detect().exit_code == 2
+
+
+def several_pages(path: Path) -> Path:
+    pages = [Image.fromarray(textured(brightness=brightness)) for brightness in (0, 60, 120, 180)]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    return path
+
+
+def test_pages_of_a_picture_are_told_and_can_all_be_read(tmp_path: Path) -> None:
+    pages = several_pages(tmp_path / "stack.tif")
+    result = detect(pages, "-o", tmp_path / "first")
+    assert result.exit_code == 0, result.output
+    assert "stack.tif holds 4 pictures" in flat(result.output) and "--all-pages" in flat(result.output)
+    record = json.loads((tmp_path / "first" / "images.provenance.json").read_text())
+    assert "4 pictures" in record["notes"][0] and record["errors"] == []
+    result = detect(pages, "-o", tmp_path / "all", "--all-pages", "--annotate")
+    assert result.exit_code == 0, result.output
+    table = read_openface_csv(tmp_path / "all" / "stack.csv")
+    np.testing.assert_allclose(table["presentation_time"], [0, 0.1, 0.2, 0.3])
+    assert np.all(np.diff(table["AU12_p"]) > 0.1)
+
+
+def test_video_stream_is_told_chosen_and_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream("libx264", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for stream, brightness in zip(streams, (40, 200), strict=True):
+            for number in range(4):
+                frame = av.VideoFrame.from_ndarray(textured(brightness=brightness), format="rgb24")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    result = detect(path, "-o", tmp_path / "a")
+    assert result.exit_code == 0 and "stream 1 (h264, 96 x 64)" in flat(result.output), result.output
+    assert "stream 1" in json.loads((tmp_path / "a" / "two.provenance.json").read_text())["notes"][0]
+    result = detect(path, "-o", tmp_path / "b", "--stream", 1)
+    assert result.exit_code == 0 and "warning" not in result.output, result.output
+    assert json.loads((tmp_path / "b" / "two.provenance.json").read_text())["inputs"][0]["stream"] == 1
+    dark, bright = (read_openface_csv(tmp_path / folder / "two.csv")["AU12_p"].mean() for folder in "ab")
+    assert bright > dark + 0.3
+    assert detect(path, "-o", tmp_path / "c", "--stream", 5).exit_code == 2
+
+
+def test_a_decoder_that_fails_oddly_does_not_fail_the_other_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = [write_picture(tmp_path / name) for name in ("a.png", "c.png")]
+    write_picture(tmp_path / "b.bmp")
+
+    def broken(_: object) -> None:
+        raise RuntimeError("Decoding of colour planes failed")
+
+    monkeypatch.setattr("PIL.BmpImagePlugin.BmpImageFile.load", broken)
+    result = detect(good[0], tmp_path / "b.bmp", good[1], "-o", tmp_path / "out")
+    assert result.exit_code == 1 and "b.bmp is damaged" in flat(result.output), result.output
+    assert len(read_openface_csv(tmp_path / "out" / "images.csv")["face"]) == 2
+
+
+def test_a_damaged_avif_does_not_fail_the_other_pictures(tmp_path: Path) -> None:
+    if "AVIF" not in Image.OPEN:
+        Image.init()
+    if "AVIF" not in Image.OPEN:
+        pytest.skip("this Pillow reads no AVIF")
+    good = write_picture(tmp_path / "a.png")
+    whole = write_picture(tmp_path / "whole.avif").read_bytes()
+    for number in range(8):  # the coded planes come last
+        data = bytearray(whole)
+        data[-4 * number - 8 : -4 * number - 4] = b"\xff\x00\xff\x00"
+        (tmp_path / f"b{number}.avif").write_bytes(bytes(data))
+    (tmp_path / "whole.avif").unlink()
+    result = detect(tmp_path, "-o", tmp_path / "out")
+    assert "unexpected" not in result.output and result.exit_code in (0, 1), result.output
+    table = read_openface_csv(tmp_path / "out" / "images.csv")
+    assert str(good) in table["source"].tolist()
+
+
+def test_pipes_in_a_folder_do_not_hang_the_run(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    write_picture(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.jpg")
+    os.mkfifo(tmp_path / "notes.txt")
+    assert detect(tmp_path, "-o", tmp_path / "out").exit_code == 0
+    result = detect(tmp_path / "b.jpg", "-o", tmp_path / "out2")
+    assert result.exit_code == 2 and "is a pipe" in flat(result.output)

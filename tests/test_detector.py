@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from fakes import FakeFinder, FakePredictor
+from fakes import FakeFinder, FakePredictor, write_clip, write_picture
+from PIL import Image
 
-from aufait.errors import InputError
+from aufait.errors import InputError, InputWarning
 from aufait.faces.face import Face
 from aufait.inference.detector import Detector, resolve_device
 from aufait.results import FrameAnalysis
@@ -279,3 +283,57 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
     assert subprocess.run([sys.executable, "-c", script], timeout=180, check=False).returncode == 7
+
+
+def as_bytes(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [Image.fromarray, as_bytes, torch.from_numpy, lambda image: torch.from_numpy(image).permute(2, 0, 1), lambda image: [image]],
+    ids=["pillow", "bytes", "tensor", "tensor with channels first", "list"],
+)
+def test_pictures_of_every_kind_give_the_result_of_the_array(detector: Detector, convert: Callable[[np.ndarray], Any]) -> None:
+    picture = textured()
+    (expected,) = detector.detect(picture)
+    (result,) = detector.detect(convert(picture))
+    np.testing.assert_array_equal(result.faces[0].probability, expected.faces[0].probability)
+    if not isinstance(convert(picture), list):
+        assert detector.analyze_image(convert(picture)).size == expected.size
+
+
+def test_a_batch_of_tensors_gives_a_result_each(detector: Detector) -> None:
+    assert len(detector.detect(torch.from_numpy(np.stack([textured()] * 3)).permute(0, 3, 1, 2))) == 3
+
+
+@pytest.mark.parametrize("wrong", [None, 3, {"image": 1}, object(), torch.zeros(3, 8, 8), b"words"])
+def test_what_is_no_picture_is_an_input_error(detector: Detector, wrong: object) -> None:
+    with pytest.raises(InputError):
+        detector.detect(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError):
+        detector.analyze_image(wrong)  # type: ignore[arg-type]
+
+
+def test_home_folder_may_be_written_with_a_tilde(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write_picture(tmp_path / "a.png")
+    write_clip(tmp_path / "a.mp4", 2)
+    assert detector.analyze_image("~/a.png").has_face
+    assert len(detector.detect(["~/a.png", "~/a.mp4"])) == 3
+    assert len(list(detector.stream("~/a.mp4"))) == 2
+
+
+def test_oddities_of_a_file_come_as_warnings(detector: Detector, tmp_path: Path) -> None:
+    pages = [Image.fromarray(textured(brightness)) for brightness in (20, 90, 160)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    with pytest.warns(InputWarning, match="holds 3 pictures"):
+        assert detector.analyze_image(tmp_path / "a.tif").has_face
+    assert [frame.timestamp for frame in detector.stream(tmp_path / "a.tif")] == pytest.approx([0, 0.1, 0.2])
+    with pytest.raises(InputError, match="got list"):
+        next(iter(detector.stream([tmp_path / "a.tif"])))  # type: ignore[arg-type]

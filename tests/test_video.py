@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from aufait.errors import InputError, OutputError
 from aufait.media.video import Camera, VideoWriter, open_video
@@ -311,3 +312,153 @@ def test_avi_with_reordered_frames_keeps_its_order(tmp_path):
         container.mux(stream.encode())
     times = [frame.timestamp for frame in open_video(tmp_path / "a.avi")]
     assert times == pytest.approx([index / 30 for index in range(12)], abs=1e-6)
+
+
+# Odd files: the wrong frames must never come out without a word.
+
+
+def encode(container, stream, images) -> None:
+    for number, image in enumerate(images):
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+        frame.pts = number
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+def add_track(container, size=(64, 48), codec="libx264", pixels="yuv420p", **options):
+    stream = container.add_stream(codec, rate=25, options=options or None)
+    stream.width, stream.height, stream.pix_fmt = *size, pixels
+    return stream
+
+
+def with_cover_first(path: Path, *, sound: bool = False) -> Path:
+    """A video, or silence, whose cover picture (160 x 90) is the first stream of the file."""
+    with av.open(str(path), "w") as container:
+        main = container.add_stream("aac", rate=16_000) if sound else add_track(container)
+        cover = add_track(container, (160, 90), "mjpeg", "yuvj420p")
+        cover.disposition = av.stream.Disposition.attached_pic
+        encode(container, cover, [np.full((90, 160, 3), 220, np.uint8)])
+        if sound:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux([*main.encode(frame), *main.encode()])
+        else:
+            encode(container, main, [np.full((48, 64, 3), 60, np.uint8)] * 20)
+    data = path.read_bytes()
+    movie = data.index(b"moov") - 4  # the streams are numbered as they come in this atom; the cover's place in it is moved
+    end = movie + int.from_bytes(data[movie : movie + 4], "big")
+    cover_at = data.rindex(b"udta", movie, end) - 4
+    size = int.from_bytes(data[cover_at : cover_at + 4], "big")
+    start = movie + 8
+    path.write_bytes(
+        data[:start] + data[cover_at : cover_at + size] + data[start:cover_at] + data[cover_at + size :]
+    )
+    return path
+
+
+def test_a_cover_is_never_taken_for_the_video(tmp_path):
+    path = with_cover_first(tmp_path / "a.mp4")
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].width == 160  # the cover comes first
+    with open_video(path) as reader:
+        frames = list(reader)
+    assert len(frames) == 20 and frames[0].image.shape == (48, 64, 3) and frames[0].image.max() < 80
+    assert reader.notes == []
+
+
+def test_sound_with_a_cover_has_no_video(tmp_path):
+    with pytest.raises(InputError, match=r"no video stream \(it holds a cover picture, audio\)"):
+        open_video(with_cover_first(tmp_path / "a.mp4", sound=True))
+
+
+@pytest.fixture
+def two_tracks(tmp_path) -> Path:
+    """Matroska, which does not say how many frames there are; its first track is grey."""
+    with av.open(str(tmp_path / "two.mkv"), "w") as container:
+        first, second = add_track(container), add_track(container)
+        encode(container, first, [np.full((48, 64, 3), 128, np.uint8)] * 8)
+        encode(container, second, [card()] * 8)
+    return tmp_path / "two.mkv"
+
+
+def test_several_streams_are_named_and_can_be_chosen(two_tracks):
+    with open_video(two_tracks) as reader:
+        list(reader)
+    assert "stream 0 (h264, 64 x 48) is analysed" in reader.notes[0] and "stream 1 (h264, 64 x 48)" in reader.notes[0]
+    with open_video(two_tracks, stream=1) as reader:
+        assert corners(next(iter(reader)).image) == ["top left", "top right", "bottom left"]
+        assert reader.info.stream == 1 and reader.notes == []
+    with pytest.raises(InputError, match=r"no video stream 7; it has stream 0"):
+        open_video(two_tracks, stream=7)
+
+
+def test_the_stream_with_most_frames_and_pixels_is_taken(tmp_path):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        streams = [add_track(container, size) for size in ((32, 32), (64, 48), (128, 96))]
+        for stream, count in zip(streams, (5, 20, 1), strict=True):
+            encode(container, stream, [np.full((stream.height, stream.width, 3), 90, np.uint8)] * count)
+    assert open_video(tmp_path / "a.mp4").info.stream == 1
+
+
+def test_interlaced_frames_are_told(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = add_track(container, **{"x264-params": "interlaced=1"})
+        stream.codec_context.flags |= 1 << 18  # interlaced coding
+        encode(container, stream, [card()] * 4)
+    with open_video(tmp_path / "a.mkv") as reader:
+        assert list(reader) and ["interlaced" in note for note in reader.notes] == [True]
+
+
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_hdr_colours_are_told(tmp_path, transfer, name):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = add_track(container)
+        stream.codec_context.color_trc = transfer
+        encode(container, stream, [card()] * 4)
+    with open_video(tmp_path / "a.mp4") as reader:
+        assert list(reader) and name in reader.notes[0]
+
+
+def test_a_size_that_changes_is_told_and_letterboxed(tmp_path):
+    parts = []
+    for number, size in enumerate(((64, 48), (32, 48))):
+        with av.open(str(tmp_path / f"{number}.ts"), "w") as container:
+            encode(container, add_track(container, size), [np.full((size[1], size[0], 3), 200, np.uint8)] * 6)
+        parts.append((tmp_path / f"{number}.ts").read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    with open_video(tmp_path / "a.ts") as reader:
+        frames = list(reader)
+    assert {frame.image.shape for frame in frames} == {(48, 64, 3), (48, 32, 3)}
+    assert ["size of its frames changes" in note for note in reader.notes] == [True]
+    with VideoWriter(tmp_path / "copy.mp4", reader.info.size) as writer:
+        for number, frame in enumerate(frames):
+            writer.write(frame.image, number / 25)
+    last = list(open_video(tmp_path / "copy.mp4"))[-1].image
+    assert last.shape == (48, 64, 3) and last[:, :12].max() < 40 and last[:, 20:44].min() > 160 and last[:, 52:].max() < 40
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".gif", ".webp", ".png"])
+def test_pages_of_a_picture_are_a_video(tmp_path, suffix):
+    pages = [Image.new("RGB", (16, 12), (25 * number,) * 3) for number in range(5)]
+    options = {} if suffix == ".tif" else {"duration": [40, 80, 120, 200, 200]}
+    pages[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=pages[1:], **options)
+    with open_video(tmp_path / f"a{suffix}") as reader:
+        frames = list(reader)
+    times = [0.0, 0.1, 0.2, 0.3, 0.4] if suffix == ".tif" else [0.0, 0.04, 0.12, 0.24, 0.44]
+    assert [frame.timestamp for frame in frames] == pytest.approx(times)
+    assert [round(frame.image.mean() / 25) for frame in frames] == list(range(5))
+    assert reader.info.size == (16, 12) and len(reader) == 5
+
+
+def test_a_later_damaged_page_ends_the_sequence(tmp_path):
+    noise = [Image.fromarray(np.random.default_rng(n).integers(0, 255, (32, 32, 3), dtype=np.uint8)) for n in range(3)]
+    noise[0].save(tmp_path / "a.tif", save_all=True, append_images=noise[1:], compression="tiff_lzw")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    with Image.open(tmp_path / "a.tif") as image:
+        image.seek(2)
+        at = image.tag_v2[273][0]
+    data[at : at + 1000] = b"\xff" * 1000
+    (tmp_path / "a.tif").write_bytes(bytes(data))
+    with open_video(tmp_path / "a.tif") as reader:
+        assert len(list(reader)) == 2
+    assert "damaged" in (reader.error or "")

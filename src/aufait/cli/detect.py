@@ -73,6 +73,13 @@ def detect(
     camera: Annotated[
         int | None, typer.Option(min=0, help="Analyse this camera until Ctrl-C; 0 is the first.", show_default=False)
     ] = None,
+    stream: Annotated[
+        int | None,
+        typer.Option(min=0, help="Video stream to read, as numbered in the file; the main one if left out.", show_default=False),
+    ] = None,
+    all_pages: Annotated[
+        bool, typer.Option("--all-pages", help="Read every page or animation frame of a picture, as a video; else the first.")
+    ] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into folders of folders too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     allow_no_face: Annotated[
@@ -105,7 +112,7 @@ def detect(
         overwrite=overwrite,
     )
     wanted = [*(inputs or []), *(openface_files or []), *(openface_folders or [])]
-    tasks, unusable = _prepare(wanted, camera, out, options, recursive)
+    tasks, unusable = _prepare(wanted, camera, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
     with _termination_as_interrupt():
         outcomes = _run(
             tasks,
@@ -142,7 +149,14 @@ def _base_rates(text: str | None) -> float | dict[int, float] | None:
 
 
 def _prepare(
-    inputs: list[str], camera: int | None, out: Path, options: OutputOptions, recursive: bool
+    inputs: list[str],
+    camera: int | None,
+    out: Path,
+    options: OutputOptions,
+    *,
+    recursive: bool,
+    all_pages: bool,
+    stream: int | None,
 ) -> tuple[list[Task], list[Source]]:
     """Everything that can go wrong before any work is done, goes wrong here."""
     from aufait.inference.plan import camera_task, check_outputs, plan_tasks
@@ -156,7 +170,11 @@ def _prepare(
         if not inputs:
             raise typer.BadParameter("name at least one picture, video or folder, or give --camera 0")
         sources = expand_inputs(inputs, recursive=recursive)
-        tasks, unusable = plan_tasks(sources, out), [source for source in sources if source.kind == "unusable"]
+        if all_pages:
+            from aufait.media.pages import as_sequences
+
+            sources = as_sequences(sources)
+        tasks, unusable = plan_tasks(sources, out, stream=stream), [source for source in sources if source.kind == "unusable"]
     check_outputs(tasks, options)
     return tasks, unusable
 
@@ -191,8 +209,9 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
         for outcome in outcomes:
             print_outcome(outcome)
     problems = [problem for outcome in outcomes for problem in outcome.problems]
-    failures = [problem for problem in problems if not problem.no_face]
-    _print_some([source.problem or str(source.path) for source in unusable] + [str(problem) for problem in failures])
+    failures = [problem for problem in problems if problem.is_failure]
+    told = [str(problem) for problem in problems if not problem.no_face]
+    _print_some([source.problem or str(source.path) for source in unusable] + told)
     if not allow_no_face:
         _print_some([str(problem) for problem in problems if problem.no_face])
     if any(outcome.status == "interrupted" for outcome in outcomes):
@@ -202,7 +221,7 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
         return failures[0].exit_code
     if failures or unusable:
         return EXIT_SOME_FAILED
-    return EXIT_NO_FACE if problems and not allow_no_face else 0
+    return EXIT_NO_FACE if any(problem.no_face for problem in problems) and not allow_no_face else 0
 
 
 def print_outcome(outcome: Outcome) -> None:

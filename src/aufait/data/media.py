@@ -6,7 +6,6 @@ made; whoever reads pictures needs only the frame number of the label row.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -128,15 +127,14 @@ class ImageArchive(_Listed):
         import zipfile
         import zlib
 
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from aufait.media.images import read_picture
 
         name = self._name(frame)
         try:
-            with Image.open(io.BytesIO(archive.read(name))) as image:
-                upright = ImageOps.exif_transpose(image)
-                return np.array(upright.convert("RGB"))
-        except (UnidentifiedImageError, OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            content = archive.read(name)
+        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{self.archive}:{name} cannot be read as a picture ({error}); unpack the archive anew") from error
+        return read_picture(content, name=f"{self.archive}:{name}").image
 
     def _home(self) -> str:
         return str(self.archive)
@@ -201,20 +199,14 @@ class Video:
 
 def read_header(path: Path) -> VideoHeader:
     """Number and rate of frames as the container states them; takes milliseconds and decodes nothing."""
-    import av
-    import av.error
+    from aufait.media.video import open_container, video_stream
 
-    if not path.is_file() or path.stat().st_size == 0:
-        return VideoHeader(None, None, "the file is missing or empty")
     try:
-        # Only local files are ever opened, whatever the file itself names.
-        with av.open(str(path.resolve()), options={"protocol_whitelist": "file,crypto,data"}, metadata_errors="ignore") as box:
-            if not box.streams.video:
-                return VideoHeader(None, None, "it has no video stream")
-            stream = box.streams.video[0]
+        with open_container(path) as box:
+            stream = video_stream(box, path)
             rate = float(stream.average_rate) if stream.average_rate else None
             length = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
             estimate = round(length * rate) if length and rate else None
             return VideoHeader(stream.frames or estimate, rate)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        return VideoHeader(None, None, str(getattr(error, "strerror", None) or error))
+    except InputError as error:
+        return VideoHeader(None, None, str(error))

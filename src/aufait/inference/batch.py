@@ -13,15 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from aufait.errors import AufaitError, InputError
 from aufait.inference.detector import AnalyzedFrame, Detector
 from aufait.inference.outputs import StreamInfo, TaskOutputs
 from aufait.inference.pipeline import BackgroundSink, Prefetch
 from aufait.inference.plan import OutputOptions, Task
+
+if TYPE_CHECKING:
+    from aufait.media.images import Picture
 
 Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started"]
 
@@ -35,7 +36,7 @@ class Problem:
 
     Attributes:
         message: what is wrong and what to do, naming the file.
-        exit_code: exit status that the problem alone would give.
+        exit_code: exit status that the problem alone would give; 0 for a note on a result that is whole.
         no_face: the input was analysed but shows no face.
     """
 
@@ -45,6 +46,11 @@ class Problem:
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something could not be analysed."""
+        return self.exit_code != 0 and not self.no_face
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """Exit status of the first problem that is more than a missing face; 0 without one."""
-        return next((problem.exit_code for problem in self.problems if not problem.no_face), 0)
+        return next((problem.exit_code for problem in self.problems if problem.is_failure), 0)
 
 
 def run_tasks(
@@ -184,7 +190,8 @@ def _analyze(
                             rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
                             on_frame(Progress(task, outcome.frames, info.frame_count, rate))
                 _judge(outcome, info)
-                outputs.note_problems([str(problem) for problem in outcome.problems])
+                notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
+                outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
         finally:
             outcome.outputs = outputs.paths
 
@@ -199,9 +206,9 @@ def _open_source(
         return
     from aufait.media.video import Camera, open_video
 
-    with Camera(task.camera or 0) if task.kind == "camera" else open_video(task.inputs[0]) as reader:
+    with Camera(task.camera or 0) if task.kind == "camera" else open_video(task.inputs[0], stream=task.stream) as reader:
         facts = reader.info
-        info = StreamInfo(facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader)
+        info = StreamInfo(facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream)
         frames = detector.follow(reader, source=task.title)
         try:
             yield info, frames
@@ -209,24 +216,25 @@ def _open_source(
             frames.close()  # type: ignore[attr-defined] # before the reader, which its threads use
 
 
-def _read_pictures(paths: Sequence[Path]) -> Iterator[tuple[Path, np.ndarray | InputError]]:
-    from aufait.media.images import read_image
+def _read_pictures(paths: Sequence[Path]) -> Iterator[tuple[Path, Picture | InputError]]:
+    from aufait.media.images import read_picture
 
     for path in paths:
         try:
-            yield path, read_image(path)
+            yield path, read_picture(path)
         except InputError as error:
             yield path, error
 
 
 def _analyze_pictures(
-    pictures: Prefetch[tuple[Path, np.ndarray | InputError]], detector: Detector, outcome: Outcome
+    pictures: Prefetch[tuple[Path, Picture | InputError]], detector: Detector, outcome: Outcome
 ) -> Iterator[AnalyzedFrame]:
-    for path, image in pictures:
-        if isinstance(image, InputError):
-            outcome.problems.append(Problem(str(image), image.exit_code))
+    for path, picture in pictures:
+        if isinstance(picture, InputError):
+            outcome.problems.append(Problem(str(picture), picture.exit_code))
             continue
-        frame = AnalyzedFrame(detector.analyze_image(image, source=str(path)), image)
+        outcome.problems += [Problem(note, 0) for note in picture.notes]
+        frame = AnalyzedFrame(detector.analyze_image(picture.image, source=str(path)), picture.image)
         if not frame.analysis.has_face:
             outcome.problems.append(Problem(f"{path}: no face was found", no_face=True))
         yield frame
@@ -243,6 +251,7 @@ def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:
 def _judge(outcome: Outcome, info: StreamInfo) -> None:
     """Status and problems of a task whose source has ended."""
     task, reader = outcome.task, info.reader
+    outcome.problems += [Problem(note, 0) for note in (reader.notes if reader is not None else ())]
     end = _early_end(info, outcome) if reader is not None else None
     if end is not None:
         message = f"{task.title}: {end}; the results cover the part that can be read"
@@ -254,7 +263,7 @@ def _judge(outcome: Outcome, info: StreamInfo) -> None:
         outcome.problems.append(Problem(f"{task.title}: no face was found in {outcome.frames} frames", no_face=True))
     if not outcome.frames:
         outcome.status = "failed"
-    elif any(not problem.no_face for problem in outcome.problems):
+    elif any(problem.is_failure for problem in outcome.problems):
         outcome.status = "incomplete"
     elif not outcome.frames_with_face:
         outcome.status = "no face"

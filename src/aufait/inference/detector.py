@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -24,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from aufait.errors import AufaitError, InputError
+from aufait.errors import AufaitError, InputError, InputWarning
+from aufait.inference.pictures import as_inputs, load_picture, name_of, pictures_in
 from aufait.inference.pipeline import Prefetch
 from aufait.inference.predictors import AnyPredictor, Model, VideoPredictor, WholeFacePredictor, open_predictor
 from aufait.inference.quality import quality_of_pictures, quality_scores
@@ -36,11 +38,9 @@ if TYPE_CHECKING:
     from aufait.faces.face import Face
     from aufait.inference.explain import FaceExplanation
     from aufait.inference.network_video import NetworkVideo
+    from aufait.inference.pictures import ImageLike
     from aufait.models.base_rates import BaseRates
     from aufait.models.system import AUSystem
-
-ImageLike = np.ndarray | str | Path
-"""A picture: (H, W, 3) uint8 RGB, or the path of a file."""
 
 _LOOKAHEAD = 3  # frames that wait between two stages at least; 3 x 2.8 MB at 1280 x 720
 _BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
@@ -189,15 +189,15 @@ class Detector:
         """Analyses one picture; faces are numbered from 0.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or the path of a picture.
-            source: name to write into the result; the path, or ``"array"``, if left out.
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            source: name to write into the result; the path, or ``"array"`` and the like, if left out.
 
         Not to be called while this detector follows a video: give single pictures a detector of their own.
 
         Raises:
             InputError: the file cannot be read or the array has the wrong shape or type.
         """
-        pixels, name = _load_image(image)
+        pixels, name = load_picture(image)
         with self._torch_threads():
             faces = self._finder.find(pixels)
             (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
@@ -207,37 +207,50 @@ class Detector:
         """Where the scores of a picture come from, one entry per face; see ``aufait.inference.explain``.
 
         Args:
-            image: (H, W, 3) uint8 RGB, or the path of a picture.
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
             occlusion: cover parts of the face even where the network has maps of its own.
         """
         from aufait.inference.explain import explain_faces
 
-        pixels, _ = _load_image(image)
+        pixels, _ = load_picture(image)
         with self._torch_threads():
             return explain_faces(self._predictor, self._finder, pixels, self._finder.find(pixels), occlusion=occlusion)
 
-    def stream(self, source: str | Path | int) -> Iterator[FrameAnalysis]:
+    def stream(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
         """Analyses a video frame by frame, in order, with memory constant in its length.
 
         Faces keep their ``face_id`` while they are followed. There is one result per frame, also without a face.
 
         Args:
-            source: path of a video, or the number of a camera.
+            source: path of a video, or of a picture with pages or animation frames; or the number of a camera.
+            video_stream: number of the stream in a file with several, None for the main one. What else is odd about a file comes
+                as an ``InputWarning``.
 
         Raises:
             InputError: the video cannot be opened (raised on the first step).
             RuntimeError: this detector is following another video.
         """
-        for frame in self.stream_frames(source):
+        for frame in self.stream_frames(source, video_stream=video_stream):
             yield frame.analysis
 
-    def stream_frames(self, source: str | Path | int) -> Iterator[AnalyzedFrame]:
+    def stream_frames(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
         """Like ``stream``, with the picture beside each result. Opens the source itself."""
         from aufait.media.video import Camera, open_video
 
-        with Camera(source) if isinstance(source, int) else open_video(source) as frames:
-            name = f"camera {source}" if isinstance(source, int) else str(source)
-            yield from self.follow(frames, source=name)
+        if not isinstance(source, int | str | os.PathLike):
+            raise InputError(f"a video is named by its path, a camera by its number; got {type(source).__name__}")
+        name = f"camera {source}" if isinstance(source, int) else str(source)
+        with (
+            Camera(source)
+            if isinstance(source, int)
+            else open_video(Path(source).expanduser(), stream=video_stream) as frames
+        ):
+            told = 0
+            for frame in self.follow(frames, source=name):
+                for note in frames.notes[told:]:
+                    warnings.warn(note, InputWarning, stacklevel=2)
+                    told += 1
+                yield frame
 
     def follow(self, frames: Iterable[Any], *, source: str) -> Iterator[AnalyzedFrame]:
         """Analyses frames that come from elsewhere, as one video.
@@ -277,7 +290,8 @@ class Detector:
         For a long video use ``stream``, which keeps nothing.
 
         Args:
-            inputs: one or several of: path, glob pattern, folder, (H, W, 3) or (N, H, W, 3) uint8 RGB array.
+            inputs: one or several of: path, glob pattern, folder, (H, W, 3) or (N, H, W, 3) uint8 RGB array or tensor, Pillow
+                picture, bytes of a picture file.
             on_error: ``"raise"``, or ``"keep"`` to put a result without faces and with ``error`` set in its place.
 
         Returns:
@@ -286,23 +300,23 @@ class Detector:
         if on_error not in ("raise", "keep"):
             raise InputError(f"on_error must be 'raise' or 'keep', got {on_error!r}")
         results: list[FrameAnalysis] = []
-        for item in _as_sequence(inputs):
+        for item in as_inputs(inputs):
             try:
                 results.extend(self._detect_one(item))
             except AufaitError as error:
                 if on_error == "raise":
                     raise
-                results.append(FrameAnalysis(_name(item), 1, 0.0, (0, 0), (), str(error)))
+                results.append(FrameAnalysis(name_of(item), 1, 0.0, (0, 0), (), str(error)))
         return results
 
     def _detect_one(self, item: ImageLike) -> Iterator[FrameAnalysis]:
-        if isinstance(item, np.ndarray):
-            pictures = item if item.ndim == 4 else item[None]
+        pictures = pictures_in(item)
+        if pictures is not None:
             yield from (self.analyze_image(picture) for picture in pictures)
             return
         from aufait.media.sources import expand_inputs
 
-        for source in expand_inputs([item]):
+        for source in expand_inputs([name_of(item)]):
             if source.kind == "unusable":
                 raise InputError(source.problem or f"{source.path} cannot be used")
             yield from self.stream(source.path) if source.kind == "video" else [self.analyze_image(source.path)]
@@ -441,30 +455,6 @@ def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | 
     for name, number in (("threads", threads), ("batch_size", batch_size)):
         if number is not None and number < 1:
             raise InputError(f"{name} must be 1 or more, got {number}")
-
-
-def _load_image(image: ImageLike) -> tuple[np.ndarray, str]:
-    if isinstance(image, np.ndarray):
-        return _check_image(image), "array"
-    from aufait.media.images import read_image
-
-    return read_image(Path(image)), str(image)
-
-
-def _check_image(image: np.ndarray) -> np.ndarray:
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise InputError(f"a picture must have shape (H, W, 3), red green blue, got {image.shape}")
-    if image.dtype != np.uint8:
-        raise InputError(f"a picture must be uint8 with values 0 to 255, got {image.dtype}")
-    return np.ascontiguousarray(image)
-
-
-def _as_sequence(inputs: ImageLike | Sequence[ImageLike]) -> Sequence[ImageLike]:
-    return [inputs] if isinstance(inputs, np.ndarray | str | Path) else inputs
-
-
-def _name(item: ImageLike) -> str:
-    return "array" if isinstance(item, np.ndarray) else str(item)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ class SourceReader(Protocol):
 
     error: str | None
     corrupt: int
+    notes: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class StreamInfo:
     frame_rate: float | None = None
     duration: float | None = None
     reader: SourceReader | None = None
+    stream: int | None = None
 
 
 class _StreamWriter(Protocol):
@@ -140,10 +142,11 @@ class TaskOutputs:
         if self._report is not None:
             self._report.add(analysis, frame.image)
 
-    def note_problems(self, problems: Sequence[str]) -> None:
-        """Puts problems with the input into the provenance record."""
+    def note_problems(self, problems: Sequence[str], notes: Sequence[str] = ()) -> None:
+        """Puts problems with the input, and what else should be known of it, into the provenance record."""
         for problem in problems:
             self._provenance.add_error(problem)
+        self._provenance.update(notes=list(notes))
 
     def _open_provenance(self, command: Sequence[str] | None) -> ProvenanceWriter:
         from aufait.media.provenance import ProvenanceWriter
@@ -158,7 +161,9 @@ class TaskOutputs:
             overwrite=self._options.overwrite,
         )
         if self._task.kind == "video":
-            writer.add_input(self._task.inputs[0], "video", size=self._info.size, frame_rate=self._info.frame_rate)
+            info = self._info
+            facts = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
+            writer.add_input(self._task.inputs[0], "video", **facts)
         elif self._task.kind == "camera":
             writer.add_input(self._task.title, "camera", size=self._info.size)
         return writer

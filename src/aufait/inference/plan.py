@@ -58,6 +58,8 @@ class Task:
         names: a name for each input that no other input has, for its annotated copy.
         folder: where the outputs go.
         stem: first part of the names of the table, provenance record, timeline and page.
+        camera: number of the camera.
+        stream: number of the video stream to read, None for the main one.
     """
 
     kind: Literal["video", "image", "camera"]
@@ -66,6 +68,7 @@ class Task:
     folder: Path
     stem: str
     camera: int | None = None
+    stream: int | None = None
 
     @property
     def title(self) -> str:
@@ -109,12 +112,13 @@ class Task:
         return paths
 
 
-def plan_tasks(sources: Sequence[Source], folder: Path) -> list[Task]:
+def plan_tasks(sources: Sequence[Source], folder: Path, *, stream: int | None = None) -> list[Task]:
     """One task per video, and one for all pictures together, in the order of the inputs.
 
     Args:
         sources: usable and unusable sources; the unusable ones are left out.
         folder: folder for all outputs.
+        stream: number of the video stream to read in each video, None for the main one.
     """
     pictures = tuple(source.path for source in sources if source.kind == "image")
     videos = [source.path for source in sources if source.kind == "video"]
@@ -122,7 +126,7 @@ def plan_tasks(sources: Sequence[Source], folder: Path) -> list[Task]:
     tasks: list[Task] = []
     for source in sources:
         if source.kind == "video":
-            tasks.append(Task("video", (source.path,), (names[source.path],), folder, names[source.path]))
+            tasks.append(Task("video", (source.path,), (names[source.path],), folder, names[source.path], stream=stream))
         elif pictures and source.path == pictures[0]:
             tasks.append(Task("image", pictures, tuple(unique_names(pictures)), folder, IMAGES_STEM))
     return tasks

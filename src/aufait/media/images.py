@@ -90,7 +90,7 @@ def read_picture(
                 f"{name} holds {len(pages)} pictures; the first is analysed. All of them as a sequence: --all-pages, "
                 "in Python Detector.stream"
             )
-        _check_size(name, image.size, max_pixels)
+        check_size(name, image.size, max_pixels)
         return Picture(to_array(image, name, notes, source), tuple(notes))
 
 
@@ -124,6 +124,12 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
     return Image.open(source, formats=formats)
 
 
+def check_size(name: str, size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> None:
+    """Raises where a picture of this width and height has more pixels than are read."""
+    if size[0] * size[1] > max_pixels:
+        raise InputError(_too_large(name, max_pixels))
+
+
 def picture_pages(image: Image.Image) -> list[int]:
     """Numbers of the pages or animation frames that are pictures of their own, from 0; never empty.
 
@@ -153,7 +159,7 @@ def to_array(
     """An opened picture, or a page of one, as (H, W, 3) uint8 RGB.
 
     Args:
-        image: is loaded, and turned upright in place.
+        image: is loaded, and turned upright in place where it is the only page.
         name: what to call it in notes.
         notes: takes the notes.
         source: the file of a single picture, to read values again that Pillow cuts to 8 bits.
@@ -161,8 +167,11 @@ def to_array(
     notes = [] if notes is None else notes
     deep = any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     image.load()
-    turn = image.getexif().get(_ORIENTATION, 1)
-    array = _upright_rgb(_eight_bit(image, name, notes))
+    told, turn = _told_depth(image), image.getexif().get(_ORIENTATION, 1)
+    if getattr(image, "n_frames", 1) > 1:  # the next page is read from the same object
+        image = image.copy()
+        image.getexif()[_ORIENTATION] = turn
+    array = _upright_rgb(_eight_bit(image, told, name, notes))
     if not deep or image.mode not in {"RGB", "RGBA"} or array.max(initial=0) >= 1 << max(_DEPTHS) - 8:
         return array
     colours = None if source is None else _dark_colours(source, name, notes)
@@ -219,11 +228,6 @@ def _name(source: str | os.PathLike[str] | bytes) -> str:
     return f"picture of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
 
 
-def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
-    if size[0] * size[1] > max_pixels:
-        raise InputError(_too_large(name, max_pixels))
-
-
 def _too_large(name: str, max_pixels: int) -> str:
     return (
         f"{name} is larger than {min(max_pixels, MAX_PIXELS) / 1e6:.0f} million pixels; shrink it first "
@@ -265,14 +269,14 @@ def _upright_rgb(image: Image.Image) -> np.ndarray:
     return _to_array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _eight_bit(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+def _eight_bit(image: Image.Image, told: int | None, name: str, notes: list[str]) -> Image.Image:
     """Bring deep greyscale (16-bit, 32-bit, float) to 8 bits; Pillow's own conversion would clip instead of scale."""
     if not (image.mode.startswith("I") or image.mode == "F"):
         return image
     values = np.asarray(image, dtype=np.float32)
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if image.mode != "F" and low >= 0 and high <= 65535:
-        values = values * (255 / _full_scale(int(high), _told_depth(image), name, notes))
+        values = values * (255 / _full_scale(int(high), told, name, notes))
     elif image.mode == "F" and low >= 0 and high <= 1:
         values = values * 255
     elif low < 0 or high > 255:
@@ -314,7 +318,7 @@ def _dark_colours(source: str | os.PathLike[str] | bytes, name: str, notes: list
     import av.error
 
     try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else os.fspath(source)) as container:
+        with av.open(io.BytesIO(source) if isinstance(source, bytes) else os.fspath(source), "r") as container:
             values = next(container.decode(video=0)).reformat(format="rgb48le").to_ndarray()  # (H, W, 3) uint16
     except (av.error.FFmpegError, ValueError, StopIteration):
         return None

@@ -17,21 +17,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import av
 import av.error
+import av.stream
 import numpy as np
 
 from aufait.errors import InputError, OutputError
 from aufait.media.atomic import AtomicOutput, OutputWriter, output_errors
-from aufait.media.sources import check_file, describe_content
+from aufait.media.sources import check_file, content_kind, describe_content
+
+if TYPE_CHECKING:
+    from aufait.media.pages import PictureSequence
 
 _H264_CLOCK = Fraction(1, 90_000)
 _MPEG4_CLOCK = Fraction(1, 30_000)  # MPEG-4 knows no finer clock than 1/65535
 _ASPECT_TOLERANCE = 0.02  # stored aspects such as 1281:1280 are rounding, not intent
 _SHORT_SECONDS = 0.25
 _SHORT_SHARE = 0.98
+_HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics as H.273 numbers them
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +67,7 @@ class VideoInfo:
         frame_count: frames to expect, for progress bars; None where unknown. The true number is known after reading.
         rotation: quarter turns applied to every frame, as degrees counter-clockwise (0, 90, 180 or 270).
         codec: name of the decoder.
+        stream: number of the stream in the container, from 0; None for pictures and cameras.
     """
 
     size: tuple[int, int]
@@ -70,6 +76,7 @@ class VideoInfo:
     frame_count: int | None
     rotation: int
     codec: str
+    stream: int | None = None
 
 
 class VideoReader:
@@ -80,6 +87,8 @@ class VideoReader:
 
     Args:
         path: video file; its content decides, not its extension.
+        stream: number of the video stream in the container, from 0; None for the one with most pixels over all frames. Cover
+            pictures are never taken.
         threads: decoder threads; 0 lets the decoder choose.
 
     Attributes:
@@ -87,24 +96,26 @@ class VideoReader:
         frames: frames delivered so far.
         corrupt: frames and packets found damaged so far.
         error: None, or a sentence on why the video ended early; final once the iteration is over.
+        notes: sentences on what else should be known: other streams, interlaced or HDR frames, a size that changes.
 
     Raises:
-        InputError: missing, empty, unreadable, not a video, without a video stream; on iteration: not one frame
-            decodes.
+        InputError: missing, empty, unreadable, not a video, without a video stream or the one asked for; on iteration: not one
+            frame decodes.
     """
 
     live = False
     """Its frames are there when they are asked for."""
 
-    def __init__(self, path: str | os.PathLike[str], *, threads: int = 0) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, stream: int | None = None, threads: int = 0) -> None:
         self.path = Path(path)
         self.frames = 0
         self.corrupt = 0
         self.error: str | None = None
-        check_file(self.path, "video")
-        self._container = _open_container(self.path)
+        self.notes: list[str] = []
+        self._container = open_container(self.path)
         try:
-            self._stream = _video_stream(self._container, self.path)
+            self._stream = video_stream(self._container, self.path, stream)
+            self._note_other_streams(stream)
             self._stream.thread_type = "AUTO"
             self._stream.thread_count = threads
             self._first: list[Any] = []
@@ -115,6 +126,7 @@ class VideoReader:
                 detail = self.error or "it holds no frame that can be decoded"
                 raise InputError(f"{self.path} cannot be read as a video: {detail}; copy or export it again")
             self._first.append(first)
+            self._stored_size = (first.width, first.height)
             self._orientation = _orientation(first)
             self._aspect = _pixel_aspect(self._stream)
             self.info = self._describe(first)
@@ -141,6 +153,7 @@ class VideoReader:
             previous = timestamp
             corrupt = bool(frame.is_corrupt)
             self.corrupt += corrupt
+            self._note_oddities(frame)
             image = _to_rgb(frame, self._aspect, self._orientation)
             index, self.frames = self.frames, self.frames + 1
             yield VideoFrame(index, timestamp, image, corrupt)
@@ -151,6 +164,25 @@ class VideoReader:
         if (decoded := getattr(self, "_decoded", None)) is not None:
             decoded.close()
         self._container.close()
+
+    def _note_other_streams(self, wanted: int | None) -> None:
+        others = [stream for stream in shown_streams(self._container) if stream.index != self._stream.index]
+        if wanted is None and others:
+            listed = ", ".join(map(_described, others))
+            self._note(f"{_described(self._stream)} is analysed; the file also has {listed}: --stream N chooses another")
+
+    def _note_oddities(self, frame: Any) -> None:
+        if frame.interlaced_frame:
+            self._note("its frames are interlaced: what moves shows as combs; deinterlace it first")
+        if transfer := _HDR.get(self._stream.codec_context.color_trc):
+            self._note(f"its colours are meant for HDR displays ({transfer}) and are taken as they are; export it as SDR first")
+        if (frame.width, frame.height) != self._stored_size:
+            self._note("the size of its frames changes; landmarks are in the pixels of each frame")
+
+    def _note(self, sentence: str) -> None:
+        note = f"{self.path}: {sentence}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _next(self) -> Any:
         if self._first:
@@ -226,6 +258,7 @@ class VideoReader:
             frame_count=count,
             rotation=_degrees(self._orientation),
             codec=self._stream.codec_context.name,
+            stream=self._stream.index,
         )
 
 
@@ -239,9 +272,14 @@ class _Flush:
         return list(self._stream.decode(None))
 
 
-def open_video(path: str | os.PathLike[str]) -> VideoReader:
-    """Open a video for reading; see ``VideoReader``."""
-    return VideoReader(path)
+def open_video(path: str | os.PathLike[str], *, stream: int | None = None) -> VideoReader | PictureSequence:
+    """Open a video for reading, see ``VideoReader``; or a picture with its pages or animation frames as a sequence."""
+    check_file(Path(path), "video")
+    if content_kind(path) == "image":
+        from aufait.media.pages import PictureSequence
+
+        return PictureSequence(path)
+    return VideoReader(path, stream=stream)
 
 
 def open_camera(device: str | int = 0) -> Camera:
@@ -281,6 +319,7 @@ class Camera:
         self.frames = 0
         self.corrupt = 0
         self.error: str | None = None
+        self.notes: list[str] = []
         rate = self._stream.average_rate
         self.info = VideoInfo(
             size=(self._stream.width, self._stream.height),
@@ -332,7 +371,7 @@ class VideoWriter(OutputWriter):
 
     Args:
         path: file to write; the extension picks the container (.mp4, .m4v, .mov, .mkv).
-        size: width and height in pixels; frames of another size are scaled to it.
+        size: width and height in pixels; frames of another size are fitted into it, with black bars.
         frame_rate: nominal rate, a hint for the encoder; the times come with the frames.
         overwrite: whether an existing file may be replaced.
         quality: constant rate factor of H.264, 0 (largest) to 51; 20 is hard to tell from the source.
@@ -385,7 +424,7 @@ class VideoWriter(OutputWriter):
         Raises:
             OutputError: the disc is full or the encoder gave up.
         """
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(_pad_even(image)), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(_pad_even(_fitted(image, self.size))), format="rgb24")
         frame = frame.reformat(
             width=self._stream.width,
             height=self._stream.height,
@@ -475,6 +514,20 @@ def _add_stream(container: Any, size: tuple[int, int], frame_rate: float | None,
     return stream
 
 
+def _fitted(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The picture in the middle of one of this width and height, as large as it fits, its sides in proportion."""
+    height, width = image.shape[:2]
+    if (width, height) == size:
+        return image
+    scale = min(size[0] / width, size[1] / height)
+    inner = max(1, round(width * scale)), max(1, round(height * scale))
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+    canvas = np.zeros((size[1], size[0], 3), np.uint8)
+    canvas[top : top + inner[1], left : left + inner[0]] = frame.reformat(*inner, threads=1).to_ndarray()
+    return canvas
+
+
 def _pad_even(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     if height % 2 or width % 2:
@@ -482,7 +535,13 @@ def _pad_even(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _open_container(path: Path) -> Any:
+def open_container(path: Path) -> Any:
+    """Open a local video file with PyAV, whatever the file itself names.
+
+    Raises:
+        InputError: not a file, or not one that can be opened.
+    """
+    check_file(path, "video")
     try:
         # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
         return av.open(
@@ -495,16 +554,40 @@ def _open_container(path: Path) -> Any:
         ) from error
 
 
-def _video_stream(container: Any, path: Path) -> Any:
-    streams = [stream for stream in container.streams.video if "attached_pic" not in _dispositions(stream)]
+def video_stream(container: Any, path: Path, number: int | None = None) -> Any:
+    """The stream with this number or, without one, that with most pixels over all frames.
+
+    Raises:
+        InputError: there is none.
+    """
+    streams = shown_streams(container)
     if not streams:
-        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-        raise InputError(f"{path} has no video stream (it holds {', '.join(kinds)}); choose a file with pictures in it")
-    return streams[0]
+        kinds = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
+        held = ", ".join(sorted(kinds)) or "nothing"
+        raise InputError(f"{path} has no video stream (it holds {held}); choose a file with pictures in it")
+    if number is not None:
+        chosen = [stream for stream in streams if stream.index == number]
+        if not chosen:
+            raise InputError(f"{path} has no video stream {number}; it has {', '.join(map(_described, streams))}")
+        return chosen[0]
+    counted = all(stream.frames for stream in streams)
+    return max(streams, key=lambda stream: _pixels(stream, counted))
 
 
-def _dispositions(stream: Any) -> str:
-    return str(getattr(stream, "disposition", ""))
+def shown_streams(container: Any) -> list[Any]:
+    """The video streams that are no covers or other attached pictures."""
+    attached = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & attached]
+
+
+def _pixels(stream: Any, counted: bool) -> tuple[int, bool]:
+    frames = stream.frames if counted else 1
+    return frames * stream.width * stream.height, bool(stream.disposition & av.stream.Disposition.default)
+
+
+def _described(stream: Any) -> str:
+    frames = f", {stream.frames} frames" if stream.frames else ""
+    return f"stream {stream.index} ({stream.codec_context.name}, {stream.width} x {stream.height}{frames})"
 
 
 def _duration(container: Any, stream: Any) -> float | None:
