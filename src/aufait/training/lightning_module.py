@@ -85,7 +85,7 @@ class RecipeModule(lightning.LightningModule):
         losses, _ = self._losses(batch, training=True)
         self.last_terms = self._mean_terms(losses)
         self._require_finite()
-        metrics = {f"train/{name}": value for name, value in self.last_terms.items()}
+        metrics: dict[str, float | Tensor] = {f"train/{name}": value for name, value in self.last_terms.items()}
         metrics |= {f"train/{name}": value for name, value in losses.figures.items()}
         metrics["train/learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(metrics, batch_size=len(batch))
