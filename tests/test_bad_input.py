@@ -505,3 +505,68 @@ def test_pipes_in_a_folder_do_not_hang_the_run(tmp_path: Path) -> None:
     assert detect(tmp_path, "-o", tmp_path / "out").exit_code == 0
     result = detect(tmp_path / "b.jpg", "-o", tmp_path / "out2")
     assert result.exit_code == 2 and "is a pipe" in flat(result.output)
+
+
+HOSTILE_NAMES = ("\x1b]0;title\x07.png", "a\nerror: forged.png", "a\u202egnp.exe", "b\r.png")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot exist there")
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("good", [True, False])
+def test_names_cannot_write_control_characters_to_the_terminal(name: str, good: bool, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if good:
+        write_clip(tmp_path / "clip.mp4", 3).rename(path)
+    else:
+        path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    for given in ([path], [path, path.with_name(f"no{name}")]):
+        result = detect(*given, "-o", tmp_path / "out", "--overwrite")
+        assert not set(result.output) & set("\x1b\x07\r\u202e")
+        assert not any(line.startswith("error: forged") for line in result.output.splitlines())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot exist there")
+def test_a_single_input_with_a_hostile_name_is_named_in_one_line(tmp_path: Path) -> None:
+    result = detect(tmp_path / "no\nerror: forged.png", "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert len([line for line in result.output.splitlines() if line.startswith("error:")]) == 1
+
+
+def test_tilde_after_an_option_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    write_picture(tmp_path / "a.png")
+    for number, word in enumerate(("--out=~/one", "-o~/two")):
+        assert detect("~/a.png", word).exit_code == 0
+        assert (tmp_path / ("one", "two")[number] / "images.csv").exists()
+    assert not (tmp_path / "~").exists()
+
+
+COMMAND = "import fakes; fakes.use_fakes(); from aufait.cli.app import main; main()"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes differ")
+@pytest.mark.parametrize("arguments", [["models", "drml"], ["models", "drml", "--json"], ["detect", "--json-progress"], ["detect"]])
+def test_a_reader_that_goes_away_ends_nothing(arguments: list[str], tmp_path: Path) -> None:
+    if arguments[0] == "detect":
+        arguments = [*arguments, str(write_clip(tmp_path / "clip.mp4", 5)), "-o", str(tmp_path / "out")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == 0 and done.stderr == ""
+    if arguments[0] == "detect":
+        assert len(read_openface_csv(tmp_path / "out" / "clip.csv")["frame"]) == 5
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "aufait", "--version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("aufait ")

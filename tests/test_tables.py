@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -279,3 +280,18 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r"aufait\[parquet\]"):
         ParquetWriter(tmp_path / "a.parquet", DEFAULT_ACTION_UNITS)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "+1.jpg", "-1.jpg", "@SUM(1).jpg", " =1.jpg", "=cmd|'/c calc'!A0.jpg"])
+@pytest.mark.parametrize("kind", ["video", "image"])
+@pytest.mark.parametrize("faces", [None, []])
+def test_names_are_no_formulas_and_still_name_their_file(tmp_path, name, kind, faces):
+    (row,) = write_rows(tmp_path / "t.csv", [make_frame(source=name, faces=faces)], kind=kind)
+    assert row["source"].lstrip()[0] not in "=+-@"
+    assert Path(row["source"]) == Path(name)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_spreadsheet_that_divides_at_other_marks_sees_one_cell(tmp_path, mark):
+    write_rows(tmp_path / "t.csv", [make_frame(source=f"a{mark}=1+1.jpg")])
+    assert f'"a{mark}=1+1.jpg"' in (tmp_path / "t.csv").read_text()

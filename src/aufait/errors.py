@@ -5,6 +5,16 @@ The command line prints the message of an ``AufaitError`` without a traceback an
 
 from __future__ import annotations
 
+import re
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")  # controls, also of the writing direction
+
+
+def printable(text: str) -> str:
+    """Text for one line of a terminal: control characters, which file names may hold, and bytes that are no text as escapes."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
 
 class AufaitError(Exception):
     """Base of every error that the package raises on purpose."""

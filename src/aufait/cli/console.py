@@ -9,23 +9,28 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 from typer.core import TyperGroup
 
-from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
+from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from rich.console import Console
 
 EXIT_SOME_FAILED = 1
 EXIT_NO_FACE = 6
 EXIT_INTERRUPTED = 130
+
+_HOME = re.compile(r"^(--[\w-]+=|-\w)?(~(?:[/\\].*)?)$", re.DOTALL)
 
 # Which extra brings a package that commands import lazily.
 _EXTRA_OF_PACKAGE = {
@@ -50,16 +55,29 @@ def debugging() -> bool:
 
 def stdout() -> Console:
     """Console for results."""
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return _console(stderr=False)
 
 
 def stderr() -> Console:
     """Console for progress, warnings and errors, so that results can be piped."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class CleanConsole(Console):
+        """Prints no control characters that come with file names."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            super().print(*(_clean(one) if isinstance(one, str) else one for one in objects), **options)
+
+    return CleanConsole(stderr=stderr, highlight=False)
+
+
+def _clean(text: str, indent: str = "") -> str:
+    """Every line of a text made printable, the later ones with an indent."""
+    return f"\n{indent}".join(map(printable, text.split("\n")))
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
@@ -78,7 +96,7 @@ def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Se
     for number, name in enumerate(heading):
         table.add_column(Text(name), justify="right" if number in right else "left", no_wrap=number == 0)
     for cells in rows:
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(_clean(cell)) for cell in cells))
     console = stdout()
     if not console.is_terminal:
         console.width = 200
@@ -88,10 +106,15 @@ def print_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Se
 class AufaitGroup(TyperGroup):
     """A command group that prints errors as one message, without a traceback, and sets the exit status."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Reads ``~`` as the home folder also where shells leave it, as in ``--out=~/results``."""
+        return super().parse_args(ctx, [_HOME.sub(_at_home, word) for word in args])
+
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with _unread_output():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             stderr().print("[yellow]interrupted[/yellow]")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -101,6 +124,52 @@ class AufaitGroup(TyperGroup):
                 raise
             print_error(known or error)
             raise typer.Exit(known.exit_code if known else 1) from None
+
+
+def _at_home(word: re.Match[str]) -> str:
+    return f"{word[1] or ''}{Path(word[2]).expanduser()}"
+
+
+@contextmanager
+def _unread_output() -> Iterator[None]:
+    """Inside, output that nobody reads any more, as with ``| head -1``, is dropped, and the work goes on."""
+    before = sys.stdout
+    sys.stdout = cast("TextIO", _Forgiving(before))
+    try:
+        yield
+    finally:
+        sys.stdout = before
+
+
+class _Forgiving:
+    """A text stream whose reader may go away."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes, or drops the text."""
+        with self._forgiving():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hands over what waits."""
+        with self._forgiving():
+            self._stream.flush()
+
+    @contextmanager
+    def _forgiving(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # What waits in the stream would be tried, and fail, again and again; this lets it go.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 def as_aufait_error(error: BaseException) -> AufaitError | None:
@@ -127,9 +196,9 @@ def print_error(error: BaseException) -> None:
     message = Text()
     message.append("error: ", style="bold red")
     if isinstance(error, AufaitError):
-        message.append(str(error))
+        message.append(_clean(str(error), indent="  "))  # a name with a line break must not pass for a line of its own
     else:
-        message.append(f"unexpected {type(error).__name__}: {error}; set AUFAIT_DEBUG=1 for a full report")
+        message.append(_clean(f"unexpected {type(error).__name__}: {error}; set AUFAIT_DEBUG=1 for a full report", indent="  "))
     stderr().print(message, soft_wrap=True)
 
 
@@ -137,7 +206,7 @@ def print_warning(text: str) -> None:
     """Prints a warning in one line on standard error."""
     from rich.text import Text
 
-    stderr().print(Text.assemble(("warning: ", "bold yellow"), text), soft_wrap=True)
+    stderr().print(Text.assemble(("warning: ", "bold yellow"), printable(text)), soft_wrap=True)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
+from aufait.errors import printable
 
 if TYPE_CHECKING:
     from aufait.inference.batch import Outcome
@@ -228,11 +229,11 @@ def print_outcome(outcome: Outcome) -> None:
     """One line on how a task went, and where its files are."""
     state = "" if outcome.status == "ok" else f" ({outcome.status})"
     count = "" if outcome.task.kind == "image" else f"{outcome.frames} frames, "
-    line = f"{outcome.task.title}{state}: {count}{outcome.frames_with_face} with a face, "
+    line = f"{printable(outcome.task.title)}{state}: {count}{outcome.frames_with_face} with a face, "
     line += f"{outcome.frames_per_second:.1f}/s"
     stdout().print(line, soft_wrap=True, markup=False)
     for path in outcome.outputs:
-        stdout().print(f"  {path}", soft_wrap=True, markup=False)
+        stdout().print(f"  {printable(str(path))}", soft_wrap=True, markup=False)
 
 
 def _print_some(messages: list[str]) -> None:

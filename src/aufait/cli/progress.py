@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import typer
 
 from aufait.cli.console import is_terminal, stderr
+from aufait.errors import printable
 
 if TYPE_CHECKING:
     from aufait.inference.batch import Outcome, Progress
@@ -109,7 +110,7 @@ class BarReporter(SilentReporter):
         if self._current is None or self._current[0] is not progress.task:
             from rich.markup import escape
 
-            description = escape(_shortened(progress.task.title))
+            description = escape(_shortened(printable(progress.task.title)))
             self._current = progress.task, self._bars.add_task(description, total=total, rate=rate)
         self._bars.update(self._current[1], completed=progress.done, total=total, rate=rate)  # type: ignore[arg-type]
 

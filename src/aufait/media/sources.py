@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aufait.errors import InputError
+from aufait.errors import InputError, printable
 
 Kind = Literal["image", "video", "unusable"]
 
@@ -115,7 +115,7 @@ def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool =
     if all(source.kind == "unusable" for source in sources):
         problems = [source.problem or "" for source in sources]
         more = f"\n... and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise InputError("\n".join(problems[:5]) + more)
+        raise InputError("\n".join(map(printable, problems[:5])) + more)
     return sources
 
 

@@ -10,7 +10,8 @@ CSV columns, from left to right:
 2. Ours: ``presentation_time`` (seconds, all digits; in tables of pictures ``success``), the face box, ``quality`` 0-1,
    ``AUxx_p`` probability of every action unit of the model, ``_r`` and ``_c`` of those that OpenFace lacks,
    ``AUxx_left_r``, ``AUxx_right_r``, ``AUxx_left_p``, ``AUxx_right_p`` of the two-sided ones (the subject's sides),
-   ``source``.
+   ``source``. A source that a spreadsheet would take for a formula (``=a.jpg``, ``@a.jpg``) is written as ``./=a.jpg``,
+   which names the same file.
 
 OpenFace's AU45 (blink) columns are filled from AU43 (eyes closed) when the model scores no AU45: in one frame they look
 the same. Columns of action units that the model does not score are left empty, and so is what it does not give: a published network
@@ -44,6 +45,7 @@ BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 _FLUSH_BYTES = 1 << 16
 _ROW_GROUP_ROWS = 2048
+_FORMULA_STARTS = ("=", "+", "-", "@")
 _SIDES = ("left_r", "right_r", "left_p", "right_p")
 
 
@@ -290,7 +292,9 @@ def _column(unit: int, suffix: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    if any(mark in text for mark in ',"\n\r'):
+    if text.lstrip()[:1] in _FORMULA_STARTS:
+        text = f"./{text}"
+    if any(mark in text for mark in ',;"\t\n\r'):  # some spreadsheets divide at other marks than the comma
         return '"' + text.replace('"', '""') + '"'
     return text
 
