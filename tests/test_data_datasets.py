@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import pickle
 import shutil
@@ -25,6 +26,7 @@ from data_trees import (
     write_text,
     write_video,
 )
+from PIL import Image
 
 from aufait.data import list_datasets, open_dataset
 from aufait.data.datasets.fera2017 import view_pose
@@ -517,3 +519,20 @@ def test_reading_twice_gives_the_same_and_samples_do_not_alias(disfa: Path) -> N
     changed = first.with_action_units([1, 7]).recordings[0]
     changed.occurrence[:] = 1
     assert first.recordings[0].occurrence[0, 0] == 0
+
+
+def test_what_an_archive_holds_is_read_like_any_picture(tmp_path, monkeypatch):
+    deep = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 1000, np.uint16)).save(deep, format="PNG")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.jpg", deep.getvalue())
+        archive.writestr("2.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+        archive.writestr("3.jpg", bytes(2000))
+    pictures = ImageArchive(tmp_path / "a.zip", np.array([1, 2, 3]), ["1.jpg", "2.jpg", "3.jpg"])
+    assert pictures.read(1).min() == round(1000 * 255 / 1023)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
+    with pytest.raises(InputError, match="PostScript"):
+        pictures.read(2)
+    monkeypatch.setattr("aufait.data.media._MOST_BYTES", 1000)
+    with pytest.raises(InputError, match="unpacks to more than"):
+        pictures.read(3)

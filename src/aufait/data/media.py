@@ -16,6 +16,8 @@ import numpy as np
 
 from aufait.errors import InputError
 
+_MOST_BYTES = 1 << 30  # of a picture in an archive: 178 million pixels of 6 bytes
+
 
 class Media(Protocol):
     """Pictures of one recording, by label frame number."""
@@ -131,6 +133,8 @@ class ImageArchive(_Listed):
 
         name = self._name(frame)
         try:
+            if archive.getinfo(name).file_size > _MOST_BYTES:
+                raise InputError(f"{self.archive}:{name} unpacks to more than {_MOST_BYTES >> 20} MB, more than a picture needs")
             content = archive.read(name)
         except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{self.archive}:{name} cannot be read as a picture ({error}); unpack the archive anew") from error
