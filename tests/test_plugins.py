@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,9 @@ def test_the_pages_example_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert blocks
     monkeypatch.setattr(registry, "_ENTRIES", dict(registry._entries()))
     for block in blocks:
-        exec(compile(block, "bring_your_own.md", "exec"), {"__name__": "example"})
+        module = types.ModuleType("example")
+        monkeypatch.setitem(sys.modules, "example", module)  # dataclasses look their module up there
+        exec(compile(block, "bring_your_own.md", "exec"), module.__dict__)
     assert "my-net" in registry._ENTRIES
 
 

@@ -198,7 +198,8 @@ def test_real_faces_pull_towards_what_is_known_of_them(made_up: CropSet, tmp_pat
     crops = made_up_crops(60, seed=5)
     showing = crops.select(np.flatnonzero(crops.intensity[:, 0, 0] > 2))
     shape = (len(showing), 2, 2, 5)
-    resting = RealCrops(showing.crops, Targets(np.zeros(shape, np.float32), np.ones(shape, np.float32)))
+    quiet = Targets(np.zeros(shape, np.float32), np.ones(shape, np.float32))
+    resting = RealCrops(showing.crops, quiet, frontal=np.ones(len(showing), bool))
     config = replace(CONFIG, epochs=6, real_share=0.5)
     networks = {}
     for name, real in (("with", resting), ("without", None)):

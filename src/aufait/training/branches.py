@@ -121,7 +121,8 @@ def train_branch(
     average = torch.optim.swa_utils.AveragedModel(
         branch, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging), use_buffers=True
     )
-    pools = [(_Pool(renders, rng), per_step), *([(_Pool(real, rng), real_count)] if real_count else [])]
+    cut = config.chimeras > 0
+    pools = [(_Pool(renders, rng, cut), per_step), *([(_Pool(real, rng, cut), real_count)] if real_count else [])]
     total = 0.0
     for step in range(steps):
         drawn = [pool.draw(count, inputs) for pool, count in pools]
@@ -164,13 +165,13 @@ def _positive_weights(sets: Sequence[ViewSet], limit: float) -> Tensor:
 
 
 class _Pool:
-    """Several sets as one, drawn from in a random order, again and again."""
+    """Several sets as one, drawn from in a random order, again and again; ``cut`` says whether frontal faces are asked for."""
 
-    def __init__(self, sets: Sequence[ViewSet], rng: np.random.Generator) -> None:
+    def __init__(self, sets: Sequence[ViewSet], rng: np.random.Generator, cut: bool) -> None:
         self.sets, self.rng = sets, rng
         self.set_of = np.concatenate([np.full(len(s), number) for number, s in enumerate(sets)])
         self.row_of = np.concatenate([np.arange(len(s)) for s in sets])
-        self.frontal = [frontal_views(s.views, s.rows) for s in sets]
+        self.frontal = [frontal_views(s.views, s.rows) if cut else np.zeros((len(s), s.views.mirrored.shape[1]), bool) for s in sets]
         self._queue = np.zeros(0, np.int64)
 
     def draw(self, count: int, inputs: Inputs) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
