@@ -171,7 +171,7 @@ class _Pool:
         self.sets, self.rng = sets, rng
         self.set_of = np.concatenate([np.full(len(s), number) for number, s in enumerate(sets)])
         self.row_of = np.concatenate([np.arange(len(s)) for s in sets])
-        self.frontal = [frontal_views(s.views, s.rows) if cut else np.zeros((len(s), s.views.mirrored.shape[1]), bool) for s in sets]
+        self.frontal = [frontal_views(s.views, s.rows) if cut else np.zeros(s.views.mirrored[s.rows].shape, bool) for s in sets]
         self._queue = np.zeros(0, np.int64)
 
     def draw(self, count: int, inputs: Inputs) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
