@@ -31,7 +31,7 @@ from aufait.visualization.summary import Summary, UnitSummary
 CAUTION = "The numbers describe visible facial movement, not feelings, and do not replace a certified FACS coder."
 """What holds for every model."""
 
-NOTE = f"These are estimates of a model trained on synthetic faces. {CAUTION}"
+NOTE = f"These are estimates of a model trained on rendered faces and on portraits without labels. {CAUTION}"
 
 NOT_GIVEN = "not given"
 """What stands where a model does not give a number."""

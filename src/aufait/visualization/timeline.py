@@ -83,7 +83,7 @@ class Timeline:
         self,
         title: str | None = None,
         *,
-        note: str = "Estimated by a model trained on synthetic faces",
+        note: str = "Estimated by a model trained on rendered faces and on portraits without labels",
         max_bins: int = MAX_BINS,
     ) -> None:
         if max_bins < 2 or max_bins % 2:
