@@ -84,7 +84,7 @@ def test_table_lists_every_action_unit_and_the_page_says_what_it_is_worth(tmp_pa
     write(make_report(), tmp_path)
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert all(f">AU{unit}<" in text for unit in UNITS)
-    assert "trained on synthetic faces" in text and "prefers-color-scheme: dark" in text
+    assert "trained on rendered faces" in text and "prefers-color-scheme: dark" in text
 
 
 def test_names_are_escaped(tmp_path):
