@@ -19,6 +19,7 @@ from fakes import textured, write_clip, write_picture
 from typer.testing import CliRunner
 
 import aufait
+from aufait import plugins
 from aufait.cli.app import app
 from aufait.data import datasets, protocols
 from aufait.data.protocols import get_protocol, list_protocols
@@ -34,6 +35,7 @@ def forget() -> None:
     """Look for plug-ins anew."""
     for module in MODULES:
         module._plugins.cache_clear()
+    plugins._distributions.cache_clear()
     for name in [one for one in sys.modules if one.startswith("aufait_tiny")]:
         del sys.modules[name]
 
