@@ -28,7 +28,7 @@ import numpy as np
 from aufait.errors import AufaitError, InputError, InputWarning
 from aufait.inference.pictures import as_inputs, load_picture, name_of, pictures_in
 from aufait.inference.pipeline import Prefetch
-from aufait.inference.predictors import AnyPredictor, Model, VideoPredictor, WholeFacePredictor, open_predictor
+from aufait.inference.predictors import Model, VideoPredictor, WholeFacePredictor, open_predictor
 from aufait.inference.quality import quality_of_pictures, quality_scores
 from aufait.inference.scores import FaceScores
 from aufait.results import FaceAnalysis, FrameAnalysis
@@ -133,7 +133,9 @@ class Detector:
         self._owns_finder = isinstance(finder, str)
         self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
         self.base_rates = base_rates
-        self._predictor = _load_predictor(model, self._finder.name, self.device, base_rates, alignment, attention)
+        self._predictor = open_predictor(
+            model, finder=self._finder.name, device=self.device, base_rates=base_rates, alignment=alignment, attention=attention
+        )
         self._busy = threading.Lock()
         self._process = os.getpid()
 
@@ -414,14 +416,6 @@ def resolve_device(device: str) -> str:
     if (f"{device}:0" if device == "cuda" else device) not in available:
         raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
     return device
-
-
-def _load_predictor(
-    model: Model | AUSystem, finder: str, device: str, base_rates: BaseRates, alignment: str, attention: bool
-) -> AnyPredictor:
-    return open_predictor(
-        model, finder=finder, device=device, base_rates=base_rates, alignment=alignment, attention=attention
-    )
 
 
 def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:

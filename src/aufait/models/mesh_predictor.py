@@ -157,9 +157,6 @@ def _config_from(values: dict[str, Any]) -> MeshModelConfig:
         action_units=tuple(values["action_units"]),
         features=FeatureBranchConfig(**values["features"]),
         photo=PhotoBranchConfig(**values["photo"]),
-        **{name: _tuples(values[name]) for name in ("unheard", "tells_sides") if name in values},
+        unheard=tuple(tuple(units) for units in values["unheard"]),
+        tells_sides=tuple(values["tells_sides"]),
     )
-
-
-def _tuples(values: list[Any]) -> tuple[Any, ...]:
-    return tuple(tuple(value) if isinstance(value, list) else value for value in values)

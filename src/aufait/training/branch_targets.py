@@ -96,6 +96,8 @@ def with_raised_cheeks(
         action_units: in output order.
         share: share of the smiles taken as present.
     """
+    if not smiles.any():
+        return word
     column = action_units.index(6)
     shown = teacher[:, column, :, OCCURRENCE_LEVEL - 1].mean(axis=1)  # (N,)
     chosen = smiles & (shown >= np.quantile(shown[smiles], 1.0 - share))

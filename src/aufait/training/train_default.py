@@ -57,9 +57,9 @@ class TrainConfig:
     """Share of persons kept from training; half for calibration, half for the test."""
     max_positive_weight: float = 2.5
     """Largest weight of a present unit in the loss: the square root of its skew, capped."""
-    real_share: float = 0.25
+    real_share: float = 0.35
     """Share of real faces in a batch, where there are any."""
-    chimeras: float = 0.3
+    chimeras: float = 0.5
     """Share of the frontal faces of a batch that get another's half, see ``chimeras``."""
     keep_initial: float = 0.0
     """Share of the initial weights in the result where training goes on from a model (Wortsman et al., "Robust fine-tuning of
@@ -276,7 +276,8 @@ def _one_epoch(
     device, total = weight.device, 0.0
     for step in range(steps):
         rows = np.sort(order[step * per_step : (step + 1) * per_step])
-        kinds = [_Drawn(train.crops[rows], from_intensities(train.intensity[rows], train.known[rows]), _frontal(train.yaw[rows]))]
+        rendered = from_intensities(train.intensity[rows], train.known[rows])
+        kinds = [_Drawn(train.crops[rows], rendered, np.abs(train.yaw[rows]) <= FRONTAL_YAW)]
         if real is not None and real_count:
             others = torch.randint(len(real.crops), (real_count,), generator=generator).numpy()
             kinds.append(_Drawn(real.crops[others], real.targets.select(others), real.frontal[others]))
@@ -320,10 +321,6 @@ class _Drawn:
 
 def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
     return torch.cat([crops for crops, _ in parts]), [torch.cat(column) for column in zip(*(p[1] for p in parts), strict=True)]
-
-
-def _frontal(yaw: np.ndarray) -> np.ndarray:
-    return np.abs(yaw) <= FRONTAL_YAW
 
 
 def _save_checkpoint(folder: Path, epoch: int, network, average, optimiser, schedule) -> None:  # type: ignore[no-untyped-def]
