@@ -81,7 +81,7 @@ def use_fakes() -> None:
     from aufait.inference import detector
 
     detector._load_finder = lambda *_: FakeFinder()  # type: ignore[assignment,return-value]
-    detector._load_predictor = lambda *_: FakePredictor()  # type: ignore[assignment,return-value]
+    detector.open_predictor = lambda *_, **__: FakePredictor()  # type: ignore[assignment,return-value]
 
 
 def textured(width: int = 96, height: int = 64, brightness: int = 128) -> np.ndarray:

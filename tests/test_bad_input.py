@@ -31,13 +31,13 @@ from aufait.media.video import open_video
 runner = CliRunner()
 TESTS = Path(__file__).resolve().parent
 REAL_LOAD_FINDER = detector_module._load_finder
-REAL_LOAD_PREDICTOR = detector_module._load_predictor
+REAL_OPEN_PREDICTOR = detector_module.open_predictor
 
 
 @pytest.fixture(autouse=True)
 def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "_load_predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: FakePredictor())
 
 
 def detect(*arguments: object) -> Result:
@@ -386,7 +386,7 @@ def test_unknown_name_is_answered_with_the_known_ones(
     if "--finder" in options:
         monkeypatch.setattr(detector_module, "_load_finder", REAL_LOAD_FINDER)
     if "--model" in options:
-        monkeypatch.setattr(detector_module, "_load_predictor", REAL_LOAD_PREDICTOR)
+        monkeypatch.setattr(detector_module, "open_predictor", REAL_OPEN_PREDICTOR)
     result = detect(write_picture(tmp_path / "a.png"), "-o", tmp_path / "out", *options)
     assert result.exit_code == status, result.output
     assert words in flat(result.output)

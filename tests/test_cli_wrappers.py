@@ -25,7 +25,7 @@ runner = CliRunner()
 @pytest.fixture
 def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "_load_predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: FakePredictor())
 
 
 @pytest.fixture

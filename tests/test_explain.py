@@ -101,7 +101,7 @@ def test_the_command_writes_overlays_and_a_page_of_them(tmp_path: Path, monkeypa
 
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "_load_predictor", lambda *_: LooksAtOneEye())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: LooksAtOneEye())
     path = write_picture(tmp_path / "ann.png", textured(120, 120))
     words = ["explain", "default", str(path), "-o", str(tmp_path / "out"), "--device", "cpu"]
     done = CliRunner().invoke(app, [*words, "--au", "1,12"])
@@ -118,7 +118,7 @@ def test_the_command_writes_overlays_and_a_page_of_them(tmp_path: Path, monkeypa
 
 def test_a_picture_without_a_face_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "_load_predictor", lambda *_: LooksAtOneEye())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: LooksAtOneEye())
     path = write_picture(tmp_path / "plain.png", np.full((40, 40, 3), 9, np.uint8))
     done = CliRunner().invoke(app, ["explain", "default", str(path), "-o", str(tmp_path / "out")])
     assert done.exit_code == 0 and "no face found" in done.output + str(done.stderr_bytes)

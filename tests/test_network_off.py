@@ -32,7 +32,7 @@ def run_without_network(code: str, *arguments: object, **environment: str) -> su
 
 DETECT = "from aufait.cli.app import main; main()"
 FAKE_PREDICTOR = (
-    "import fakes; from aufait.inference import detector\ndetector._load_predictor = lambda *_: fakes.FakePredictor()\n"
+    "import fakes; from aufait.inference import detector\ndetector.open_predictor = lambda *_, **__: fakes.FakePredictor()\n"
 )
 FAKE_DETECT = "import fakes; fakes.use_fakes()\n" + DETECT
 

@@ -75,7 +75,7 @@ def test_frames_of_a_video_are_followed_in_order(tmp_path: Path) -> None:
 
 def test_the_command_evaluates_a_model_on_a_table_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "_load_predictor", lambda *_: FakePredictor())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: FakePredictor())
     path, out = table(tmp_path), tmp_path / "report"
     words = ["evaluate", "default", "--data", f"csv={path}", "-o", str(out), "--draws", "20", "--device", "cpu"]
     done = CliRunner().invoke(app, words)
