@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from stream_timing import time_stream
 
 import aufait
 from aufait.alignment import apply_transform, warp
@@ -22,7 +23,6 @@ from aufait.faces import create_finder
 from aufait.landmarks import five_points
 from aufait.media.video import open_video
 from aufait.models.aunet import AUNet, TrackAligner, neighbour_alignment, track_alignment
-from aufait.models.aunet.stream_timing import time_stream
 
 
 def read_track(path: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -18,12 +18,13 @@ import torch
 from aufait.action_units import AU_SETS
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation import ALIGNMENTS, FaceCache, write_cache
+from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.recording import Recording
+from aufait.inputs.alignments import ALIGNMENTS
+from aufait.inputs.network_inputs import network_inputs
 from aufait.models.registry import create_model
 from aufait.models.system import _MEAN_FACE_49
-from aufait.training.face_batches import FaceBatches, FaceTable
-from aufait.training.network_inputs import network_inputs
+from aufait.training.batches import FaceBatches, FaceTable
 from aufait.training.recipe import load_recipe
 
 

@@ -26,8 +26,9 @@ import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation import ALIGNMENTS, FaceCache, prepare, write_cache
+from aufait.data.preparation import FaceCache, prepare, write_cache
 from aufait.data.recording import Recording
+from aufait.inputs.alignments import ALIGNMENTS
 
 
 def main() -> None:

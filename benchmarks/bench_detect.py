@@ -11,9 +11,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from aufait.bench.detection import BenchmarkSettings, benchmark_detect
+from aufait.doctor import mesh_problem
 from aufait.errors import AufaitError
-from aufait.inference.benchmark import BenchmarkSettings, benchmark_detect
-from aufait.inference.environment import mesh_problem
 
 
 def main() -> None:

@@ -27,11 +27,11 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-from aufait.synthetic.assets import load_face_model  # noqa: E402
 from aufait.synthetic.dataset import DatasetConfig, identity_frames  # noqa: E402
-from aufait.synthetic.expression import Intensities  # noqa: E402
+from aufait.synthetic.drawing.scene import sample_scene  # noqa: E402
+from aufait.synthetic.head.assets import load_face_model  # noqa: E402
+from aufait.synthetic.head.expression import Intensities  # noqa: E402
 from aufait.synthetic.renderer import make_person, render  # noqa: E402
-from aufait.synthetic.scene import sample_scene  # noqa: E402
 
 MATCHING = {
     1: ("browInnerUp",),

@@ -12,10 +12,11 @@ import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation import FaceCache, get_alignment, write_cache
+from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.recording import Recording
 from aufait.errors import MissingExtraError
 from aufait.faces.face import Face, HeadPose
+from aufait.inputs.alignments import get_alignment
 from aufait.landmarks import SCHEMES
 
 

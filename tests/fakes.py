@@ -78,7 +78,7 @@ class FakePredictor:
 
 def use_fakes() -> None:
     """Makes every ``Detector`` of this process use the stand-ins; for child processes, which no fixture reaches."""
-    from aufait.inference import detector
+    from aufait.detection import detector
 
     detector._load_finder = lambda *_: FakeFinder()  # type: ignore[assignment,return-value]
     detector.open_predictor = lambda *_, **__: FakePredictor()  # type: ignore[assignment,return-value]

@@ -28,7 +28,7 @@ from aufait.models.arl.pixel_relation import (
 )
 from aufait.models.outputs import AUOutput
 from aufait.models.registry import create_criterion, create_model, list_models
-from aufait.training.transfer import transfer
+from aufait.models.transfer import transfer
 
 ABLATIONS = ("b-net", "w-net", "wc-net", "wcs-net", "arl")
 INTENSITY = ("ib-net", "iw-net", "iwc-net", "iwcs-net", "iwcsp-net", "iarl")

@@ -12,9 +12,9 @@ from conftest import draw_landmarks, draw_test_image
 from safetensors.torch import save_file
 
 from aufait.errors import InputError, MissingModelError
-from aufait.models.au_crop import ALIGNMENT_POINTS, CROP_SIZE, TEMPLATE, crop_faces, crop_transforms, network_input
-from aufait.models.au_network import AUNetwork, AUNetworkConfig
-from aufait.models.au_predictor import FORMAT, AUPredictor
+from aufait.models.default.crop import ALIGNMENT_POINTS, CROP_SIZE, TEMPLATE, crop_faces, crop_transforms, network_input
+from aufait.models.default.network import AUNetwork, AUNetworkConfig
+from aufait.models.default.predictor import FORMAT, AUPredictor
 
 SMALL = AUNetworkConfig(widths=(8, 8, 16, 16), blocks=(1, 1, 1), reduced=8, hidden=32)
 

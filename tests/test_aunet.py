@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from conftest import draw_landmarks
 from safetensors.torch import save_file
+from stream_timing import time_stream
 from torch import Tensor, nn
 
 import aufait
@@ -35,12 +36,11 @@ from aufait.models.aunet import (
 )
 from aufait.models.aunet.head import StaticHead
 from aufait.models.aunet.label_vae import vae_loss
-from aufait.models.aunet.stream_timing import time_stream
 from aufait.models.aunet.temporal_difference import DifferenceHead
 from aufait.models.fan import FaceAligner, FANConfig
 from aufait.models.outputs import AUOutput
 from aufait.models.profile import profile_model
-from aufait.training.transfer import transfer
+from aufait.models.transfer import transfer
 
 AU_SET = (1, 4, 12)
 SIZE = 64
@@ -582,7 +582,7 @@ def test_neighbours_are_brought_onto_the_current_frame() -> None:
 
 
 def test_boxes_are_made_from_the_landmarks_as_where_faces_are_prepared() -> None:
-    from aufait.data.preparation.alignments import get_alignment
+    from aufait.inputs.alignments import get_alignment
 
     landmarks, boxes = track(rigid=False)
     own = detector_boxes(landmarks)

@@ -21,11 +21,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from aufait.cli.app import app
-from aufait.inference import detector as detector_module
-from aufait.inference import plan as plan_module
-from aufait.inference.batch import Progress, run_task
-from aufait.inference.plan import OutputOptions, camera_task
-from aufait.media.tables import read_openface_csv
+from aufait.detection import detector as detector_module
+from aufait.detection import plan as plan_module
+from aufait.detection.jobs import Progress, run_task
+from aufait.detection.plan import OutputOptions, camera_task
+from aufait.detection.tables import read_openface_csv
 from aufait.media.video import open_video
 
 runner = CliRunner()
@@ -309,7 +309,7 @@ def test_full_disc_is_told_also_without_a_small_disc(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("aufait.media.tables.OpenFaceCsvWriter._write_all", full)
+    monkeypatch.setattr("aufait.detection.tables.OpenFaceCsvWriter._write_all", full)
     result = detect(write_clip(tmp_path / "clip.mp4", 3), "-o", tmp_path / "out")
     assert result.exit_code == 3, result.output
     assert "No space left" in result.output

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aufait.errors import InputError
-from aufait.models.base_rates import REFERENCE_RATE, log_odds_shift
+from aufait.models.default.base_rates import REFERENCE_RATE, log_odds_shift
 
 UNITS = (1, 4, 12)
 

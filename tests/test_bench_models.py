@@ -6,15 +6,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import bench_against_loops as comparisons
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from aufait import InputError, list_models
+from aufait.bench import networks as bench
+from aufait.bench.networks import Comparison, ModelBenchmark, ModelReport, ModelRow, Timing
 from aufait.cli.app import app
-from aufait.inference import benchmark_comparisons as comparisons
-from aufait.inference import benchmark_models as bench
-from aufait.inference.benchmark_models import Comparison, ModelBenchmark, ModelReport, ModelRow, Timing
 
 runner = CliRunner()
 QUICK = ModelBenchmark(pattern="deep-regions", batch=1, repeats=2, threads=1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aufait.training.branch_targets import (
+from aufait.shipped.action_units.branch_targets import (
     QUIET_IN_A_SMILE,
     balanced,
     from_intensities,

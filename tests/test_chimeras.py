@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from aufait.models.au_crop import TEMPLATE, TEMPLATE_SIZE
-from aufait.training.chimeras import CENTRAL_UNITS, frontal_faces, join_crops, join_labels, join_maps, pair_up
+from aufait.models.default.crop import TEMPLATE, TEMPLATE_SIZE
+from aufait.shipped.action_units.chimeras import CENTRAL_UNITS, frontal_faces, join_crops, join_labels, join_maps, pair_up
 
 UNITS = (6, 12, 25)
 

@@ -11,8 +11,8 @@ from fakes import FakeFinder, FakePredictor, textured, write_clip, write_picture
 from typer.testing import CliRunner, Result
 
 from aufait.cli.app import app
-from aufait.inference import detector as detector_module
-from aufait.media.tables import read_openface_csv
+from aufait.detection import detector as detector_module
+from aufait.detection.tables import read_openface_csv
 
 runner = CliRunner()
 

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from aufait import __version__
+from aufait import doctor as environment
 from aufait.cli.app import app
 from aufait.faces import task_file
-from aufait.inference import environment
 
 runner = CliRunner()
 

@@ -12,11 +12,11 @@ import pytest
 from fakes import FakeFinder, FakePredictor, write_clip
 from typer.testing import CliRunner
 
+from aufait.bench import detection as benchmark_module
+from aufait.bench.detection import BenchmarkReport, BenchmarkSettings, Run, prepare_video
 from aufait.cli.app import app
+from aufait.detection import detector as detector_module
 from aufait.errors import AufaitError, InputError, MissingModelError
-from aufait.inference import benchmark as benchmark_module
-from aufait.inference import detector as detector_module
-from aufait.inference.benchmark import BenchmarkReport, BenchmarkSettings, Run, prepare_video
 from aufait.media.video import open_video
 
 runner = CliRunner()
@@ -105,7 +105,7 @@ def test_missing_extra_is_named_with_the_command_that_brings_it(
 def test_train_default_chooses_the_recipe(
     recipe: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = pytest.importorskip("aufait.training.train_default")
+    training = pytest.importorskip("aufait.shipped.action_units.train")
     seen: dict[str, Any] = {}
 
     def train(out: Path, data: object, **options: Any) -> Path:
@@ -123,7 +123,7 @@ def test_train_default_chooses_the_recipe(
 
 
 def test_train_faces_prints_what_came_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = pytest.importorskip("aufait.training.train_faces")
+    training = pytest.importorskip("aufait.shipped.faces.train")
     seen: dict[str, Any] = {}
 
     def train(data: Path, out: Path, **options: Any) -> object:

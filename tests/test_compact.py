@@ -12,11 +12,11 @@ import pytest
 import torch
 from networks import face, picture
 
-from aufait.inference.trained_network import NetworkPredictor
-from aufait.models.au_crop import crop_faces
-from aufait.models.au_predictor import AUPredictor
+from aufait.detection.trained_network import NetworkPredictor
 from aufait.models.compact import Compact, shipped_compact
-from aufait.models.ordinal import median_intensity, median_of
+from aufait.models.default.crop import crop_faces
+from aufait.models.default.ordinal import median_intensity, median_of
+from aufait.models.default.predictor import AUPredictor
 from aufait.models.registry import model_entry
 
 

@@ -30,7 +30,7 @@ from PIL import Image
 
 from aufait.data import list_datasets, open_dataset
 from aufait.data.datasets.fera2017 import view_pose
-from aufait.data.media import ImageArchive, ImageFolder, Video
+from aufait.data.pictures import ImageArchive, ImageFolder, Video
 from aufait.errors import InputError, MissingExtraError
 
 
@@ -533,6 +533,6 @@ def test_what_an_archive_holds_is_read_like_any_picture(tmp_path, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
     with pytest.raises(InputError, match="PostScript"):
         pictures.read(2)
-    monkeypatch.setattr("aufait.data.media._MOST_BYTES", 1000)
+    monkeypatch.setattr("aufait.data.pictures._MOST_BYTES", 1000)
     with pytest.raises(InputError, match="unpacks to more than"):
         pictures.read(3)

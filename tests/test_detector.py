@@ -18,9 +18,9 @@ import torch
 from fakes import FakeFinder, FakePredictor, write_clip, write_picture
 from PIL import Image
 
+from aufait.detection.detector import Detector, resolve_device
 from aufait.errors import InputError, InputWarning
 from aufait.faces.face import Face
-from aufait.inference.detector import Detector, resolve_device
 from aufait.results import FrameAnalysis
 
 
@@ -190,8 +190,8 @@ def test_frames_of_a_file_are_scored_in_whole_batches() -> None:
 
 
 def test_batched_crops_of_the_real_network_score_as_single_frames() -> None:
-    from aufait.models.au_network import AUNetwork
-    from aufait.models.au_predictor import AUPredictor
+    from aufait.models.default.network import AUNetwork
+    from aufait.models.default.predictor import AUPredictor
 
     torch.manual_seed(0)
     predictor = AUPredictor(AUNetwork())
@@ -256,7 +256,7 @@ def test_settings_name_everything_that_decides_the_numbers(detector: Detector) -
 
 
 def test_settings_name_the_finders_model_files() -> None:
-    from aufait.inference.detector import finder_models
+    from aufait.detection.detector import finder_models
 
     models = finder_models("builtin")
     assert set(models) == {"face_detector", "face_landmarks"}

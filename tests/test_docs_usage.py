@@ -10,8 +10,8 @@ import pytest
 
 from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED
 from aufait.cli.reference import commands, renew
+from aufait.detection.detector import Detector
 from aufait.errors import InputError, MissingExtraError, MissingModelError, OutputError
-from aufait.inference.detector import Detector
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

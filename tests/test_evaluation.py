@@ -23,8 +23,8 @@ from aufait.data.recording import Recording
 from aufait.errors import InputError, MissingModelError, OutputError
 from aufait.evaluation import Predictions, build_report, compare, comparison_report, concatenate, cross_validate, evaluate, predict
 from aufait.evaluation.groups import group_names, groups_of
+from aufait.evaluation.networks import check_leakage, choose_part, open_network
 from aufait.evaluation.occlusion import CONDITIONS, FILL, occlude
-from aufait.evaluation.runs import check_leakage, choose_part, open_network
 from aufait.metrics import bootstrap_by_subject, detectable_difference, f1_frame, paired_t_test, roc_area
 from aufait.models.checkpoint import save_model
 from aufait.models.registry import create_model
@@ -711,8 +711,8 @@ def test_each_of_two_data_sets_is_tested_by_a_network_of_the_other(tmp_path: Pat
 
 
 def test_the_spread_of_repeats_stands_beside_the_published_ranking() -> None:
-    from aufait.evaluation.published import published_for
     from aufait.evaluation.repeats import repeats_report
+    from aufait.evaluation.reports.published import published_for
 
     runs = []
     for seed, worse in ((0, 0.0), (1, 0.2), (2, 0.1)):

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 import aufait
 from aufait.cli.app import app
-from aufait.inference import detector as detector_module
-from aufait.inference.detector import Detector
-from aufait.inference.explain import GRID, explain_faces
-from aufait.inference.scores import FaceScores
+from aufait.detection import detector as detector_module
+from aufait.detection.detector import Detector
+from aufait.detection.explain import GRID, explain_faces
+from aufait.detection.scores import FaceScores
 from aufait.models.deep_regions.significance import patch_maps, patch_significance
 from aufait.models.outputs import AUOutput
 from aufait.models.resnet.model import class_activation

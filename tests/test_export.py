@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from aufait import InputError, MissingExtraError, OutputError, create_model, save_model
+from aufait.bench.networks import SYSTEMS
 from aufait.cli.app import app
 from aufait.errors import AufaitError
 from aufait.export import export_onnx, export_torch
 from aufait.export import onnx as onnx_export
-from aufait.inference.benchmark_models import SYSTEMS
 from aufait.models.configuration import ModelConfig
 from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput

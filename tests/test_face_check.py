@@ -9,11 +9,10 @@ import pytest
 import torch
 from conftest import draw_landmarks, draw_test_image
 
+from aufait.bench.detection import demo_clip
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.builtin import BuiltinFinder
-from aufait.inference.benchmark import demo_clip
-from aufait.media.video import open_video
-from aufait.models.face_check import (
+from aufait.faces.face_check import (
     CHECK_SIZE,
     REGIONS,
     WEIGHTS,
@@ -23,7 +22,8 @@ from aufait.models.face_check import (
     load_face_check,
     normalize,
 )
-from aufait.models.weight_files import write_weights
+from aufait.files.weights import write_weights
+from aufait.media.video import open_video
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_folding_the_normalisation_changes_nothing(scene: tuple[np.ndarray, np.n
 
 
 def test_the_shipped_file_is_small_and_says_how_it_came_about() -> None:
-    from aufait.models.weight_files import read_description
+    from aufait.files.weights import read_description
 
     assert WEIGHTS.stat().st_size < 500_000
     assert read_description(WEIGHTS, "")["training"]["faces"] > 1000

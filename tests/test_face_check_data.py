@@ -9,8 +9,8 @@ from conftest import draw_landmarks
 
 cv2 = pytest.importorskip("cv2", reason="needs the extra synth")
 
-from aufait.models.face_check import CHECK_SIZE, REGIONS  # noqa: E402
-from aufait.training import face_check_data as data  # noqa: E402
+from aufait.faces.face_check import CHECK_SIZE, REGIONS  # noqa: E402
+from aufait.shipped.faces import check_data as data  # noqa: E402
 
 POINTS = draw_landmarks((80, 65), scale=48 / 84)  # outer eye corners 48 px apart, as in stored faces
 

@@ -13,10 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from aufait.errors import OutputError
-from aufait.models.au_branches import FeatureBranch, FeatureBranchConfig
-from aufait.training.branch_targets import from_intensities, neutral
-from aufait.training.branches import BranchConfig, ViewSet, inputs_of, train_branch
-from aufait.training.face_views import FaceViews, ViewConfig, store_views
+from aufait.models.default.branches import FeatureBranch, FeatureBranchConfig
+from aufait.shipped.action_units.branch_targets import from_intensities, neutral
+from aufait.shipped.action_units.branches import BranchConfig, ViewSet, inputs_of, train_branch
+from aufait.shipped.action_units.face_views import FaceViews, ViewConfig, store_views
 
 COUNT = 5
 POINTS = np.stack([draw_landmarks((100.0 + k, 90.0), 0.8, 3.0 * k) for k in range(COUNT)])
@@ -73,7 +73,7 @@ def test_an_interrupted_run_resumes_with_the_same_views(
     pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = stored(tmp_path / "whole", pictures, FakeMesh())
-    monkeypatch.setattr("aufait.training.face_views._FLUSH", 1)
+    monkeypatch.setattr("aufait.shipped.action_units.face_views._FLUSH", 1)
 
     class Stop(Exception):
         pass

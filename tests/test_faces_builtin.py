@@ -29,8 +29,8 @@ from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights, save_weights, weights_available
 from aufait.layers.fused import prepare
 from aufait.media.video import open_video
-from aufait.training.face_losses import detector_targets
-from aufait.training.real_faces import SOURCES, listed_real_faces
+from aufait.shipped.faces.losses import detector_targets
+from aufait.shipped.real_faces import SOURCES, listed_real_faces
 
 POINTS = project(
     matrix_from_euler(np.radians([[0.0, 20.0, 30.0], [10.0, 0.0, -15.0]])),

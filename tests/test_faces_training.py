@@ -16,9 +16,10 @@ from aufait.faces.boxes import box_sizes, landmark_boxes
 from aufait.faces.builtin import BuiltinFinder
 from aufait.faces.pose import Camera, matrix_from_euler, project
 from aufait.faces.weights import load_weights
-from aufait.training.face_augment import Draw, distort
-from aufait.training.face_backgrounds import make_backgrounds
-from aufait.training.face_data import (
+from aufait.shipped.faces.backgrounds import make_backgrounds
+from aufait.shipped.faces.camera import Draw, distort
+from aufait.shipped.faces.losses import landmark_loss
+from aufait.shipped.faces.scenes import (
     BANK_SIDE,
     FaceBank,
     build_bank,
@@ -32,9 +33,8 @@ from aufait.training.face_data import (
     split_by_identity,
     take_faces,
 )
-from aufait.training.face_losses import landmark_loss
-from aufait.training.face_teacher import WINDOW, RealBanks, cut_face, load_real_faces
-from aufait.training.train_faces import CPU_CONFIG, train_on_bank
+from aufait.shipped.faces.teacher import WINDOW, RealBanks, cut_face, load_real_faces
+from aufait.shipped.faces.train import CPU_CONFIG, train_on_bank
 
 TINY = replace(
     CPU_CONFIG,
@@ -194,7 +194,7 @@ def test_training_in_two_parts_gives_the_weights_of_one_run(bank: FaceBank, tmp_
         raise Stop
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("aufait.training.train_faces._train_landmarks", interrupt)
+        patch.setattr("aufait.shipped.faces.train._train_landmarks", interrupt)
         with pytest.raises(Stop):
             train_on_bank(bank, tmp_path / "parts", config, cpu)
     parts = train_on_bank(bank, tmp_path / "parts", config, cpu, resume=True)

@@ -7,7 +7,7 @@ import pytest
 from conftest import draw_landmarks
 
 from aufait.errors import InputError
-from aufait.training.half_faces import half_face
+from aufait.shipped.action_units.half_faces import half_face
 
 SIZE = 200
 

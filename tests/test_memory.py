@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fakes import FakeFinder, FakePredictor, write_clip
 
-from aufait.inference.batch import Progress, run_task
-from aufait.inference.detector import Detector
-from aufait.inference.plan import OutputOptions, plan_tasks
+from aufait.detection.detector import Detector
+from aufait.detection.jobs import Progress, run_task
+from aufait.detection.plan import OutputOptions, plan_tasks
 from aufait.media.sources import expand_inputs
 
 WARM_UP = 2_500  # past the first row group of Parquet, which sets up Arrow's memory pool

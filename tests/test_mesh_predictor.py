@@ -14,11 +14,11 @@ from torch.nn import functional
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.face import Face, MeshFeatures
 from aufait.faces.mesh_networks import BLENDSHAPES
-from aufait.models.au_branches import NAMED_BLENDSHAPES, MeshModel, MeshModelConfig, NamedBlendshapes
-from aufait.models.au_predictor import AUPredictor
-from aufait.models.mesh_predictor import MeshPredictor
-from aufait.models.photo_trunk import PhotoTrunk
-from aufait.models.shipped import open_model
+from aufait.models.default.branches import NAMED_BLENDSHAPES, MeshModel, MeshModelConfig, NamedBlendshapes
+from aufait.models.default.mesh import MeshPredictor
+from aufait.models.default.photo_trunk import PhotoTrunk
+from aufait.models.default.predictor import AUPredictor
+from aufait.models.default.shipped import open_model
 
 UNITS = MeshModelConfig().action_units
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from aufait.alignment import similarity_from_points
 from aufait.errors import InputError
+from aufait.inputs.camera_faults import DRAWS_FOR_FAULTS, camera_faults
+from aufait.inputs.network_inputs import DRAWS, Geometry, _warp, draw_faces, network_inputs
 from aufait.landmarks import five_points
 from aufait.models.registry import create_model
 from aufait.models.system import _MEAN_FACE_49, AUSystem
-from aufait.training.camera_faults import DRAWS_FOR_FAULTS, camera_faults
-from aufait.training.network_inputs import DRAWS, Geometry, _warp, draw_faces, network_inputs
 from aufait.training.recipe import Augmentation, load_recipe
 
 AUNET = load_recipe("aunet_bp4d").augmentation

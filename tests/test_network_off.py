@@ -11,7 +11,7 @@ import pytest
 from fakes import write_clip, write_picture
 
 from aufait.faces.weights import weights_available
-from aufait.models.au_predictor import MODELS, WEIGHTS_FOLDER
+from aufait.models.default.predictor import MODELS, WEIGHTS_FOLDER
 
 TESTS = Path(__file__).resolve().parent
 PICTURES = ("single_face.jpg", "face_noface.mov")
@@ -32,7 +32,7 @@ def run_without_network(code: str, *arguments: object, **environment: str) -> su
 
 DETECT = "from aufait.cli.app import main; main()"
 FAKE_PREDICTOR = (
-    "import fakes; from aufait.inference import detector\ndetector.open_predictor = lambda *_, **__: fakes.FakePredictor()\n"
+    "import fakes; from aufait.detection import detector\ndetector.open_predictor = lambda *_, **__: fakes.FakePredictor()\n"
 )
 FAKE_DETECT = "import fakes; fakes.use_fakes()\n" + DETECT
 

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aufait.models.au_predictor import AUScores
-from aufait.models.ordinal import level_targets, median_intensity, monotone_logits
+from aufait.models.default.ordinal import level_targets, median_intensity, monotone_logits
+from aufait.models.default.predictor import AUScores
 
 probabilities = st.lists(st.floats(0.0, 1.0, width=32), min_size=5, max_size=5)
 

@@ -71,7 +71,7 @@ def _aligned(picture: np.ndarray, landmarks: np.ndarray, size: int) -> tuple[Ten
 
 @pytest.fixture(scope="module")
 def triples() -> Triples:
-    assets = pytest.importorskip("aufait.synthetic.assets", reason="the synth extra is not installed")
+    assets = pytest.importorskip("aufait.synthetic.head.assets", reason="the synth extra is not installed")
     from aufait.errors import MissingModelError
     from aufait.synthetic.dataset import DatasetConfig, identity_frames
 

@@ -119,7 +119,7 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
 
 def test_documented_columns_are_the_ones_written() -> None:
     from aufait.action_units import ACTION_UNITS, DEFAULT_ACTION_UNITS
-    from aufait.media.tables import extra_columns
+    from aufait.detection.tables import extra_columns
 
     text = (REPOSITORY / "docs" / "output.md").read_text(encoding="utf-8")
     for column in extra_columns(DEFAULT_ACTION_UNITS):

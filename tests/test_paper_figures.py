@@ -10,16 +10,16 @@ import torch
 from PIL import Image
 
 from aufait.errors import InputError
-from aufait.visualization.activation_maps import activation_map, branch_activation_maps
-from aufait.visualization.attention_overlay import attention_figure, attention_overlay, enlarge
-from aufait.visualization.feature_maps import map_picture, mean_response, scaled, strongest_channels
-from aufait.visualization.figure import badge, margins, text_scale
-from aufait.visualization.metric_plots import deviation, metrics_by_group
-from aufait.visualization.patch_significance import _window, patch_ranks, significance_figure
-from aufait.visualization.picture_grid import picture_grid
-from aufait.visualization.relation_plots import graph_edges, relation_figure
-from aufait.visualization.spread_plots import spread_figure
-from aufait.visualization.timeline_plots import breaks, prediction_timelines
+from aufait.visualization.figures.activation_maps import activation_map, branch_activation_maps
+from aufait.visualization.figures.attention_overlay import attention_figure, attention_overlay, enlarge
+from aufait.visualization.figures.feature_maps import map_picture, mean_response, scaled, strongest_channels
+from aufait.visualization.figures.figure import badge, margins, text_scale
+from aufait.visualization.figures.metric_plots import deviation, metrics_by_group
+from aufait.visualization.figures.patch_significance import _window, patch_ranks, significance_figure
+from aufait.visualization.figures.picture_grid import picture_grid
+from aufait.visualization.figures.relation_plots import graph_edges, relation_figure
+from aufait.visualization.figures.spread_plots import spread_figure
+from aufait.visualization.figures.timeline_plots import breaks, prediction_timelines
 
 UNITS = (1, 2, 12)
 FACE = np.full((40, 40, 3), 100, np.uint8)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aufait.inference.pipeline import BackgroundSink, Prefetch
+from aufait.detection.threads import BackgroundSink, Prefetch
 
 
 def aufait_threads() -> list[str]:

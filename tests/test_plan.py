@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from aufait.detection.plan import OutputOptions, Task, camera_task, check_outputs, plan_tasks, unique_names
 from aufait.errors import InputError, OutputError
-from aufait.inference.plan import OutputOptions, Task, camera_task, check_outputs, plan_tasks, unique_names
 from aufait.media.sources import Source
 
 

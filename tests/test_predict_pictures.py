@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from aufait.cli.app import app
 from aufait.data import open_dataset
+from aufait.detection import detector as detector_module
+from aufait.detection.detector import Detector
 from aufait.errors import InputError
 from aufait.evaluation import Predictions
 from aufait.evaluation.predict_pictures import predict_pictures
-from aufait.inference import detector as detector_module
-from aufait.inference.detector import Detector
 
 
 def table(folder: Path, *, faceless: int = 0) -> Path:

@@ -34,12 +34,12 @@ from typer.testing import CliRunner
 from aufait.alignment import apply_transform, box_transform, warp
 from aufait.cli.app import app
 from aufait.data import get_protocol, open_dataset
-from aufait.data.preparation import ALIGNMENTS, FaceCache, alignment_of, get_alignment, prepare, write_cache
-from aufait.data.preparation.alignments import detector_boxes
+from aufait.data.preparation import FaceCache, prepare, write_cache
 from aufait.data.preparation.finding import Detected, is_tracked
 from aufait.data.preparation.sources import mark_synthetic
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
 from aufait.faces.face import Face
+from aufait.inputs.alignments import ALIGNMENTS, alignment_of, detector_boxes, get_alignment
 from aufait.landmarks import convert
 
 # ---------------------------------------------------------------------------------------------------------------------

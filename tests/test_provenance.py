@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aufait.media.provenance import ProvenanceWriter, file_sha256, software_versions
+from aufait.detection.provenance import ProvenanceWriter, file_sha256, software_versions
 from aufait.results import FrameAnalysis
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aufait.bench.detection import demo_clip
+from aufait.detection.quality import RECOMMENDED_QUALITY, quality_factors, quality_scores
 from aufait.faces.builtin import BuiltinFinder
 from aufait.faces.face import Face, HeadPose
-from aufait.inference.benchmark import demo_clip
-from aufait.inference.quality import RECOMMENDED_QUALITY, quality_factors, quality_scores
+from aufait.faces.face_check import REGIONS
 from aufait.media.video import open_video
-from aufait.models.face_check import REGIONS
 
 
 def noise(size: int = 200, seed: int = 0) -> np.ndarray:

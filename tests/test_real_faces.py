@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aufait.errors import InputError
-from aufait.training import real_faces
-from aufait.training.real_faces import (
+from aufait.shipped import real_faces
+from aufait.shipped.real_faces import (
     EXPRESSIONS,
     HELD_OUT_SETS,
     SOURCES,

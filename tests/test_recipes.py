@@ -219,7 +219,7 @@ def test_mistakes_on_the_command_line_are_one_sentence(words: list[str], message
 
 
 def test_the_bar_starts_anew_for_each_part_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aufait.cli import train_recipe
+    from aufait.cli import train as train_recipe
 
     monkeypatch.setattr(train_recipe, "is_terminal", lambda: True)
     with train_recipe.Bar(quiet=False) as bar:

@@ -11,7 +11,7 @@ from test_timeline import UNITS, make_face, make_frame
 
 from aufait.errors import OutputError
 from aufait.results import FrameAnalysis
-from aufait.visualization.report import MAX_PICTURES, Report
+from aufait.visualization.results.report import MAX_PICTURES, Report
 
 VOID = {"meta", "img", "br", "input", "link"}
 

@@ -19,10 +19,10 @@ from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError, OutputError
 from aufait.evaluation import Predictions, evaluate
 from aufait.evaluation.evaluate import Evaluation
-from aufait.evaluation.published import published_by_pose, published_by_visible, published_for, published_results
-from aufait.evaluation.report import Report, build_report, to_dict
-from aufait.evaluation.tables import Column, Row, Table, label_of, shown
-from aufait.evaluation.writers import comma_separated, latex, markdown, page, write_report
+from aufait.evaluation.reports.published import published_by_pose, published_by_visible, published_for, published_results
+from aufait.evaluation.reports.report import Report, build_report, to_dict
+from aufait.evaluation.reports.tables import Column, Row, Table, label_of, shown
+from aufait.evaluation.reports.writers import comma_separated, latex, markdown, page, write_report
 from aufait.metrics import Interval, bootstrap_by_subject
 
 DISFA = get_protocol("disfa")

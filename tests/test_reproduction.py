@@ -16,7 +16,7 @@ from aufait.data.protocols import get_protocol
 from aufait.errors import InputError
 from aufait.evaluation.evaluate import score
 from aufait.evaluation.predictions import Predictions
-from aufait.evaluation.published import published_results
+from aufait.evaluation.reports.published import published_results
 from aufait.models.registry import model_entry
 from aufait.reproduction import check as checking
 from aufait.reproduction import get_item, get_run, list_items, list_runs
@@ -293,7 +293,7 @@ def test_structures_of_arl_differ_in_one_part_each():
 
 
 def test_our_rows_stand_above_the_printed_ones_of_their_name():
-    from aufait.evaluation.tables import Row
+    from aufait.evaluation.reports.tables import Row
     from aufait.reproduction.tables import side_by_side
 
     ours = {name: (Row(f"{name} (ours)", ()),) for name in ("ARL", "new", "DRML")}
@@ -454,7 +454,7 @@ def test_pages_of_synthetic_and_quick_results_say_so(tmp_path):
 
 
 def test_pictures_of_a_quick_run_are_marked(tmp_path, monkeypatch):
-    from aufait.visualization.picture_grid import picture_grid
+    from aufait.visualization.figures.picture_grid import picture_grid
 
     face = np.full((20, 20, 3), 90, np.uint8)
     monkeypatch.setattr(checking, "get_maker", lambda _: lambda laboratory, item: Made(png=picture_grid([[face]], title="t")))

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from aufait import doctor as environment
 from aufait.cli.app import app
 from aufait.errors import InputError, MissingModelError
-from aufait.inference import environment
-from aufait.synthetic import fetch_assets as fetching
-from aufait.synthetic.asset_content import arrays_problem, content_problem
-from aufait.synthetic.assets import ASSET_NAME, load_face_model
+from aufait.synthetic.head import fetch_assets as fetching
+from aufait.synthetic.head.asset_content import arrays_problem, content_problem
+from aufait.synthetic.head.assets import ASSET_NAME, load_face_model
 
 pytest.importorskip("scipy")
 

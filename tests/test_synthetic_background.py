@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("cv2")
 
-from aufait.synthetic.background import _PAINTERS, make_background
+from aufait.synthetic.drawing.background import _PAINTERS, make_background
 
 
 def test_same_seed_same_picture() -> None:

@@ -12,11 +12,12 @@ import pytest
 pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
 from aufait.errors import InputError, MissingModelError, OutputError
-from aufait.synthetic.actions import LABELLED_ACTION_UNITS, event_course, sample_intensities, sample_sequence
-from aufait.synthetic.assets import FaceModel, load_face_model
 from aufait.synthetic.dataset import DatasetConfig, generate_dataset, identity_frames, read_records
-from aufait.synthetic.expression import FORMULAS, MAX_WEIGHT, MIN_WEIGHT, Intensities, shape_weights
-from aufait.synthetic.geometry import (
+from aufait.synthetic.drawing.scene import Scene, sample_scene
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, event_course, sample_intensities, sample_sequence
+from aufait.synthetic.head.assets import FaceModel, load_face_model
+from aufait.synthetic.head.expression import FORMULAS, MAX_WEIGHT, MIN_WEIGHT, Intensities, shape_weights
+from aufait.synthetic.head.geometry import (
     blend_expression,
     fit_rotation,
     occluder_proxy,
@@ -24,10 +25,9 @@ from aufait.synthetic.geometry import (
     push_lids_out,
     rotation_matrix,
 )
-from aufait.synthetic.own_shapes import own_shapes
-from aufait.synthetic.person import sample_traits
+from aufait.synthetic.head.own_shapes import own_shapes
+from aufait.synthetic.head.person import sample_traits
 from aufait.synthetic.renderer import PARTS, Frame, Person, make_person, render
-from aufait.synthetic.scene import Scene, sample_scene
 
 
 @pytest.fixture(scope="module")

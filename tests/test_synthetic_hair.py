@@ -11,11 +11,11 @@ import pytest
 pytest.importorskip("scipy")
 
 from aufait.errors import MissingModelError
-from aufait.synthetic import hair
-from aufait.synthetic.assets import FaceModel, load_face_model
-from aufait.synthetic.person import BEARDS, HAIR_COLORS, HAIR_STYLES, Traits, sample_traits
-from aufait.synthetic.primitives import Strands, vertex_normals
-from aufait.synthetic.scalp import HeadMap
+from aufait.synthetic.drawing.primitives import Strands, vertex_normals
+from aufait.synthetic.head.assets import FaceModel, load_face_model
+from aufait.synthetic.head.person import BEARDS, HAIR_COLORS, HAIR_STYLES, Traits, sample_traits
+from aufait.synthetic.looks import hair
+from aufait.synthetic.looks.scalp import HeadMap
 
 SEEDS = (1, 2, 3)
 

@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("scipy")
 
 from aufait.errors import MissingModelError
-from aufait.synthetic import props, props_hands, props_shapes
-from aufait.synthetic.assets import FaceModel, load_face_model
-from aufait.synthetic.person import HEADWEAR, Traits, sample_traits
-from aufait.synthetic.primitives import Mesh, vertex_normals
-from aufait.synthetic.props_headwear import covered_depth
+from aufait.synthetic.drawing.primitives import Mesh, vertex_normals
+from aufait.synthetic.head.assets import FaceModel, load_face_model
+from aufait.synthetic.head.person import HEADWEAR, Traits, sample_traits
+from aufait.synthetic.looks import props, props_hands, props_shapes
+from aufait.synthetic.looks.props_headwear import covered_depth
 
 SEEDS = (1, 2, 3, 4)
 

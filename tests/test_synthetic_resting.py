@@ -10,10 +10,11 @@ import pytest
 
 pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
-from aufait.synthetic.actions import LABELLED_ACTION_UNITS, PROTOTYPES, VISEMES, sample_intensities
-from aufait.synthetic.assets import FaceModel, Material, load_face_model
-from aufait.synthetic.expression import FORMULAS, Intensities, shape_weights
-from aufait.synthetic.geometry import (
+from aufait.synthetic.drawing.scene import Scene, sample_scene
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, PROTOTYPES, VISEMES, sample_intensities
+from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.head.expression import FORMULAS, Intensities, shape_weights
+from aufait.synthetic.head.geometry import (
     LEAST_APERTURE,
     LEAST_RESTING_APERTURE,
     TEETH_DEPTH,
@@ -23,14 +24,13 @@ from aufait.synthetic.geometry import (
     lid_aperture,
     turn_eyes,
 )
-from aufait.synthetic.lips import CONTACT, FULL_GAP, LEAST_GAP, gap_of_rims, lip_gap, lip_opening, lip_rims, parted_intensity
-from aufait.synthetic.own_shapes import own_shapes
-from aufait.synthetic.person import sample_traits
+from aufait.synthetic.head.lips import CONTACT, FULL_GAP, LEAST_GAP, gap_of_rims, lip_gap, lip_opening, lip_rims, parted_intensity
+from aufait.synthetic.head.own_shapes import own_shapes
+from aufait.synthetic.head.person import sample_traits
+from aufait.synthetic.head.resting import BROW_KINDS, resting_face
+from aufait.synthetic.looks.wrinkles import static_amounts, wrinkle_maps
 from aufait.synthetic.renderer import PARTS, Frame, Person, frame_labels, make_person, render
-from aufait.synthetic.resting import BROW_KINDS, resting_face
-from aufait.synthetic.scene import Scene, sample_scene
-from aufait.synthetic.twins.lips import LipGap
-from aufait.synthetic.wrinkles import static_amounts, wrinkle_maps
+from aufait.twins.lips import LipGap
 
 PEOPLE = (11, 12, 20, 31)
 

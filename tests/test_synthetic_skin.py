@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("numba")
 pytest.importorskip("cv2")
 
-from aufait.synthetic import skin, uv_maps
-from aufait.synthetic.assets import FaceModel, Material, load_face_model
-from aufait.synthetic.person import Traits, sample_traits
+from aufait.synthetic.head import uv_maps
+from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.head.person import Traits, sample_traits
+from aufait.synthetic.looks import skin
 
 
 @pytest.fixture(scope="module")

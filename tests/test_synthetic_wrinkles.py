@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("numba")
 
-from aufait.synthetic import wrinkles
-from aufait.synthetic.assets import FaceModel, Material, load_face_model
-from aufait.synthetic.person import Traits, sample_traits
-from aufait.synthetic.uv_maps import position_map
+from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.head.person import Traits, sample_traits
+from aufait.synthetic.head.uv_maps import position_map
+from aufait.synthetic.looks import wrinkles
 
 WRINKLING_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 28)
 

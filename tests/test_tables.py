@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from aufait.action_units import DEFAULT_ACTION_UNITS
+from aufait.detection.tables import OpenFaceCsvWriter, ParquetWriter, openface_columns, read_openface_csv
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.faces.face import HeadPose
-from aufait.media.tables import OpenFaceCsvWriter, ParquetWriter, openface_columns, read_openface_csv
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 OPENFACE_R = """AU01_r,AU02_r,AU04_r,AU05_r,AU06_r,AU07_r,AU09_r,AU10_r,AU12_r,

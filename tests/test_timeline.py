@@ -12,8 +12,8 @@ from PIL import Image
 from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.errors import OutputError
 from aufait.results import FaceAnalysis, FrameAnalysis
-from aufait.visualization.summary import Summary
-from aufait.visualization.timeline import MAX_FACES, Timeline
+from aufait.visualization.results.summary import Summary
+from aufait.visualization.results.timeline import MAX_FACES, Timeline
 
 UNITS = DEFAULT_ACTION_UNITS
 

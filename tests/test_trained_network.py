@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 import aufait
 from aufait.alignment import warp
-from aufait.data.preparation.alignments import detector_boxes, get_alignment
+from aufait.detection.detector import Detector
+from aufait.detection.network_video import NetworkVideo
+from aufait.detection.trained_network import NetworkPredictor
 from aufait.errors import InputError, MissingModelError
-from aufait.inference.detector import Detector
-from aufait.inference.network_video import NetworkVideo
-from aufait.inference.trained_network import NetworkPredictor
+from aufait.inputs.alignments import detector_boxes, get_alignment
+from aufait.inputs.network_inputs import network_inputs
 from aufait.models.contract import check_network
 from aufait.models.outputs import AUOutput
 from aufait.results import FrameAnalysis
-from aufait.training.network_inputs import network_inputs
 
 UNITS = (1, 2, 4)
 
@@ -172,7 +172,7 @@ def test_a_detector_takes_a_network_and_gives_every_frame_in_order(network: str)
 
 
 def test_tables_leave_empty_what_a_network_does_not_give(tmp_path: Path) -> None:
-    from aufait.media.tables import OpenFaceCsvWriter, ParquetWriter, read_openface_csv
+    from aufait.detection.tables import OpenFaceCsvWriter, ParquetWriter, read_openface_csv
 
     with Detector(finder=FakeFinder(), model=Echo(EchoConfig(action_units=(1, 43))), device="cpu") as detector:
         result = detector.analyze_image(textured())
@@ -191,9 +191,9 @@ def test_tables_leave_empty_what_a_network_does_not_give(tmp_path: Path) -> None
 
 
 def test_drawings_and_pages_say_that_intensities_are_not_given(tmp_path: Path) -> None:
-    from aufait.visualization.annotate import annotate
-    from aufait.visualization.report import Report
-    from aufait.visualization.timeline import Timeline
+    from aufait.visualization.results.annotate import annotate
+    from aufait.visualization.results.report import Report
+    from aufait.visualization.results.timeline import Timeline
 
     timeline, report = Timeline(), Report("clip")
     with Detector(finder=FakeFinder(), model=Echo(EchoConfig(action_units=UNITS)), device="cpu") as detector:

@@ -11,15 +11,21 @@ import pytest
 import torch
 
 from aufait.errors import InputError, OutputError
-from aufait.models.au_network import AUNetwork, AUNetworkConfig
-from aufait.models.au_predictor import AUPredictor
-from aufait.training import train_default as module
-from aufait.training.au_augment import AugmentConfig, augment
-from aufait.training.au_data import CropSet
-from aufait.training.au_report import evaluate, model_card
-from aufait.training.branch_targets import Targets, from_intensities, target_loss
-from aufait.training.calibration import REFERENCE_RATE, base_rate_weights, calibrate_on_labels, fit_calibration, quiet_at_rest
-from aufait.training.train_default import RealCrops, TrainConfig, positive_weights
+from aufait.models.default.network import AUNetwork, AUNetworkConfig
+from aufait.models.default.predictor import AUPredictor
+from aufait.shipped.action_units import train as module
+from aufait.shipped.action_units.augment import AugmentConfig, augment
+from aufait.shipped.action_units.branch_targets import Targets, from_intensities, target_loss
+from aufait.shipped.action_units.calibration import (
+    REFERENCE_RATE,
+    base_rate_weights,
+    calibrate_on_labels,
+    fit_calibration,
+    quiet_at_rest,
+)
+from aufait.shipped.action_units.crops import CropSet
+from aufait.shipped.action_units.report import evaluate, model_card
+from aufait.shipped.action_units.train import RealCrops, TrainConfig, positive_weights
 
 UNITS = (1, 12)
 NETWORK = AUNetworkConfig(action_units=UNITS, widths=(4, 8, 8, 8), blocks=(1, 1, 1), reduced=4, hidden=16)

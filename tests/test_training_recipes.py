@@ -21,13 +21,14 @@ from safetensors.torch import load_file
 from aufait.action_units import AU_SETS
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation import ALIGNMENTS, FaceCache, write_cache
+from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.protocols import get_protocol
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.inputs.alignments import ALIGNMENTS
 from aufait.losses.labels import Losses
 from aufait.models.system import _MEAN_FACE_49
-from aufait.training.face_batches import FaceBatches, FaceTable
+from aufait.training.batches import FaceBatches, FaceTable
 from aufait.training.recipe import load_recipe
 from aufait.training.run import TrainingRun, train
 
@@ -392,7 +393,7 @@ def test_training_on_a_random_frozen_network_must_be_asked_for(tmp_path: Path, c
 
 
 def test_abrnet_copies_branches_and_relations_and_leaves_features_fresh() -> None:
-    from aufait.training.transfer import transfer
+    from aufait.models.transfer import transfer
 
     source, target = pair("abrnet", unit=4, image_size=48, feature_size=16, relation_size=8)
     before = {name: value.clone() for name, value in target.state_dict().items()}
@@ -497,7 +498,7 @@ def pair(name: str, **settings: Any) -> Sequence[Any]:
 
 
 def test_jaa_net_copies_branches_and_leaves_classifiers_fresh() -> None:
-    from aufait.training.transfer import transfer
+    from aufait.models.transfer import transfer
 
     source, target = pair("jaa-net-v2", unit=4, image_size=48)
     before = {name: value.clone() for name, value in target.state_dict().items()}
@@ -513,7 +514,7 @@ def test_jaa_net_copies_branches_and_leaves_classifiers_fresh() -> None:
 
 
 def test_mgrr_net_keeps_its_own_graph() -> None:
-    from aufait.training.transfer import transfer
+    from aufait.models.transfer import transfer
 
     source, target = pair("mgrr-net", unit=4, image_size=48, dim=16, heads=2)
     before = target.state_dict()["layers.0.graph.edges"].clone()
@@ -525,7 +526,7 @@ def test_mgrr_net_keeps_its_own_graph() -> None:
 
 def test_networks_of_other_sizes_are_no_start() -> None:
     from aufait.models.registry import create_model
-    from aufait.training.transfer import transfer
+    from aufait.models.transfer import transfer
 
     with pytest.raises(InputError, match="same switches and sizes"):
         transfer(create_model("arl", "disfa", unit=4, image_size=32), create_model("arl", "bp4d", unit=2, image_size=32))

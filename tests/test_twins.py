@@ -27,13 +27,13 @@ from aufait.data.preparation.sources import mark_synthetic
 from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError, OutputError
 from aufait.landmarks import convert
-from aufait.synthetic.assets import FaceModel, load_face_model
-from aufait.synthetic.twins import twin_layout, twin_names, write_twin
-from aufait.synthetic.twins.behaviour import COLUMN, UNITS, draw_habits
-from aufait.synthetic.twins.people import film, subject_person
-from aufait.synthetic.twins.planning import RecordingPlan, plan_twin
-from aufait.synthetic.twins.subjects import choose_subjects, protocol_parts
-from aufait.synthetic.twins.traits import AGES, subject_traits
+from aufait.synthetic.head.assets import FaceModel, load_face_model
+from aufait.twins import twin_layout, twin_names, write_twin
+from aufait.twins.behaviour import COLUMN, UNITS, draw_habits
+from aufait.twins.people import film, subject_person
+from aufait.twins.planning import RecordingPlan, plan_twin
+from aufait.twins.subjects import choose_subjects, protocol_parts
+from aufait.twins.traits import AGES, subject_traits
 
 QUICK: dict[str, Any] = {"size": 96, "supersample": 1.0, "workers": 1}
 INTENSITY_UNITS = (6, 10, 12, 14, 17)

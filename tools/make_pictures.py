@@ -19,12 +19,12 @@ import av
 import cv2
 import numpy as np
 
-from aufait.synthetic.actions import LABELLED_ACTION_UNITS
-from aufait.synthetic.assets import load_face_model
 from aufait.synthetic.dataset import render_sequence
-from aufait.synthetic.expression import Intensities
+from aufait.synthetic.drawing.scene import Scene, sample_scene
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS
+from aufait.synthetic.head.assets import load_face_model
+from aufait.synthetic.head.expression import Intensities
 from aufait.synthetic.renderer import Person, make_person, render
-from aufait.synthetic.scene import Scene, sample_scene
 
 FPS = 25
 CLIP_CAST = (614, 619)
@@ -131,10 +131,10 @@ def hero(path: Path, moment: float = 1.6, width: int = 1120) -> None:
     from PIL import Image
 
     from aufait import Detector
-    from aufait.inference.benchmark import demo_clip
+    from aufait.bench.detection import demo_clip
     from aufait.media.video import open_video
-    from aufait.visualization.annotate import Annotator
-    from aufait.visualization.timeline import Timeline
+    from aufait.visualization.results.annotate import Annotator
+    from aufait.visualization.results.timeline import Timeline
 
     timeline, annotator, shots = Timeline("demo.mp4"), Annotator(), []
     with Detector() as detector, open_video(demo_clip()) as video:

@@ -3,7 +3,7 @@
     python tools/train_face_check.py RENDERS [RENDERS ...] --real FOLDER -o src/aufait/weights/face_check.safetensors
 
 RENDERS are folders of ``aufait synth``; some of their frames must have a hand, mask or object before the face. FOLDER holds the
-listed real faces (``aufait.training.real_faces``); the people kept out stay out. A few minutes on one core.
+listed real faces (``aufait.shipped.real_faces``); the people kept out stay out. A few minutes on one core.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from aufait.faces.face_check import FORMAT, REGIONS, FaceCheckNetwork, load_face_check, normalize
 from aufait.faces.finder import create_finder
-from aufait.models.face_check import FORMAT, REGIONS, FaceCheckNetwork, load_face_check, normalize
-from aufait.models.weight_files import write_weights
-from aufait.training.face_check_data import StoredFaces, draw_batch, gather_faces, mirrored
-from aufait.training.real_faces import read_real_faces
+from aufait.files.weights import write_weights
+from aufait.shipped.faces.check_data import StoredFaces, draw_batch, gather_faces, mirrored
+from aufait.shipped.real_faces import read_real_faces
 
 HELD_OUT = 0.1
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from aufait import Detector
-from aufait.inference.benchmark import describe_machine
+from aufait.bench.detection import describe_machine
 from aufait.results import FaceAnalysis
-from aufait.training.labelled_faces import best_match
+from aufait.shipped.action_units.labelled_faces import best_match
 
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from aufait.detection.detector import Detector
 from aufait.errors import InputError
-from aufait.inference.detector import Detector
 from aufait.media.images import read_image
 from aufait.metrics import Interval
 from aufait.results import FaceAnalysis
-from aufait.training.labelled_faces import LabelledFace, label_table, read_labelled_faces
+from aufait.shipped.action_units.labelled_faces import LabelledFace, label_table, read_labelled_faces
 
 from .detecting import add_detector_options, labelled_face, make_detector
 from .scoring import MIN_POSITIVES, Scores, score_units, verdict

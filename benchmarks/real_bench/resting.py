@@ -1,6 +1,6 @@
 """Studio portraits: how often a resting face is given a unit, whether smiles are seen, and whether every face is found.
 
-False alarms and smiles are counted on the people kept out of training (``aufait.training.real_faces.held_out_people``);
+False alarms and smiles are counted on the people kept out of training (``aufait.shipped.real_faces.held_out_people``);
 faces found on all pictures.
 """
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from aufait.inference.detector import Detector
+from aufait.detection.detector import Detector
 from aufait.media.images import read_image
 from aufait.results import FaceAnalysis
-from aufait.training.real_faces import HELD_OUT_SETS, SOURCES, RealFace, read_real_faces
+from aufait.shipped.real_faces import HELD_OUT_SETS, SOURCES, RealFace, read_real_faces
 
 from .detecting import add_detector_options, largest_face, make_detector
 from .scoring import Share, share, verdict

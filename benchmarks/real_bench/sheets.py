@@ -12,8 +12,8 @@ from PIL import Image
 from aufait.media.images import read_image
 from aufait.metrics import reliability
 from aufait.results import FaceAnalysis
-from aufait.visualization.figure import BLUE, GRID, INK, MUTED, axes_at, margins, new_figure, plain, to_png
-from aufait.visualization.picture_grid import picture_grid
+from aufait.visualization.figures.figure import BLUE, GRID, INK, MUTED, axes_at, margins, new_figure, plain, to_png
+from aufait.visualization.figures.picture_grid import picture_grid
 
 if TYPE_CHECKING:
     from .development import LabelledFace

@@ -1,6 +1,6 @@
 """Faces that act on one side: is the acting side given more?
 
-Composites: half of a person's neutral portrait, half of the same person's smile (``aufait.training.half_faces``), of the London
+Composites: half of a person's neutral portrait, half of the same person's smile (``aufait.shipped.action_units.half_faces``), of the London
 people kept out of training, acting left and acting right. Renders: unseen rendered persons who smile (AU12) or raise the brows
 (AU1 and AU2) on one side. Counted is how often the acting side's intensity is higher by at least 1.0.
 """
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
+from aufait.detection.detector import Detector
 from aufait.errors import MissingExtraError, MissingModelError
-from aufait.inference.detector import Detector
 from aufait.media.images import read_image
-from aufait.training.half_faces import half_face
-from aufait.training.real_faces import read_real_faces
-from aufait.visualization.picture_grid import picture_grid
+from aufait.shipped.action_units.half_faces import half_face
+from aufait.shipped.real_faces import read_real_faces
+from aufait.visualization.figures.picture_grid import picture_grid
 
 from .detecting import add_detector_options, largest_face, make_detector
 from .scoring import Share, share, verdict
@@ -101,10 +101,10 @@ def renders(detector: Detector, people: int, assets: Path | None) -> Iterator[Ha
     Raises:
         MissingExtraError, MissingModelError: the engine or its geometry is not there.
     """
-    from aufait.synthetic.assets import find_assets, load_face_model
-    from aufait.synthetic.expression import Intensities
+    from aufait.synthetic.drawing.scene import sample_scene
+    from aufait.synthetic.head.assets import find_assets, load_face_model
+    from aufait.synthetic.head.expression import Intensities
     from aufait.synthetic.renderer import make_person, render
-    from aufait.synthetic.scene import sample_scene
 
     model = load_face_model(find_assets(assets))
     for number in range(people):

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from aufait.detection import RECOMMENDED_QUALITY
+from aufait.detection.detector import Detector
 from aufait.errors import MissingExtraError, MissingModelError
-from aufait.inference import RECOMMENDED_QUALITY
-from aufait.inference.detector import Detector
 from aufait.media.images import read_image
 from aufait.metrics import Interval, bootstrap_by_subject
 from aufait.results import FaceAnalysis
-from aufait.visualization.picture_grid import picture_grid
+from aufait.visualization.figures.picture_grid import picture_grid
 
 from . import degradations as spoil
 from .detecting import add_detector_options, labelled_face, largest_face, make_detector
@@ -187,10 +187,10 @@ def print_yaws(detector: Detector, people: int, assets: Path | None) -> None:
     Raises:
         MissingExtraError, MissingModelError: the engine or its geometry is not there.
     """
-    from aufait.synthetic.actions import sample_intensities
-    from aufait.synthetic.assets import find_assets, load_face_model
+    from aufait.synthetic.drawing.scene import sample_scene
+    from aufait.synthetic.head.actions import sample_intensities
+    from aufait.synthetic.head.assets import find_assets, load_face_model
     from aufait.synthetic.renderer import make_person, render
-    from aufait.synthetic.scene import sample_scene
 
     model = load_face_model(find_assets(assets))
     gathered: dict[int, list[tuple[float, float]]] = {yaw: [] for yaw in YAWS}

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from aufait.action_units import ACTION_UNITS, ActionUnit
     from aufait.data.datasets import open_dataset, register_dataset
     from aufait.data.protocols import register_protocol
+    from aufait.detection.detector import Detector
     from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
     from aufait.faces import create_finder
     from aufait.faces.finder import register_finder
-    from aufait.inference.detector import Detector
     from aufait.losses.labels import AULabels, Losses
     from aufait.losses.statistics import LabelStatistics
-    from aufait.models.au_predictor import AUPredictor
     from aufait.models.checkpoint import load_model, save_model
     from aufait.models.configuration import ModelConfig
     from aufait.models.contract import check_network
     from aufait.models.criterion import Criterion, OccurrenceCriterion
+    from aufait.models.default.predictor import AUPredictor
     from aufait.models.outputs import AUOutput
     from aufait.models.registry import ModelEntry, create_criterion, create_model, list_models, register_model
     from aufait.models.system import AUSystem
@@ -34,12 +34,12 @@ _HOME = {
     "ACTION_UNITS": "aufait.action_units",
     "AULabels": "aufait.losses.labels",
     "AUOutput": "aufait.models.outputs",
-    "AUPredictor": "aufait.models.au_predictor",
+    "AUPredictor": "aufait.models.default.predictor",
     "AUSystem": "aufait.models.system",
     "ActionUnit": "aufait.action_units",
     "AufaitError": "aufait.errors",
     "Criterion": "aufait.models.criterion",
-    "Detector": "aufait.inference.detector",
+    "Detector": "aufait.detection.detector",
     "FaceAnalysis": "aufait.results",
     "FrameAnalysis": "aufait.results",
     "InputError": "aufait.errors",

@@ -8,7 +8,7 @@ import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.media import ImageFolder
+from aufait.data.pictures import ImageFolder
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 

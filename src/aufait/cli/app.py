@@ -19,9 +19,9 @@ from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
 from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
+from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.synth import synth
-from aufait.cli.train import calibrate, train_default, train_faces, train_mesh
-from aufait.cli.train_recipe import train
+from aufait.cli.train import train
 
 app = typer.Typer(
     name="aufait",

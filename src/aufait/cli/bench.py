@@ -10,7 +10,7 @@ import typer
 from aufait.cli.console import AufaitGroup, is_terminal, print_table, stderr, stdout
 
 if TYPE_CHECKING:
-    from aufait.inference.benchmark_models import ModelReport
+    from aufait.bench.networks import ModelReport
 
 bench_app = typer.Typer(help="Measure speed and memory on this machine.", cls=AufaitGroup, no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def bench_detect(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Time the whole of `aufait detect`: reading, finding, scoring and writing the table."""
-    from aufait.inference.benchmark import BenchmarkSettings, benchmark_detect
+    from aufait.bench.detection import BenchmarkSettings, benchmark_detect
 
     settings = BenchmarkSettings(
         video=None if video is None else str(video),
@@ -84,7 +84,7 @@ def bench_models(
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Time the networks: one forward pass of a batch of faces, with parameters and arithmetic."""
-    from aufait.inference.benchmark_models import ModelBenchmark, benchmark_models, write_section
+    from aufait.bench.networks import ModelBenchmark, benchmark_models, write_section
 
     settings = ModelBenchmark(
         pattern=model,

@@ -96,7 +96,7 @@ def data_check(
     if not quiet:
         _print_report(report, examples)
     if json_file is not None:
-        from aufait.media.atomic import write_bytes
+        from aufait.files.atomic import write_bytes
 
         text = json.dumps(report.to_dict(), indent=2, allow_nan=False) + "\n"
         write_bytes(json_file, text.encode(), overwrite=overwrite)

@@ -31,11 +31,11 @@ def demo(
 
     The shipped clip is rendered by aufait's own face engine: nobody on it is real.
     """
+    from aufait.bench.detection import demo_clip
     from aufait.cli.progress import make_reporter
-    from aufait.inference.batch import run_tasks
-    from aufait.inference.benchmark import demo_clip
-    from aufait.inference.detector import Detector
-    from aufait.inference.plan import OutputOptions, can_plot, check_outputs, plan_tasks
+    from aufait.detection.detector import Detector
+    from aufait.detection.jobs import run_tasks
+    from aufait.detection.plan import OutputOptions, can_plot, check_outputs, plan_tasks
     from aufait.media.sources import expand_inputs
 
     clip = file or demo_clip()

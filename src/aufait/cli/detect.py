@@ -12,9 +12,9 @@ from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED,
 from aufait.errors import printable
 
 if TYPE_CHECKING:
-    from aufait.inference.batch import Outcome
-    from aufait.inference.detector import Detector
-    from aufait.inference.plan import OutputOptions, Task
+    from aufait.detection.detector import Detector
+    from aufait.detection.jobs import Outcome
+    from aufait.detection.plan import OutputOptions, Task
     from aufait.media.sources import Source
 
 _SHOWN_PROBLEMS = 20
@@ -102,7 +102,7 @@ def detect(
     Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
     4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 130 interrupted.
     """
-    from aufait.inference.plan import OutputOptions
+    from aufait.detection.plan import OutputOptions
 
     names = [name.strip().lower() for name in formats.split(",") if name.strip()]
     options = OutputOptions(
@@ -160,7 +160,7 @@ def _prepare(
     stream: int | None,
 ) -> tuple[list[Task], list[Source]]:
     """Everything that can go wrong before any work is done, goes wrong here."""
-    from aufait.inference.plan import camera_task, check_outputs, plan_tasks
+    from aufait.detection.plan import camera_task, check_outputs, plan_tasks
     from aufait.media.sources import expand_inputs
 
     if camera is not None:
@@ -184,9 +184,9 @@ def _run(
     tasks: list[Task], options: OutputOptions, settings: dict[str, object], *, quiet: bool, json_progress: bool
 ) -> list[Outcome]:
     from aufait.cli.progress import make_reporter
-    from aufait.inference.batch import run_tasks
-    from aufait.inference.detector import Detector
-    from aufait.media.provenance import command_line
+    from aufait.detection.detector import Detector
+    from aufait.detection.jobs import run_tasks
+    from aufait.detection.provenance import command_line
 
     with Detector(**settings) as detector:  # type: ignore[arg-type]
         if not quiet and not json_progress:

@@ -9,7 +9,7 @@ import typer
 from aufait.cli.console import stdout
 
 if TYPE_CHECKING:
-    from aufait.inference.environment import Check
+    from aufait.doctor import Check
 
 _MARKS = {"ok": "[green]ok[/green]", "optional": "[yellow]absent[/yellow]", "missing": "[red]missing[/red]"}
 _EXIT_MISSING = 4
@@ -25,7 +25,7 @@ def doctor(
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show versions, face finders and model files, and what to do about each missing one. Works offline."""
-    from aufait.inference.environment import diagnose, healthy
+    from aufait.doctor import diagnose, healthy
 
     if fetch:
         from aufait.faces.task_file import fetch_task_file

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
-from aufait.cli.train_recipe import open_caches
+from aufait.cli.train import open_caches
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from aufait.data.preparation import FaceCache
     from aufait.data.protocols import Protocol
     from aufait.evaluation import Evaluation, Predictions
-    from aufait.evaluation.runs import TrainedNetwork
-    from aufait.evaluation.tables import Table
+    from aufait.evaluation.networks import TrainedNetwork
+    from aufait.evaluation.reports.tables import Table
     from aufait.training.recipe import Recipe
 
 _FORMATS = "md,csv,tex,html"
@@ -95,7 +95,7 @@ def evaluate(
     quiet: QuietOption = False,
 ) -> None:
     """Score a network on prepared faces, with intervals by subject and the published numbers beside."""
-    from aufait.evaluation.writers import check_formats
+    from aufait.evaluation.reports.writers import check_formats
 
     chosen = check_formats(formats.split(","))
     ways = [network is not None, predictions is not None, compare is not None]
@@ -131,7 +131,7 @@ def evaluate(
             _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
     else:
-        from aufait.inference.detector import resolve_device
+        from aufait.detection.detector import resolve_device
 
         assert network is not None
         _refuse_shipped(network)
@@ -175,8 +175,8 @@ def crossval(
     quiet: QuietOption = False,
 ) -> None:
     """Train and test every fold by a recipe; given again, it goes on where it stopped."""
-    from aufait.evaluation.writers import check_formats
-    from aufait.inference.detector import resolve_device
+    from aufait.detection.detector import resolve_device
+    from aufait.evaluation.reports.writers import check_formats
     from aufait.training.recipe import load_recipe
     from aufait.training.run import find_protocol
 
@@ -215,7 +215,7 @@ def _once(
         _finish(result.evaluation, folder, chosen, True, quiet)
     if len(results) > 1:
         from aufait.evaluation.across import SUMMARY, across_report
-        from aufait.evaluation.writers import write_report
+        from aufait.evaluation.reports.writers import write_report
 
         whole = across_report({name: result.evaluation for name, result in results.items()})
         files = write_report(whole, output, formats=chosen, name=SUMMARY, overwrite=True)
@@ -229,7 +229,7 @@ def _repeated(
 ) -> None:  # fmt: skip
     """Several cross-validations: the reports of each in its folder, and one of their spread."""
     from aufait.evaluation.repeats import SUMMARY, repeat_cross_validation, repeats_report
-    from aufait.evaluation.writers import write_report
+    from aufait.evaluation.reports.writers import write_report
 
     with _Bar(quiet) as bar:
         found = repeat_cross_validation(
@@ -248,7 +248,7 @@ def _repeated(
 
 
 def _print_table(table: Table, heading: str) -> None:
-    from aufait.evaluation.tables import shown
+    from aufait.evaluation.reports.tables import shown
 
     rows = [[row.label, *(shown(cell, one.kind) for cell, one in zip(row.cells, table.columns, strict=True))] for row in table.rows]
     stdout().print(heading, soft_wrap=True, markup=False)
@@ -267,7 +267,7 @@ class _Job:
         self, network: Path, caches: Sequence[str], protocol: str | None, fold: str | None, split: str, shared: bool, partial: bool,
         batch: int, device: str, quiet: bool,
     ) -> None:  # fmt: skip
-        from aufait.evaluation.runs import open_network
+        from aufait.evaluation.networks import open_network
 
         self.network: TrainedNetwork = open_network(network)
         self.caches = open_caches(caches)
@@ -298,7 +298,7 @@ class _Job:
         """Folder, scores and predictions by visible part of the face, of each test set."""
         from aufait.evaluation import evaluate as score
         from aufait.evaluation.groups import check_groups
-        from aufait.evaluation.runs import choose_part
+        from aufait.evaluation.networks import choose_part
 
         labels = {name: cache.dataset() for name, cache in self.caches.items()}
         parts, notes = choose_part(self.network, self.protocol, labels, self.fold, self.split, strict=self.strict)
@@ -314,8 +314,8 @@ class _Job:
 
     def _predict(self, name: str, part: Any, visible: str) -> Predictions:
         from aufait.evaluation import predict
+        from aufait.evaluation.networks import check_leakage
         from aufait.evaluation.occlusion import CONDITIONS
-        from aufait.evaluation.runs import check_leakage
 
         cache = self.caches[name]
         units = tuple(unit for unit in part.action_units if unit in self.model.action_units) if self.shared else part.action_units
@@ -346,8 +346,8 @@ def _warnings(found: Predictions) -> list[str]:
 
 def _refuse_shipped(network: Path) -> None:
     """The shipped models look at pictures in their own way, not at prepared faces."""
-    from aufait.models.au_predictor import MODELS
-    from aufait.models.shipped import DEFAULT
+    from aufait.models.default.predictor import MODELS
+    from aufait.models.default.shipped import DEFAULT
 
     if str(network) in (*MODELS, DEFAULT):
         raise InputError(
@@ -390,7 +390,7 @@ def _compare(
     paths: tuple[Path, Path], output: Path, formats: Sequence[str], overwrite: bool, quiet: bool, common: Mapping[str, Any]
 ) -> None:
     from aufait.evaluation import Predictions, compare, comparison_report, write_report
-    from aufait.evaluation.tables import shown
+    from aufait.evaluation.reports.tables import shown
 
     result = compare(Predictions.load(paths[0]), Predictions.load(paths[1]), **common)
     made = comparison_report(result)
@@ -414,8 +414,8 @@ def _compare(
 
 def _conditions(text: str | None) -> tuple[str, ...]:
     """``"lower,none"`` -> names, checked before any work."""
-    from aufait.data.naming import did_you_mean
     from aufait.evaluation.occlusion import CONDITIONS
+    from aufait.settings import did_you_mean
 
     hidden = tuple(name for name in CONDITIONS if name != "full")
     if text is None:
@@ -460,8 +460,8 @@ def _finish(evaluation: Evaluation, folder: Path, formats: Sequence[str], overwr
 
 
 def _print_scores(evaluation: Evaluation) -> None:
-    from aufait.evaluation.report import above_guessing, above_title, build_report, mean_of_folds
-    from aufait.evaluation.tables import shown
+    from aufait.evaluation.reports.report import above_guessing, above_title, build_report, mean_of_folds
+    from aufait.evaluation.reports.tables import shown
 
     made = build_report(evaluation, published=False)
     table = next(one for one in made.tables if one.name in ("occurrence", "intensity"))

@@ -11,9 +11,9 @@ from aufait.errors import InputError
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
     from aufait.data.protocols import Protocol
+    from aufait.detection.detector import Detector
     from aufait.evaluation import Evaluation, Predictions
-    from aufait.evaluation.runs import TrainedNetwork
-    from aufait.inference.detector import Detector
+    from aufait.evaluation.networks import TrainedNetwork
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,9 +76,9 @@ def evaluate_pictures(
         InputError: data, protocol and model do not fit together, or the network was trained on people of the test.
     """
     from aufait.data.protocols import get_protocol
+    from aufait.detection.detector import Detector
     from aufait.evaluation.groups import check_groups
-    from aufait.evaluation.runs import choose_part
-    from aufait.inference.detector import Detector
+    from aufait.evaluation.networks import choose_part
 
     datasets, synthetic = open_data(data)
     network = _network(model)
@@ -104,8 +104,8 @@ def evaluate_pictures(
 
 def _network(model: str | Path) -> TrainedNetwork | None:
     """What is known of a trained network; None for shipped models."""
-    from aufait.evaluation.runs import open_network
-    from aufait.models.shipped import is_shipped_format, model_header, model_path
+    from aufait.evaluation.networks import open_network
+    from aufait.models.default.shipped import is_shipped_format, model_header, model_path
 
     path = Path(model)
     if path.is_dir() or (path.is_file() and not is_shipped_format(model_header(path))):
@@ -118,8 +118,8 @@ def _predict(
     detector: Detector, network: TrainedNetwork | None, name: str, part: AUDataset, protocol: Protocol | None, split: str,
     shared: bool, synthetic: bool, fold: str | None, report: Progress,
 ) -> Predictions:  # fmt: skip
+    from aufait.evaluation.networks import check_leakage
     from aufait.evaluation.predict_pictures import predict_pictures
-    from aufait.evaluation.runs import check_leakage
 
     leakage = "not possible: a shipped model names nobody it learned from"
     if network is not None:

@@ -12,7 +12,7 @@ from aufait.cli.console import print_warning, refuse_existing, stdout
 from aufait.cli.detect import DeviceOption, FinderModelOption, FinderOption, MaxFacesOption
 
 if TYPE_CHECKING:
-    from aufait.inference.explain import FaceExplanation
+    from aufait.detection.explain import FaceExplanation
 
 _MOST = 8  # action units that are drawn if none is asked for
 
@@ -41,9 +41,9 @@ def explain(
     PICTURE_face0_explained.png with all maps, and PICTURE_face0_AU12.png for each action unit.
     """
     from aufait.cli.import_checkpoint import parse_au_set
+    from aufait.detection.detector import Detector
+    from aufait.detection.plan import unique_names
     from aufait.errors import InputError
-    from aufait.inference.detector import Detector
-    from aufait.inference.plan import unique_names
     from aufait.media.images import read_image
     from aufait.models.configuration import resolve_au_set
 
@@ -65,10 +65,10 @@ def _write(
     found: FaceExplanation, out: Path, name: str, wanted: Sequence[int] | None, colours: str, overwrite: bool, model: str
 ) -> None:
 
-    from aufait.media.atomic import write_bytes
+    from aufait.files.atomic import write_bytes
     from aufait.media.images import write_image
-    from aufait.visualization.attention_overlay import attention_overlay
-    from aufait.visualization.picture_grid import Scale, picture_grid
+    from aufait.visualization.figures.attention_overlay import attention_overlay
+    from aufait.visualization.figures.picture_grid import Scale, picture_grid
 
     chosen = _chosen(found, wanted)
     stem = out / f"{name}_face{found.face}"

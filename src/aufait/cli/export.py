@@ -65,7 +65,7 @@ def _is_shipped(model: Path) -> bool:
         InputError: the mesh model, which reads what its face finder saw.
     """
     from aufait.errors import InputError
-    from aufait.models.shipped import DEFAULT
+    from aufait.models.default.shipped import DEFAULT
 
     if str(model) == "mesh":
         raise InputError("the mesh model reads maps of its face finder and cannot stand alone; export default, the compact one")
@@ -76,7 +76,7 @@ def _write_consumer(path: Path) -> None:
     """A program that runs the exported file without aufait."""
     from importlib import resources
 
-    from aufait.media.atomic import write_text
+    from aufait.files.atomic import write_text
 
     text = (resources.files("aufait.export") / "consumer.py").read_text(encoding="utf-8")
     write_text(path, text, overwrite=True)

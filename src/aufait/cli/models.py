@@ -10,7 +10,7 @@ from aufait.cli.console import print_table, stdout
 from aufait.cli.import_checkpoint import parse_au_set
 
 if TYPE_CHECKING:
-    from aufait.inference.benchmark_models import ModelFacts
+    from aufait.bench.networks import ModelFacts
 
 
 def models(
@@ -19,8 +19,8 @@ def models(
     json_output: Annotated[bool, typer.Option("--json", help="Print a JSON list instead of a table.")] = False,
 ) -> None:
     """List the networks with their papers, sizes and what they need as input."""
+    from aufait.bench.networks import model_facts
     from aufait.errors import InputError
-    from aufait.inference.benchmark_models import model_facts
     from aufait.models.registry import list_models
 
     names = list_models(pattern)

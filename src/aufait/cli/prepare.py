@@ -77,7 +77,7 @@ def _alignment(name: str) -> str:
     Raises:
         InputError: it is neither.
     """
-    from aufait.data.preparation import ALIGNMENTS, alignment_of
+    from aufait.inputs.alignments import ALIGNMENTS, alignment_of
 
     key = name.strip().lower().replace("-", "_")
     if key in ALIGNMENTS:
@@ -127,8 +127,8 @@ def _warn_of_anomalies(anomalies: AnomalyLog, command: str) -> None:
 
 def _warn_of_room(output: Path, frames: int, alignment: str) -> None:
     """Says beforehand that the disc may be too small; what is stored already counts as room."""
-    from aufait.data.preparation import ALIGNMENTS
     from aufait.data.preparation.preparing import size_text
+    from aufait.inputs.alignments import ALIGNMENTS
 
     needed = frames * ALIGNMENTS[alignment].side ** 2 * 3
     existing = next((one for one in (output, *output.absolute().parents) if one.exists()), None)

@@ -12,7 +12,7 @@ from aufait.cli.console import is_terminal, stderr
 from aufait.errors import printable
 
 if TYPE_CHECKING:
-    from aufait.inference.batch import Outcome, Progress
+    from aufait.detection.jobs import Outcome, Progress
 
 _JSON_SECONDS = 0.5
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import EXIT_SOME_FAILED, print_table, stderr, stdout
-from aufait.cli.train_recipe import Bar
+from aufait.cli.train import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _laboratory(
     workers: int | None,
     bar: _Bar,
 ) -> Laboratory:
-    from aufait.inference.detector import resolve_device
+    from aufait.detection.detector import resolve_device
     from aufait.reproduction.laboratory import TWIN, Laboratory
 
     if not data:

@@ -175,7 +175,7 @@ def _twin(like: str, out: Path, settings: dict[str, Any], quiet: bool) -> None:
     """Writes a twin and says how to read it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-    from aufait.synthetic.twins import twin_layout, write_twin
+    from aufait.twins import twin_layout, write_twin
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     name = twin_layout(like).name
@@ -190,7 +190,7 @@ def _fetch(source: Path | None, quiet: bool) -> Path:
     """Gets the face geometry into the cache folder and says where it is."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from aufait.synthetic.fetch_assets import fetch_assets
+    from aufait.synthetic.head.fetch_assets import fetch_assets
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:

@@ -1,208 +1,183 @@
-"""``aufait train-default`` and ``aufait train-faces``: make the shipped networks again."""
+"""``aufait train``: train a network by a recipe on prepared faces."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import Enum
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
-from aufait.cli.console import stderr, stdout
+from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
+from aufait.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aufait.data.preparation import FaceCache
+    from aufait.training.run import TrainingRun
 
 
-class Recipe(str, Enum):  # noqa: UP042 - Typer shows the values of a str Enum as choices
-    """Size of a training run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    full = "full"
-
-
-OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder for weights, figures and checkpoints.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Passes over the data.", show_default=False)]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, sampling and augmentation.")]
-
-
-def train_default(
-    data: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Folders made by `aufait synth`; rendered first if left out.", show_default=False),
-    ] = None,
-    out: OutFolder = Path("aufait-model"),
+def train(
     recipe: Annotated[
-        Recipe, typer.Option(help="cpu: hours on two cores; full: for a GPU; auto: full where there is a GPU.")
-    ] = Recipe.auto,
-    frames: Annotated[
-        int | None, typer.Option(min=100, help="Pictures to render where no data are given.", show_default=False)
+        str | None, typer.Argument(help="Name of a recipe (see --list) or a YAML file.", show_default=False)
     ] = None,
-    epochs: Epochs = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-6, max=1.0, help="Peak of the schedule.", show_default=False)
+    caches: Annotated[
+        list[str] | None,
+        typer.Option("--cache", help="Folder of aufait prepare, or NAME=FOLDER; once per data set.", show_default=False),
     ] = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    init: Annotated[
-        Path | None, typer.Option(help="Weight file to go on from, of the same recipe.", show_default=False)
+    fold: Annotated[str, typer.Option(help="Fold of the protocol, by number or name.")] = "1",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a value of the recipe: KEY=VALUE; may be repeated.", show_default=False),
     ] = None,
-    keep_initial: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of --init's weights in the result, which forgets less.")
-    ] = 0.0,
-    held_out: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
-    ] = None,
-    real_targets: Annotated[
-        Path | None,
-        typer.Option(help="real_targets.npz of `aufait train-mesh`: real faces to learn from too.", show_default=False),
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that render.", show_default=False)] = None,
-    assets: Annotated[
-        Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)
-    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
+    small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU: 0.5 to 2 hours.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume/--fresh", help="Go on with a stopped run in the folder, or replace it.")
+    ] = True,
+    devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=0, help="Updates between checkpoints within an epoch; 0: after epochs only.")
+    ] = 1000,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe with all its values and stop.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Train, calibrate and test the compact action unit model on rendered faces.
+    """Train a network by a recipe; a run that was stopped goes on when the same command is given again."""
+    from aufait.training.recipe import load_recipe
 
-    A run that was stopped goes on where it was when the same command is given again.
+    if list_all:
+        _print_recipes()
+        return
+    if recipe is None:
+        raise InputError("name a recipe, such as jaa_net_disfa; aufait train --list shows them")
+    plan = load_recipe(recipe, settings or [], quick=quick, small=small)
+    if show:
+        stdout().print(plan.to_yaml(used_only=True), markup=False, soft_wrap=True)
+        return
+    if output is None:
+        raise InputError("name the folder of the run: --output FOLDER")
+    opened = open_caches(caches or [])
+    from aufait.detection.detector import resolve_device
+    from aufait.training.run import train as run
+
+    with Bar(quiet=quiet) as bar:
+        done = run(
+            plan,
+            opened,
+            fold=fold,
+            out=output,
+            resume=resume,
+            devices=devices,
+            nodes=nodes,
+            accelerator=device if device == "auto" else resolve_device(device),
+            limit=limit,
+            checkpoint_every=checkpoint_every,
+            tensorboard=tensorboard,
+            report=bar.report,
+        )
+    if _is_first_process():
+        _print_run(done, "--quick" if quick else "--small" if small else "")
+
+
+def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
+    """``["/faces", "disfa=/other"]`` -> name of the data set -> cache.
+
+    Raises:
+        InputError: none, two of one name, another name than the cache has, or a folder that is no cache.
     """
-    from aufait.inference.detector import resolve_device
-    from aufait.training.train_default import TrainConfig, full_size
-    from aufait.training.train_default import train_default as train
+    from aufait.data.preparation import FaceCache
 
-    where = resolve_device(device)
-    large = recipe is Recipe.full or (recipe is Recipe.auto and where != "cpu")
-    config = replace(full_size() if large else TrainConfig(), seed=seed, keep_initial=keep_initial)
-    if frames is not None:
-        config = replace(config, frames=frames)
-    if epochs is not None:
-        config = replace(config, epochs=epochs)
-    if learning_rate is not None:
-        config = replace(config, learning_rate=learning_rate)
-    log = stderr()
-    weights = train(
-        out,
-        data or (),
-        config=config,
-        init=init,
-        held_out_data=held_out or (),
-        real_targets=real_targets,
-        assets=assets,
-        device=where,
-        workers=workers,
-        report=lambda line: log.print(line, markup=False, soft_wrap=True),
-    )
-    stdout().print(str(weights), soft_wrap=True, markup=False)
+    if not texts:
+        raise InputError("give the prepared faces: --cache FOLDER (made by aufait prepare)")
+    found: dict[str, FaceCache] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        whole = not equals or Path(text).is_dir()
+        cache = FaceCache.open(text if whole else folder)
+        if not whole and name.strip() != cache.name:
+            raise InputError(f"{folder} holds faces of {cache.name}, not of {name.strip()}; write --cache {cache.name}={folder}")
+        if cache.name in found:
+            raise InputError(f"two caches of {cache.name}; give each data set once")
+        found[cache.name] = cache
+    return found
 
 
-def train_mesh(
-    data: Annotated[list[Path], typer.Argument(help="Folders made by `aufait synth`.", show_default=False)],
-    real_faces: Annotated[
-        Path, typer.Option(help="Folder with the real faces that the package lists.", show_default=False)
-    ],
-    labelled_faces: Annotated[
-        Path, typer.Option(help="Folder with labels.json and pictures, for calibration.", show_default=False)
-    ],
-    photo_weights: Annotated[
-        Path, typer.Option(help="EfficientNet-Lite0's .pth file, see docs/model_card.md.", show_default=False)
-    ],
-    held_out: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder whose persons only calibrate and test; may be repeated.", show_default=False),
-    ] = None,
-    out: OutFolder = Path("aufait-mesh"),
-    compact: Annotated[str, typer.Option(help="The pixel branch: compact, or a weights file.")] = "compact",
-    task_file: Annotated[Path | None, typer.Option(help="face_landmarker.task.", show_default=False)] = None,
-    epochs: Annotated[float | None, typer.Option(min=0.1, help="Passes over the renders.", show_default=False)] = None,
-    seed: Seed = 0,
-) -> None:
-    """Train and calibrate the mesh model: heads on frozen networks, taught by renders and real faces.
+class Bar:
+    """A bar on standard error with the time that is left; silent where nobody watches."""
 
-    A run that was stopped resumes when the same command is given again.
-    """
-    from aufait.training.train_mesh import MeshRecipe
-    from aufait.training.train_mesh import train_mesh as train
+    def __init__(self, *, quiet: bool) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._total = self._done = 0
+        if quiet or not is_terminal() or not _is_first_process():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    recipe = MeshRecipe()
-    branch = replace(recipe.branch, seed=seed, epochs=recipe.branch.epochs if epochs is None else epochs)
-    log = stderr()
-    weights = train(
-        out,
-        data,
-        real_faces=real_faces,
-        labelled_faces=labelled_faces,
-        photo_weights=photo_weights,
-        held_out=held_out or (),
-        compact=compact,
-        task_file=task_file,
-        recipe=replace(recipe, branch=branch),
-        report=lambda line: log.print(line, markup=False, soft_wrap=True),
-    )
-    stdout().print(str(weights), soft_wrap=True, markup=False)
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=stderr(),
+            transient=True,
+            refresh_per_second=4,
+        )
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def report(self, done: int, total: int, text: str) -> None:
+        """Steps done, steps in all, a line about the state."""
+        if self._bar is None:
+            return
+        if self._task is None or total != self._total or done < self._done:  # another part of the work: its own time
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(text, total=total, completed=done)
+        self._total, self._done = total, done
+        self._bar.update(self._task, completed=done, description=text)
 
 
-def calibrate(
-    model: Annotated[str, typer.Argument(help="mesh, compact, or a weights file.", show_default=False)],
-    labelled_faces: Annotated[
-        Path, typer.Option(help="Folder with labels.json and pictures.", show_default=False)
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The calibrated weights file.")] = Path("calibrated.safetensors"),
-    finder: Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin.")] = "auto",
-    finder_model: Annotated[Path | None, typer.Option(help="The finder's own file.", show_default=False)] = None,
-    portraits: Annotated[
-        Path | None, typer.Option(help="Folder with the studio portraits that the package lists.", show_default=False)
-    ] = None,
-) -> None:
-    """Calibrate a model on labelled real faces of your own; the network stays as it is.
+def _print_recipes() -> None:
+    from aufait.training.recipe import list_recipes, load_recipe
 
-    The figures are those of tables fitted without the face's own person or clip.
-    """
-    from aufait.training.calibrate import calibrate_model
-
-    report = calibrate_model(model, labelled_faces, out, finder=finder, finder_model=finder_model, portraits=portraits)
-    say = stdout()
-    say.print(f"{report.found} of {report.faces} labelled faces found; F1 at 0.5 and ROC area, calibrated without the own group:")
-    for unit, (present, absent, f1, area) in report.units.items():
-        say.print(f"AU{unit}: {present} present, {absent} absent, F1 {f1:.2f}, ROC area {area:.3f}", markup=False)
-    say.print(f"mean: F1 {report.f1:.3f}, ROC area {report.roc_area:.3f}", markup=False)
-    say.print(str(report.path), soft_wrap=True, markup=False)
+    recipes = [load_recipe(name) for name in list_recipes()]
+    rows = [(one.name, one.protocol, one.title, one.paper, one.cost) for one in recipes]
+    print_table(("recipe", "protocol", "what", "paper", "cost"), rows)
 
 
-def train_faces(
-    data: Annotated[Path, typer.Argument(help="Folder made by `aufait synth`.", show_default=False)],
-    out: OutFolder = Path("aufait-faces"),
-    epochs: Epochs = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default=False)] = None,
-    device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
-    real_faces: Annotated[
-        Path | None,
-        typer.Option(help="Folder with the real faces that the package lists, to train on too.", show_default=False),
-    ] = None,
-    task_file: Annotated[
-        Path | None, typer.Option(help="face_landmarker.task, which labels the real faces.", show_default=False)
-    ] = None,
-    init: Annotated[Path | None, typer.Option(help="Folder of weights to go on from.", show_default=False)] = None,
-) -> None:
-    """Train the builtin face detector and landmark network on rendered and, beside them, real faces."""
-    import logging
+def _print_run(done: TrainingRun, size: str) -> None:
+    chosen, facts = done.facts["selected"], done.facts
+    console = stdout()
+    for note in facts["notes"]:
+        print_warning(note)
+    if facts["synthetic"]:
+        console.print("synthetic faces: figures say nothing about real ones", markup=False)
+    if size:
+        console.print(f"{size}: not the settings of any paper", markup=False)
+    if chosen["monitor"] is None:
+        console.print(f"epoch {chosen['epoch']}, the last one (no persons were held out)", markup=False)
+    else:
+        held = f"{len(facts['persons']['held_out'])} held-out training persons"
+        value = "undefined" if chosen["value"] is None else f"{chosen['value']:.4f}"
+        console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}", markup=False)
+    console.print(str(done.model_path), markup=False, soft_wrap=True)
 
-    from aufait.inference.detector import resolve_device
-    from aufait.training.train_faces import train_faces as train
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    report = train(
-        data,
-        out,
-        device=resolve_device(device),
-        epochs=epochs,
-        seed=seed,
-        resume=resume,
-        real_faces=real_faces,
-        task_file=task_file,
-        init=init,
-    )
-    for name, figure in report.figures.items():
-        stdout().print(f"{name}: {figure:.4g}", markup=False)
-    stdout().print(f"{report.detector}\n{report.landmarks}", soft_wrap=True, markup=False)
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))

@@ -19,7 +19,7 @@ from aufait.action_units import au_name
 from aufait.data.anomalies import Anomaly, AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.facts import facts_of, published_rates
-from aufait.data.media import Video
+from aufait.data.pictures import Video
 from aufait.data.preparation.sources import is_rendered
 from aufait.data.protocols import Protocol
 from aufait.data.recording import Recording

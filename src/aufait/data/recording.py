@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from aufait.data.media import Media, Video
+from aufait.data.pictures import Media, Video
 from aufait.data.sample import FaceSample
 from aufait.errors import InputError
 

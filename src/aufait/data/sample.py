@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aufait.data.media import Media
+from aufait.data.pictures import Media
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aufait.data.anomalies import AnomalyLog, number_ranges
-from aufait.data.media import ImageFolder, Media, Video
+from aufait.data.pictures import ImageFolder, Media, Video
 from aufait.errors import InputError
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")

@@ -19,17 +19,17 @@ from aufait.evaluation.predictions import Predictions, concatenate
 
 if TYPE_CHECKING:
     from aufait.evaluation.cross_validation import CrossValidation, cross_validate
-    from aufait.evaluation.published import PublishedResult, published_for, published_results
-    from aufait.evaluation.report import Report, build_report
+    from aufait.evaluation.reports.published import PublishedResult, published_for, published_results
+    from aufait.evaluation.reports.report import Report, build_report
+    from aufait.evaluation.reports.writers import write_report
     from aufait.evaluation.significance import Comparison, compare, comparison_report
-    from aufait.evaluation.writers import write_report
 
 _HOMES = {
     "cross_validation": ("CrossValidation", "cross_validate"),
-    "published": ("PublishedResult", "published_for", "published_results"),
-    "report": ("Report", "build_report"),
+    "reports.published": ("PublishedResult", "published_for", "published_results"),
+    "reports.report": ("Report", "build_report"),
     "significance": ("Comparison", "compare", "comparison_report"),
-    "writers": ("write_report",),
+    "reports.writers": ("write_report",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

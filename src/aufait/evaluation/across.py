@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from aufait import __version__
 from aufait.action_units import au_name
 from aufait.evaluation.evaluate import Evaluation, nan_mean
-from aufait.evaluation.report import SYNTHETIC_NOTE, Report, kind_of, metric_title
-from aufait.evaluation.tables import Cell, Column, Row, Table
+from aufait.evaluation.reports.report import SYNTHETIC_NOTE, Report, kind_of, metric_title
+from aufait.evaluation.reports.tables import Cell, Column, Row, Table
 
 SUMMARY = "test_sets"
 """Stem of the files."""

@@ -16,9 +16,9 @@ from aufait.data.protocols import Protocol, get_protocol
 from aufait.errors import InputError
 from aufait.evaluation.evaluate import Evaluation, evaluate
 from aufait.evaluation.groups import check_groups
+from aufait.evaluation.networks import TrainedNetwork, check_leakage, choose_part, open_network
 from aufait.evaluation.predict import predict
 from aufait.evaluation.predictions import Predictions, concatenate
-from aufait.evaluation.runs import TrainedNetwork, check_leakage, choose_part, open_network
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
 from aufait.evaluation.predictions import Predictions
+from aufait.settings import did_you_mean
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset

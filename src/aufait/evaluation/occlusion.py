@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
+from aufait.settings import did_you_mean
 
 FILL = 128 / 255
 """Grey of the hidden half, in [0, 1]."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aufait.data.preparation.alignments import alignment_of
 from aufait.errors import InputError
 from aufait.evaluation.occlusion import occlude
 from aufait.evaluation.predictions import Predictions
+from aufait.inputs.alignments import alignment_of
 from aufait.landmarks import convert, inter_ocular_distance_centers
 from aufait.models.contract import check_shapes
 
@@ -154,7 +154,7 @@ class _Look:
         return found
 
     def _run(self, stored: _Stored, mirrored: bool) -> tuple[AUOutput, torch.Tensor | None]:
-        from aufait.training.network_inputs import network_inputs
+        from aufait.inputs.network_inputs import network_inputs
 
         inputs = network_inputs(
             self.model, stored.faces, stored.landmarks, training=False, neighbours=stored.neighbours, mirrored=mirrored,

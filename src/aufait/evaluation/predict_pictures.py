@@ -21,7 +21,7 @@ from aufait.evaluation.predictions import Predictions
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
     from aufait.data.recording import Recording
-    from aufait.inference.detector import Detector
+    from aufait.detection.detector import Detector
     from aufait.results import FaceAnalysis, FrameAnalysis
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from aufait.action_units import au_name, positions
 from aufait.errors import InputError, MissingExtraError
-from aufait.media.atomic import AtomicOutput, output_errors
+from aufait.files.atomic import AtomicOutput, output_errors
 
 FORMAT = "aufait-predictions-1"
 _TEXT = ("person", "recording")

@@ -21,9 +21,9 @@ from aufait.data.protocols.protocol import Protocol
 from aufait.errors import InputError
 from aufait.evaluation.cross_validation import CrossValidation, cross_validate
 from aufait.evaluation.evaluate import Evaluation
-from aufait.evaluation.published import published_for
-from aufait.evaluation.report import SYNTHETIC_NOTE, Report, kind_of, metric_title
-from aufait.evaluation.tables import Column, Row, Table
+from aufait.evaluation.reports.published import published_for
+from aufait.evaluation.reports.report import SYNTHETIC_NOTE, Report, kind_of, metric_title
+from aufait.evaluation.reports.tables import Column, Row, Table
 
 if TYPE_CHECKING:
     from aufait.training.recipe import Recipe

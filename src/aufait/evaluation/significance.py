@@ -18,9 +18,9 @@ from aufait.action_units import au_name
 from aufait.errors import InputError
 from aufait.evaluation.evaluate import Scores, few_subjects, score
 from aufait.evaluation.predictions import Predictions, row_keys
-from aufait.evaluation.published import published_results
-from aufait.evaluation.report import NO_TEST, SYNTHETIC_NOTE, Report
-from aufait.evaluation.tables import Column, Row, Table
+from aufait.evaluation.reports.published import published_results
+from aufait.evaluation.reports.report import NO_TEST, SYNTHETIC_NOTE, Report
+from aufait.evaluation.reports.tables import Column, Row, Table
 from aufait.metrics.functional import f1_frame
 from aufait.metrics.intervals import SubjectDraws, occurrence_draws
 from aufait.metrics.significance import Interval, PairedTest, detectable_difference, paired_t_test, paired_test_by_subject

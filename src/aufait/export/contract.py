@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aufait.data.preparation.alignments import get_alignment
 from aufait.errors import AufaitError, InputError, OutputError
+from aufait.inputs.alignments import get_alignment
 from aufait.models.fan import FaceAligner, FaceAlignment
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem

@@ -31,7 +31,7 @@ from aufait.faces.networks import (
     places_and_spreads,
 )
 from aufait.faces.pose import Camera, estimate_pose, fit_error
-from aufait.faces.weights import load_state, load_weights
+from aufait.faces.weights import load_weights, with_weights
 from aufait.landmarks import MIRROR_68
 from aufait.layers.fused import prepare
 
@@ -115,8 +115,8 @@ class BoxDetector:
             MissingModelError: no such file, or not of this network.
         """
         tensors, header = load_weights("face_detector", folder)
-        network = FaceDetectorNet(_config_from(header, FaceDetectorConfig))
-        load_state(network, tensors, "face_detector")
+        sizes = _config_from(header, FaceDetectorConfig)
+        network = with_weights(lambda: FaceDetectorNet(sizes), tensors, "face_detector")
         return cls(network, device, config)
 
     def propose(self, image: np.ndarray, small: bool = True) -> np.ndarray:
@@ -194,8 +194,8 @@ class LandmarkReader:
             MissingModelError: no such file, or not of this network.
         """
         tensors, header = load_weights("face_landmarks", folder)
-        network = FaceLandmarkNet(_config_from(header, FaceLandmarkConfig))
-        load_state(network, tensors, "face_landmarks")
+        sizes = _config_from(header, FaceLandmarkConfig)
+        network = with_weights(lambda: FaceLandmarkNet(sizes), tensors, "face_landmarks")
         return cls(network, device, config)
 
     @torch.inference_mode()
@@ -364,7 +364,7 @@ def _config_from(header: dict[str, Any], kind: type[ConfigT]) -> ConfigT:
         raise MissingModelError(f"the weights file of {kind.__name__} does not state its sizes; train it again")
     try:
         return kind(**{key: _tuples(value) for key, value in values.items()})
-    except TypeError as error:
+    except (TypeError, InputError) as error:
         raise MissingModelError(f"the weights file is not for this version's {kind.__name__}: {error}") from error
 
 

@@ -13,10 +13,13 @@ blocks, soft-argmax.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from aufait.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class FaceDetectorConfig:
 
     strides: tuple[int, ...] = (8, 16, 32)
 
+    def __post_init__(self) -> None:
+        _check_counts("widths", self.widths, 5, 1)
+        _check_counts("depths", self.depths, 5, 0)
+        _check_counts("neck", (self.neck,), 1, 1)
+        _check_sizes("reference_sizes", self.reference_sizes, 3)
+        _check_sizes("size_ranges", self.size_ranges, 3, pairs=True)
+        if self.strides != (8, 16, 32):
+            raise InputError(f"strides must be (8, 16, 32), as the network has levels for these, got {self.strides!r}")
+
 
 @dataclass(frozen=True)
 class FaceLandmarkConfig:
@@ -59,10 +71,44 @@ class FaceLandmarkConfig:
     head: int = 64
     """Channels of the stride-4 map that the heatmaps are read from."""
 
+    def __post_init__(self) -> None:
+        _check_counts("crop_size", (self.crop_size,), 1, 32)
+        _check_counts("widths", self.widths, 5, 1)
+        _check_counts("head", (self.head,), 1, 1)
+        _check_sizes("crop_scale", (self.crop_scale,), 1)
+        if self.points != 68:
+            raise InputError(f"points must be 68, as all later steps read these, got {self.points!r}")
+        if self.crop_size % 32:
+            raise InputError(f"crop_size must be a multiple of 32, as it is halved five times, got {self.crop_size}")
+
     @property
     def heatmap_size(self) -> int:
         """Side of a heatmap in cells."""
         return self.crop_size // 4
+
+
+_MOST = 1024
+"""Largest side of a crop and most channels of a layer: eight times what the shipped networks have."""
+
+
+def _check_counts(name: str, values: Any, count: int, least: int) -> None:
+    """Raise unless there are ``count`` whole numbers from ``least`` to ``_MOST``."""
+    whole = isinstance(values, tuple) and all(isinstance(one, int) and not isinstance(one, bool) for one in values)
+    if not whole or len(values) != count or not all(least <= one <= _MOST for one in values):
+        wanted = "a whole number" if count == 1 else f"{count} whole numbers"
+        raise InputError(f"{name} must be {wanted} from {least} to {_MOST}, got {values[0] if count == 1 else values!r}")
+
+
+def _check_sizes(name: str, values: Any, count: int, *, pairs: bool = False) -> None:
+    """Raise unless there are ``count`` finite numbers, or pairs of them, above 0."""
+    parts = values if pairs else [(one,) for one in values] if isinstance(values, tuple) else None
+    good = isinstance(parts, tuple | list) and len(parts) == count
+    if not good or not all(isinstance(part, tuple) and len(part) == 1 + pairs and all(map(_is_size, part)) for part in parts or ()):
+        raise InputError(f"{name} must be {count} {'pairs of ' * pairs}numbers above 0 and below {_MOST}, got {values!r}")
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _MOST
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -14,9 +14,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from aufait.download import download
 from aufait.errors import MissingModelError
 from aufait.faces.tflite_weights import Operator, read_operators
+from aufait.files.download import download
 
 TASK_NAME = "face_landmarker.task"
 TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aufait.errors import MissingModelError
+from aufait.errors import InputError, MissingModelError
 
 if TYPE_CHECKING:
     import torch
+
+    from aufait.files.weights import ModuleT
 
 FORMAT_VERSION = "1"
 
@@ -32,7 +35,7 @@ def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch
     Raises:
         MissingModelError: the file is absent, damaged, or of another format version.
     """
-    from safetensors import SafetensorError, safe_open
+    from aufait.files.weights import read_metadata, read_tensors
 
     path = weights_path(name, folder)
     if not path.is_file():
@@ -41,11 +44,10 @@ def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch
             "aufait train-faces"
         )
     try:
-        with safe_open(str(path), framework="pt") as file:
-            header = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise MissingModelError(f"{path} cannot be read as safetensors: {error}") from error
+        header = {key: json.loads(value) for key, value in read_metadata(path).items()}
+        tensors = {key: values.float() for key, values in read_tensors(path).items()}
+    except (InputError, ValueError, RecursionError) as error:
+        raise MissingModelError(f"{path} cannot be read as weights: {error}") from error
     if str(header.get("format_version")) != FORMAT_VERSION:
         raise MissingModelError(
             f"{path} has format version {header.get('format_version')}, this aufait reads version {FORMAT_VERSION}"
@@ -54,7 +56,7 @@ def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch
 
 
 def load_state(network: torch.nn.Module, tensors: dict[str, torch.Tensor], name: str) -> None:
-    """Put the tensors of the weights ``name`` into a network.
+    """Put the tensors of the weights ``name`` into a network that is to be trained on.
 
     Raises:
         MissingModelError: they are of another network.
@@ -67,6 +69,20 @@ def load_state(network: torch.nn.Module, tensors: dict[str, torch.Tensor], name:
     if missing or result.unexpected_keys:
         odd = (missing + list(result.unexpected_keys))[:3]
         raise MissingModelError(f"the weights {name} do not fit the network of this version (first differences: {odd})")
+
+
+def with_weights(make: Callable[[], ModuleT], tensors: dict[str, torch.Tensor], name: str) -> ModuleT:
+    """A network with the tensors of the weights ``name``; counts of training batches, which files may lack, start at 0.
+
+    Raises:
+        MissingModelError: they are of another network.
+    """
+    from aufait.files.weights import make_filled
+
+    try:
+        return make_filled(make, tensors, f"the weights {name} do not fit the network that their header states")
+    except InputError as error:
+        raise MissingModelError(str(error)) from error
 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""Pictures, videos and cameras in; tables, provenance records and videos out.
+"""Pictures, videos and cameras in; pictures and videos out.
 
 The names below are loaded when first used, so that importing this package stays quick.
 """
@@ -10,25 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aufait.media.images import read_image, write_image
-    from aufait.media.provenance import ProvenanceWriter
     from aufait.media.sources import Source, expand_inputs
-    from aufait.media.tables import OpenFaceCsvWriter, ParquetWriter, read_openface_csv
     from aufait.media.video import Camera, VideoFrame, VideoReader, VideoWriter, open_camera, open_video
 
 _HOMES = {
     "images": ("read_image", "write_image"),
-    "provenance": ("ProvenanceWriter",),
     "sources": ("Source", "expand_inputs"),
-    "tables": ("OpenFaceCsvWriter", "ParquetWriter", "read_openface_csv"),
     "video": ("Camera", "VideoFrame", "VideoReader", "VideoWriter", "open_camera", "open_video"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Camera",
-    "OpenFaceCsvWriter",
-    "ParquetWriter",
-    "ProvenanceWriter",
     "Source",
     "VideoFrame",
     "VideoReader",
@@ -37,7 +30,6 @@ __all__ = [
     "open_camera",
     "open_video",
     "read_image",
-    "read_openface_csv",
     "write_image",
 ]
 

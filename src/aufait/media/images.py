@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from aufait.errors import InputError, InputWarning, OutputError
-from aufait.media.atomic import write_bytes
+from aufait.files.atomic import write_bytes
 from aufait.media.sources import CAMERA_RAW, check_file, describe_content
 
 MAX_PIXELS = 178_000_000

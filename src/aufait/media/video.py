@@ -25,7 +25,7 @@ import av.stream
 import numpy as np
 
 from aufait.errors import InputError, OutputError
-from aufait.media.atomic import AtomicOutput, OutputWriter, output_errors
+from aufait.files.atomic import AtomicOutput, OutputWriter, output_errors
 from aufait.media.sources import check_file, content_kind, describe_content
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from aufait.errors import InputError
+from aufait.files.weights import make_filled, read_description, read_tensors, write_weights
 from aufait.models.configuration import resolve_au_set
 from aufait.models.registry import list_models, model_entry
 from aufait.models.system import AUSystem
-from aufait.models.weight_files import load_weights, read_description, write_weights
 
 _FORMAT = 1
 
@@ -53,7 +53,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
             "Authors' checkpoints are converted with: aufait import-checkpoint"
         )
     if header["format"] != _FORMAT:
-        raise InputError(f"{path} has format {header['format']}, this version reads {_FORMAT}; update aufait")
+        raise InputError(f"{path} has format {header['format']!r}, this version reads {_FORMAT}; update aufait")
     return header
 
 
@@ -67,18 +67,18 @@ def load_model(path: str | Path, *, au_set: str | Sequence[int] | None = None, d
 
     Raises:
         MissingModelError: there is no such file.
-        InputError: not a file of aufait, an unknown network, other action units, or weights that do not fit the configuration.
+        InputError: not a file of aufait, an unknown network, other action units, weights that do not fit the configuration
+            or are NaN or infinite.
     """
     path = Path(path)
     header = read_header(path)
-    if header["model"] not in list_models():
+    if not isinstance(header["model"], str) or header["model"] not in list_models():
         raise InputError(_stranger(path, header))
     entry = model_entry(header["model"])
     config = entry.config.from_dict(header["config"])
     if au_set is not None and resolve_au_set(au_set) != config.action_units:
         raise InputError(f"{path} predicts AUs {config.action_units}, asked for {resolve_au_set(au_set)}; choose a matching file")
-    model = entry.network(config)
-    load_weights(model, path, "its configuration")
+    model = make_filled(lambda: entry.network(config), read_tensors(path), f"the weights in {path} do not fit its configuration")
     return model.to(device).eval()
 
 

@@ -89,7 +89,7 @@ def check_shapes(model: AUSystem, output: Any, batch: int) -> None:
 
 
 def _check_needs(model: AUSystem, name: str) -> None:
-    from aufait.data.preparation.alignments import ALIGNMENTS
+    from aufait.inputs.alignments import ALIGNMENTS
 
     choices: dict[str, tuple[Any, ...]] = {
         "input_alignment": tuple(ALIGNMENTS), "frames": (1, 3), "landmark_points": (0, 49), "channel_order": ("rgb", "bgr"),

@@ -57,7 +57,7 @@ class AUSystem(nn.Module):
     """Order the first convolution expects, "rgb" or "bgr"; images are RGB in any case."""
 
     input_alignment: ClassVar[str] = "jaa_net"
-    """Standard frame of the faces it reads, a key of ``aufait.data.preparation.alignments.ALIGNMENTS``."""
+    """Standard frame of the faces it reads, a key of ``aufait.inputs.alignments.ALIGNMENTS``."""
 
     mirrored_test: ClassVar[bool] = False
     """Whether tests add a second pass over the mirrored face and average the logits."""

@@ -1,4 +1,4 @@
-"""How a network starts from one of its kind for other action units; ``aufait.training.transfer`` does it."""
+"""How a network starts from one of its kind for other action units; ``aufait.models.transfer`` does it."""
 
 from __future__ import annotations
 

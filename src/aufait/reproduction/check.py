@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from aufait.errors import AufaitError
-from aufait.media.atomic import write_text
+from aufait.files.atomic import write_text
 from aufait.reproduction.laboratory import Laboratory, code_digest
 from aufait.reproduction.makers import get_maker
 from aufait.reproduction.outputs import QUICK_BADGE, write_item
 from aufait.reproduction.registry import Item
-from aufait.visualization.figure import badge
+from aufait.visualization.figures.figure import badge
 
 STATE = "state.json"
 

@@ -91,7 +91,7 @@ class TestFaces:
 
     def inputs(self, model: AUSystem, positions: np.ndarray) -> dict[str, Tensor]:
         """What a network takes for some positions, on its device."""
-        from aufait.training.network_inputs import network_inputs
+        from aufait.inputs.network_inputs import network_inputs
 
         device = next(model.parameters()).device
         rows = self.rows[positions]

@@ -17,9 +17,9 @@ from aufait.reproduction.examples import TestFaces, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Item
-from aufait.visualization.attention_overlay import attention_figure, attention_overlay
-from aufait.visualization.feature_maps import strongest_channels
-from aufait.visualization.picture_grid import Scale, picture_grid
+from aufait.visualization.figures.attention_overlay import attention_figure, attention_overlay
+from aufait.visualization.figures.feature_maps import strongest_channels
+from aufait.visualization.figures.picture_grid import Scale, picture_grid
 
 _FRONTAL = 6
 """View of FERA 2017 without rotation."""

@@ -11,15 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.errors import InputError
-from aufait.evaluation.tables import Column, Row, Table
+from aufait.evaluation.reports.tables import Column, Row, Table
 from aufait.reproduction.examples import TestFaces, first_of_each, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Item
-from aufait.visualization.attention_overlay import attention_overlay
-from aufait.visualization.feature_maps import map_picture, mean_response, scaled
-from aufait.visualization.picture_grid import Scale, picture_grid
-from aufait.visualization.timeline_plots import breaks, prediction_timelines
+from aufait.visualization.figures.attention_overlay import attention_overlay
+from aufait.visualization.figures.feature_maps import map_picture, mean_response, scaled
+from aufait.visualization.figures.picture_grid import Scale, picture_grid
+from aufait.visualization.figures.timeline_plots import breaks, prediction_timelines
 
 _RESPONSE = Scale(colours="perceptual", low="low", high="high", label="mean response")
 _FACES = 2

@@ -10,8 +10,8 @@ import torch
 
 from aufait.action_units import au_name
 from aufait.evaluation.evaluate import score
-from aufait.evaluation.published import published_relation_matrices
-from aufait.evaluation.tables import Column, Row, Table
+from aufait.evaluation.reports.published import published_relation_matrices
+from aufait.evaluation.reports.tables import Column, Row, Table
 from aufait.losses.statistics import LabelStatistics
 from aufait.metrics import relation_distance, relation_matrix
 from aufait.models.deep_regions import DeepRegions
@@ -21,13 +21,13 @@ from aufait.reproduction.examples import TestFaces, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
 from aufait.reproduction.registry import PUBLISHED_NAMES, Item, get_run
-from aufait.visualization.activation_maps import branch_activation_maps
-from aufait.visualization.attention_overlay import attention_overlay
-from aufait.visualization.metric_plots import deviation, metrics_by_group
-from aufait.visualization.patch_significance import significance_figure
-from aufait.visualization.picture_grid import Scale, picture_grid
-from aufait.visualization.relation_plots import relation_figure
-from aufait.visualization.spread_plots import spread_figure
+from aufait.visualization.figures.activation_maps import branch_activation_maps
+from aufait.visualization.figures.attention_overlay import attention_overlay
+from aufait.visualization.figures.metric_plots import deviation, metrics_by_group
+from aufait.visualization.figures.patch_significance import significance_figure
+from aufait.visualization.figures.picture_grid import Scale, picture_grid
+from aufait.visualization.figures.relation_plots import relation_figure
+from aufait.visualization.figures.spread_plots import spread_figure
 
 if TYPE_CHECKING:
     from torch import Tensor

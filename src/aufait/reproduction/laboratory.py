@@ -315,7 +315,7 @@ class Laboratory:
         return cache
 
     def _twin(self, dataset: str) -> Path:
-        from aufait.synthetic.twins import write_twin
+        from aufait.twins import write_twin
 
         size: dict[str, Any] = dict(QUICK_TWINS[dataset] if self.quick else FULL_TWINS)
         size |= self.twin_size
@@ -377,7 +377,7 @@ class Laboratory:
         return bool(((labels.occurrence > 0) & labels.occurrence_known).sum(0).min() == 0)
 
     def _alignment(self, run: Run) -> str:
-        from aufait.data.preparation.alignments import alignment_of
+        from aufait.inputs.alignments import alignment_of
 
         return base_recipe(run).alignment or alignment_of(run.model)
 

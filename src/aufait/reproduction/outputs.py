@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aufait import __version__
-from aufait.media.atomic import write_bytes, write_text
+from aufait.files.atomic import write_bytes, write_text
 from aufait.reproduction.registry import PAPERS, PUBLISHED_NAMES, Item, get_run
 
 if TYPE_CHECKING:
-    from aufait.evaluation.tables import Table
+    from aufait.evaluation.reports.tables import Table
     from aufait.reproduction.laboratory import Laboratory
 
 QUICK_NOTE = (
@@ -65,8 +65,8 @@ def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> 
     Returns:
         The files.
     """
-    from aufait.evaluation.report import SYNTHETIC_NOTE, Report
-    from aufait.evaluation.writers import write_report
+    from aufait.evaluation.reports.report import SYNTHETIC_NOTE, Report
+    from aufait.evaluation.reports.writers import write_report
 
     quick = (QUICK_NOTE,) if item.needed_runs else (QUICK_TWIN_NOTE,) if made.synthetic else ()
     synthetic = (SYNTHETIC_NOTE,) if made.synthetic else ()

@@ -14,8 +14,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
+from aufait.settings import did_you_mean
 
 PAPERS: Mapping[str, str] = MappingProxyType(
     {

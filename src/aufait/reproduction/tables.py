@@ -18,9 +18,9 @@ from aufait.data.protocols import get_protocol
 from aufait.errors import InputError
 from aufait.evaluation import Predictions, compare, evaluate
 from aufait.evaluation.evaluate import Evaluation, score
-from aufait.evaluation.published import PublishedResult, published_results
-from aufait.evaluation.report import NAMES, kind_of
-from aufait.evaluation.tables import Cell, Column, Row, Table
+from aufait.evaluation.reports.published import PublishedResult, published_results
+from aufait.evaluation.reports.report import NAMES, kind_of
+from aufait.evaluation.reports.tables import Cell, Column, Row, Table
 from aufait.metrics import dependency_f1, relation_distance, relation_matrix
 from aufait.models.registry import create_model
 from aufait.reproduction.laboratory import Laboratory

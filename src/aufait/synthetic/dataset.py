@@ -26,12 +26,12 @@ import cv2
 import numpy as np
 
 from aufait.errors import InputError, OutputError
-from aufait.synthetic.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
-from aufait.synthetic.assets import FaceModel, find_assets, load_face_model
-from aufait.synthetic.expression import Intensities
+from aufait.synthetic.drawing.scene import Scene, sample_scene
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
+from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
+from aufait.synthetic.head.expression import Intensities
 from aufait.synthetic.parallel import run_jobs
 from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render
-from aufait.synthetic.scene import Scene, sample_scene
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from aufait.synthetic import hair, kernels, props, skin, wrinkles
-from aufait.synthetic.actions import LABELLED_ACTION_UNITS
-from aufait.synthetic.assets import FaceModel, Material
-from aufait.synthetic.background import make_background
-from aufait.synthetic.expression import Intensities, shape_weights
-from aufait.synthetic.geometry import (
+from aufait.synthetic.drawing import kernels
+from aufait.synthetic.drawing.background import make_background
+from aufait.synthetic.drawing.primitives import Mesh, Strands, vertex_normals
+from aufait.synthetic.drawing.scene import Scene, Sensor
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS
+from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.expression import Intensities, shape_weights
+from aufait.synthetic.head.geometry import (
     LEAST_APERTURE,
     blend_expression,
     fit_rotation,
@@ -33,10 +35,9 @@ from aufait.synthetic.geometry import (
     turn,
     turn_eyes,
 )
-from aufait.synthetic.lips import lip_gap, parted_intensity
-from aufait.synthetic.person import Traits, sample_traits
-from aufait.synthetic.primitives import Mesh, Strands, vertex_normals
-from aufait.synthetic.scene import Scene, Sensor
+from aufait.synthetic.head.lips import lip_gap, parted_intensity
+from aufait.synthetic.head.person import Traits, sample_traits
+from aufait.synthetic.looks import hair, props, skin, wrinkles
 
 MAP_SPAN = 46.0
 """Side of the shadow and visibility maps in cm."""

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from aufait.data.preparation.cache import FaceCache
 from aufait.errors import AufaitError
+from aufait.inputs.network_inputs import network_inputs
 from aufait.metrics.accumulators import AUMetrics
 from aufait.models.contract import check_shapes
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
-from aufait.training.face_batches import FaceBatch, FaceBatches, FaceTable
-from aufait.training.network_inputs import network_inputs
+from aufait.training.batches import FaceBatch, FaceBatches, FaceTable
 from aufait.training.recipe import Recipe
 from aufait.training.schedules import make_optimizer, rate_factor
 

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation.alignments import alignment_of
 from aufait.data.preparation.cache import FaceCache
 from aufait.data.protocols import (
     Protocol,
@@ -41,19 +40,20 @@ from aufait.data.protocols import (
     protocol_for,
     refuse_overlap,
 )
+from aufait.detection.provenance import software_versions
 from aufait.errors import InputError, MissingExtraError, OutputError
+from aufait.files.atomic import output_errors, write_text
+from aufait.inputs.alignments import alignment_of
 from aufait.losses.statistics import LabelStatistics
-from aufait.media.atomic import output_errors, write_text
-from aufait.media.provenance import software_versions
 from aufait.models.checkpoint import load_model
 from aufait.models.criterion import Criterion
 from aufait.models.import_checkpoint.reading import read_state_dict
 from aufait.models.registry import create_criterion, create_model
 from aufait.models.system import AUSystem
 from aufait.models.training_labels import TrainingLabels
-from aufait.training.face_batches import FaceTable
+from aufait.models.transfer import transfer
+from aufait.training.batches import FaceTable
 from aufait.training.recipe import Recipe, differences, load_recipe
-from aufait.training.transfer import transfer
 
 if TYPE_CHECKING:
     import lightning

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aufait.visualization.annotate import Annotator
-    from aufait.visualization.report import Report
-    from aufait.visualization.timeline import Timeline
+    from aufait.visualization.results.annotate import Annotator
+    from aufait.visualization.results.report import Report
+    from aufait.visualization.results.timeline import Timeline
 
-_HOME = {"Annotator": "annotate", "Report": "report", "Timeline": "timeline"}
+_HOME = {"Annotator": "results.annotate", "Report": "results.report", "Timeline": "results.timeline"}
 
 __all__ = ["Annotator", "Report", "Timeline"]
 

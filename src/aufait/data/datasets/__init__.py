@@ -17,9 +17,9 @@ from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from aufait.data.dataset import AUDataset
-from aufait.data.naming import did_you_mean
 from aufait.errors import InputError
 from aufait.plugins import Plugins, find_plugins, refuse_taken
+from aufait.settings import did_you_mean
 
 
 @dataclass(frozen=True)

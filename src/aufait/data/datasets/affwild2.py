@@ -16,7 +16,7 @@ from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.labels import EMPTY, Columns, Labels, combine, read_text, split_cells, to_integer, to_labels
-from aufait.data.media import Media
+from aufait.data.pictures import Media
 from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, open_media, squash, survey
 
 TITLE = "AffWild2 (action units)"

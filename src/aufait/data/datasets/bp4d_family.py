@@ -16,7 +16,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.datasets.coding_files import sequence_labels
 from aufait.data.datasets.hdf5_landmarks import Hdf5Landmarks
-from aufait.data.media import ImageArchive, Media
+from aufait.data.pictures import ImageArchive, Media
 from aufait.data.trees import (
     VIDEO_SUFFIXES,
     Folder,

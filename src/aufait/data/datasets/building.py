@@ -13,7 +13,7 @@ from aufait.data.anomalies import AnomalyLog, number_ranges
 from aufait.data.dataset import AUDataset
 from aufait.data.facts import facts_of
 from aufait.data.labels import Labels
-from aufait.data.media import Media
+from aufait.data.pictures import Media
 from aufait.data.recording import Recording
 from aufait.data.trees import layout_error
 from aufait.errors import InputError

@@ -22,7 +22,7 @@ from aufait.data.anomalies import AnomalyLog, number_ranges
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.labels import Labels
-from aufait.data.media import ImageFolder, Media, Video
+from aufait.data.pictures import ImageFolder, Media, Video
 from aufait.data.trees import listing
 from aufait.errors import InputError
 from aufait.landmarks import SCHEMES

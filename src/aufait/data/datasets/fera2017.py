@@ -15,7 +15,7 @@ from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.datasets.coding_files import sequence_labels
-from aufait.data.media import Media, Video
+from aufait.data.pictures import Media, Video
 from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, open_media, survey
 from aufait.errors import InputError
 

@@ -3,7 +3,6 @@
 - ``prepare(dataset, out)`` reads every labelled picture once, finds the face, aligns it, and leaves a folder of aligned
   faces, landmarks and labels; killed and started again it ends with the same bytes.
 - ``FaceCache.open(out)`` reads that folder: ``cache.dataset()`` for protocols, ``cache.faces(rows)`` for batches.
-- ``ALIGNMENTS`` and ``alignment_of(model)`` say which standard frame goes with which network.
 - ``write_cache`` makes such a folder from faces that are aligned already.
 """
 
@@ -13,22 +12,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aufait.data.preparation.alignments import ALIGNMENTS, Alignment, alignment_of, get_alignment
     from aufait.data.preparation.cache import FaceCache
     from aufait.data.preparation.preparing import prepare
     from aufait.data.preparation.writing import write_cache
 
 _MODULE_OF = {
-    "ALIGNMENTS": "alignments",
-    "Alignment": "alignments",
     "FaceCache": "cache",
-    "alignment_of": "alignments",
-    "get_alignment": "alignments",
     "prepare": "preparing",
     "write_cache": "writing",
 }
 
-__all__ = ["ALIGNMENTS", "Alignment", "FaceCache", "alignment_of", "get_alignment", "prepare", "write_cache"]
+__all__ = ["FaceCache", "prepare", "write_cache"]
 
 
 def __getattr__(name: str) -> Any:

@@ -27,11 +27,11 @@ import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation.alignments import ALIGNMENTS
 from aufait.data.preparation.shards import ATTRIBUTE
 from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, digest_of, map_tensors, read_json
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.inputs.alignments import ALIGNMENTS
 
 _OPEN_FILES = 256
 """Recordings whose faces stay mapped at a time; each holds a file handle, and systems often allow 1,024."""

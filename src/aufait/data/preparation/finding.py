@@ -13,12 +13,12 @@ from typing import Protocol
 
 import numpy as np
 
-from aufait.data.preparation.alignments import Alignment
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 from aufait.faces.boxes import box_sizes
 from aufait.faces.face import Face
 from aufait.faces.finder import FaceFinder
+from aufait.inputs.alignments import Alignment
 
 NO_PICTURE = "no picture"
 BAD_PICTURE = "picture cannot be read"
@@ -201,6 +201,6 @@ def _time(time: float, row: int, recording: Recording) -> float:
 
 def is_tracked(recording: Recording) -> bool:
     """Whether the pictures of a recording follow each other in time."""
-    from aufait.data.media import Video
+    from aufait.data.pictures import Video
 
     return isinstance(recording.media, Video) or recording.frame_rate is not None

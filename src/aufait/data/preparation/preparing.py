@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation.alignments import Alignment, get_alignment
 from aufait.data.preparation.cache import FaceCache
 from aufait.data.preparation.finding import FinderFactory
 from aufait.data.preparation.shards import shard_stem
@@ -31,7 +30,8 @@ from aufait.data.preparation.writing import assemble
 from aufait.data.recording import Recording
 from aufait.errors import InputError, OutputError
 from aufait.faces.finder import create_finder
-from aufait.media.atomic import output_errors
+from aufait.files.atomic import output_errors
+from aufait.inputs.alignments import Alignment, get_alignment
 
 LANDMARKS = ("auto", "distributed", "detect")
 """Where landmarks may come from; auto takes distributed ones where every recording has them, else detects them all."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from aufait.data.media import ImageArchive, ImageFolder, Media, Video
+from aufait.data.pictures import ImageArchive, ImageFolder, Media, Video
 from aufait.data.preparation.shards import recording_facts
 from aufait.data.preparation.storage import read_json
 from aufait.data.recording import Recording

@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.media.atomic import output_errors
+from aufait.files.atomic import output_errors
 
 FORMAT = "aufait-faces-1"
 """Changes whenever older files would be read wrongly."""

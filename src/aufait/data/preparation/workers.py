@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from aufait.data.preparation.alignments import Alignment
 from aufait.data.preparation.finding import (
     Detected,
     Distributed,
@@ -36,6 +35,7 @@ from aufait.data.preparation.storage import MANIFEST
 from aufait.data.recording import Recording
 from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
 from aufait.faces.finder import FaceFinder, create_finder
+from aufait.inputs.alignments import Alignment
 
 _REPORT_EVERY = 16  # frames between two messages to the parent
 _POLL_SECONDS = 0.2

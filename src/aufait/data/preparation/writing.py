@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from aufait.data.dataset import AUDataset
-from aufait.data.preparation.alignments import Alignment, get_alignment
 from aufait.data.preparation.cache import FaceCache
 from aufait.data.preparation.shards import ATTRIBUTE, ShardWriter, read_table, shard_stem
 from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, SHARDS, TABLE, write_json, write_tensors
 from aufait.errors import InputError, OutputError
+from aufait.files.atomic import output_errors
+from aufait.inputs.alignments import Alignment, get_alignment
 from aufait.landmarks import convert
-from aufait.media.atomic import output_errors
 
 
 def write_cache(

@@ -14,13 +14,13 @@ from typing import Any
 
 from aufait.action_units import AU_SETS
 from aufait.data.dataset import AUDataset
-from aufait.data.naming import did_you_mean
 from aufait.data.protocols.across import LODO, SHORT, leave_one_dataset_out
 from aufait.data.protocols.protocol import Fold, Part, Protocol, Split, refuse_overlap
 from aufait.data.protocols.redrawn import can_be_redrawn, redrawn
 from aufait.data.protocols.splits import deal, hold_out, seeded_order
 from aufait.errors import InputError
 from aufait.plugins import Plugins, find_plugins, refuse_taken
+from aufait.settings import did_you_mean
 
 OCCURRENCE_METRICS = ("f1_frame", "accuracy")
 INTENSITY_METRICS = ("icc_3_1", "mae")

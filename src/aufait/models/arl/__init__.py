@@ -14,7 +14,7 @@ Paper                                          File
 Figure 2, eq. 7 and 10                         model.py
 3.5 objective, eq. 8-13                        criterion.py
 4.1.2 hyper-parameters, Table 9                config.py and the names below
-4.1.2 DISFA started from BP4D                  model.py, aufait/training/transfer.py
+4.1.2 DISFA started from BP4D                  model.py, aufait/models/transfer.py
 =============================================  ==================================
 """
 

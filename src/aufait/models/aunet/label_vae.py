@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from aufait.action_units import AU_SETS
 from aufait.errors import InputError
+from aufait.files.weights import make_filled, read_description, read_tensors, write_weights
 from aufait.models.configuration import resolve_au_set
-from aufait.models.weight_files import load_weights, read_description, write_weights
 
 PAPER_LATENT_SIZES: Mapping[tuple[int, ...], int] = MappingProxyType(
     {AU_SETS["bp4d"]: 8, AU_SETS["disfa"]: 6, AU_SETS["affwild2"]: 5}
@@ -195,8 +195,8 @@ def load_label_vae(path: str | Path) -> LabelVAE:
     """
     path = Path(path)
     header = read_description(path, f"no label VAE at {path}; train one with fit_label_vae and save it with save_label_vae")
-    vae = LabelVAE(**_sizes(path, header))
-    load_weights(vae, path, "the sizes in its header")
+    sizes = _sizes(path, header)
+    vae = make_filled(lambda: LabelVAE(**sizes), read_tensors(path), f"the weights in {path} do not fit the sizes in its header")
     return vae.requires_grad_(False).eval()
 
 

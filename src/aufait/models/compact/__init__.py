@@ -4,8 +4,8 @@ Own design, no paper. ``aufait.Detector`` runs the same weights by ``au_predicto
 
 | part | file |
 |---|---|
-| the residual network and its ordinal outputs | ``aufait.models.au_network``, ``aufait.models.ordinal`` |
-| crop, grey value, contrast | ``aufait.models.au_crop`` |
+| the residual network and its ordinal outputs | ``aufait.models.default.network``, ``aufait.models.default.ordinal`` |
+| crop, grey value, contrast | ``aufait.models.default.crop`` |
 | both sides, mirrored pass, calibration | ``model.py`` |
 | loss for training by recipes | ``criterion.py`` |
 """

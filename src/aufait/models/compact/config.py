@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aufait.models.au_crop import CROP_SIZE
-from aufait.models.au_network import AUNetworkConfig
 from aufait.models.configuration import ModelConfig
+from aufait.models.default.crop import CROP_SIZE
+from aufait.models.default.network import AUNetworkConfig
 from aufait.models.trial import Trial, sizes
 
 

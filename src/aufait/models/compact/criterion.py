@@ -7,7 +7,7 @@ from torch import Tensor
 from aufait.losses.labels import AULabels, Losses
 from aufait.losses.occurrence import weighted_bce
 from aufait.models.criterion import Criterion
-from aufait.models.ordinal import LEVELS, level_targets
+from aufait.models.default.ordinal import LEVELS, level_targets
 from aufait.models.outputs import AUOutput
 
 

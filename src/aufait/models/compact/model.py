@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aufait.models.au_crop import mirror_sides, normalize
-from aufait.models.au_network import AUNetwork
-from aufait.models.au_predictor import AUPredictor
 from aufait.models.compact.config import CompactConfig
-from aufait.models.ordinal import OCCURRENCE_LEVEL, median_of
+from aufait.models.default.crop import mirror_sides, normalize
+from aufait.models.default.network import AUNetwork
+from aufait.models.default.ordinal import OCCURRENCE_LEVEL, median_of
+from aufait.models.default.predictor import AUPredictor
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
 

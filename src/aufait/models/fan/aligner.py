@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from aufait.errors import InputError
+from aufait.files.weights import make_filled, read_description, read_tensors, write_weights
 from aufait.models.fan.config import FANConfig
 from aufait.models.fan.heat_maps import landmarks_from_heat_maps
 from aufait.models.fan.network import FAN, channels_last
-from aufait.models.weight_files import load_weights, read_description, write_weights
 
 _FORMAT = 1
 
@@ -109,8 +109,9 @@ def load_aligner(path: str | Path, *, device: str | torch.device = "cpu") -> Fac
     """
     path = Path(path)
     header = read_description(path, f"no aligner file at {path}; expected a .safetensors file written by aufait")
-    aligner = FaceAligner(_config(path, header))
-    load_weights(aligner.fan, path, "its settings")
+    config = _config(path, header)
+    tensors = {f"fan.{name}": values for name, values in read_tensors(path).items()}
+    aligner = make_filled(lambda: FaceAligner(config), tensors, f"the weights in {path} do not fit its settings")
     return aligner.to(device).eval()
 
 

@@ -1,0 +1,1 @@
+"""What ``aufait bench`` measures."""

@@ -1,0 +1,16 @@
+"""Detection on pictures and videos: ``Detector``, quality scores, and jobs over many files."""
+
+from __future__ import annotations
+
+from aufait.detection.detector import AnalyzedFrame, Detector, resolve_device
+from aufait.detection.quality import RECOMMENDED_QUALITY, QualityFactors, quality_factors, quality_scores
+
+__all__ = [
+    "RECOMMENDED_QUALITY",
+    "AnalyzedFrame",
+    "Detector",
+    "QualityFactors",
+    "quality_factors",
+    "quality_scores",
+    "resolve_device",
+]

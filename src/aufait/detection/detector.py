@@ -1,0 +1,467 @@
+"""From pictures to action units: find faces, align them, score them, say how far to trust each.
+
+    >>> import aufait
+    >>> with aufait.Detector() as detector:  # doctest: +SKIP
+    ...     for frame in detector.stream("interview.mp4"):
+    ...         for face in frame.faces:
+    ...             print(frame.timestamp, face.face_id, face.active())
+
+``Detector`` is the one convenience layer over ``aufait.faces`` (where the faces are) and ``aufait.models`` (what they
+show). Reading a video, finding faces and scoring them overlap in three threads; the results are those of one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from aufait.detection.pictures import as_inputs, load_picture, name_of, pictures_in
+from aufait.detection.predictors import Model, VideoPredictor, WholeFacePredictor, open_predictor
+from aufait.detection.quality import quality_of_pictures, quality_scores
+from aufait.detection.scores import FaceScores
+from aufait.detection.threads import Prefetch
+from aufait.errors import AufaitError, InputError, InputWarning
+from aufait.results import FaceAnalysis, FrameAnalysis
+
+if TYPE_CHECKING:
+    from aufait.detection.explain import FaceExplanation
+    from aufait.detection.network_video import NetworkVideo
+    from aufait.detection.pictures import ImageLike
+    from aufait.faces import FaceFinder
+    from aufait.faces.face import Face
+    from aufait.models.default.base_rates import BaseRates
+    from aufait.models.system import AUSystem
+
+_LOOKAHEAD = 3  # frames that wait between two stages at least; 3 x 2.8 MB at 1280 x 720
+_BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
+
+
+@dataclass(frozen=True, eq=False)
+class AnalyzedFrame:
+    """A result together with the picture that it describes, for drawing. image: (H, W, 3) uint8 RGB."""
+
+    analysis: FrameAnalysis
+    image: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _TrackedFrame:
+    """One frame between face finding and scoring."""
+
+    source: str
+    number: int  # from 1
+    timestamp: float
+    image: np.ndarray
+    faces: list[Face]
+    error: str | None = None
+
+
+def finder_models(name: str) -> dict[str, str]:
+    """SHA-256 of each model file behind a face finder; empty for a finder of one's own."""
+    from aufait.doctor import sha256_of
+    from aufait.faces.task_file import TASK_SHA256
+    from aufait.faces.weights import weights_available, weights_path
+
+    builtin = {"builtin": ("face_detector", "face_landmarks"), "mesh": ("face_detector",)}.get(name, ())
+    models = {part: sha256_of(weights_path(part)) for part in builtin if weights_available(part)}
+    if name == "mesh":
+        models["face_landmarker"] = TASK_SHA256
+    return models
+
+
+class Detector:
+    """Finds faces and scores their action units, in pictures and videos.
+
+    Not to be shared between threads; each detector follows one video at a time.
+
+    Args:
+        finder: ``"auto"`` (the best that is available), ``"mesh"``, ``"builtin"``, or a ``FaceFinder`` object.
+        model: ``"default"`` (with the ``mesh`` finder the mesh model, else the compact one), ``"mesh"``, ``"compact"``, a weights
+            file, also of any network of ``aufait models``, the folder of a training run, a network (``AUSystem``), or an object
+            with ``predict``. What a model does not give, such as sides or intensities, is None in the results.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``: where the networks run.
+        max_faces: keep at most this many faces per frame; None for no limit.
+        min_confidence: faces of lower confidence are dropped, in [0, 1].
+        threads: torch threads to use while the networks run; the caller's own setting is put back after each frame.
+            None for half of the cores: reading and face finding run beside the networks.
+        batch_size: frames of a video file that are scored together; the results are the same. None for 4 on the CPU and 16 on
+            a GPU. Frames of a camera never wait for others.
+        finder_model: path of the finder's own model file, for finders that need one.
+        base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
+            probabilities then refer to it. None for the reference rate, alike for all units; see ``docs/model_card.md``.
+        alignment: how networks that look at three frames see a video: ``"track"``, one pass per frame where the network has such
+            a way, or ``"neighbours"``, both neighbours laid on each frame as in training and evaluation, for three times the work.
+        attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
+
+    Raises:
+        InputError: a name, device or number that does not exist.
+        MissingExtraError: the finder needs an optional package.
+        MissingModelError: a model file is absent.
+    """
+
+    def __init__(
+        self,
+        *,
+        finder: str | FaceFinder = "auto",
+        model: Model | AUSystem = "default",
+        device: str = "auto",
+        max_faces: int | None = None,
+        min_confidence: float = 0.5,
+        threads: int | None = None,
+        batch_size: int | None = None,
+        finder_model: str | Path | None = None,
+        base_rates: BaseRates = None,
+        alignment: str = "track",
+        attention: bool = False,
+    ) -> None:
+        _check_numbers(max_faces, min_confidence, threads, batch_size)
+        self.device = resolve_device(device)
+        self.max_faces = max_faces
+        self.min_confidence = min_confidence
+        self.threads = threads or default_threads()
+        self.batch_size = batch_size or (_BATCH_ON_CPU if self.device == "cpu" else _BATCH_ON_GPU)
+        self._owns_finder = isinstance(finder, str)
+        self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
+        self.base_rates = base_rates
+        self._predictor = open_predictor(
+            model, finder=self._finder.name, device=self.device, base_rates=base_rates, alignment=alignment, attention=attention
+        )
+        self._busy = threading.Lock()
+        self._process = os.getpid()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Releases the face finder, unless the caller passed it in. The detector cannot be used afterwards."""
+        if self._owns_finder:
+            self._finder.close()
+
+    @property
+    def action_units(self) -> tuple[int, ...]:
+        """FACS numbers of the action units that the model scores."""
+        return tuple(self._predictor.action_units)
+
+    @property
+    def finder_name(self) -> str:
+        """Name of the face finder in use; with ``finder="auto"`` the one that was chosen."""
+        return self._finder.name
+
+    @property
+    def finder_reason(self) -> str:
+        """Why this face finder, for people to read; empty where it was asked for by name."""
+        return getattr(self._finder, "reason", "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that decides the numbers, ready for JSON: finder and model with their SHA-256, device, limits."""
+        return {
+            "finder": self.finder_name,
+            "finder_models": finder_models(self.finder_name),
+            "model": self._predictor.name,
+            "model_sha256": self._predictor.sha256,
+            "model_details": self._details(),
+            "action_units": list(self.action_units),
+            "base_rates": self.base_rates if self.base_rates is None else _plain_rates(self.base_rates),
+            "device": self.device,
+            "max_faces": self.max_faces,
+            "min_confidence": self.min_confidence,
+        }
+
+    def _details(self) -> dict[str, Any]:
+        """What a network says of itself; empty for the shipped models, whose names say it."""
+        from aufait.detection.trained_network import NetworkPredictor
+
+        return self._predictor.details if isinstance(self._predictor, NetworkPredictor) else {}
+
+    def analyze_image(self, image: ImageLike, *, source: str | None = None) -> FrameAnalysis:
+        """Analyses one picture; faces are numbered from 0.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            source: name to write into the result; the path, or ``"array"`` and the like, if left out.
+
+        Not to be called while this detector follows a video: give single pictures a detector of their own.
+
+        Raises:
+            InputError: the file cannot be read or the array has the wrong shape or type.
+        """
+        pixels, name = load_picture(image)
+        with self._torch_threads():
+            faces = self._finder.find(pixels)
+            (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
+        return result
+
+    def explain(self, image: ImageLike, *, occlusion: bool = False) -> list[FaceExplanation]:
+        """Where the scores of a picture come from, one entry per face; see ``aufait.detection.explain``.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            occlusion: cover parts of the face even where the network has maps of its own.
+        """
+        from aufait.detection.explain import explain_faces
+
+        pixels, _ = load_picture(image)
+        with self._torch_threads():
+            return explain_faces(self._predictor, self._finder, pixels, self._finder.find(pixels), occlusion=occlusion)
+
+    def stream(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
+        """Analyses a video frame by frame, in order, with memory constant in its length.
+
+        Faces keep their ``face_id`` while they are followed. There is one result per frame, also without a face.
+
+        Args:
+            source: path of a video, or of a picture with pages or animation frames; or the number of a camera.
+            video_stream: number of the stream in a file with several, None for the main one. What else is odd about a file comes
+                as an ``InputWarning``.
+
+        Raises:
+            InputError: the video cannot be opened (raised on the first step).
+            RuntimeError: this detector is following another video.
+        """
+        for frame in self.stream_frames(source, video_stream=video_stream):
+            yield frame.analysis
+
+    def stream_frames(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
+        """Like ``stream``, with the picture beside each result. Opens the source itself."""
+        from aufait.media.video import Camera, open_video
+
+        if not isinstance(source, int | str | os.PathLike):
+            raise InputError(f"a video is named by its path, a camera by its number; got {type(source).__name__}")
+        name = f"camera {source}" if isinstance(source, int) else str(source)
+        with (
+            Camera(source)
+            if isinstance(source, int)
+            else open_video(Path(source).expanduser(), stream=video_stream) as frames
+        ):
+            told = 0
+            for frame in self.follow(frames, source=name):
+                for note in frames.notes[told:]:
+                    warnings.warn(note, InputWarning, stacklevel=2)
+                    told += 1
+                yield frame
+
+    def follow(self, frames: Iterable[Any], *, source: str) -> Iterator[AnalyzedFrame]:
+        """Analyses frames that come from elsewhere, as one video.
+
+        Args:
+            frames: objects with ``index`` (from 0), ``timestamp`` (seconds), ``image`` ((H, W, 3) uint8 RGB) and
+                optionally ``corrupt`` (bool), such as ``aufait.media.VideoFrame``. Results come as soon as they can, unless
+                ``frames`` has an attribute ``live`` that is false, like a video file: then whole batches are waited for.
+            source: name to write into the results.
+
+        Raises:
+            RuntimeError: this detector is following another video.
+        """
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("this detector is following another video; finish that one or make another Detector")
+        try:
+            self._finder.reset()
+            with (
+                Prefetch(frames, depth=_LOOKAHEAD) as decoded,
+                Prefetch(self._track(decoded, source), depth=max(_LOOKAHEAD, self.batch_size)) as tracked,
+            ):
+                video = self._predictor.open_video() if isinstance(self._predictor, VideoPredictor) else None
+                if video is not None:
+                    yield from self._score_later(video, tracked)
+                    return
+                for group in tracked.groups(self.batch_size, wait=not getattr(frames, "live", True)):
+                    with self._torch_threads():
+                        results = self._score(group)
+                    for frame, result in zip(group, results, strict=True):
+                        yield AnalyzedFrame(result, frame.image)
+        finally:
+            self._busy.release()
+
+    def detect(self, inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise") -> list[FrameAnalysis]:
+        """Analyses pictures, videos, folders, glob patterns or arrays, one or many, and returns all results.
+
+        For a long video use ``stream``, which keeps nothing.
+
+        Args:
+            inputs: one or several of: path, glob pattern, folder, (H, W, 3) or (N, H, W, 3) uint8 RGB array or tensor, Pillow
+                picture, bytes of a picture file.
+            on_error: ``"raise"``, or ``"keep"`` to put a result without faces and with ``error`` set in its place.
+
+        Returns:
+            One result per picture and per video frame, in the order of the inputs.
+        """
+        if on_error not in ("raise", "keep"):
+            raise InputError(f"on_error must be 'raise' or 'keep', got {on_error!r}")
+        results: list[FrameAnalysis] = []
+        for item in as_inputs(inputs):
+            try:
+                results.extend(self._detect_one(item))
+            except AufaitError as error:
+                if on_error == "raise":
+                    raise
+                results.append(FrameAnalysis(name_of(item), 1, 0.0, (0, 0), (), str(error)))
+        return results
+
+    def _detect_one(self, item: ImageLike) -> Iterator[FrameAnalysis]:
+        pictures = pictures_in(item)
+        if pictures is not None:
+            yield from (self.analyze_image(picture) for picture in pictures)
+            return
+        from aufait.media.sources import expand_inputs
+
+        for source in expand_inputs([name_of(item)]):
+            if source.kind == "unusable":
+                raise InputError(source.problem or f"{source.path} cannot be used")
+            yield from self.stream(source.path) if source.kind == "video" else [self.analyze_image(source.path)]
+
+    def _torch_threads(self) -> AbstractContextManager[None]:
+        """One thread in a process made by ``fork``: it has none of the threads that torch would wait for."""
+        return _torch_threads(self.threads if os.getpid() == self._process else 1)
+
+    def _track(self, frames: Iterable[Any], source: str) -> Iterator[_TrackedFrame]:
+        """Finds the faces of each frame; runs in a background thread."""
+        for frame in frames:
+            error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
+            with self._torch_threads():
+                faces = self._finder.track(frame.image, frame.timestamp)
+            yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error)
+
+    def _score(self, frames: Sequence[_TrackedFrame]) -> list[FrameAnalysis]:
+        """Results of some frames; their faces go through the network together."""
+        scores = iter(self._predict([frame for frame in frames if frame.faces]))
+        qualities = quality_of_pictures([frame.image for frame in frames], [frame.faces for frame in frames])
+        return [
+            _analysis(self.action_units, frame, list(islice(scores, len(frame.faces))), quality)
+            for frame, quality in zip(frames, qualities, strict=True)
+        ]
+
+    def _score_later(self, video: NetworkVideo, frames: Iterable[_TrackedFrame]) -> Iterator[AnalyzedFrame]:
+        """Results of a model that sees the frames of a video together; they come some frames late."""
+        waiting: deque[_TrackedFrame] = deque()
+        for frame in frames:
+            waiting.append(frame)
+            with self._torch_threads():
+                done = video.push(frame.image, frame.faces)
+            yield from self._later(waiting, done)
+        with self._torch_threads():
+            done = video.finish()
+        yield from self._later(waiting, done)
+
+    def _later(self, waiting: deque[_TrackedFrame], done: Sequence[FaceScores]) -> Iterator[AnalyzedFrame]:
+        for scores in done:
+            frame = waiting.popleft()
+            rows = [scores.row(face) for face in range(len(scores))]
+            quality = quality_scores(frame.image, frame.faces)
+            yield AnalyzedFrame(_analysis(self.action_units, frame, rows, quality), frame.image)
+
+    def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, Any]]:
+        """The scores of each face of the frames in turn, as arguments of ``FaceAnalysis``."""
+        if not frames:
+            return
+        if isinstance(self._predictor, WholeFacePredictor):
+            batches = [self._predictor.predict_faces([f.image for f in frames], [f.faces for f in frames])]
+        else:
+            batches = [self._predictor.predict(f.image, np.stack([face.landmarks for face in f.faces])) for f in frames]
+        for scores in map(FaceScores.of, batches):
+            yield from (scores.row(face) for face in range(len(scores)))
+
+
+def _analysis(
+    action_units: tuple[int, ...], frame: _TrackedFrame, scores: Sequence[dict[str, Any]], quality: np.ndarray
+) -> FrameAnalysis:
+    """The result of one frame from the scores and the quality (F,) of its faces."""
+    faces = tuple(
+        FaceAnalysis(
+            face_id=face.track_id if face.track_id >= 0 else rank,
+            box=face.box,
+            confidence=face.confidence,
+            landmarks=face.landmarks,
+            pose=face.pose,
+            action_units=action_units,
+            quality=float(trust),
+            **score,
+        )
+        for rank, (face, score, trust) in enumerate(zip(frame.faces, scores, quality, strict=True))
+    )
+    size = (frame.image.shape[1], frame.image.shape[0])
+    return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
+
+
+def resolve_device(device: str) -> str:
+    """Turns ``"auto"`` into the fastest device that is there and checks any other name.
+
+    Raises:
+        InputError: the device is unknown or absent; the message names those that are there.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available = [f"cuda:{index}" for index in range(torch.cuda.device_count())] + available
+    if device == "auto":
+        return available[0]
+    if (f"{device}:0" if device == "cuda" else device) not in available:
+        raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
+    return device
+
+
+def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:
+    return {str(au): rate for au, rate in base_rates.items()} if isinstance(base_rates, Mapping) else base_rates
+
+
+def _load_finder(
+    finder: str | FaceFinder, path: str | Path | None, device: str, max_faces: int | None, min_confidence: float
+) -> FaceFinder:
+    if not isinstance(finder, str):
+        return finder
+    from aufait.faces import create_finder
+
+    model_path = None if path is None else Path(path)
+    return create_finder(
+        finder, model_path=model_path, device=device, max_faces=max_faces, min_confidence=min_confidence
+    )
+
+
+def default_threads() -> int:
+    """Torch threads for the networks of one detector: half of the cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2)
+
+
+def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | None, batch_size: int | None) -> None:
+    if max_faces is not None and max_faces < 1:
+        raise InputError(f"max_faces must be 1 or more, got {max_faces}; leave it out for no limit")
+    if not 0.0 <= min_confidence <= 1.0:
+        raise InputError(f"min_confidence must lie in [0, 1], got {min_confidence}")
+    for name, number in (("threads", threads), ("batch_size", batch_size)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} must be 1 or more, got {number}")
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    """Uses ``count`` torch threads inside the block and puts the caller's number back."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

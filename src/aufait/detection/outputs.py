@@ -1,0 +1,272 @@
+"""All files of one task, written together: whole at the end, or kept under names that say ``.partial``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from aufait.errors import AufaitError
+
+if TYPE_CHECKING:
+    from aufait.detection.detector import AnalyzedFrame
+    from aufait.detection.plan import OutputOptions, Task
+    from aufait.detection.provenance import ProvenanceWriter
+    from aufait.results import FrameAnalysis
+    from aufait.visualization.results.annotate import Annotator
+    from aufait.visualization.results.report import Report
+    from aufait.visualization.results.timeline import Timeline
+
+
+class SourceReader(Protocol):
+    """What is asked of a video or camera after its last frame."""
+
+    error: str | None
+    corrupt: int
+    notes: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamInfo:
+    """What is known of a source before its first frame; None where unknown."""
+
+    frame_count: int | None = None
+    size: tuple[int, int] | None = None
+    frame_rate: float | None = None
+    duration: float | None = None
+    reader: SourceReader | None = None
+    stream: int | None = None
+
+
+class _StreamWriter(Protocol):
+    """The shape that tables and videos share."""
+
+    def close(self) -> Path: ...
+
+    def abandon(self) -> Path | None: ...
+
+
+class _Table(_StreamWriter, Protocol):
+    def write(self, frame: FrameAnalysis) -> None: ...
+
+
+class TaskOutputs:
+    """Every output of one task behind one ``write``.
+
+    As a context manager it finishes all files at the end of the block. When the block is left by an exception, what was
+    written stays under names that say ``.partial``; where nothing was written, nothing stays.
+
+    Args:
+        task: names the files.
+        options: says which ones.
+        info: size and frame rate of the source, for videos.
+        action_units: of the model.
+        settings: what decided the numbers, see ``Detector.settings``.
+        command: the command line, for the provenance record.
+
+    Attributes:
+        paths: files written, filled at the end; the first table comes first.
+
+    Raises:
+        OutputError: a file exists, the folder cannot be written, the disc is full.
+        MissingExtraError: Parquet was asked for without pyarrow.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        options: OutputOptions,
+        info: StreamInfo,
+        action_units: tuple[int, ...],
+        settings: dict[str, Any],
+        command: Sequence[str] | None = None,
+    ) -> None:
+        self._task, self._options, self._info = task, options, info
+        self._units, self._settings = action_units, settings
+        self._number = {str(path): number for number, path in enumerate(task.inputs)}
+        self._frames = 0
+        self._pictures: list[Path] = []
+        self._tables: list[_Table] = []
+        self._video: Any = None
+        self._annotator: Annotator | None = None
+        self._timeline: Timeline | None = None
+        self._report: Report | None = None
+        self.paths: list[Path] = []
+        try:
+            self._provenance = self._open_provenance(command)
+            self._tables = [self._open_table(name) for name in options.formats]
+            self._open_pictures()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None or self._frames == 0:
+            self._abandon(error)
+            return
+        try:
+            self._finish()
+        except BaseException as late:
+            self._abandon(late)
+            raise
+
+    def write(self, frame: AnalyzedFrame) -> None:
+        """Adds one frame to every file.
+
+        Raises:
+            OutputError: the disc is full, or an encoder gave up.
+        """
+        analysis = frame.analysis
+        if self._task.kind == "image":
+            path = Path(analysis.source)
+            self._provenance.add_input(path, "image", size=list(analysis.size))
+        self._frames += 1
+        for table in self._tables:
+            table.write(analysis)
+        self._provenance.count(analysis, corrupt=analysis.error is not None)
+        if self._timeline is not None:
+            self._timeline.add(analysis)
+        if self._task.kind == "image":
+            self._show_picture(frame)
+            return
+        if self._annotator is not None and self._video is not None:
+            self._video.write(self._annotator(frame.image, analysis), analysis.timestamp)
+        if self._report is not None:
+            self._report.add(analysis, frame.image)
+
+    def note_problems(self, problems: Sequence[str], notes: Sequence[str] = ()) -> None:
+        """Puts problems with the input, and what else should be known of it, into the provenance record."""
+        for problem in problems:
+            self._provenance.add_error(problem)
+        self._provenance.update(notes=list(notes))
+
+    def _open_provenance(self, command: Sequence[str] | None) -> ProvenanceWriter:
+        from aufait.detection.provenance import ProvenanceWriter
+
+        settings = self._settings
+        writer = ProvenanceWriter(
+            self._task.provenance,
+            model={"name": settings["model"], "sha256": settings["model_sha256"]},
+            finder=settings["finder"],
+            settings={**settings, "outputs": asdict(self._options)},
+            command=command,
+            overwrite=self._options.overwrite,
+        )
+        if self._task.kind == "video":
+            info = self._info
+            facts = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
+            writer.add_input(self._task.inputs[0], "video", **facts)
+        elif self._task.kind == "camera":
+            writer.add_input(self._task.title, "camera", size=self._info.size)
+        return writer
+
+    def _open_table(self, name: str) -> _Table:
+        from aufait.detection.tables import OpenFaceCsvWriter, ParquetWriter
+
+        path, overwrite = self._task.table(name), self._options.overwrite
+        if name == "parquet":
+            metadata = {"model": str(self._settings["model"]), "model_sha256": str(self._settings["model_sha256"])}
+            return ParquetWriter(path, self._units, overwrite=overwrite, metadata=metadata)
+        kind = "image" if self._task.kind == "image" else "video"
+        return OpenFaceCsvWriter(path, self._units, kind=kind, overwrite=overwrite)  # type: ignore[arg-type]
+
+    def _open_video(self) -> Any:
+        from aufait.media.video import VideoWriter
+
+        size = self._info.size or (0, 0)
+        return VideoWriter(
+            self._task.annotated(), size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite
+        )
+
+    def _open_pictures(self) -> None:
+        """Prepares everything that is drawn."""
+        from aufait.detection.plan import can_plot
+
+        task, options = self._task, self._options
+        note: str | None = self._settings["model_details"].get("note")  # of networks; the shipped models are what pages expect
+        if options.annotate or (options.report and task.kind == "image"):
+            from aufait.visualization.results.annotate import Annotator
+
+            self._annotator = Annotator(caption=task.kind != "image")
+        if options.annotate and task.kind != "image":
+            self._video = self._open_video()
+        if task.kind != "image" and (options.plot or (options.report and can_plot())):
+            from aufait.visualization.results.timeline import Timeline
+
+            self._timeline = Timeline(note=note) if note else Timeline()
+        if options.report:
+            from aufait.visualization.results.report import CAUTION, Report
+
+            title = task.inputs[0].name if task.kind == "video" else task.title
+            words = {"note": f"{note}. {CAUTION}"} if note else {}
+            self._report = Report(title, kind="image" if task.kind == "image" else "video", **words)
+
+    def _show_picture(self, frame: AnalyzedFrame) -> None:
+        """Draws one of many pictures, for its own file and for the page."""
+        if self._annotator is None:
+            return
+        from aufait.media.images import write_image
+
+        self._annotator.reset()  # the panels of one picture say nothing about the next
+        drawing, link = self._annotator(frame.image, frame.analysis), None
+        if self._options.annotate:
+            link = self._task.annotated(self._number[frame.analysis.source])
+            self._pictures.append(write_image(link, drawing, overwrite=self._options.overwrite))
+        if self._report is not None:
+            self._report.add(frame.analysis, drawing, link=link)
+
+    def _finish(self) -> None:
+        """Completes the files, the page last because it shows the finished record."""
+        from aufait.files.atomic import write_bytes
+
+        overwrite = self._options.overwrite
+        for table in self._tables:
+            self.paths.append(table.close())
+        film = None if self._video is None else self._video.close()
+        self.paths += [film] if film is not None else self._pictures
+        drawing = None if self._timeline is None else self._timeline.to_png()
+        if self._options.plot and drawing is not None:
+            self.paths.append(write_bytes(self._task.timeline, drawing, overwrite=overwrite))
+        page = self._task.page if self._report is not None else None
+        for path in [*self.paths, *([page] if page is not None else [])]:
+            self._provenance.add_output(path)
+        record = self._provenance.finish()
+        if self._report is not None and page is not None:
+            files = [*self.paths[: len(self._tables)], record]
+            facts = self._provenance.as_dict()
+            self._report.write(page, video=film, timeline=drawing, files=files, provenance=facts, overwrite=overwrite)
+            self.paths.append(page)
+        self.paths.append(record)
+
+    def _abandon(self, error: BaseException | None) -> None:
+        """Keeps what is whole under partial names; where nothing was written, removes all traces."""
+        writers: list[_StreamWriter] = [*self._tables, *([self._video] if self._video is not None else [])]
+        paths = [path for writer in writers if (path := _quietly(writer.abandon)) is not None]
+        paths += [path for path in self._pictures if path not in self.paths]
+        provenance = getattr(self, "_provenance", None)
+        if provenance is None:
+            return
+        reason = None if error is None else f"{type(error).__name__}: {error}".rstrip(": ")
+        for path in paths:
+            provenance.add_output(path)
+        record = _quietly(lambda: provenance.finish(completed=False, error=reason))
+        if self._frames == 0:
+            if record is not None:
+                record.unlink(missing_ok=True)
+            return
+        self.paths += paths + ([record] if record is not None else [])
+
+
+def _quietly(action: Callable[[], Path | None]) -> Path | None:
+    """The result of a clean-up step, None where it fails: the error that led here matters more."""
+    with suppress(AufaitError, OSError):
+        return action()
+    return None

@@ -1,0 +1,204 @@
+"""Which files a detection job will write, decided and checked before any work is done.
+
+A video ``clip.mp4`` becomes ``clip.csv``, ``clip.provenance.json`` and, where asked for, ``clip.parquet``,
+``clip_annotated.mp4``, ``clip_timeline.png`` and ``clip_report.html``. All pictures of a call share one table,
+``images.csv`` and so on; each gets an ``<name>_annotated.png`` of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from aufait.errors import InputError, MissingExtraError, OutputError
+from aufait.files.atomic import partial_path
+
+if TYPE_CHECKING:
+    from aufait.media.sources import Source
+
+FORMATS = ("csv", "parquet")
+"""Table formats by name."""
+
+IMAGES_STEM = "images"
+"""Stem of the table that all pictures of a call share."""
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What to write beside the results."""
+
+    formats: tuple[str, ...] = ("csv",)
+    """Table formats, of ``FORMATS``."""
+    annotate: bool = False
+    """Draw boxes, landmarks and action units into a copy of the video or picture."""
+    plot: bool = False
+    """Draw a timeline of each video."""
+    report: bool = False
+    """Write an HTML page for each video and for the pictures."""
+    overwrite: bool = False
+    """Replace files that exist."""
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.formats if name not in FORMATS]
+        if unknown or not self.formats:
+            raise InputError(f"table formats are {' and '.join(FORMATS)}, got {', '.join(unknown) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One table to be made: from one video, or from all pictures of the call.
+
+    Attributes:
+        kind: "video", "image" or "camera".
+        inputs: the input files; one for a video, none for a camera.
+        names: a name for each input that no other input has, for its annotated copy.
+        folder: where the outputs go.
+        stem: first part of the names of the table, provenance record, timeline and page.
+        camera: number of the camera.
+        stream: number of the video stream to read, None for the main one.
+    """
+
+    kind: Literal["video", "image", "camera"]
+    inputs: tuple[Path, ...]
+    names: tuple[str, ...]
+    folder: Path
+    stem: str
+    camera: int | None = None
+    stream: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What to call the task in messages."""
+        if self.kind == "camera":
+            return f"camera {self.camera}"
+        return str(self.inputs[0]) if self.kind == "video" or len(self.inputs) == 1 else f"{len(self.inputs)} pictures"
+
+    def table(self, name: str) -> Path:
+        """Path of the table in one of ``FORMATS``."""
+        return self.folder / f"{self.stem}.{name}"
+
+    @property
+    def provenance(self) -> Path:
+        """Path of the record of versions, settings and hashes."""
+        return self.folder / f"{self.stem}.provenance.json"
+
+    @property
+    def timeline(self) -> Path:
+        """Path of the timeline picture."""
+        return self.folder / f"{self.stem}_timeline.png"
+
+    @property
+    def page(self) -> Path:
+        """Path of the HTML page."""
+        return self.folder / f"{self.stem}_report.html"
+
+    def annotated(self, number: int = 0) -> Path:
+        """Path of the annotated copy of input ``number``."""
+        return self.folder / f"{self.names[number]}_annotated.{'png' if self.kind == 'image' else 'mp4'}"
+
+    def outputs(self, options: OutputOptions) -> list[Path]:
+        """Every file that the task will write."""
+        paths = [self.table(name) for name in options.formats] + [self.provenance]
+        if options.annotate:
+            paths += [self.annotated(number) for number in range(len(self.names))]
+        if options.plot and self.kind != "image":
+            paths.append(self.timeline)
+        if options.report:
+            paths.append(self.page)
+        return paths
+
+
+def plan_tasks(sources: Sequence[Source], folder: Path, *, stream: int | None = None) -> list[Task]:
+    """One task per video, and one for all pictures together, in the order of the inputs.
+
+    Args:
+        sources: usable and unusable sources; the unusable ones are left out.
+        folder: folder for all outputs.
+        stream: number of the video stream to read in each video, None for the main one.
+    """
+    pictures = tuple(source.path for source in sources if source.kind == "image")
+    videos = [source.path for source in sources if source.kind == "video"]
+    names = dict(zip(videos, unique_names(videos, [IMAGES_STEM] if pictures else []), strict=True))
+    tasks: list[Task] = []
+    for source in sources:
+        if source.kind == "video":
+            tasks.append(Task("video", (source.path,), (names[source.path],), folder, names[source.path], stream=stream))
+        elif pictures and source.path == pictures[0]:
+            tasks.append(Task("image", pictures, tuple(unique_names(pictures)), folder, IMAGES_STEM))
+    return tasks
+
+
+def camera_task(number: int, folder: Path) -> Task:
+    """The task of recording a camera."""
+    return Task("camera", (), (f"camera{number}",), folder, f"camera{number}", number)
+
+
+def unique_names(paths: Sequence[Path], reserved: Iterable[str] = ()) -> list[str]:
+    """A name for each path: its stem where that is unique, else with the extension, the folder or a number added.
+
+    ``clip.mp4`` and ``clip.mov`` become ``clip_mp4`` and ``clip_mov``; ``a/clip.mp4`` and ``b/clip.mp4`` become
+    ``a_clip`` and ``b_clip``. Capitals do not tell names apart, because on some file systems they do not.
+    """
+    ways: list[Callable[[Path], str]] = [
+        lambda path: path.stem,
+        lambda path: f"{path.stem}_{path.suffix.lstrip('.').lower()}",
+        lambda path: f"{path.absolute().parent.name}_{path.stem}",
+        lambda path: f"{path.absolute().parent.name}_{path.stem}_{path.suffix.lstrip('.').lower()}",
+    ]
+    names: dict[Path, str] = {}
+    taken = {name.casefold() for name in reserved}
+    left = list(dict.fromkeys(paths))
+    for way in ways:
+        counts = Counter(way(path).casefold() for path in left)
+        settled = {path: way(path) for path in left if counts[way(path).casefold()] == 1}
+        settled = {path: name for path, name in settled.items() if name.casefold() not in taken}
+        names |= settled
+        taken |= {name.casefold() for name in settled.values()}
+        left = [path for path in left if path not in settled]
+    for path in left:
+        number = next(n for n in range(2, len(paths) + 3) if f"{path.stem}_{n}".casefold() not in taken)
+        names[path] = f"{path.stem}_{number}"
+        taken.add(names[path].casefold())
+    return [names[path] for path in paths]
+
+
+def can_plot() -> bool:
+    """Whether matplotlib, which draws the timeline, is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
+    """Refuses to start where a result would be overwritten, an input destroyed, or a needed package is absent.
+
+    Raises:
+        MissingExtraError: Parquet was asked for without pyarrow, or a timeline without matplotlib.
+        OutputError: an output exists and ``overwrite`` is off, the folder is a file, an output is also an input, or one
+            input's result has the name under which another's is written until it is whole.
+    """
+    if "parquet" in options.formats and find_spec("pyarrow") is None:
+        raise MissingExtraError("writing Parquet tables", "parquet")
+    if options.plot and not can_plot():
+        raise MissingExtraError("drawing the timeline", "plot")
+    paths = [path for task in tasks for path in task.outputs(options)]
+    inputs = {path.resolve() for task in tasks for path in task.inputs}
+    doomed = [path for path in paths if path.resolve() in inputs]
+    if doomed:
+        raise OutputError(f"{doomed[0]} is an input and would be overwritten; choose another output folder with -o")
+    unfinished = {partial_path(path) for path in paths}
+    clash = [path for path in paths if path in unfinished]
+    if clash:
+        raise OutputError(f"{clash[0]} would be lost: another input uses that name while it is written; rename one input")
+    for folder in {task.folder for task in tasks}:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file; -o expects a folder")
+    existing = [] if options.overwrite else [path for path in paths if path.exists()]
+    if existing:
+        shown = ", ".join(str(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
+        raise OutputError(
+            f"{len(existing)} of the output files exist already ({shown}); "
+            "give --overwrite to replace them, or another folder with -o"
+        )

@@ -1,0 +1,1 @@
+"""Documents of an evaluation: tables, figures, published numbers beside."""

@@ -1,0 +1,1 @@
+"""From stored faces to what a network takes: alignments, network inputs, camera faults."""

@@ -1,0 +1,1 @@
+"""The models that ship: their networks, their crops, their files."""

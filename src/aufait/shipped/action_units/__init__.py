@@ -1,0 +1,1 @@
+"""The models of action units that ship: data, training, calibration, report."""

@@ -1,0 +1,1 @@
+"""The face finder that ships: data, training, evaluation."""

@@ -1,0 +1,1 @@
+"""From a head to a picture: scene, background, inner loops."""

@@ -1,0 +1,1 @@
+"""The head: shapes, actions, people and the assets they come from."""

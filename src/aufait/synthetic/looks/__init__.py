@@ -1,0 +1,1 @@
+"""What covers a head: skin, hair, wrinkles, things worn and held."""
