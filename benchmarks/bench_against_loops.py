@@ -6,6 +6,7 @@ comparisons need a copy of the repository.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import subprocess
@@ -17,7 +18,7 @@ from types import ModuleType
 
 import torch
 
-from aufait.bench.networks import Comparison, ModelBenchmark, time_in_turns
+from aufait.bench.networks import Comparison, ModelBenchmark, benchmark_models, time_in_turns, write_section
 from aufait.errors import AufaitError, InputError
 from aufait.layers.region_learning import RegionLearning
 from aufait.models.arl.pixel_relation import PixelRelation
@@ -144,7 +145,7 @@ def _crf_memory(backend: str, threads: int) -> float:
 
 
 def _child(backend: str, threads: int) -> None:
-    from aufait.bench.detection import peak_mebibytes
+    from aufait.machine import peak_mebibytes
 
     torch.set_num_threads(threads)
     job = _crf_job(backend)
@@ -157,5 +158,25 @@ def _child(backend: str, threads: int) -> None:
     sys.stdout.write(json.dumps({"mebibytes": peak_mebibytes() - before}))
 
 
+def main() -> None:
+    """Time the networks and the comparisons; with ``--output`` into the section of a page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    defaults = ModelBenchmark()
+    for name in ("batch", "threads", "repeats"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(defaults, name))
+    parser.add_argument("--output", type=Path, help="page to write the tables to")
+    parser.add_argument("--field", choices=("attention", "dense"), help="run ARL's field once and print the growth of memory")
+    given = parser.parse_args()
+    if given.field:
+        _child(given.field, given.threads)
+        return
+    program = "python benchmarks/bench_against_loops.py"
+    settings = ModelBenchmark(batch=given.batch, threads=given.threads, repeats=given.repeats, program=program)
+    report = benchmark_models(settings, lambda name: print(f"measuring {name}", file=sys.stderr), compare_all)
+    if given.output is not None:
+        write_section(report, given.output)
+    print(report.to_markdown())
+
+
 if __name__ == "__main__":
-    _child(sys.argv[1], int(sys.argv[2]))
+    main()

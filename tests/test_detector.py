@@ -18,9 +18,10 @@ import torch
 from fakes import FakeFinder, FakePredictor, write_clip, write_picture
 from PIL import Image
 
-from aufait.detection.detector import Detector, resolve_device
+from aufait.detection.detector import Detector
 from aufait.errors import InputError, InputWarning
 from aufait.faces.face import Face
+from aufait.machine import resolve_device
 from aufait.results import FrameAnalysis
 
 

@@ -20,7 +20,7 @@ SOURCE = REPOSITORY / "src" / "aufait"
 DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "yaml": "pyyaml"}
 
 # Folders and files that need an extra; everything else must run on the base installation.
-EXTRA_OF = {"synthetic": "synth", "training": "train"}
+EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train"}
 
 # Optional packages that base code may ask for inside a function, behind a clear error.
 OPTIONAL_IN_BASE = {
@@ -74,7 +74,8 @@ def test_every_import_is_declared(path: Path, project: dict[str, Any]) -> None:
 
 
 BASE_PACKAGES = (
-    "", "cli", "data", "data/datasets", "data/protocols", "export", "media", "inference", "faces", "visualization",
+    "", "cli", "data", "data/datasets", "data/protocols", "detection", "export", "faces", "files", "media", "visualization",
+    "visualization/figures", "visualization/results",
 )  # fmt: skip
 
 

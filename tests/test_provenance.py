@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aufait.detection.provenance import ProvenanceWriter, file_sha256, software_versions
+from aufait.detection.provenance import ProvenanceWriter
+from aufait.files.hashes import file_sha256
+from aufait.files.versions import software_versions
 from aufait.results import FrameAnalysis
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from aufait import Detector
-from aufait.bench.detection import describe_machine
+from aufait.machine import describe_machine
 from aufait.results import FaceAnalysis
 from aufait.shipped.action_units.labelled_faces import best_match
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import os
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +12,9 @@ from typing import Literal
 from aufait.errors import MissingModelError
 from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, cache_folder, find_task_file, named_task_file
 from aufait.faces.weights import weights_available, weights_path
+from aufait.files.hashes import file_sha256
+from aufait.files.versions import installed_version
+from aufait.machine import cores
 
 Status = Literal["ok", "optional", "missing"]
 """ok; absent but not needed; absent although the base installation should have it."""
@@ -30,7 +30,6 @@ _EXTRA_PURPOSE = {
     "synth": "rendering of synthetic faces, training",
     "plot": "the timeline picture and its place on the page",
 }
-_INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")
 _SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default", "face_check")
 _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufait"
@@ -58,22 +57,6 @@ class Check:
 def diagnose() -> list[Check]:
     """All checks, in the order in which to show them. Takes well under two seconds and opens no network connection."""
     return [*_program(), *_packages(), *_extras(), *_devices(), *_models(), *_finders(), *_folders()]
-
-
-def installed_version(package: str) -> str | None:
-    """Version of an installed distribution, or None."""
-    for name in (package, *_INSTEAD_OF.get(package, ())):
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _program() -> Iterator[Check]:
@@ -112,8 +95,7 @@ def _extras() -> Iterator[Check]:
 
 
 def _devices() -> Iterator[Check]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check("Devices", "CPU", "ok", f"{cores} cores for this process")
+    yield Check("Devices", "CPU", "ok", f"{cores()} cores for this process")
     torch = installed_version("torch") or ""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         yield Check("Devices", "GPU", "ok", "Apple GPU (device mps)")
@@ -133,7 +115,7 @@ def _models() -> Iterator[Check]:
     others = [path for path in sorted(expected[0].parent.glob("*.safetensors")) if path not in expected]
     for path in [*expected, *others]:
         if path.is_file():
-            yield Check("Models", path.stem, "ok", f"{path.stat().st_size / 1e6:.1f} MB, sha256 {sha256_of(path)}")
+            yield Check("Models", path.stem, "ok", f"{path.stat().st_size / 1e6:.1f} MB, sha256 {file_sha256(path)}")
         else:
             yield Check("Models", path.stem, "missing", f"{path} is not there", _REINSTALL)
     yield _geometry()

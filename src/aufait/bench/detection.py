@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from aufait.errors import AufaitError, InputError
+from aufait.machine import describe_machine, peak_mebibytes
 
 _ERROR = "error: "
 _SOURCE_FRAMES = 150  # of the source video are used, which bounds the memory of the preparation
@@ -120,7 +120,8 @@ def benchmark_detect(settings: BenchmarkSettings) -> BenchmarkReport:
 
 def prepare_video(settings: BenchmarkSettings, target: Path) -> Path:
     """The video to measure: scaled, repeated or cut to the wanted size and number of frames, written to ``target``."""
-    from aufait.media.video import VideoWriter, open_video
+    from aufait.media.video import open_video
+    from aufait.media.video_writer import VideoWriter
 
     source = Path(settings.video) if settings.video else demo_clip()
     with open_video(source) as reader:
@@ -145,27 +146,6 @@ def demo_clip() -> Path:
     if not path.is_file():
         raise InputError(f"the shipped clip {path} is missing; name a video of your own, or install aufait again")
     return path
-
-
-def describe_machine() -> str:
-    """Processor, cores that this process may use, system, Python and torch version, in one line."""
-    import torch
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    device = f", {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
-    return (
-        f"{_processor()}, {cores} cores{device}, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, torch {torch.__version__}"
-    )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown processor"
 
 
 def _command(settings: BenchmarkSettings) -> str:
@@ -249,22 +229,6 @@ def _measure(job: dict[str, Any]) -> Run:
         finder=finder,
         device=device,
     )
-
-
-def peak_mebibytes() -> float:
-    """Largest memory this process has had so far; NaN where the system does not tell."""
-    try:
-        # On Linux the portable counter below starts with the parent's peak, which may be larger than ours.
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-        return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows has no such counter in the standard library
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aufait.bench.detection import describe_machine
 from aufait.errors import InputError
+from aufait.machine import describe_machine, torch_threads
 from aufait.models.profile import profile_model
 from aufait.models.registry import create_model, list_models, model_entry
 
@@ -85,7 +85,7 @@ class ModelBenchmark:
     """One of ``DTYPES``."""
     compiled: bool = False
     """Run the networks through ``torch.compile``."""
-    against_loops: bool = False
+    program: str = "aufait bench models"
     """Compare with plain loops and other ways of computing the same too."""
 
     def __post_init__(self) -> None:
@@ -113,13 +113,12 @@ class ModelBenchmark:
     def command(self) -> str:
         """The command line that repeats this."""
         default = ModelBenchmark()
-        words = ["aufait bench models"]
+        words = [self.program]
         if self.pattern is not None:
             words.append(f"--model '{self.pattern}'")
         words += [f"--{name} {getattr(self, name)}" for name in ("batch", "threads", "repeats")]
         words += [f"--{name} {value}" for name in ("device", "dtype") if (value := getattr(self, name)) != getattr(default, name)]
-        words += ["--compile"] if self.compiled else []
-        return " ".join([*words, *(["--against-loops"] if self.against_loops else [])])
+        return " ".join([*words, *(["--compile"] if self.compiled else [])])
 
 
 @dataclass(frozen=True)
@@ -252,24 +251,27 @@ def model_facts(name: str, au_set: str | Sequence[int] = "bp4d") -> ModelFacts:
     )
 
 
-def benchmark_models(settings: ModelBenchmark, on_row: Callable[[str], None] | None = None) -> ModelReport:
+Compare = Callable[["ModelBenchmark", Callable[[str], None]], Iterable["Comparison"]]
+"""Comparisons of the same result by two ways, given the settings and whom to tell what is measured next."""
+
+
+def benchmark_models(
+    settings: ModelBenchmark, on_row: Callable[[str], None] | None = None, compare: Compare | None = None
+) -> ModelReport:
     """Measure the networks one after the other.
 
     Args:
         settings: what to measure.
         on_row: called with the name of what is measured next.
+        compare: comparisons to make first.
 
     Raises:
-        InputError: no such model or device; ``against_loops`` without the repository's tests.
+        InputError: no such model or device.
     """
     names = settings.names
-    comparisons: tuple[Comparison, ...] = ()
     tell = on_row or (lambda name: None)
     with torch_threads(settings.threads):
-        if settings.against_loops:
-            from bench_against_loops import compare_all
-
-            comparisons = tuple(compare_all(settings, tell))
+        comparisons = tuple(compare(settings, tell)) if compare else ()
         rows = tuple(_measure(name, settings, tell) for name in names)
     return ModelReport(describe_machine(), settings, rows, comparisons)
 
@@ -303,17 +305,6 @@ def write_section(report: ModelReport, path: Path) -> None:
     else:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(section + "\n", encoding="utf-8")
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Torch with another number of threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def check_device(name: str) -> None:

@@ -71,12 +71,6 @@ def bench_models(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bf16 or fp16; the latter two by autocast.")] = "float32",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the networks through torch.compile.")] = False,
-    against_loops: Annotated[
-        bool,
-        typer.Option(
-            "--against-loops", help="Compare with plain loops, and streams and the CRF with other ways; needs a clone, CPU only."
-        ),
-    ] = False,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
@@ -94,7 +88,6 @@ def bench_models(
         device=device,
         dtype=dtype,
         compiled=compiled,
-        against_loops=against_loops,
     )
     report = benchmark_models(settings, on_row=_tell)
     if output is not None:

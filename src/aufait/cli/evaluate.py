@@ -131,7 +131,7 @@ def evaluate(
             _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
     else:
-        from aufait.detection.detector import resolve_device
+        from aufait.machine import resolve_device
 
         assert network is not None
         _refuse_shipped(network)
@@ -175,8 +175,8 @@ def crossval(
     quiet: QuietOption = False,
 ) -> None:
     """Train and test every fold by a recipe; given again, it goes on where it stopped."""
-    from aufait.detection.detector import resolve_device
     from aufait.evaluation.reports.writers import check_formats
+    from aufait.machine import resolve_device
     from aufait.training.recipe import load_recipe
     from aufait.training.run import find_protocol
 

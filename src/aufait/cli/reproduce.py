@@ -169,7 +169,7 @@ def _laboratory(
     workers: int | None,
     bar: _Bar,
 ) -> Laboratory:
-    from aufait.detection.detector import resolve_device
+    from aufait.machine import resolve_device
     from aufait.reproduction.laboratory import TWIN, Laboratory
 
     if not data:

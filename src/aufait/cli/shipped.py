@@ -67,7 +67,7 @@ def train_default(
 
     A run that was stopped goes on where it was when the same command is given again.
     """
-    from aufait.detection.detector import resolve_device
+    from aufait.machine import resolve_device
     from aufait.shipped.action_units.train import TrainConfig, full_size
     from aufait.shipped.action_units.train import train_default as train
 
@@ -188,7 +188,7 @@ def train_faces(
     """Train the builtin face detector and landmark network on rendered and, beside them, real faces."""
     import logging
 
-    from aufait.detection.detector import resolve_device
+    from aufait.machine import resolve_device
     from aufait.shipped.faces.train import train_faces as train
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -64,7 +64,7 @@ def train(
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
     opened = open_caches(caches or [])
-    from aufait.detection.detector import resolve_device
+    from aufait.machine import resolve_device
     from aufait.training.run import train as run
 
     with Bar(quiet=quiet) as bar:

@@ -6,7 +6,6 @@ videos and landmark files are read in full only on request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from aufait.data.preparation.sources import is_rendered
 from aufait.data.protocols import Protocol
 from aufait.data.recording import Recording
 from aufait.errors import AufaitError
+from aufait.machine import cores
 
 RATE_TOLERANCE = 0.03
 """Occurrence rates that differ from the published ones by more than this (absolute) are noted."""
@@ -241,7 +241,7 @@ def _protocol_report(dataset: AUDataset, protocol: Protocol) -> dict[str, Any]:
 def _check_media(dataset: AUDataset, decode: bool, log: AnomalyLog, progress: Callable[[int, int], None] | None) -> None:
     """Look at each recording on its own, several at a time: the work is in libraries that run beside each other."""
     jobs = [one for one in dataset.recordings if decode or isinstance(one.media, Video)]
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(max_workers=cores())
     try:
         for done, found in enumerate(pool.map(_decoded if decode else _promised, jobs), start=1):
             for entry in found:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from aufait.detection.detector import AnalyzedFrame, Detector, resolve_device
+from aufait.detection.detector import AnalyzedFrame, Detector
 from aufait.detection.quality import RECOMMENDED_QUALITY, QualityFactors, quality_factors, quality_scores
+from aufait.machine import resolve_device
 
 __all__ = [
     "RECOMMENDED_QUALITY",

@@ -17,7 +17,7 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,6 +31,7 @@ from aufait.detection.quality import quality_of_pictures, quality_scores
 from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch
 from aufait.errors import AufaitError, InputError, InputWarning
+from aufait.machine import default_threads, resolve_device, torch_threads
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ class _TrackedFrame:
 
 def finder_models(name: str) -> dict[str, str]:
     """SHA-256 of each model file behind a face finder; empty for a finder of one's own."""
-    from aufait.doctor import sha256_of
     from aufait.faces.task_file import TASK_SHA256
     from aufait.faces.weights import weights_available, weights_path
+    from aufait.files.hashes import file_sha256
 
     builtin = {"builtin": ("face_detector", "face_landmarks"), "mesh": ("face_detector",)}.get(name, ())
-    models = {part: sha256_of(weights_path(part)) for part in builtin if weights_available(part)}
+    models = {part: file_sha256(weights_path(part)) for part in builtin if weights_available(part)}
     if name == "mesh":
         models["face_landmarker"] = TASK_SHA256
     return models
@@ -325,7 +326,7 @@ class Detector:
 
     def _torch_threads(self) -> AbstractContextManager[None]:
         """One thread in a process made by ``fork``: it has none of the threads that torch would wait for."""
-        return _torch_threads(self.threads if os.getpid() == self._process else 1)
+        return torch_threads(self.threads if os.getpid() == self._process else 1)
 
     def _track(self, frames: Iterable[Any], source: str) -> Iterator[_TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
@@ -396,28 +397,6 @@ def _analysis(
     return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
 
 
-def resolve_device(device: str) -> str:
-    """Turns ``"auto"`` into the fastest device that is there and checks any other name.
-
-    Raises:
-        InputError: the device is unknown or absent; the message names those that are there.
-    """
-    if device == "cpu":
-        return device
-    import torch
-
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available = [f"cuda:{index}" for index in range(torch.cuda.device_count())] + available
-    if device == "auto":
-        return available[0]
-    if (f"{device}:0" if device == "cuda" else device) not in available:
-        raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
-    return device
-
-
 def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:
     return {str(au): rate for au, rate in base_rates.items()} if isinstance(base_rates, Mapping) else base_rates
 
@@ -435,12 +414,6 @@ def _load_finder(
     )
 
 
-def default_threads() -> int:
-    """Torch threads for the networks of one detector: half of the cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // 2)
-
-
 def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | None, batch_size: int | None) -> None:
     if max_faces is not None and max_faces < 1:
         raise InputError(f"max_faces must be 1 or more, got {max_faces}; leave it out for no limit")
@@ -451,17 +424,3 @@ def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | 
             raise InputError(f"{name} must be 1 or more, got {number}")
 
 
-@contextmanager
-def _torch_threads(count: int) -> Iterator[None]:
-    """Uses ``count`` torch threads inside the block and puts the caller's number back."""
-    import torch
-
-    before = torch.get_num_threads()
-    if before == count:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

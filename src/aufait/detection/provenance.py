@@ -6,7 +6,6 @@ the command line, as typed, or a message names them.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -14,50 +13,20 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
 from aufait.files.atomic import AtomicOutput, output_errors
+from aufait.files.hashes import file_sha256
+from aufait.files.versions import software_versions
 from aufait.results import FrameAnalysis
 
 SCHEMA_VERSION = 1
 """Version of the layout of the record; raised when a key changes its meaning."""
 
-PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "pyarrow")
-"""Packages whose versions are recorded where they are installed."""
 
-_CHUNK = 1 << 20
 _MAX_ERRORS = 100
-
-
-def file_sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits, read in pieces.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def software_versions() -> dict[str, str]:
-    """Versions of aufait, Python and the installed ones of ``PACKAGES``, without importing them."""
-    versions = {"python": platform.python_version()}
-    for name in ("aufait", *PACKAGES):
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    if "aufait" not in versions:  # run from a source tree
-        from aufait import __version__
-
-        versions["aufait"] = __version__
-    return versions
 
 
 class ProvenanceWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aufait.data.dataset import AUDataset, union
 from aufait.data.protocols.protocol import Protocol
 from aufait.errors import InputError
+from aufait.files.hashes import file_sha256
 from aufait.models.checkpoint import load_model, read_header
 from aufait.settings import did_you_mean
 
@@ -57,11 +57,7 @@ class TrainedNetwork:
 
     def digest(self) -> str:
         """Hash of the weights, to recognise predictions of the same network."""
-        digest = hashlib.sha256()
-        with self.path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()[:16]
+        return file_sha256(self.path)[:16]
 
 
 def open_network(path: str | Path) -> TrainedNetwork:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from aufait.action_units import AU_SETS
-from aufait.bench.detection import describe_machine
 from aufait.bench.networks import time_in_turns
 from aufait.evaluation.reports.published import published_costs
 from aufait.evaluation.reports.tables import Column, Row, Table
+from aufait.machine import describe_machine
 from aufait.models.profile import profile_model
 from aufait.models.registry import create_model
 from aufait.models.system import AUSystem

@@ -12,13 +12,13 @@ landscape) are left out.
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from aufait.errors import InputError
+from aufait.files.hashes import file_sha256
 
 HELD_OUT_SETS = ("london", "canada")
 """Studio sets of which every third person is kept out of training."""
@@ -175,7 +175,7 @@ def _picture(root: Path, entry: RealFaceEntry) -> Path | None:
     original = root / source.repository / entry.source_path
     if not original.is_file():
         return None
-    found = hashlib.sha256(original.read_bytes()).hexdigest()
+    found = file_sha256(original)
     if found != entry.sha256:
         raise InputError(
             f"{original} has SHA-256 {found}, the list says {entry.sha256}; check out commit {source.commit} of {source.repository}"

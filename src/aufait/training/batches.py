@@ -6,7 +6,6 @@ alone. Several processes share each batch: every one takes each n-th face of it,
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,8 +21,9 @@ from aufait.data.preparation.cache import FaceCache
 from aufait.errors import InputError
 from aufait.inputs.network_inputs import draw_faces
 from aufait.losses.labels import AULabels
+from aufait.machine import cores
 
-_READERS = min(4, os.cpu_count() or 1)
+_READERS = min(4, cores())
 """Threads that read batches before they are asked for; copying pixels leaves the interpreter to others."""
 
 

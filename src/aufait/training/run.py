@@ -16,9 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import shutil
-import subprocess
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,11 +38,12 @@ from aufait.data.protocols import (
     protocol_for,
     refuse_overlap,
 )
-from aufait.detection.provenance import software_versions
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.files.atomic import output_errors, write_text
+from aufait.files.versions import code_version, software_versions
 from aufait.inputs.alignments import alignment_of
 from aufait.losses.statistics import LabelStatistics
+from aufait.machine import has_gpu, is_first_process
 from aufait.models.checkpoint import load_model
 from aufait.models.criterion import Criterion
 from aufait.models.import_checkpoint.reading import read_state_dict
@@ -309,7 +308,7 @@ def _claim(out: Path, plan: _Plan, resume: bool) -> TrainingRun | None:
         InputError: another run lies there.
     """
     facts = _read_facts(out)
-    if facts is not None and not resume and _is_first_process():
+    if facts is not None and not resume and is_first_process():
         for file in (out / RUN, out / RECIPE, out / METRICS, *out.glob("*.safetensors")):
             file.unlink(missing_ok=True)
         for name in (CHECKPOINTS, START, TENSORBOARD):
@@ -319,7 +318,7 @@ def _claim(out: Path, plan: _Plan, resume: bool) -> TrainingRun | None:
         _require_same_run(out, facts, plan)
         if facts["status"] == "finished":
             return TrainingRun(out, facts)
-    if facts is None and out.is_dir() and any(out.iterdir()) and _is_first_process():
+    if facts is None and out.is_dir() and any(out.iterdir()) and is_first_process():
         raise OutputError(f"{out} is not empty and holds no training run; choose another folder")
     with output_errors(out):
         (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
@@ -354,7 +353,7 @@ def _read_facts(out: Path) -> dict[str, Any] | None:
 def _mark(out: Path, plan: _Plan, status: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Write recipe.yaml and run.json, whole or not at all."""
     facts = {**plan.facts(), "status": status, "code": code_version(), "software": software_versions(), **(more or {})}
-    if _is_first_process():
+    if is_first_process():
         write_text(out / RECIPE, plan.recipe.to_yaml(), overwrite=True)
         write_text(out / RUN, json.dumps(facts, indent=1, ensure_ascii=False) + "\n", overwrite=True)
     return facts
@@ -377,29 +376,6 @@ def _finish(plan: _Plan, out: Path, trainer: lightning.Trainer, keeper: RunKeepe
 
 def _number(value: float | None) -> float | None:
     return None if value is None or value != value else round(float(value), 6)
-
-
-def code_version() -> dict[str, Any]:
-    """Version of the package and, where it runs from a checkout, the revision and whether files were changed."""
-    from aufait import __version__
-
-    version: dict[str, Any] = {"aufait": __version__, "revision": None, "changed": None}
-    root = Path(__file__).resolve().parents[3]
-    if (root / ".git").exists():
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
-            version["revision"] = _git(root, "rev-parse", "HEAD")
-            version["changed"] = bool(_git(root, "status", "--porcelain", "--", "src"))
-    return version
-
-
-def _git(root: Path, *words: str) -> str:
-    answer = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=10)
-    return answer.stdout.strip()
-
-
-def _is_first_process() -> bool:
-    """Whether this process writes files: the first of those that train together."""
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -500,14 +476,14 @@ def _align(
         model.use_aligner(load_aligner(str(recipe.aligner)))
         return
     if not path.is_file():
-        device = accelerator.replace("auto", "cuda") if _has_gpu(accelerator) else "cpu"
+        device = accelerator.replace("auto", "cuda") if has_gpu(accelerator) else "cpu"
         table = plan.table.thinned(recipe.max_faces)
         aligner = fit_aligner(
             model, table, plan.caches, recipe.aligner_fit,
             seed=recipe.seed, alignment=plan.alignment, device=device, precision=recipe.precision, report=report,
         )  # fmt: skip
         model.use_aligner(aligner)
-        if _is_first_process():
+        if is_first_process():
             save_aligner(aligner, path, notes={"persons": list(plan.table.persons)})
         return
     model.use_aligner(load_aligner(path))
@@ -518,7 +494,7 @@ def _training_labels(plan: _Plan, out: Path) -> TrainingLabels:
     table = plan.table
     return TrainingLabels(
         plan.protocol.action_units, table.occurrence, table.known, table.source, table.names, table.persons,
-        settings=asdict(plan.recipe.label_vae), seed=plan.recipe.seed, folder=out, writes=_is_first_process(),
+        settings=asdict(plan.recipe.label_vae), seed=plan.recipe.seed, folder=out, writes=is_first_process(),
     )  # fmt: skip
 
 
@@ -579,7 +555,7 @@ def _fit(
             callbacks=[keeper, *([StepReport(report)] if report else [])],
             logger=loggers,
             log_every_n_steps=max(1, min(50, len(data.training(0, devices * nodes)))),
-            sync_batchnorm=several and _has_gpu(accelerator),
+            sync_batchnorm=several and has_gpu(accelerator),
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_checkpointing=False,
@@ -591,11 +567,6 @@ def _fit(
     if trainer.interrupted:  # some versions of Lightning only note that somebody pressed Ctrl-C
         raise KeyboardInterrupt
     return trainer, keeper
-
-
-def _has_gpu(accelerator: str) -> bool:
-    """Whether training runs on a CUDA device."""
-    return accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()
 
 
 def _step_of(checkpoint: Path | None) -> int | None:

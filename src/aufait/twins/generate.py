@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from aufait.errors import InputError, OutputError
+from aufait.machine import cores
 from aufait.synthetic.head.assets import find_assets, load_face_model
 from aufait.synthetic.parallel import run_jobs
 from aufait.twins.files import need_landmark_library, write_text
@@ -233,7 +233,7 @@ def _draw_all(
     done = whole - sum(_frames(job, settings) for job in todo)
     if progress:
         progress(done, whole)
-    processes = max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))
+    processes = max(1, min(workers or cores(), len(todo) or 1))
     for count in run_jobs(partial(_draw, root, settings, geometry), todo, processes):
         done += count
         if progress:

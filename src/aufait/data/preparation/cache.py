@@ -28,9 +28,10 @@ import numpy as np
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.shards import ATTRIBUTE
-from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, digest_of, map_tensors, read_json
+from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, map_tensors, read_json
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.files.hashes import file_sha256
 from aufait.inputs.alignments import ALIGNMENTS
 
 _OPEN_FILES = 256
@@ -322,7 +323,7 @@ def damaged_files(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     return [
         one["file"]
         for one in cache_files(manifest)
-        if _size(folder / one["file"]) != one["bytes"] or digest_of(folder / one["file"]) != one["sha256"]
+        if _size(folder / one["file"]) != one["bytes"] or file_sha256(folder / one["file"]) != one["sha256"]
     ]
 
 

@@ -32,6 +32,7 @@ from aufait.errors import InputError, OutputError
 from aufait.faces.finder import create_finder
 from aufait.files.atomic import output_errors
 from aufait.inputs.alignments import Alignment, get_alignment
+from aufait.machine import cores
 
 LANDMARKS = ("auto", "distributed", "detect")
 """Where landmarks may come from; auto takes distributed ones where every recording has them, else detects them all."""
@@ -99,7 +100,7 @@ def prepare(
     with _locked(folder):
         plan = Plan(folder / SHARDS, frame, source, settings["finder"] if isinstance(finder, str) else finder)
         jobs = [_job(index, one, settings, digests) for index, one in enumerate(recordings)]
-        outcomes = _run(folder, plan, jobs, workers or _cores(), progress)
+        outcomes = _run(folder, plan, jobs, workers or cores(), progress)
         return _finish(folder, settings, digests, jobs, outcomes)
 
 
@@ -120,10 +121,6 @@ def _finder_name(finder: str | FinderFactory) -> str:
         return made.name
     finally:
         made.close()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _job(index: int, recording: Recording, settings: Mapping[str, Any], digests: Mapping[str, str]) -> Job:

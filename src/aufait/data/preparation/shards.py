@@ -13,9 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from aufait.data.preparation.storage import digest_of, read_json, whole_file, write_json, write_tensors
+from aufait.data.preparation.storage import read_json, whole_file, write_json, write_tensors
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.files.hashes import file_sha256
 
 ATTRIBUTE = "attribute:"
 """Prefix of per-frame attributes among the arrays of a table."""
@@ -213,7 +214,7 @@ def read_record(folder: Path, stem: str, key: str = "", *, verify: bool = True) 
             return None
         for name, home in (("faces", faces_path(folder, stem)), ("table", table_path(folder, stem))):
             wanted = record["files"][name]
-            if home.stat().st_size != wanted["bytes"] or (verify and digest_of(home) != wanted["sha256"]):
+            if home.stat().st_size != wanted["bytes"] or (verify and file_sha256(home) != wanted["sha256"]):
                 return None
     except (InputError, OSError, KeyError, TypeError):
         return None

@@ -34,7 +34,6 @@ TABLE = "table.safetensors"
 SHARDS = "shards"
 PARTIAL = ".partial"
 
-_BLOCK = 1 << 22
 
 
 @contextmanager
@@ -93,15 +92,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object; remove it and prepare again")
     return content
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from aufait.data.recording import Recording
 from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
 from aufait.faces.finder import FaceFinder, create_finder
 from aufait.inputs.alignments import Alignment
+from aufait.machine import torch_threads
 
 _REPORT_EVERY = 16  # frames between two messages to the parent
 _POLL_SECONDS = 0.2
@@ -102,7 +103,7 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[in
         AufaitError: a process died.
     """
     if workers == 1:
-        with _one_thread():
+        with torch_threads(1):  # as in the processes of a pool, so that results are the same
             maker = _Maker(plan, report, lambda: False)
             for job in jobs:
                 yield maker.make(job)
@@ -179,21 +180,6 @@ def _make(job: Job) -> Outcome | tuple[str, str]:
         return _maker.make(job)
     except MissingExtraError as error:  # cannot be sent as it is: its arguments are not its message
         return error.feature, error.extra
-
-
-class _one_thread:
-    """Torch on one thread inside the block, as in the processes of a pool, so that results are the same."""
-
-    def __enter__(self) -> None:
-        import torch
-
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        import torch
-
-        torch.set_num_threads(self._before)
 
 
 class _Maker:

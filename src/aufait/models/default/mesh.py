@@ -7,7 +7,6 @@ photo trunk and our branches; the pixel branch is the compact model, named by th
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from aufait.errors import InputError, MissingModelError
+from aufait.files.hashes import file_sha256
 from aufait.files.weights import make_filled
 from aufait.layers.fused import prepare
 from aufait.models.configuration import resolve_au_set
@@ -107,7 +107,7 @@ class MeshPredictor:
             calibration,
             reference_rate=reference_rate,
             name=str(header.get("name", path.stem)),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=file_sha256(path),
             device=device,
             base_rates=base_rates,
         )

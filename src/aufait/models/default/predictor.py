@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
+from aufait.files.hashes import file_sha256
 from aufait.files.weights import HEADER, make_filled, parse_json, read_metadata, read_tensors
 from aufait.layers.fused import prepare
 from aufait.models.configuration import resolve_au_set
@@ -152,7 +152,7 @@ class AUPredictor:
             calibration,
             reference_rate=reference_rate,
             name=str(header.get("name", path.stem)),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=file_sha256(path),
             device=device,
             mirror=mirror,
             base_rates=base_rates,

@@ -15,7 +15,6 @@ The people that ``real_faces`` keeps out, and the labelled faces, are never trai
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +30,7 @@ from aufait.errors import InputError
 from aufait.faces.face import Face
 from aufait.faces.finder import create_finder
 from aufait.faces.mesh_networks import MeshNetworks
+from aufait.files.hashes import file_sha256
 from aufait.media.images import read_image
 from aufait.metrics import f1_frame, roc_area
 from aufait.models.default.base_rates import REFERENCE_RATE
@@ -209,7 +209,7 @@ def released_trunk(path: str | Path) -> PhotoTrunk:
     Raises:
         InputError: another file than the release.
     """
-    found = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    found = file_sha256(path)
     if found != RELEASE_SHA256:
         raise InputError(f"{path} is not the release of EfficientNet-Lite0: its SHA-256 is {found}, expected {RELEASE_SHA256}")
     trunk = PhotoTrunk().eval().requires_grad_(False)

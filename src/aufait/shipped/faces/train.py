@@ -14,8 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from aufait.errors import InputError
 from aufait.faces.networks import FaceDetectorConfig, FaceDetectorNet, FaceLandmarkConfig, FaceLandmarkNet
 from aufait.faces.weights import load_state, load_weights, save_weights
+from aufait.machine import torch_threads
 from aufait.shipped.faces.backgrounds import make_backgrounds
 from aufait.shipped.faces.camera import Draw
 from aufait.shipped.faces.evaluation import evaluate_detector, evaluate_landmarks
@@ -166,7 +166,7 @@ def train_on_bank(
     if real is not None:
         train = train.joined(real.train.to(device), config.real_share)
     out.mkdir(parents=True, exist_ok=True)
-    with _threads(config.threads):
+    with torch_threads(config.threads or torch.get_num_threads()):
         started = time.monotonic()
         detector = _train_detector(train, out, config, device, resume, start)
         detector_minutes = (time.monotonic() - started) / 60
@@ -402,11 +402,4 @@ def _mixed_precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+

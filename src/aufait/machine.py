@@ -1,0 +1,108 @@
+"""This machine: devices, threads, cores, memory, and which of several processes writes."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aufait.errors import InputError
+
+
+def resolve_device(device: str) -> str:
+    """Turn ``"auto"`` into the fastest device that is there and check any other name.
+
+    Raises:
+        InputError: the device is unknown or absent; the message names those that are there.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available = [f"cuda:{index}" for index in range(torch.cuda.device_count())] + available
+    if device == "auto":
+        return available[0]
+    if (f"{device}:0" if device == "cuda" else device) not in available:
+        raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
+    return device
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_threads() -> int:
+    """Torch threads for the networks of one detector: half of the cores that this process may use."""
+    return max(1, cores() // 2)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Use ``count`` torch threads inside the block and put the caller's number back."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def describe_machine() -> str:
+    """Processor, cores that this process may use, system, Python and torch version, in one line."""
+    import torch
+
+    device = f", {torch.cuda.get_device_name(0)}" if torch.cuda.is_available() else ""
+    return (
+        f"{_processor()}, {cores()} cores{device}, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown processor"
+
+
+def peak_mebibytes() -> float:
+    """Largest memory this process has had so far; NaN where the system does not tell."""
+    try:
+        # On Linux the portable counter below starts with the parent's peak, which may be larger than ours.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
+    except (OSError, IndexError, ValueError):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows has no such counter in the standard library
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def is_first_process() -> bool:
+    """Whether this process writes files: the first of those that train together."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def has_gpu(accelerator: str) -> bool:
+    """Whether training runs on a CUDA device."""
+    import torch
+
+    return accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()
