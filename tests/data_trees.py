@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from aufait.media.video import VideoWriter
+from aufait.media.video_writer import VideoWriter
 
 DISFA_UNITS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
 INTENSITY_UNITS = (6, 10, 12, 14, 17)

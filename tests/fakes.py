@@ -93,7 +93,7 @@ def textured(width: int = 96, height: int = 64, brightness: int = 128) -> np.nda
 
 def write_clip(path: Path, frames: int = 12, *, brightness: int = 128, face: bool = True) -> Path:
     """A short video; without ``face`` its frames are plain."""
-    from aufait.media.video import VideoWriter
+    from aufait.media.video_writer import VideoWriter
 
     with VideoWriter(path, (96, 64), frame_rate=25.0) as writer:
         for number in range(frames):

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from aufait.errors import InputError, OutputError
-from aufait.media.video import Camera, VideoWriter, open_video
+from aufait.media.video import Camera, open_video
+from aufait.media.video_writer import VideoWriter
 
 CORNERS = {
     "top left": (200, 30, 30),

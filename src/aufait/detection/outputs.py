@@ -179,7 +179,7 @@ class TaskOutputs:
         return OpenFaceCsvWriter(path, self._units, kind=kind, overwrite=overwrite)  # type: ignore[arg-type]
 
     def _open_video(self) -> Any:
-        from aufait.media.video import VideoWriter
+        from aufait.media.video_writer import VideoWriter
 
         size = self._info.size or (0, 0)
         return VideoWriter(

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aufait.media.images import read_image, write_image
     from aufait.media.sources import Source, expand_inputs
-    from aufait.media.video import Camera, VideoFrame, VideoReader, VideoWriter, open_camera, open_video
+    from aufait.media.video import Camera, VideoFrame, VideoReader, open_camera, open_video
+    from aufait.media.video_writer import VideoWriter
 
 _HOMES = {
     "images": ("read_image", "write_image"),
     "sources": ("Source", "expand_inputs"),
-    "video": ("Camera", "VideoFrame", "VideoReader", "VideoWriter", "open_camera", "open_video"),
+    "video": ("Camera", "VideoFrame", "VideoReader", "open_camera", "open_video"),
+    "video_writer": ("VideoWriter",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
