@@ -46,12 +46,12 @@ def check_meshes(meshes: Sequence[Mesh], follows: set[str], kinds: set[str]) -> 
         assert mesh.triangles.dtype == np.int32 and mesh.triangles.min() >= 0
         assert mesh.triangles.max() < len(mesh.vertices)
         assert mesh.follows in follows and mesh.kind in kinds
-        assert len(mesh.color) == 3 and all(0 <= c <= 1 for c in mesh.color) and 0 < mesh.opacity <= 1
+        assert len(mesh.colour) == 3 and all(0 <= c <= 1 for c in mesh.colour) and 0 < mesh.opacity <= 1
 
 
 def same(first: Sequence[Mesh], second: Sequence[Mesh]) -> bool:
     return len(first) == len(second) and all(
-        np.array_equal(a.vertices, b.vertices) and a.color == b.color for a, b in zip(first, second, strict=True)
+        np.array_equal(a.vertices, b.vertices) and a.colour == b.colour for a, b in zip(first, second, strict=True)
     )
 
 

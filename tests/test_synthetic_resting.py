@@ -28,7 +28,8 @@ from aufait.synthetic.head.lips import CONTACT, FULL_GAP, LEAST_GAP, gap_of_rims
 from aufait.synthetic.head.own_shapes import own_shapes
 from aufait.synthetic.head.person import sample_traits
 from aufait.synthetic.head.resting import BROW_KINDS, resting_face
-from aufait.synthetic.looks.wrinkles import static_amounts, wrinkle_maps
+from aufait.synthetic.looks.wrinkle_amounts import static_amounts
+from aufait.synthetic.looks.wrinkle_maps import wrinkle_maps
 from aufait.synthetic.renderer import PARTS, Frame, Person, frame_labels, make_person, render
 from aufait.twins.lips import LipGap
 

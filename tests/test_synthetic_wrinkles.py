@@ -15,7 +15,9 @@ pytest.importorskip("numba")
 from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
 from aufait.synthetic.head.person import Traits, sample_traits
 from aufait.synthetic.head.uv_maps import position_map
-from aufait.synthetic.looks import wrinkles
+from aufait.synthetic.looks.wrinkle_amounts import static_amounts, wrinkle_amounts
+from aufait.synthetic.looks.wrinkle_maps import WrinkleMaps, wrinkle_maps
+from aufait.synthetic.looks.wrinkles import MAX_CAVITY, compose
 
 WRINKLING_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 28)
 
@@ -26,8 +28,8 @@ def model(shared: Path) -> FaceModel:
 
 
 @pytest.fixture(scope="module")
-def maps(model: FaceModel) -> wrinkles.WrinkleMaps:
-    return wrinkles.wrinkle_maps(model)
+def maps(model: FaceModel) -> WrinkleMaps:
+    return wrinkle_maps(model)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def flat_skin(size: int) -> SimpleNamespace:
     return SimpleNamespace(bump=np.zeros((size, size), np.float32), static_cavity=np.zeros((size, size), np.float32))
 
 
-def test_every_layer_has_two_sides_and_is_finite(maps: wrinkles.WrinkleMaps) -> None:
+def test_every_layer_has_two_sides_and_is_finite(maps: WrinkleMaps) -> None:
     assert len(maps.names) == len(set(maps.names))
     assert np.isfinite(maps.height).all() and np.abs(maps.height).max() < 0.4
     assert maps.cavity.min() >= 0 and maps.cavity.max() <= 1.0
@@ -48,7 +50,7 @@ def test_every_layer_has_two_sides_and_is_finite(maps: wrinkles.WrinkleMaps) -> 
         assert np.abs(height).max() > 1e-3, name
 
 
-def test_left_layers_mirror_right_layers(maps: wrinkles.WrinkleMaps) -> None:
+def test_left_layers_mirror_right_layers(maps: WrinkleMaps) -> None:
     for name in maps.names:
         if name.endswith("_left"):
             left, right = maps.layer(name)[0], maps.layer(name.removesuffix("_left") + "_right")[0]
@@ -56,7 +58,7 @@ def test_left_layers_mirror_right_layers(maps: wrinkles.WrinkleMaps) -> None:
             assert np.percentile(difference, 99.9) < 0.15 * np.abs(left).max(), name
 
 
-def test_left_layers_stay_on_the_left(model: FaceModel, maps: wrinkles.WrinkleMaps) -> None:
+def test_left_layers_stay_on_the_left(model: FaceModel, maps: WrinkleMaps) -> None:
     x = position_map(model, Material.FACE, maps.size)[..., 0]
     for name in maps.names:
         height, cavity = maps.layer(name)
@@ -66,51 +68,48 @@ def test_left_layers_stay_on_the_left(model: FaceModel, maps: wrinkles.WrinkleMa
 
 @pytest.mark.parametrize("unit", WRINKLING_UNITS)
 def test_amounts_grow_with_intensity(unit: int, traits: Traits) -> None:
-    levels = [wrinkles.wrinkle_amounts({unit: v}, {unit: v}, traits) for v in (0, 1, 2, 3, 4, 5)]
+    levels = [wrinkle_amounts({unit: v}, {unit: v}, traits) for v in (0, 1, 2, 3, 4, 5)]
     assert not levels[0].any()
     assert (np.diff(levels, axis=0) >= 0).all()
     assert levels[-1].max() > 0.5
 
 
 def test_more_units_never_smooth_the_skin(traits: Traits) -> None:
-    smile = wrinkles.wrinkle_amounts({12: 3.0}, {12: 3.0}, traits)
-    laugh = wrinkles.wrinkle_amounts({12: 3.0, 6: 4.0}, {12: 3.0, 6: 4.0}, traits)
+    smile = wrinkle_amounts({12: 3.0}, {12: 3.0}, traits)
+    laugh = wrinkle_amounts({12: 3.0, 6: 4.0}, {12: 3.0, 6: 4.0}, traits)
     assert (laugh >= smile).all() and (laugh > smile).any()
 
 
-def test_right_units_leave_the_left_side_alone(maps: wrinkles.WrinkleMaps, traits: Traits) -> None:
-    amounts = wrinkles.wrinkle_amounts({}, dict.fromkeys(WRINKLING_UNITS, 5.0), traits)
+def test_right_units_leave_the_left_side_alone(maps: WrinkleMaps, traits: Traits) -> None:
+    amounts = wrinkle_amounts({}, dict.fromkeys(WRINKLING_UNITS, 5.0), traits)
     assert all(amounts[i] == 0 for i, name in enumerate(maps.names) if name.endswith("_left"))
 
 
 def test_age_deepens_folds(traits: Traits) -> None:
     young, old = replace(traits, age=20.0), replace(traits, age=78.0)
-    assert (
-        wrinkles.wrinkle_amounts({6: 3}, {6: 3}, old).sum()
-        > 1.4 * wrinkles.wrinkle_amounts({6: 3}, {6: 3}, young).sum()
-    )
-    assert wrinkles.static_amounts(old).sum() > 4 * wrinkles.static_amounts(young).sum()
+    assert wrinkle_amounts({6: 3}, {6: 3}, old).sum() > 1.4 * wrinkle_amounts({6: 3}, {6: 3}, young).sum()
+    assert static_amounts(old).sum() > 4 * static_amounts(young).sum()
 
 
-def test_slopes_are_the_derivative_of_the_height(maps: wrinkles.WrinkleMaps) -> None:
+def test_slopes_are_the_derivative_of_the_height(maps: WrinkleMaps) -> None:
     skin = flat_skin(maps.size)
     rows, columns = np.mgrid[0 : maps.size, 0 : maps.size] / maps.size
     skin.bump = (2.0 * columns - 3.0 * rows).astype(np.float32)  # rows run down, v runs up
-    relief = wrinkles.compose(maps, np.zeros(len(maps.names), np.float32), skin)
+    relief = compose(maps, np.zeros(len(maps.names), np.float32), skin)
     np.testing.assert_allclose(relief[5:-5, 5:-5, 0], 2.0, atol=1e-3)
     np.testing.assert_allclose(relief[5:-5, 5:-5, 1], 3.0, atol=1e-3)
 
 
-def test_compose_leaves_the_skin_untouched_and_is_quick(maps: wrinkles.WrinkleMaps, traits: Traits) -> None:
+def test_compose_leaves_the_skin_untouched_and_is_quick(maps: WrinkleMaps, traits: Traits) -> None:
     skin = flat_skin(maps.size)
-    amounts = wrinkles.wrinkle_amounts(dict.fromkeys(WRINKLING_UNITS, 5.0), dict.fromkeys(WRINKLING_UNITS, 5.0), traits)
-    relief = wrinkles.compose(maps, amounts, skin)
+    amounts = wrinkle_amounts(dict.fromkeys(WRINKLING_UNITS, 5.0), dict.fromkeys(WRINKLING_UNITS, 5.0), traits)
+    relief = compose(maps, amounts, skin)
     assert relief.dtype == np.float32 and relief.shape == (maps.size, maps.size, 3)
-    assert relief[..., 2].min() >= 0 and relief[..., 2].max() <= wrinkles.MAX_CAVITY
+    assert relief[..., 2].min() >= 0 and relief[..., 2].max() <= MAX_CAVITY
     assert not skin.bump.any() and not skin.static_cavity.any()
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        wrinkles.compose(maps, amounts, skin)
+        compose(maps, amounts, skin)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.03  # 2 ms on an idle core

@@ -191,9 +191,7 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
     """The frames of one person, rendered one by one."""
     person, count = make_person(model, identity), config.frames_of(identity)
     if config.sequences:
-        yield from render_sequence(
-            person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample
-        )
+        yield from render_sequence(person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample)
         return
     for number in range(count):
         seed = identity * 1000 + number
@@ -232,9 +230,7 @@ def render_sequence(
         yield render(person, intensities, replace(base, rotation=pose, gaze=look), size=size, supersample=supersample)
 
 
-def _drift(
-    frames: int, rng: np.random.Generator, fps: float, amplitude: tuple[float, ...], slow: float = 3.0
-) -> np.ndarray:
+def _drift(frames: int, rng: np.random.Generator, fps: float, amplitude: tuple[float, ...], slow: float = 3.0) -> np.ndarray:
     """(frames, len(amplitude)) smooth random motion: a few sines with periods of ``slow`` seconds and more."""
     time = np.arange(frames)[:, None] / fps
     total = np.zeros((frames, len(amplitude)))
@@ -265,7 +261,7 @@ def _record(name: str, identity: int, number: int, frame: Frame, config: Dataset
         "skin_tone": round(traits.skin_tone, 3),
         "age": round(traits.age, 1),
         "sex": traits.sex,
-        "hair": f"{traits.hair_color} {traits.hair_style}",
+        "hair": f"{traits.hair_colour} {traits.hair_style}",
         "beard": traits.beard,
     }
 

@@ -37,7 +37,15 @@ from aufait.synthetic.head.geometry import (
 )
 from aufait.synthetic.head.lips import lip_gap, parted_intensity
 from aufait.synthetic.head.person import Traits, sample_traits
-from aufait.synthetic.looks import hair, props, skin, wrinkles
+from aufait.synthetic.looks import props
+from aufait.synthetic.looks.beard import grow_beard
+from aufait.synthetic.looks.brows_and_lashes import grow_brows, lash_points
+from aufait.synthetic.looks.scalp_hair import grow_scalp_hair
+from aufait.synthetic.looks.skin import paint_skin
+from aufait.synthetic.looks.textures import SkinTextures
+from aufait.synthetic.looks.wrinkle_amounts import wrinkle_amounts
+from aufait.synthetic.looks.wrinkle_maps import wrinkle_maps
+from aufait.synthetic.looks.wrinkles import compose
 
 MAP_SPAN = 46.0
 """Side of the shadow and visibility maps in cm."""
@@ -67,7 +75,7 @@ class Person:
     traits: Traits
     vertices: np.ndarray
     normals: np.ndarray
-    skin: skin.SkinTextures
+    skin: SkinTextures
     strands: tuple[Strands, ...]
     head_props: tuple[Mesh, ...]
     body_props: tuple[Mesh, ...]
@@ -105,9 +113,9 @@ def make_person(model: FaceModel, seed: int, traits: Traits | None = None) -> Pe
     vertices = push_lids_out(model, identity_vertices(model, traits))
     normals = vertex_normals(vertices, model.triangles)
     grown = [
-        hair.grow_scalp_hair(model, traits, vertices, normals),
-        hair.grow_brows(model, traits, vertices, normals),
-        hair.grow_beard(model, traits, vertices, normals),
+        grow_scalp_hair(model, traits, vertices, normals),
+        grow_brows(model, traits, vertices, normals),
+        grow_beard(model, traits, vertices, normals),
     ]
     head_props = [
         *props.make_eyewear(traits, vertices, model),
@@ -118,7 +126,7 @@ def make_person(model: FaceModel, seed: int, traits: Traits | None = None) -> Pe
         traits=traits,
         vertices=vertices,
         normals=normals,
-        skin=skin.paint_skin(model, traits),
+        skin=paint_skin(model, traits),
         strands=tuple(s for s in grown if s is not None),
         head_props=tuple(head_props),
         body_props=tuple(props.make_clothes(model, traits, vertices)),
@@ -229,8 +237,8 @@ def _expressive_vertices(person: Person, intensities: Intensities, scene: Scene)
 
 def _lashes(person: Person, resting: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, float, tuple[float, float, float]]:
     left, right = (float(np.clip(1.0 - a / 0.75, 0.0, 1.0)) for a in lid_aperture(person.model, resting))
-    points, width, color = hair.lash_points(person.model, resting, (left, right), person.traits.make_up)
-    return turn(points, head), width, color
+    points, width, colour = lash_points(person.model, resting, (left, right), person.traits.make_up)
+    return turn(points, head), width, colour
 
 
 def _gaze_weights(horizontal: float, vertical: float) -> dict[str, float]:
@@ -271,7 +279,7 @@ def _props(
     if scene.occluder == "mask":
         meshes += props.make_face_mask(person.model, posed, normals, rng)
     elif scene.occluder == "hand":
-        meshes += props.make_hand(rng, points, skin_color=_skin_color(person))
+        meshes += props.make_hand(rng, points, skin_colour=_skin_colour(person))
     elif scene.occluder == "object":
         meshes += props.make_object(rng, points)
     return [m for m in meshes if m.opacity >= 0.99], [m for m in meshes if m.opacity < 0.99]
@@ -283,7 +291,7 @@ def _under_mask(strands: Strands, person: Person, scene: Scene) -> bool:
     return scene.occluder == "mask" and bool(mean_height < 0)
 
 
-def _skin_color(person: Person) -> tuple[float, float, float]:
+def _skin_colour(person: Person) -> tuple[float, float, float]:
     red, green, blue = np.median(person.skin.face[..., :3].reshape(-1, 3)[::97], axis=0)
     return float(red), float(green), float(blue)
 
@@ -291,7 +299,7 @@ def _skin_color(person: Person) -> tuple[float, float, float]:
 def _moved(mesh: Mesh, vertices: np.ndarray) -> Mesh:
     return Mesh(
         np.ascontiguousarray(vertices, np.float32),
-        *(mesh.triangles, mesh.color, mesh.specular, mesh.exponent, mesh.follows, mesh.kind, mesh.opacity),
+        *(mesh.triangles, mesh.colour, mesh.specular, mesh.exponent, mesh.follows, mesh.kind, mesh.opacity),
     )
 
 
@@ -330,7 +338,7 @@ def _assemble(person: Person, posed: np.ndarray, normals: np.ndarray, meshes: Se
     lists: dict[str, list[np.ndarray]] = {"v": [posed], "n": [normals], "t": [model.triangles], "m": [model.material]}
     parts, count = [part], len(posed)
     for j, mesh in enumerate(meshes):
-        flat[5 + j] = (*mesh.color, mesh.specular, mesh.exponent)
+        flat[5 + j] = (*mesh.colour, mesh.specular, mesh.exponent)
         lists["v"].append(mesh.vertices)
         lists["n"].append(_outward_normals(mesh))
         lists["t"].append(mesh.triangles + count)
@@ -430,11 +438,11 @@ def _light_basis(direction: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True, eq=False)
 class _Lighting:
     direction: np.ndarray
-    color: np.ndarray
-    ambient_color: np.ndarray
+    colour: np.ndarray
+    ambient_colour: np.ndarray
     ambient_gain: float
     lobes: np.ndarray
-    lobe_colors: np.ndarray
+    lobe_colours: np.ndarray
     softness: float
     basis: np.ndarray
 
@@ -448,16 +456,16 @@ class _Lighting:
         )
         lobes = rng.standard_normal((3, 3))
         lobes /= np.linalg.norm(lobes, axis=1, keepdims=True)
-        colors = np.abs(1 + rng.normal(0, 0.30, (3, 3))) * rng.uniform(0.2, 1.4, (3, 1))
+        colours = np.abs(1 + rng.normal(0, 0.30, (3, 3))) * rng.uniform(0.2, 1.4, (3, 1))
         tint = np.array([1 - 0.5 * light.warmth + rng.normal(0, 0.04), 1.0, 1 + 0.5 * light.warmth])
         key = np.array([1 + light.warmth, 1.0, 1 - light.warmth]) * 2.6 * light.share
         return cls(
             direction=direction,
-            color=key.astype(np.float32),
-            ambient_color=tint.astype(np.float32),
+            colour=key.astype(np.float32),
+            ambient_colour=tint.astype(np.float32),
             ambient_gain=1.0 - 0.62 * light.share,
             lobes=lobes,
-            lobe_colors=colors,
+            lobe_colours=colours,
             softness=light.softness,
             basis=_light_basis(direction),
         )
@@ -477,15 +485,15 @@ class _Lighting:
             kernels.rasterize_depth(_to_map(corners, basis, scale, middle), compact, depth)
             if sparse is not None:
                 kernels.splat_depth(_to_map(sparse, basis, scale, middle), depth)
-            lobes = (np.clip(self.lobes @ direction, 0, 1) ** 3) @ self.lobe_colors
-            light = (self.ambient_color * (0.55 + 0.45 * direction[1]) + lobes) * (
+            lobes = (np.clip(self.lobes @ direction, 0, 1) ** 3) @ self.lobe_colours
+            light = (self.ambient_colour * (0.55 + 0.45 * direction[1]) + lobes) * (
                 self.ambient_gain * 4.2 / len(AMBIENT_DIRECTIONS)
             )
             kernels.accumulate_environment(
                 *(rows, drawing.vertices, drawing.normals, basis, scale, middle, depth, np.float32(0.55)),
                 *(direction, light.astype(np.float32), np.float32(0.15), irradiance),
             )
-        return irradiance + np.float32(0.05 * self.ambient_gain) * self.ambient_color
+        return irradiance + np.float32(0.05 * self.ambient_gain) * self.ambient_colour
 
     def shadow_map(self, drawing: _Drawing, scalp: Sequence[np.ndarray]) -> np.ndarray:
         """(S, S) depth along the key light, hair included."""
@@ -519,8 +527,8 @@ def _to_map(points: np.ndarray, basis: np.ndarray, scale: np.float32, middle: np
 
 
 def _relief(person: Person, intensities: Intensities) -> np.ndarray:
-    amounts = wrinkles.wrinkle_amounts(intensities.left, intensities.right, person.traits)
-    return wrinkles.compose(wrinkles.wrinkle_maps(person.model), amounts, person.skin)
+    amounts = wrinkle_amounts(intensities.left, intensities.right, person.traits)
+    return compose(wrinkle_maps(person.model), amounts, person.skin)
 
 
 def _shade(
@@ -545,7 +553,7 @@ def _shade(
     kernels.shade(
         *(*buffers, drawing.triangles, drawing.material, drawing.uv, drawing.vertices, drawing.normals, model.neutral),
         *(irradiance, look.face, look.head, relief, eyes, rotations, drawing.flat, shadow, matrix, origin),
-        *(np.float32(light.softness), light.direction, light.color, view.eye, np.float32(look.gloss), *out),
+        *(np.float32(light.softness), light.direction, light.colour, view.eye, np.float32(look.gloss), *out),
     )
     return out
 
@@ -616,11 +624,11 @@ def _draw_all_strands(
     angles: np.ndarray,
 ) -> None:
     center = turn(np.array([[0.0, 4.0, -1.0]], np.float32), rotation_matrix(angles))[0]
-    items = [(p, s.color, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
-    lash_points, lash_width, lash_color = lashes
-    tint = np.tile(np.asarray(lash_color, np.float32), (len(lash_points), 1))
-    items.append((lash_points, tint, lash_width, 0.8, 0.0, False))
-    for points, color, width, taper, specular, scalp in items:
+    items = [(p, s.colour, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
+    lash_strands, lash_width, lash_colour = lashes
+    tint = np.tile(np.asarray(lash_colour, np.float32), (len(lash_strands), 1))
+    items.append((lash_strands, tint, lash_width, 0.8, 0.0, False))
+    for points, colour, width, taper, specular, scalp in items:
         if len(points) == 0:
             continue
         tangent = np.gradient(points, axis=1)
@@ -630,19 +638,15 @@ def _draw_all_strands(
         projected[..., 2] -= np.float32(0.04)
         pixels = float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
         kernels.draw_strands(
-            *(projected, tangent.astype(np.float32), lit, color.astype(np.float32), np.float32(pixels)),
+            *(projected, tangent.astype(np.float32), lit, colour.astype(np.float32), np.float32(pixels)),
             *(np.float32(taper), np.float32(specular), light.direction, np.array([0, 0, 1], np.float32)),
-            *(light.color, ambient, depth, picture, coverage),
+            *(light.colour, ambient, depth, picture, coverage),
         )
 
 
-def _strand_light(
-    points: np.ndarray, light: _Lighting, shadow: np.ndarray, center: np.ndarray, scalp: bool
-) -> np.ndarray:
+def _strand_light(points: np.ndarray, light: _Lighting, shadow: np.ndarray, center: np.ndarray, scalp: bool) -> np.ndarray:
     """(n, K) share of key light on strand points: depth under the shadow map, and for scalp hair the side of the head."""
-    mapped = _to_map(
-        points.reshape(-1, 3), light.basis, np.float32(SHADOW_SIZE / MAP_SPAN), np.float32(SHADOW_SIZE / 2)
-    )
+    mapped = _to_map(points.reshape(-1, 3), light.basis, np.float32(SHADOW_SIZE / MAP_SPAN), np.float32(SHADOW_SIZE / 2))
     x = np.clip(mapped[:, 0].astype(np.int32), 0, SHADOW_SIZE - 1)
     y = np.clip(mapped[:, 1].astype(np.int32), 0, SHADOW_SIZE - 1)
     lit = np.exp(-0.9 * np.clip(mapped[:, 2] - shadow[y, x] - 0.15, 0, 4))
@@ -653,9 +657,7 @@ def _strand_light(
     return lit.reshape(points.shape[:2]).astype(np.float32)
 
 
-def _draw_lens(
-    picture: np.ndarray, depth: np.ndarray, lens: Mesh, view: _View, light: _Lighting, ambient: np.ndarray
-) -> None:
+def _draw_lens(picture: np.ndarray, depth: np.ndarray, lens: Mesh, view: _View, light: _Lighting, ambient: np.ndarray) -> None:
     """Blend a translucent mesh over what lies behind it, with a plain glare towards the light."""
     near, index, bary = view.buffers()
     cull = np.zeros(len(lens.triangles), np.uint8)
@@ -666,8 +668,8 @@ def _draw_lens(
     normals = _outward_normals(lens)[lens.triangles[index[front]]].mean(axis=1)
     half = light.direction + np.array([0, 0, 1], np.float32)
     half /= np.linalg.norm(half)
-    shine = lens.specular * np.abs(normals @ half)[:, None] ** lens.exponent * light.color
-    glow = np.asarray(lens.color, np.float32) * (ambient + 0.3 * light.color) + shine + 0.04 * ambient
+    shine = lens.specular * np.abs(normals @ half)[:, None] ** lens.exponent * light.colour
+    glow = np.asarray(lens.colour, np.float32) * (ambient + 0.3 * light.colour) + shine + 0.04 * ambient
     picture[front] = picture[front] * np.float32(1 - lens.opacity) + np.float32(lens.opacity) * glow
     if lens.opacity > 0.6:
         depth[front] = near[front]

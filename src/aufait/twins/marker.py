@@ -91,7 +91,7 @@ def person_facts(layout: TwinLayout, subject: str, seed: int) -> dict[str, Any]:
         "sex": traits.sex,
         "eyewear": traits.eyewear,
         "beard": traits.beard,
-        "hair": f"{traits.hair_color} {traits.hair_style}",
+        "hair": f"{traits.hair_colour} {traits.hair_style}",
     }
 
 

@@ -37,7 +37,7 @@ def make_background(size: int, rng: np.random.Generator) -> np.ndarray:
     return np.maximum(picture, 0.0).astype(np.float32)
 
 
-def _color(rng: np.random.Generator, low: float = 0.1, high: float = 0.9, saturation: float = 0.22) -> np.ndarray:
+def _colour(rng: np.random.Generator, low: float = 0.1, high: float = 0.9, saturation: float = 0.22) -> np.ndarray:
     """(3,) linear colour: a grey level tinted by at most ``saturation``."""
     grey = rng.uniform(low, high)
     warm, green = rng.normal(0.0, saturation, 2) * (0.7, 0.3)  # places vary from warm to cold, rarely to green
@@ -74,7 +74,7 @@ def _vignette(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _plain(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     wall = np.empty((_CANVAS, _CANVAS, 3), np.float32)
-    wall[:] = _color(rng, 0.05, 0.98, 0.15)
+    wall[:] = _colour(rng, 0.05, 0.98, 0.15)
     return wall * (1 + np.float32(0.02) * _noise(rng, 1.0))[..., None], 0.0
 
 
@@ -83,39 +83,39 @@ def _studio(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     y, x = _ramps()
     center, spread = rng.uniform([0.2, 0.2], [0.8, 0.8]), rng.uniform(0.25, 0.8)
     pool = np.exp(-((y - center[0]) ** 2 + (x - center[1]) ** 2) / (2 * spread**2))
-    dark, bright = _color(rng, 0.03, 0.5, 0.25), _color(rng, 0.3, 0.95, 0.2)
+    dark, bright = _colour(rng, 0.03, 0.5, 0.25), _colour(rng, 0.3, 0.95, 0.2)
     cloth = 1 + np.float32(rng.uniform(0, 0.18)) * _noise(rng, 1.6)
     return ((dark + pool[..., None] * (bright - dark)) * np.clip(cloth, 0.3, 2)[..., None]).astype(np.float32), 1.0
 
 
-def _rectangle(picture: np.ndarray, box: np.ndarray, color: np.ndarray) -> None:
+def _rectangle(picture: np.ndarray, box: np.ndarray, colour: np.ndarray) -> None:
     """Fill ``box`` (left, top, right, bottom, as shares of the side)."""
     left, top, right, bottom = (int(v) for v in np.round(np.asarray(box) * _CANVAS))
-    cv2.rectangle(picture, (left, top), (right, bottom), color.tolist(), -1)
+    cv2.rectangle(picture, (left, top), (right, bottom), colour.tolist(), -1)
 
 
 def _room(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Wall, floor, a window or pictures, shelves and furniture, lamps."""
     picture: np.ndarray = np.empty((_CANVAS, _CANVAS, 3), np.float32)
-    wall = _color(rng, 0.25, 0.9, 0.15)
+    wall = _colour(rng, 0.25, 0.9, 0.15)
     picture[:] = wall
     corner = rng.uniform(-0.3, 1.3)
     if 0 < corner < 1:
         picture[:, : int(corner * _CANVAS)] *= rng.uniform(0.6, 0.9)
     floor = rng.uniform(0.7, 1.1)
-    _rectangle(picture, np.array([0, floor, 1, 1.2]), _color(rng, 0.1, 0.6, 0.25))
+    _rectangle(picture, np.array([0, floor, 1, 1.2]), _colour(rng, 0.1, 0.6, 0.25))
     if rng.random() < 0.55:
         _window(picture, rng)
     for _ in range(rng.integers(0, 4)):
         left, top, width, height = rng.uniform([0, 0, 0.1, 0.1], [0.9, 0.5, 0.35, 0.35])
-        frame = _color(rng, 0.05, 0.5)
+        frame = _colour(rng, 0.05, 0.5)
         _rectangle(picture, np.array([left - 0.015, top - 0.015, left + width + 0.015, top + height + 0.015]), frame)
-        _rectangle(picture, np.array([left, top, left + width, top + height]), _color(rng, 0.1, 0.9, 0.3))
+        _rectangle(picture, np.array([left, top, left + width, top + height]), _colour(rng, 0.1, 0.9, 0.3))
     if rng.random() < 0.4:
         _shelf(picture, rng)
     for _ in range(rng.integers(1, 6)):
         left, width, height = rng.uniform([-0.2, 0.08, 0.1], [0.95, 0.5, 0.6])
-        _rectangle(picture, np.array([left, 1 - height, left + width, 1.1]), _color(rng, 0.05, 0.6, 0.3))
+        _rectangle(picture, np.array([left, 1 - height, left + width, 1.1]), _colour(rng, 0.05, 0.6, 0.3))
     blur = rng.uniform(0.8, 6.0)
     picture = cv2.GaussianBlur(picture, (0, 0), blur)
     _bokeh(picture, rng, int(rng.integers(0, 4)), blur)
@@ -124,13 +124,11 @@ def _room(rng: np.random.Generator) -> tuple[np.ndarray, float]:
 
 def _window(picture: np.ndarray, rng: np.random.Generator) -> None:
     left, top, width, height = rng.uniform([-0.2, -0.2, 0.25, 0.4], [0.7, 0.2, 0.6, 0.9])
-    sky = _color(rng, 0.8, 1.0, 0.1) * rng.uniform(1.0, 2.2)
+    sky = _colour(rng, 0.8, 1.0, 0.1) * rng.uniform(1.0, 2.2)
     _rectangle(picture, np.array([left, top, left + width, top + height]), sky)
     if rng.random() < 0.6:
-        _rectangle(
-            picture, np.array([left, top + 0.6 * height, left + width, top + height]), sky * _color(rng, 0.4, 0.8, 0.3)
-        )
-    bar = _color(rng, 0.3, 0.95)
+        _rectangle(picture, np.array([left, top + 0.6 * height, left + width, top + height]), sky * _colour(rng, 0.4, 0.8, 0.3))
+    bar = _colour(rng, 0.3, 0.95)
     for t in np.linspace(0, 1, rng.integers(2, 5)):
         _rectangle(picture, np.array([left + t * width - 0.01, top, left + t * width + 0.012, top + height]), bar)
     if rng.random() < 0.3:
@@ -141,13 +139,11 @@ def _window(picture: np.ndarray, rng: np.random.Generator) -> None:
 def _shelf(picture: np.ndarray, rng: np.random.Generator) -> None:
     left, width = rng.uniform([0, 0.3], [0.6, 0.8])
     for top in np.arange(rng.uniform(0, 0.15), 0.95, rng.uniform(0.17, 0.3)):
-        _rectangle(picture, np.array([left, top + 0.14, left + width, top + 0.16]), _color(rng, 0.2, 0.5, 0.3))
+        _rectangle(picture, np.array([left, top + 0.14, left + width, top + 0.16]), _colour(rng, 0.2, 0.5, 0.3))
         x = left
         while x < left + width:
             thick = rng.uniform(0.015, 0.05)
-            _rectangle(
-                picture, np.array([x, top + rng.uniform(0, 0.06), x + thick, top + 0.14]), _color(rng, 0.1, 0.8, 0.45)
-            )
+            _rectangle(picture, np.array([x, top + rng.uniform(0, 0.06), x + thick, top + 0.14]), _colour(rng, 0.1, 0.8, 0.45))
             x += thick + (rng.random() < 0.1) * 0.1
 
 
@@ -166,10 +162,10 @@ def _bokeh(picture: np.ndarray, rng: np.random.Generator, count: int, blur: floa
 def _outdoors(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Sky, a line of trees or houses, ground, each with its own texture."""
     y, _ = _ramps()
-    sky = _color(rng, 0.6, 1.0, 0.08) * np.array([rng.uniform(0.7, 1.0), 0.95, rng.uniform(1.0, 1.25)])
+    sky = _colour(rng, 0.6, 1.0, 0.08) * np.array([rng.uniform(0.7, 1.0), 0.95, rng.uniform(1.0, 1.25)])
     green = np.array([0.30, 0.36, 0.20]) * rng.uniform(0.5, 1.3)
     foliage = srgb_to_linear(green * (1 + rng.normal(0, 0.12, 3)).clip(0.6, 1.4))
-    ground = _color(rng, 0.2, 0.7, 0.2) if rng.random() < 0.6 else foliage * 1.3
+    ground = _colour(rng, 0.2, 0.7, 0.2) if rng.random() < 0.6 else foliage * 1.3
     rough = _noise(rng, 1.3)
     horizon, treetop = rng.uniform(0.45, 1.05), rng.uniform(-0.2, 0.6)
     trees = np.clip((y - treetop + 0.09 * rough) * 14, 0, 1)[..., None]
@@ -181,7 +177,7 @@ def _outdoors(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     if rng.random() < 0.35:
         for _ in range(rng.integers(1, 5)):
             left, width, top = rng.uniform([-0.1, 0.1, 0.0], [0.9, 0.4, 0.6])
-            _rectangle(picture, np.array([left, top, left + width, horizon]), _color(rng, 0.2, 0.8, 0.2))
+            _rectangle(picture, np.array([left, top, left + width, horizon]), _colour(rng, 0.2, 0.8, 0.2))
     blur = rng.uniform(0.5, 5.0)
     picture = cv2.GaussianBlur(picture, (0, 0), blur)
     if blur > 2.0 and rng.random() < 0.4:
@@ -192,15 +188,15 @@ def _outdoors(rng: np.random.Generator) -> tuple[np.ndarray, float]:
 def _poster(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Bands, discs and rows of letter-like marks."""
     picture = np.empty((_CANVAS, _CANVAS, 3), np.float32)
-    picture[:] = _color(rng, 0.3, 0.98, 0.25)
+    picture[:] = _colour(rng, 0.3, 0.98, 0.25)
     for _ in range(rng.integers(1, 6)):
         a, b = rng.integers(-20, _CANVAS + 20, (2, 2))
-        color = _color(rng, 0.05, 0.9, 0.5).tolist()
+        colour = _colour(rng, 0.05, 0.9, 0.5).tolist()
         if rng.random() < 0.5:
-            cv2.rectangle(picture, a.tolist(), b.tolist(), color, -1)
+            cv2.rectangle(picture, a.tolist(), b.tolist(), colour, -1)
         else:
-            cv2.circle(picture, a.tolist(), int(rng.integers(5, 45)), color, -1, cv2.LINE_AA)
-    ink, height = _color(rng, 0.02, 0.9, 0.3).tolist(), int(rng.integers(3, 14))
+            cv2.circle(picture, a.tolist(), int(rng.integers(5, 45)), colour, -1, cv2.LINE_AA)
+    ink, height = _colour(rng, 0.02, 0.9, 0.3).tolist(), int(rng.integers(3, 14))
     for top in range(int(rng.integers(0, 20)), _CANVAS, 2 * height):
         x = int(rng.integers(0, 20))
         while x < _CANVAS and rng.random() < 0.97:
@@ -213,35 +209,31 @@ def _poster(rng: np.random.Generator) -> tuple[np.ndarray, float]:
 def _dead_leaves(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Overlapping discs and boxes of all sizes, which have the statistics of natural scenes."""
     picture = np.empty((_CANVAS, _CANVAS, 3), np.float32)
-    picture[:] = _color(rng)
+    picture[:] = _colour(rng)
     level, tint = rng.uniform(0.2, 0.7), rng.uniform(0.1, 0.45)
     for _ in range(rng.integers(50, 160)):
         radius = int(np.clip(3.0 * rng.pareto(1.2) + 2, 2, 50))
         place = rng.integers(0, _CANVAS, 2).tolist()
-        color = _color(rng, max(level - 0.3, 0.02), min(level + 0.3, 1.0), tint).tolist()
+        colour = _colour(rng, max(level - 0.3, 0.02), min(level + 0.3, 1.0), tint).tolist()
         if rng.random() < 0.7:
             axes = (radius, max(1, int(radius * rng.uniform(0.3, 1))))
-            cv2.ellipse(picture, place, axes, float(rng.uniform(0, 180)), 0, 360, color, -1)
+            cv2.ellipse(picture, place, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1)
         else:
-            cv2.rectangle(picture, place, (place[0] + radius, place[1] + int(radius * rng.uniform(0.5, 3))), color, -1)
+            cv2.rectangle(picture, place, (place[0] + radius, place[1] + int(radius * rng.uniform(0.5, 3))), colour, -1)
     return picture, rng.uniform(0.3, 4.0)
 
 
 def _crowd(rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """People far behind: blurred heads and shoulders; too soft to be found as faces."""
     picture = np.empty((_CANVAS, _CANVAS, 3), np.float32)
-    picture[:] = _color(rng, 0.2, 0.8, 0.2)
+    picture[:] = _colour(rng, 0.2, 0.8, 0.2)
     picture *= (1 + np.float32(0.15) * _noise(rng, 1.2))[..., None]
     skin = srgb_to_linear(np.array([(220, 175, 150), (180, 135, 108), (110, 78, 60)]) / 255.0)
     for row in np.sort(rng.uniform(0.2, 0.9, rng.integers(3, 12))):
         x, y, r = int(rng.uniform(0, _CANVAS)), int(row * _CANVAS), int(rng.uniform(5, 12))
-        cv2.ellipse(picture, (x, y + 3 * r), (int(2.2 * r), 2 * r), 0, 0, 360, _color(rng, 0.05, 0.8, 0.4).tolist(), -1)
-        cv2.ellipse(
-            picture, (x, y - 2), (int(1.05 * r), int(1.3 * r)), 0, 0, 360, _color(rng, 0.03, 0.35, 0.3).tolist(), -1
-        )
-        cv2.ellipse(
-            picture, (x, y), (int(0.8 * r), r), 0, 0, 360, (skin[rng.integers(3)] * rng.uniform(0.5, 1.1)).tolist(), -1
-        )
+        cv2.ellipse(picture, (x, y + 3 * r), (int(2.2 * r), 2 * r), 0, 0, 360, _colour(rng, 0.05, 0.8, 0.4).tolist(), -1)
+        cv2.ellipse(picture, (x, y - 2), (int(1.05 * r), int(1.3 * r)), 0, 0, 360, _colour(rng, 0.03, 0.35, 0.3).tolist(), -1)
+        cv2.ellipse(picture, (x, y), (int(0.8 * r), r), 0, 0, 360, (skin[rng.integers(3)] * rng.uniform(0.5, 1.1)).tolist(), -1)
     return picture, rng.uniform(2.5, 6.0)
 
 

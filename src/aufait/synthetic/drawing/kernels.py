@@ -200,7 +200,7 @@ def shade(
     shadow_origin,
     shadow_radius,
     light_direction,
-    light_color,
+    light_colour,
     camera,
     gloss,
     out_irradiance,
@@ -301,9 +301,7 @@ def shade(
             diffuse = max((cosine + np.float32(0.12)) / np.float32(1.12), np.float32(0.0)) * lit
             front = max(cosine, np.float32(0.0)) * lit
             hx, hy, hz = vx + light_direction[0], vy + light_direction[1], vz + light_direction[2]
-            half = max(
-                (nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9)), np.float32(0.0)
-            )
+            half = max((nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz + np.float32(1e-9)), np.float32(0.0))
             facing = max(nx * vx + ny * vy + nz * vz, np.float32(0.0))
             rim = np.float32(1.0) - facing
             fresnel = rim * rim * rim * rim * rim
@@ -318,9 +316,9 @@ def shade(
             tilt = max(np.float32(1.0) + np.float32(0.6) * (ny - smooth_up), np.float32(0.2)) if m == 0 else np.float32(1.0)
             for k in range(3):
                 e = (w0 * irradiance[a, k] + w1 * irradiance[b, k] + w2 * irradiance[c, k]) * tilt
-                out_irradiance[y, x, k] = e + light_color[k] * diffuse
+                out_irradiance[y, x, k] = e + light_colour[k] * diffuse
                 out_albedo[y, x, k] = albedo[k]
-                out_specular[y, x, k] = light_color[k] * shine + e * mirror
+                out_specular[y, x, k] = light_colour[k] * shine + e * mirror
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -354,12 +352,10 @@ def _eyeball(j, eyes, rotation, px, py, pz, albedo):
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def draw_strands(
-    points, tangent, lit, color, width, taper, specular, direction, view, light, ambient, depth, rgb, coverage
-):
+def draw_strands(points, tangent, lit, colour, width, taper, specular, direction, view, light, ambient, depth, rgb, coverage):
     """Draw strands over ``rgb`` with a Kajiya-Kay highlight, back to front by depth test only.
 
-    points (n, K, 3): x, y pixels, z distance. tangent (n, K, 3) unit. lit (n, K): share of key light. color (n, 3).
+    points (n, K, 3): x, y pixels, z distance. tangent (n, K, 3) unit. lit (n, K): share of key light. colour (n, 3).
     width: pixels at the root. depth (H, W) is updated where a strand covers most of a pixel; coverage (H, W) grows.
     """
     height, space = depth.shape
@@ -382,12 +378,12 @@ def draw_strands(
             half = int(thick * 0.5 + 0.25)
             alpha = min(thick, 1.0)
             steep = abs(dy) > abs(dx)
-            r = color[s, 0] * (ambient[0] * (0.6 + 0.4 * aside) + light[0] * diffuse) * tone
-            g = color[s, 1] * (ambient[1] * (0.6 + 0.4 * aside) + light[1] * diffuse) * tone
-            b = color[s, 2] * (ambient[2] * (0.6 + 0.4 * aside) + light[2] * diffuse) * tone
-            r += shine * light[0] * (0.3 + 0.7 * color[s, 0])
-            g += shine * light[1] * (0.3 + 0.7 * color[s, 1])
-            b += shine * light[2] * (0.3 + 0.7 * color[s, 2])
+            r = colour[s, 0] * (ambient[0] * (0.6 + 0.4 * aside) + light[0] * diffuse) * tone
+            g = colour[s, 1] * (ambient[1] * (0.6 + 0.4 * aside) + light[1] * diffuse) * tone
+            b = colour[s, 2] * (ambient[2] * (0.6 + 0.4 * aside) + light[2] * diffuse) * tone
+            r += shine * light[0] * (0.3 + 0.7 * colour[s, 0])
+            g += shine * light[1] * (0.3 + 0.7 * colour[s, 1])
+            b += shine * light[2] * (0.3 + 0.7 * colour[s, 2])
             for i in range(steps):
                 f = i / steps
                 x, y, z = int(x0 + dx * f), int(y0 + dy * f), z0 + dz * f

@@ -17,7 +17,7 @@ class Strands:
         offsets: (n, K, 3) float32 cm from the root, in the rest frame of the head; they turn with the head.
         width: strand width in cm at the root.
         taper: share of the width lost at the tip, 0-1.
-        color: (n, 3) float32 linear RGB reflectance.
+        colour: (n, 3) float32 linear RGB reflectance.
         specular: strength of the highlight, 0-0.1.
         is_scalp: scalp hair casts and receives soft shadows and is hidden by headwear.
     """
@@ -27,7 +27,7 @@ class Strands:
     offsets: np.ndarray
     width: float
     taper: float
-    color: np.ndarray
+    colour: np.ndarray
     specular: float
     is_scalp: bool = False
 
@@ -45,7 +45,7 @@ class Mesh:
     Attributes:
         vertices: (M, 3) float32 cm in the rest frame of the head (or of the body).
         triangles: (F, 3) int32.
-        color: (3,) linear RGB reflectance.
+        colour: (3,) linear RGB reflectance.
         specular: strength of the highlight, 0-0.5.
         exponent: sharpness of the highlight, 5-200.
         follows: "head" (turns with it), "body" (turns with the shoulders) or "skin" (already in posed coordinates).
@@ -55,7 +55,7 @@ class Mesh:
 
     vertices: np.ndarray
     triangles: np.ndarray
-    color: tuple[float, float, float]
+    colour: tuple[float, float, float]
     specular: float
     exponent: float
     follows: str
@@ -74,9 +74,9 @@ def gaussian(squared_distance: np.ndarray, sigma: float) -> np.ndarray:
     return np.exp(-squared_distance / (2.0 * sigma * sigma)).astype(np.float32)
 
 
-def srgb_to_linear(color: np.ndarray | tuple[float, ...]) -> np.ndarray:
+def srgb_to_linear(colour: np.ndarray | tuple[float, ...]) -> np.ndarray:
     """sRGB in [0, 1] -> linear light, float32."""
-    c = np.asarray(color, np.float32)
+    c = np.asarray(colour, np.float32)
     return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 

@@ -14,7 +14,7 @@ MIN_AGE, MAX_AGE = 18.0, 80.0
 HAIR_STYLES = ("bald", "buzz", "short", "medium", "long", "curly", "tied")
 _STYLE_ODDS = {"man": (0.08, 0.16, 0.42, 0.12, 0.06, 0.12, 0.04), "woman": (0.005, 0.025, 0.15, 0.24, 0.30, 0.10, 0.18)}
 
-HAIR_COLORS = ("black", "dark_brown", "brown", "light_brown", "dark_blond", "blond", "red", "grey", "white")
+HAIR_COLOURS = ("black", "dark_brown", "brown", "light_brown", "dark_blond", "blond", "red", "grey", "white")
 _HAIR_ODDS_LIGHT = (0.22, 0.23, 0.18, 0.13, 0.08, 0.08, 0.04, 0.03, 0.01)
 _HAIR_ODDS_DARK = (0.66, 0.24, 0.04, 0.01, 0.005, 0.005, 0.0, 0.03, 0.01)
 
@@ -32,7 +32,7 @@ class Traits:
         sex: "woman" or "man": drives shape, hair, brows, beard and make-up odds only.
         age: years, 18-80.
         skin_tone: 0 (very light) - 7 (very dark), continuous.
-        hair_style, hair_color, beard, eyewear, headwear: names from the tuples above.
+        hair_style, hair_colour, beard, eyewear, headwear: names from the tuples above.
         make_up: 0 (none) - 1 (strong).
     """
 
@@ -41,7 +41,7 @@ class Traits:
     age: float
     skin_tone: float
     hair_style: str
-    hair_color: str
+    hair_colour: str
     beard: str
     eyewear: str
     headwear: str
@@ -85,7 +85,7 @@ def sample_traits(seed: int) -> Traits:
         age=age,
         skin_tone=tone,
         hair_style=style,
-        hair_color=_hair_color(rng, tone, age),
+        hair_colour=_hair_colour(rng, tone, age),
         beard=str(rng.choice(BEARDS, p=beard_odds)) if sex == "man" else "none",
         eyewear=str(rng.choice(EYEWEAR, p=(0.82, 0.16, 0.02))),
         headwear=headwear,
@@ -93,10 +93,10 @@ def sample_traits(seed: int) -> Traits:
     )
 
 
-def _hair_color(rng: np.random.Generator, tone: float, age: float) -> str:
+def _hair_colour(rng: np.random.Generator, tone: float, age: float) -> str:
     mix = np.clip((tone - 2.0) / 3.0, 0.0, 1.0)
     odds = (1 - mix) * np.array(_HAIR_ODDS_LIGHT) + mix * np.array(_HAIR_ODDS_DARK)
-    color = str(rng.choice(HAIR_COLORS, p=odds / odds.sum()))
+    colour = str(rng.choice(HAIR_COLOURS, p=odds / odds.sum()))
     if rng.random() < np.clip((age - 42.0) / 38.0, 0.0, 0.85):
-        color = "white" if rng.random() < np.clip((age - 58.0) / 40.0, 0.0, 0.6) else "grey"
-    return color
+        colour = "white" if rng.random() < np.clip((age - 58.0) / 40.0, 0.0, 0.6) else "grey"
+    return colour

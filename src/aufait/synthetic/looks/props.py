@@ -12,7 +12,7 @@ from aufait.synthetic.head.assets import FaceModel, Material
 from aufait.synthetic.head.person import Traits
 from aufait.synthetic.looks.props_hands import make_hand, make_object
 from aufait.synthetic.looks.props_headwear import make_headwear
-from aufait.synthetic.looks.props_shapes import Shape, disc, fabric_color, grid, join, smooth_path, super_ellipse, tube
+from aufait.synthetic.looks.props_shapes import Shape, disc, fabric_colour, grid, join, smooth_path, super_ellipse, tube
 
 __all__ = ["COLLARS", "make_clothes", "make_eyewear", "make_face_mask", "make_hand", "make_headwear", "make_object"]
 
@@ -44,7 +44,7 @@ def make_clothes(model: FaceModel, traits: Traits, vertices: np.ndarray) -> list
     """
     rng = traits.rng("clothes")
     collar = str(rng.choice(COLLARS, p=(0.42, 0.16, 0.18, 0.10, 0.06, 0.08)))
-    color = fabric_color(rng)
+    colour = fabric_colour(rng)
     rings = _fitted_rings(model, vertices) * [(1.04 if traits.is_man else 0.88), 1, 1, 1, 1, 1]
     rings[:2, 0] = _fitted_rings(model, vertices)[:2, 0]
     angle = np.linspace(0, 2 * np.pi, 56, endpoint=False)
@@ -58,8 +58,8 @@ def make_clothes(model: FaceModel, traits: Traits, vertices: np.ndarray) -> list
         torso[..., 1] -= depth * front
     edge = torso[0]
     cloth = [grid(np.concatenate([_inset(edge, 0.7)[None], torso]), close_columns=True)]
-    meshes = [Mesh(*join(cloth), color, 0.012, 8.0, "body", "clothes")]
-    for shape, shade in _collar(collar, edge, angle, color, rng):
+    meshes = [Mesh(*join(cloth), colour, 0.012, 8.0, "body", "clothes")]
+    for shape, shade in _collar(collar, edge, angle, colour, rng):
         meshes.append(Mesh(*shape, shade, 0.012, 8.0, "body", "clothes"))
     return meshes
 
@@ -105,10 +105,10 @@ def _inset(edge: np.ndarray, by: float) -> np.ndarray:
 
 
 def _collar(
-    kind: str, edge: np.ndarray, angle: np.ndarray, color: tuple[float, float, float], rng: np.random.Generator
+    kind: str, edge: np.ndarray, angle: np.ndarray, colour: tuple[float, float, float], rng: np.random.Generator
 ) -> list[tuple[Shape, tuple[float, float, float]]]:
     """Shapes and colours of a collar along the neck opening ``edge`` (n, 3)."""
-    darker = (0.85 * color[0], 0.85 * color[1], 0.85 * color[2])
+    darker = (0.85 * colour[0], 0.85 * colour[1], 0.85 * colour[2])
     if kind in ("crew", "v_neck"):
         return [(tube(edge, 0.45, sides=8, closed=True, flat=0.45), darker)]
     if kind == "turtleneck":
@@ -119,23 +119,17 @@ def _collar(
         return [(grid(np.stack(rows), close_columns=True), darker)]
     if kind == "hoodie":
         back = smoothstep(0.75, -0.6, np.sin(angle))
-        path = (
-            edge
-            + (edge * [1, 0, 1]) * (0.03 + 0.16 * back)[:, None]
-            + np.stack([0 * back, 0.9 * back - 0.2, -0.5 * back], 1)
-        )
-        return [(tube(path, 0.6 + 1.5 * back, sides=12, closed=True, flat=0.8), color)]
+        path = edge + (edge * [1, 0, 1]) * (0.03 + 0.16 * back)[:, None] + np.stack([0 * back, 0.9 * back - 0.2, -0.5 * back], 1)
+        return [(tube(path, 0.6 + 1.5 * back, sides=12, closed=True, flat=0.8), colour)]
     if kind == "scarf":
-        second = fabric_color(rng)
+        second = fabric_colour(rng)
         shapes = []
         for k in range(2):
             wave = 0.35 * np.sin(2 * angle + rng.uniform(0, 6)) + 0.2 * np.sin(5 * angle + rng.uniform(0, 6))
-            path = edge * [1.06 + 0.05 * k, 1, 1.06 + 0.05 * k] + np.stack(
-                [0 * wave, wave + 0.9 - 1.5 * k, 0 * wave], 1
-            )
+            path = edge * [1.06 + 0.05 * k, 1, 1.06 + 0.05 * k] + np.stack([0 * wave, wave + 0.9 - 1.5 * k, 0 * wave], 1)
             shapes.append(tube(path, 1.25 + 0.2 * np.sin(4 * angle + k), sides=10, closed=True, flat=0.8))
         return [(join(shapes), second)]
-    return [(_shirt_collar(edge, angle, rng), color)]
+    return [(_shirt_collar(edge, angle, rng), colour)]
 
 
 def _shirt_collar(edge: np.ndarray, angle: np.ndarray, rng: np.random.Generator) -> Shape:
@@ -143,9 +137,7 @@ def _shirt_collar(edge: np.ndarray, angle: np.ndarray, rng: np.random.Generator)
     gap = rng.uniform(0.10, 0.35)
     t = np.linspace(gap, 2 * np.pi - gap, 57)
     around = (t + np.pi / 2) % (2 * np.pi)
-    base = np.stack(
-        [np.interp(around, np.append(angle, 2 * np.pi), np.append(edge[:, k], edge[0, k])) for k in range(3)], axis=1
-    )
+    base = np.stack([np.interp(around, np.append(angle, 2 * np.pi), np.append(edge[:, k], edge[0, k])) for k in range(3)], axis=1)
     out = (base - [0, 0, -0.7]) * [1, 0, 1]
     out /= np.linalg.norm(out, axis=1, keepdims=True)
     front = np.clip(np.cos(t), 0, 1)[:, None]
@@ -198,15 +190,15 @@ def make_eyewear(traits: Traits, vertices: np.ndarray, model: FaceModel) -> list
         axis=1,
     )
     frames.append(tube(bridge, thick * 1.15, sides=8, flat=1.0, up=(0, 0, 1)))
-    frame_color = _frame_color(metal, rng)
+    frame_colour = _frame_colour(metal, rng)
     tint = float(rng.uniform(0.01, 0.04))
     kind = "sunglasses" if sun else "glasses"
-    lens_color = (tint, tint * rng.uniform(0.7, 1.0), tint * rng.uniform(0.5, 1.1)) if sun else (0.30, 0.33, 0.36)
+    lens_colour = (tint, tint * rng.uniform(0.7, 1.0), tint * rng.uniform(0.5, 1.1)) if sun else (0.30, 0.33, 0.36)
     opacity = float(rng.uniform(0.85, 1.0)) if sun else float(rng.uniform(0.04, 0.13))
     gloss = (0.3, 90.0) if metal else (0.12, 50.0)
     return [
-        Mesh(*join(frames), frame_color, *gloss, "head", kind),
-        Mesh(*join(lenses), lens_color, 0.35, 150.0, "head", kind, opacity),
+        Mesh(*join(frames), frame_colour, *gloss, "head", kind),
+        Mesh(*join(lenses), lens_colour, 0.35, 150.0, "head", kind, opacity),
     ]
 
 
@@ -245,15 +237,15 @@ def _temple(hinge: np.ndarray, at: np.ndarray, side: float, thick: float, metal:
     return tube(smooth_path(np.array(path), 20), tall, sides=8, flat=1.0 if metal else 0.5, up=(0, 1, 0))
 
 
-def _frame_color(metal: bool, rng: np.random.Generator) -> tuple[float, float, float]:
+def _frame_colour(metal: bool, rng: np.random.Generator) -> tuple[float, float, float]:
     if metal:
         grey = rng.uniform(0.05, 0.5)
         return (grey, grey * rng.uniform(0.75, 1.0), grey * rng.uniform(0.5, 1.0))
     if rng.random() < 0.75:
         dark = rng.uniform(0.008, 0.03)
         return (dark * rng.uniform(1, 2.2), dark, dark * rng.uniform(0.5, 1.0))
-    color = fabric_color(rng)
-    return (0.5 * color[0], 0.5 * color[1], 0.5 * color[2])
+    colour = fabric_colour(rng)
+    return (0.5 * colour[0], 0.5 * colour[1], 0.5 * colour[2])
 
 
 # ---- face mask -----------------------------------------------------------------------------------------------------
@@ -283,9 +275,7 @@ def _mask_plan(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return skin[outer][index], weight.astype(np.float32), skin[straps]
 
 
-def make_face_mask(
-    model: FaceModel, posed_vertices: np.ndarray, posed_normals: np.ndarray, rng: np.random.Generator
-) -> list[Mesh]:
+def make_face_mask(model: FaceModel, posed_vertices: np.ndarray, posed_normals: np.ndarray, rng: np.random.Generator) -> list[Mesh]:
     """A pleated mask from the nose to under the chin, with ear straps, in posed coordinates.
 
     Args:
@@ -315,13 +305,10 @@ def make_face_mask(
     pleats = 0.13 * (1 - (v * 3.4 + 0.3) % 1.0) * smoothstep(0.12, 0.25, v) * smoothstep(0.9, 0.8, v) * (1 - u**4)
     wrinkle = 0.03 * np.sin(14 * u + rng.uniform(0, 6)) * np.sin(9 * v + rng.uniform(0, 6))
     points = points + facing * (0.12 + pleats * rng.uniform(0.4, 1.2) + wrinkle)
-    color = _MASK_COLORS[int(rng.choice(len(_MASK_COLORS), p=(0.45, 0.2, 0.2, 0.15)))] or fabric_color(rng)
-    meshes = [Mesh(*grid(points), color, 0.01, 6.0, "skin", "mask")]
+    colour = _MASK_COLOURS[int(rng.choice(len(_MASK_COLOURS), p=(0.45, 0.2, 0.2, 0.15)))] or fabric_colour(rng)
+    meshes = [Mesh(*grid(points), colour, 0.01, 6.0, "skin", "mask")]
     for side, column in ((0, 0), (1, -1)):
-        loops = [
-            _strap(points[row, column], posed_vertices[straps[side, k]], normal[row, column])
-            for k, row in ((0, 1), (1, -2))
-        ]
+        loops = [_strap(points[row, column], posed_vertices[straps[side, k]], normal[row, column]) for k, row in ((0, 1), (1, -2))]
         meshes.append(Mesh(*join(loops), (0.5, 0.5, 0.5), 0.01, 6.0, "skin", "mask"))
     return meshes
 
@@ -332,7 +319,7 @@ def _facing(points: np.ndarray, like: np.ndarray) -> np.ndarray:
     return normals * np.sign((normals * like).sum())
 
 
-_MASK_COLORS: tuple[tuple[float, float, float] | None, ...] = (
+_MASK_COLOURS: tuple[tuple[float, float, float] | None, ...] = (
     (0.22, 0.40, 0.50),
     (0.52, 0.53, 0.53),
     (0.02, 0.02, 0.022),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aufait.synthetic.drawing.primitives import Mesh
-from aufait.synthetic.looks.props_shapes import Shape, fabric_color, grid, join, rounded_box, tube, unit
+from aufait.synthetic.looks.props_shapes import Shape, fabric_colour, grid, join, rounded_box, tube, unit
 
 HAND_PLACES = ("cheek", "chin", "mouth", "forehead", "eye")
 HAND_POSES = ("flat", "relaxed", "pointing", "fist")
@@ -19,7 +19,7 @@ _CURL = {"flat": (4, 6, 4), "relaxed": (18, 30, 20), "fist": (70, 88, 50)}
 def make_hand(
     rng: np.random.Generator,
     landmarks: np.ndarray,
-    skin_color: tuple[float, float, float] = (0.42, 0.25, 0.17),
+    skin_colour: tuple[float, float, float] = (0.42, 0.25, 0.17),
     *,
     place: str | None = None,
     pose: str | None = None,
@@ -29,7 +29,7 @@ def make_hand(
     Args:
         rng: source of every choice.
         landmarks: (68, 3) posed, cm.
-        skin_color: linear RGB.
+        skin_colour: linear RGB.
         place: one of ``HAND_PLACES``; drawn when None.
         pose: one of ``HAND_POSES``; drawn when None.
     """
@@ -47,13 +47,13 @@ def make_hand(
         v[:, 2] = v[:, 2] * flip
         return (v @ axes + touch).astype(np.float32)
 
-    color = (float(skin_color[0]), float(skin_color[1]), float(skin_color[2]))
-    meshes = [Mesh(put(skin[0]), skin[1], color, 0.03, 14.0, "skin", "hand")]
-    nail = tuple(float(min(0.9, 1.18 * c + 0.03)) for c in color) if rng.random() < 0.75 else fabric_color(rng)
+    colour = (float(skin_colour[0]), float(skin_colour[1]), float(skin_colour[2]))
+    meshes = [Mesh(put(skin[0]), skin[1], colour, 0.03, 14.0, "skin", "hand")]
+    nail = tuple(float(min(0.9, 1.18 * c + 0.03)) for c in colour) if rng.random() < 0.75 else fabric_colour(rng)
     meshes.append(Mesh(put(nails[0]), nails[1], (nail[0], nail[1], nail[2]), 0.12, 60.0, "skin", "hand"))
     if rng.random() < 0.7:
         sleeve = tube(_arm_path()[2:], np.array([3.4, 3.9, 4.3, 4.8]), sides=16, flat=1.15, up=(0, 0, 1))
-        meshes.append(Mesh(put(sleeve[0]), sleeve[1], fabric_color(rng), 0.01, 8.0, "skin", "hand"))
+        meshes.append(Mesh(put(sleeve[0]), sleeve[1], fabric_colour(rng), 0.01, 8.0, "skin", "hand"))
     return meshes
 
 
@@ -171,9 +171,9 @@ def make_object(rng: np.random.Generator, landmarks: np.ndarray, kind: str | Non
     build = {"cup": _cup, "phone": _phone, "card": _card}[kind]
     place = mouth + gap + across * rng.normal(0, 1.5) + up * rng.uniform(-4.5, -0.5)
     meshes = []
-    for shape, color, specular, exponent in build(rng):
+    for shape, colour, specular, exponent in build(rng):
         vertices = place + shape[0] @ np.stack([x, y, out])
-        meshes.append(Mesh(vertices.astype(np.float32), shape[1], color, specular, exponent, "skin", "object"))
+        meshes.append(Mesh(vertices.astype(np.float32), shape[1], colour, specular, exponent, "skin", "object"))
     return meshes
 
 
@@ -194,30 +194,27 @@ def _cup(rng: np.random.Generator) -> list[_Part]:
         (0.01, -0.4),
     ]
     rows = [
-        np.stack([r * radius * np.cos(angle), np.full(36, h * height), r * radius * np.sin(angle) + radius], 1)
-        for r, h in profile
+        np.stack([r * radius * np.cos(angle), np.full(36, h * height), r * radius * np.sin(angle) + radius], 1) for r, h in profile
     ]
     shapes = [grid(np.stack(rows), close_columns=True)]
     if rng.random() < 0.6:
         t = np.linspace(-1.25, 1.25, 12)
         side = rng.choice([-1.0, 1.0])
-        path = np.stack(
-            [side * (radius * 0.86 + 2.6 * np.cos(t)), 0.3 * height * np.sin(t), np.full(12, radius)], axis=1
-        )
+        path = np.stack([side * (radius * 0.86 + 2.6 * np.cos(t)), 0.3 * height * np.sin(t), np.full(12, radius)], axis=1)
         shapes.append(tube(path, 0.42, sides=8, up=(0, 0, 1)))
-    return [(join(shapes), fabric_color(rng), 0.18, 60.0)]
+    return [(join(shapes), fabric_colour(rng), 0.18, 60.0)]
 
 
 def _phone(rng: np.random.Generator) -> list[_Part]:
     body = rounded_box((3.6, 7.4, 0.4), 9.0)
     lens = rounded_box((1.1, 1.2, 0.15), 5.0, rows=7, columns=12)
     lens = ((lens[0] + [-1.9, 5.4, 0.42]).astype(np.float32), lens[1])
-    return [(body, fabric_color(rng), 0.2, 80.0), (lens, (0.02, 0.02, 0.025), 0.3, 120.0)]
+    return [(body, fabric_colour(rng), 0.2, 80.0), (lens, (0.02, 0.02, 0.025), 0.3, 120.0)]
 
 
 def _card(rng: np.random.Generator) -> list[_Part]:
     half = (rng.uniform(4.0, 9.0), rng.uniform(2.8, 6.5), 0.06)
-    return [(rounded_box(half, 14.0), fabric_color(rng), 0.05, 20.0)]
+    return [(rounded_box(half, 14.0), fabric_colour(rng), 0.05, 20.0)]
 
 
 def _microphone(rng: np.random.Generator, tip: np.ndarray, lean: np.ndarray, up: np.ndarray) -> list[Mesh]:

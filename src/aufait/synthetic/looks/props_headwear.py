@@ -9,7 +9,7 @@ import numpy as np
 from aufait.synthetic.drawing.primitives import Mesh, smoothstep
 from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.person import Traits
-from aufait.synthetic.looks.props_shapes import Shape, fabric_color, grid, join, tube
+from aufait.synthetic.looks.props_shapes import Shape, fabric_colour, grid, join, tube
 from aufait.synthetic.looks.scalp import HeadMap
 
 _AROUND = 56  # columns round the head
@@ -39,21 +39,21 @@ def make_headwear(model: FaceModel, traits: Traits, vertices: np.ndarray, normal
         return []
     rng = traits.rng("headwear")
     head = HeadMap(model, vertices)
-    color = fabric_color(rng)
+    colour = fabric_colour(rng)
     if traits.headwear == "headscarf":
-        return _headscarf(head, color, rng)
+        return _headscarf(head, colour, rng)
     crown, rim = _crown(head, traits, rng)
     if traits.headwear == "knit_cap":
-        return [_hat(_cuff(crown, rim, head, rng), color)]
+        return [_hat(_cuff(crown, rim, head, rng), colour)]
     if traits.headwear == "cap":
-        visor_color = color if rng.random() < 0.6 else fabric_color(rng)
-        return [_hat(crown, color), _hat(_visor(rim, rng), visor_color)]
-    band = tuple(0.3 * c + 0.01 for c in color)
-    return [_hat(join([crown, _brim(rim, rng)]), color), _hat(_band(rim, head), band)]
+        visor_colour = colour if rng.random() < 0.6 else fabric_colour(rng)
+        return [_hat(crown, colour), _hat(_visor(rim, rng), visor_colour)]
+    band = tuple(0.3 * c + 0.01 for c in colour)
+    return [_hat(join([crown, _brim(rim, rng)]), colour), _hat(_band(rim, head), band)]
 
 
-def _hat(shape: Shape, color: tuple[float, ...]) -> Mesh:
-    return Mesh(*shape, (color[0], color[1], color[2]), 0.015, 8.0, "head", "hat")
+def _hat(shape: Shape, colour: tuple[float, ...]) -> Mesh:
+    return Mesh(*shape, (colour[0], colour[1], colour[2]), 0.015, 8.0, "head", "hat")
 
 
 def _directions(azimuth: np.ndarray, elevation: np.ndarray) -> np.ndarray:
@@ -86,9 +86,7 @@ def _crown(head: HeadMap, traits: Traits, rng: np.random.Generator) -> tuple[Sha
     direction = _directions(azimuth[None], start + (np.pi / 2 - start) * s)
     radius = _smooth_rings(head.radius(direction), 4)
     knit = traits.headwear == "knit_cap"
-    loose = {"knit_cap": rng.uniform(0.2, 2.2), "cap": rng.uniform(0.6, 1.6), "brim_hat": rng.uniform(2.5, 4.0)}[
-        traits.headwear
-    ]
+    loose = {"knit_cap": rng.uniform(0.2, 2.2), "cap": rng.uniform(0.6, 1.6), "brim_hat": rng.uniform(2.5, 4.0)}[traits.headwear]
     offset = 0.55 + loose * np.sin(np.pi / 2 * s) ** 2
     if traits.headwear == "brim_hat":
         offset = offset - 1.3 * smoothstep(0.75, 1.0, s)  # a dent on top
@@ -176,7 +174,7 @@ def _scarf_directions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.stack([x, y, np.cos(polar)], axis=-1).astype(np.float32), s, around
 
 
-def _headscarf(head: HeadMap, color: tuple[float, float, float], rng: np.random.Generator) -> list[Mesh]:
+def _headscarf(head: HeadMap, colour: tuple[float, float, float], rng: np.random.Generator) -> list[Mesh]:
     direction, s, around = _scarf_directions()
     raw = head.radius(direction)
     # Widened to the largest neighbour first: smoothing alone would let the ears through.
@@ -205,4 +203,4 @@ def _headscarf(head: HeadMap, color: tuple[float, float, float], rng: np.random.
             1,
         )
         wraps.append(tube(path, 1.25 + 0.15 * np.sin(5 * angle + k), sides=10, closed=True))
-    return [_hat(hood, color), Mesh(*join(wraps), color, 0.015, 8.0, "body", "hat")]
+    return [_hat(hood, colour), Mesh(*join(wraps), colour, 0.015, 8.0, "body", "hat")]

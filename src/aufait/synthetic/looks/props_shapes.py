@@ -121,7 +121,7 @@ def unit(v: np.ndarray) -> np.ndarray:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-9)
 
 
-def fabric_color(rng: np.random.Generator) -> tuple[float, float, float]:
+def fabric_colour(rng: np.random.Generator) -> tuple[float, float, float]:
     """A random linear RGB reflectance as cloth has it: mostly muted, sometimes vivid, black or white."""
     hue, kind = rng.random(), rng.random()
     value = rng.uniform(0.015, 0.55) if kind > 0.2 else (0.018 if kind > 0.1 else 0.52)
