@@ -9,12 +9,13 @@ from torch import Tensor
 
 from aufait.alignment import similarity_from_points
 from aufait.errors import InputError
+from aufait.inputs.augmentation import Augmentation
 from aufait.inputs.camera_faults import DRAWS_FOR_FAULTS, camera_faults
 from aufait.inputs.network_inputs import DRAWS, Geometry, _warp, draw_faces, network_inputs
 from aufait.landmarks import five_points
 from aufait.models.registry import create_model
 from aufait.models.system import _MEAN_FACE_49, AUSystem
-from aufait.training.recipe import Augmentation, load_recipe
+from aufait.training.recipe import load_recipe
 
 AUNET = load_recipe("aunet_bp4d").augmentation
 TURNS = Augmentation(crop=False, mirror=0.5, rotation=13.5, crop_scale=0.25, shift=0.05)

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from aufait.training.recipe import Augmentation
+    from aufait.inputs.augmentation import Augmentation
 
 MAX_HOLES = 8
 _HOLE_SIDES = (1 / 32, 1 / 8)

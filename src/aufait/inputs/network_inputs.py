@@ -28,8 +28,8 @@ from aufait.inputs.camera_faults import DRAWS_FOR_FAULTS, camera_faults
 from aufait.landmarks import convert, five_points, mirror_landmarks
 
 if TYPE_CHECKING:
+    from aufait.inputs.augmentation import Augmentation
     from aufait.models.system import AUSystem
-    from aufait.training.recipe import Augmentation
 
 _DRAWS_FOR_GEOMETRY = 7
 DRAWS = _DRAWS_FOR_GEOMETRY + DRAWS_FOR_FAULTS
@@ -169,14 +169,14 @@ def _table(count: int, generator: torch.Generator | None, draws: Tensor | None) 
 
 
 def _default() -> Augmentation:
-    from aufait.training.recipe import Augmentation
+    from aufait.inputs.augmentation import Augmentation
 
     return Augmentation()
 
 
 def _still() -> Augmentation:
     """Nothing but what the table says about mirroring."""
-    from aufait.training.recipe import Augmentation
+    from aufait.inputs.augmentation import Augmentation
 
     return Augmentation(crop=False, mirror=0.5)
 

@@ -5,7 +5,6 @@ What a file is, its first bytes say; the extension only serves to name a damaged
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from aufait.errors import InputError, printable
+from aufait.settings import nearest
 
 Kind = Literal["image", "video", "unusable"]
 
@@ -317,7 +317,7 @@ def _nearest(path: Path) -> str:
         names: Sequence[str] = [entry.name for entry in parent.iterdir()]
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.name, names, n=3, cutoff=0.6)
+    close = nearest(path.name, names)
     return f"; did you mean {' or '.join(close)}?" if close else f"; look into {parent.resolve()}"
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import types
-import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -13,12 +10,7 @@ from typing import Any, ClassVar, Self
 from aufait.action_units import ACTION_UNITS, AU_SETS
 from aufait.errors import InputError
 from aufait.models.trial import Trial
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """"; did you mean 'x' or 'y'?" for the nearest known words, or an empty string when nothing is near."""
-    near = difflib.get_close_matches(word.lower(), list(known), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+from aufait.settings import check_types, did_you_mean
 
 
 def resolve_au_set(au_set: str | Sequence[int]) -> tuple[int, ...]:
@@ -30,7 +22,7 @@ def resolve_au_set(au_set: str | Sequence[int]) -> tuple[int, ...]:
     if isinstance(au_set, str):
         if au_set not in AU_SETS:
             known = ", ".join(AU_SETS)
-            hint = did_you_mean(au_set, AU_SETS) or "."
+            hint = did_you_mean(au_set, AU_SETS)
             raise InputError(f"unknown AU set {au_set!r}{hint} Known sets: {known}; or give AU numbers, such as (1, 2, 12)")
         return AU_SETS[au_set]
     if not isinstance(au_set, Iterable):
@@ -62,8 +54,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         resolve_au_set(self.action_units)
-        for field in dataclasses.fields(self):
-            self._check_type(field.name)
+        check_types(self, f"{self.SYSTEM}: ")
         self.validate()
 
     def validate(self) -> None:
@@ -79,7 +70,7 @@ class ModelConfig:
         known = [field.name for field in dataclasses.fields(cls) if field.name != "action_units"]
         for name in overrides:
             if name not in known:
-                hint = did_you_mean(name, known) or "."
+                hint = did_you_mean(name, known)
                 raise InputError(f"{cls.SYSTEM} has no setting {name!r}{hint} Its settings: {', '.join(known)}")
         values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in overrides.items()}
         return cls(action_units=resolve_au_set(au_set), **values)
@@ -103,19 +94,11 @@ class ModelConfig:
             raise InputError(f"a configuration of {cls.SYSTEM} must name its action_units")
         return cls.create(values.pop("action_units"), **values)
 
-    def _check_type(self, name: str) -> None:
-        """Compare a value with the annotation of its field: bool, int, float, str, tuples of them, or None where allowed."""
-        expected = typing.get_type_hints(type(self))[name]
-        value = getattr(self, name)
-        if not _fits(value, expected):
-            label = getattr(expected, "__name__", None) if not typing.get_args(expected) else str(expected)
-            raise InputError(f"{self.SYSTEM}: {name} must be {label}, got {value!r} ({type(value).__name__})")
-
     def _choose(self, name: str, choices: Sequence[Any]) -> None:
         """Raise unless the value of a field is one of ``choices``."""
         value = getattr(self, name)
         if value not in choices:
-            hint = did_you_mean(value, [str(choice) for choice in choices]) if isinstance(value, str) else ""
+            hint = did_you_mean(value, [str(choice) for choice in choices]) if isinstance(value, str) else "."
             raise InputError(f"{self.SYSTEM}: {name} must be one of {', '.join(map(str, choices))}; got {value!r}{hint}")
 
     def _at_least(self, name: str, minimum: float) -> None:
@@ -129,23 +112,3 @@ class ModelConfig:
         value = getattr(self, name)
         if value <= 0 or value % factor:
             raise InputError(f"{self.SYSTEM}: {name} must be a multiple of {factor} ({why}), got {value}")
-
-
-def _fits(value: Any, expected: Any) -> bool:
-    origin = typing.get_origin(expected)
-    arguments = typing.get_args(expected)
-    if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, argument) for argument in arguments)
-    if origin is typing.Literal:
-        return True  # validate() names the choices
-    if origin is tuple:
-        item = arguments[0]
-        exact = len(arguments) if arguments[-1] is not Ellipsis else None
-        return isinstance(value, tuple) and exact in (None, len(value)) and all(_fits(entry, item) for entry in value)
-    if expected is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if expected is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if expected is type(None):
-        return value is None
-    return isinstance(value, expected)

@@ -14,11 +14,12 @@ from typing import Any
 
 from aufait.errors import InputError
 from aufait.losses.statistics import LabelStatistics
-from aufait.models.configuration import ModelConfig, did_you_mean
+from aufait.models.configuration import ModelConfig
 from aufait.models.contract import check_network
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
 from aufait.plugins import Plugins, find_plugins, origin_of, refuse_taken
+from aufait.settings import did_you_mean
 
 _ENTRIES: dict[str, ModelEntry] = {}
 
@@ -79,7 +80,7 @@ def model_entry(name: str) -> ModelEntry:
     if name.lower() not in entries:
         _plugins().refuse_broken(name.lower())
         known = ", ".join(sorted(entries))
-        hint = did_you_mean(name, entries) or "."
+        hint = did_you_mean(name, entries)
         raise InputError(f"unknown model {name!r}{hint} Known models: {known}")
     return entries[name.lower()]
 

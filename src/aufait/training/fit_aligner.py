@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from aufait.data.preparation.cache import FaceCache
+from aufait.inputs.augmentation import Augmentation
 from aufait.inputs.network_inputs import network_inputs
 from aufait.landmarks import SCHEMES
 from aufait.models.fan.aligner import FaceAligner
@@ -21,7 +22,7 @@ from aufait.models.fan.heat_maps import heat_map_targets
 from aufait.models.fan.network import channels_last
 from aufait.models.system import AUSystem
 from aufait.training.batches import FaceBatch, FaceBatches, FaceTable
-from aufait.training.recipe import AlignerSettings, Augmentation
+from aufait.training.recipe import AlignerSettings
 
 _GEOMETRY = Augmentation(crop=False, mirror=0.5, rotation=13.5, crop_scale=0.25, shift=0.05)
 

@@ -9,8 +9,6 @@
 from __future__ import annotations
 
 import dataclasses
-import types
-import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -18,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from aufait.errors import InputError, MissingExtraError
-from aufait.models.configuration import did_you_mean
+from aufait.inputs.augmentation import Augmentation
+from aufait.settings import as_number, check_types, converted, did_you_mean, plain
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "step", "milestones", "cosine")
@@ -27,47 +26,6 @@ MONITORS = ("auto", "f1_frame", "roc_area", "icc_3_1", "loss")
 QUICK, SMALL = "quick", "small"
 _OPEN = ("model_settings", "start_settings")
 _FOLDER = "aufait.recipes"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """What training changes in a face; evaluation changes nothing. The defaults are the window and mirror of ARL and JAA-Net."""
-
-    crop: bool = True
-    """Window at a random place instead of the middle, where the stored face is larger than the input."""
-
-    mirror: float = 0.5
-    """Probability of mirroring."""
-
-    scale: float = 0.0
-    """Half range of the face's size: 0.1 draws factors from 0.9 to 1.1."""
-
-    crop_scale: float = 0.0
-    """Half range of the window's size; the face gets smaller as the window grows."""
-
-    rotation: float = 0.0
-    """Half range of the turning in degrees."""
-
-    shift: float = 0.0
-    """Half range of the shift, as a share of the window's side."""
-
-    blur: float = 0.0
-    """Probability of blur."""
-
-    blur_sigma: float = 1.4
-    """Largest standard deviation of the blur in pixels."""
-
-    jitter: float = 0.0
-    """Half range of the factors of brightness, contrast and saturation."""
-
-    compression: float = 0.0
-    """Probability of lossy compression."""
-
-    compression_quality: float = 30.0
-    """Lowest quality, 1 to 100."""
-
-    holes: float = 0.0
-    """Probability of 1 to 8 black rectangles."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,9 +219,9 @@ class Recipe:
     """Of weights, order, augmentation and held-out persons."""
 
     def __post_init__(self) -> None:
-        _check_types(self, "")
+        check_types(self)
         for name in _NESTED:
-            _check_types(getattr(self, name), f"{name}.")
+            check_types(getattr(self, name), f"{name}.")
         self._check_values()
 
     def _check_values(self) -> None:
@@ -294,7 +252,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that YAML and JSON can hold."""
-        return _plain(dataclasses.asdict(self))
+        return plain(dataclasses.asdict(self))
 
     def to_yaml(self, *, used_only: bool = False) -> str:
         """The recipe as a file that ``load_recipe`` reads; with ``used_only`` without keys that its network takes no notice of."""
@@ -337,14 +295,14 @@ class Recipe:
                 raise InputError(f"{name} must be a mapping of settings, got {given!r}")
             for key in given:
                 _require_known(str(key), _names(kind), f"{name}.")
-            values[name] = kind(**_converted(kind, given, f"{name}."))
+            values[name] = kind(**converted(kind, given))
         nested: dict[str, Any] = {name: values.pop(name) for name in _NESTED if name in values}
         for name in _OPEN:
             given = values.pop(name, None) or {}
             if not isinstance(given, Mapping):
                 raise InputError(f"{name} must be a mapping of settings, got {given!r}")
-            nested[name] = {str(key): _number(value) for key, value in given.items()}
-        recipe = cls(**_converted(cls, values, ""), **nested)
+            nested[name] = {str(key): as_number(value) for key, value in given.items()}
+        recipe = cls(**converted(cls, values), **nested)
         recipe._check_model()
         return recipe
 
@@ -477,72 +435,6 @@ def _require_known(key: str, known: Sequence[str], prefix: str) -> None:
 
 def _names(kind: type) -> list[str]:
     return [one.name for one in dataclasses.fields(kind)]
-
-
-def _converted(kind: type, values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    return {str(key): _convert(value, hints[str(key)]) for key, value in values.items()}
-
-
-def _convert(value: Any, expected: Any) -> Any:
-    """What YAML made of a value in the type of its field, as far as nothing is lost: 1e-3 is a text to YAML."""
-    if isinstance(value, str) and value.lower() in ("none", "null") and _allows_none(expected):
-        return None
-    if typing.get_origin(expected) is tuple and isinstance(value, list | tuple):
-        return tuple(_convert(entry, typing.get_args(expected)[0]) for entry in value)
-    if isinstance(value, str) and _is_float(expected):
-        return _number(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _is_float(expected):
-        return float(value)
-    return value
-
-
-def _number(value: Any) -> Any:
-    """Texts such as "1e-3" as numbers; everything else as it is."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _allows_none(expected: Any) -> bool:
-    return type(None) in typing.get_args(expected)
-
-
-def _is_float(expected: Any) -> bool:
-    return expected is float or float in typing.get_args(expected)
-
-
-def _check_types(owner: Any, prefix: str) -> None:
-    for name, expected in typing.get_type_hints(type(owner)).items():
-        value = getattr(owner, name)
-        if not _fits(value, expected):
-            label = getattr(expected, "__name__", None) if not typing.get_args(expected) else str(expected)
-            raise InputError(f"{prefix}{name} must be {label}, got {value!r} ({type(value).__name__})")
-
-
-def _fits(value: Any, expected: Any) -> bool:
-    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
-    if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, argument) for argument in arguments)
-    if origin is tuple:
-        exact = None if arguments[-1] is Ellipsis else len(arguments)
-        return isinstance(value, tuple) and exact in (None, len(value)) and all(_fits(entry, arguments[0]) for entry in value)
-    if origin is not None:
-        return isinstance(value, Mapping)
-    if expected in (int, float):
-        return isinstance(value, int | float if expected is float else int) and not isinstance(value, bool)
-    return isinstance(value, expected)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value
 
 
 def differences(first: Recipe, second: Recipe) -> list[str]:

@@ -12,7 +12,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from aufait.data.pictures import ImageFolder, Media, Video
 from aufait.data.trees import listing
 from aufait.errors import InputError
 from aufait.landmarks import SCHEMES
+from aufait.settings import nearest
 
 TITLE = "a table of labels"
 TREE = """
@@ -250,8 +250,7 @@ def _require(columns: _Columns, header: Sequence[str], table: Path) -> None:
 
 def _rename(wanted: str, header: Sequence[str]) -> str:
     """``"; is 'Subjekt' meant? Rename it."``, or ``"."`` where no column has a similar name."""
-    near = get_close_matches(wanted, [name.lower() for name in header], n=1, cutoff=0.5)
-    found = [name for name in header if name.lower() in near]
+    found = nearest(wanted, header, 1)
     return f"; is {found[0]!r} meant? Then rename it." if found else "."
 
 

@@ -7,7 +7,6 @@ for, version, how they were trained.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from aufait.models.default.base_rates import REFERENCE_RATE, BaseRates, log_odds
 from aufait.models.default.crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.default.network import AUNetwork, AUNetworkConfig
 from aufait.models.default.ordinal import LEVELS, OCCURRENCE_LEVEL, median_intensity
+from aufait.settings import did_you_mean
 
 if TYPE_CHECKING:
     from aufait.faces.face import Face
@@ -326,6 +326,5 @@ def resolve_model(name_or_path: str | Path) -> Path:
         return path
     if path.suffix or "/" in name or "\\" in name:
         raise MissingModelError(f"no model file at {path}")
-    near = difflib.get_close_matches(name, [*MODELS, "default"], n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, [*MODELS, "default"])
     raise MissingModelError(f"unknown model {name!r}{hint} Known: {', '.join(MODELS)}, or the path of a weight file")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from aufait.errors import InputError
-from aufait.models.configuration import did_you_mean
+from aufait.settings import did_you_mean
 
 _POOLS = ("max", "avg")
 
@@ -62,6 +62,6 @@ class FANConfig:
         known = [field.name for field in dataclasses.fields(cls)]
         for name in values:
             if name not in known:
-                hint = did_you_mean(name, known) or "."
+                hint = did_you_mean(name, known)
                 raise InputError(f"fan has no setting {name!r}{hint} Its settings: {', '.join(known)}")
         return cls(**values)

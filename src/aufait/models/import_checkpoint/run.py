@@ -14,10 +14,10 @@ from torch import nn
 
 from aufait.errors import InputError
 from aufait.models.checkpoint import save_model
-from aufait.models.configuration import did_you_mean
 from aufait.models.import_checkpoint.release import Release
 from aufait.models.import_checkpoint.report import ImportReport
 from aufait.models.registry import system_packages
+from aufait.settings import did_you_mean
 
 
 @lru_cache(maxsize=1)
