@@ -30,7 +30,8 @@ def load_picture(picture: ImageLike) -> tuple[np.ndarray, str]:
     """
     if (pixels := _array(picture)) is not None:
         return _checked(pixels), name_of(picture)
-    from aufait.media.images import decoding, read_image, to_array
+    from aufait.media.images import decoding, read_image
+    from aufait.media.pixels import to_array
 
     if isinstance(picture, str | os.PathLike):
         return read_image(Path(picture).expanduser()), name_of(picture)

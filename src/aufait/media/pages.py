@@ -12,7 +12,9 @@ from typing import Self
 from PIL import Image
 
 from aufait.errors import InputError
-from aufait.media.images import check_size, decoding, open_image, picture_pages, to_array
+from aufait.media.images import decoding, open_image, picture_pages
+from aufait.media.limits import check_picture
+from aufait.media.pixels import orientation, to_array
 from aufait.media.sources import Source
 from aufait.media.video import VideoFrame, VideoInfo
 
@@ -44,7 +46,7 @@ class PictureSequence:
             self._pages = picture_pages(self._image)
             self._image.seek(self._pages[0])
         width, height = self._image.size
-        turned = self._image.getexif().get(0x0112, 1) in _ON_ITS_SIDE
+        turned = orientation(self._image) in _ON_ITS_SIDE
         self.info = VideoInfo(
             size=(height, width) if turned else (width, height),
             frame_rate=None,
@@ -72,7 +74,7 @@ class PictureSequence:
             try:
                 with decoding(str(self.path), self.path):
                     self._image.seek(page)
-                    check_size(str(self.path), self._image.size)
+                    check_picture(str(self.path), self._image)
                     image = to_array(self._image, str(self.path), notes)
             except InputError as error:
                 if self.frames == 0:
