@@ -73,9 +73,9 @@ class Recording:
         shape = (len(self.frames), len(self.action_units))
         for name in ("occurrence", "intensity", "occurrence_known", "intensity_known"):
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{self.name}: {name} must have shape {shape}, got {getattr(self, name).shape}")
+                raise InputError(f"{self.name}: {name} must have shape {shape}, got {getattr(self, name).shape}")
         if len(self.frames) > 1 and (np.diff(self.frames) <= 0).any():
-            raise ValueError(f"{self.name}: frame numbers must increase")
+            raise InputError(f"{self.name}: frame numbers must increase")
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -27,12 +27,12 @@ import numpy as np
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
+from aufait.data.preparation.manifest import check_manifest, check_table
 from aufait.data.preparation.shards import ATTRIBUTE
-from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, map_tensors, read_json
+from aufait.data.preparation.storage import MANIFEST, SETTINGS, map_tensors, read_json
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 from aufait.files.hashes import file_sha256
-from aufait.inputs.alignments import ALIGNMENTS
 
 _OPEN_FILES = 256
 """Recordings whose faces stay mapped at a time; each holds a file handle, and systems often allow 1,024."""
@@ -80,6 +80,7 @@ class FaceCache:
         self.synthetic: bool = manifest["synthetic"]
         self.fingerprint: str = manifest["fingerprint"]
         self._table = map_tensors(path / manifest["table"]["file"])
+        check_table(self._table, manifest, path / manifest["table"]["file"])
         self._entries: list[dict[str, Any]] = manifest["recordings"]
         self._starts = np.array([one["start"] for one in self._entries] + [manifest["faces"]], dtype=np.int64)
         self._maps: OrderedDict[int, _MappedFaces] = OrderedDict()
@@ -91,13 +92,13 @@ class FaceCache:
 
         Args:
             path: its folder.
-            verify: read everything and compare checksums.
+            verify: read everything and compare checksums, that of the manifest and its names too.
 
         Raises:
             InputError: no cache, an unfinished or damaged one, or one of another format.
         """
         folder = Path(path)
-        manifest = _read_manifest(folder)
+        manifest = _read_manifest(folder, sealed=verify)
         _check_sizes(folder, manifest)
         if verify:
             damaged = damaged_files(folder, manifest)
@@ -157,7 +158,11 @@ class FaceCache:
     def _attribute(self, name: str, own: slice) -> np.ndarray:
         values = self._table[ATTRIBUTE + name][own]
         texts = self.manifest["categories"].get(name)
-        return values if texts is None else np.array([*texts, ""], dtype=str)[values]
+        if texts is None:
+            return values
+        if len(values) and not (values.min() >= -1 and values.max() < len(texts)):
+            raise InputError(f"{self.path} is damaged: {name} of some frames is no text of the manifest; run aufait prepare again")
+        return np.array([*texts, ""], dtype=str)[values]
 
     def rows_of(self, dataset: AUDataset) -> np.ndarray:
         """Where the frames of a data set lie in this cache.
@@ -287,11 +292,11 @@ class FaceCache:
         return wanted
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path, *, sealed: bool) -> dict[str, Any]:
     """The manifest of a folder.
 
     Raises:
-        InputError: there is none, or it is damaged or of another format.
+        InputError: there is none, or it is damaged or of another format; with ``sealed`` also where no checksum vouches for it.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -299,10 +304,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             raise InputError(f"{folder} is unfinished; run the same aufait prepare again, it goes on where it stopped")
         raise InputError(f"{folder} holds no prepared faces; make them with: aufait prepare DATASET ROOT --output {folder}")
     manifest = read_json(path)
-    if manifest.get("format") != FORMAT:
-        raise InputError(f"{path} has format {manifest.get('format')!r}, this version reads {FORMAT!r}; prepare again")
-    if manifest.get("alignment") not in ALIGNMENTS:
-        raise InputError(f"{path} names an unknown alignment {manifest.get('alignment')!r}; prepare again")
+    check_manifest(manifest, path, sealed=sealed)
     return manifest
 
 

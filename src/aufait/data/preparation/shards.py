@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from aufait.data.preparation.storage import read_json, whole_file, write_json, write_tensors
+from aufait.data.preparation.storage import checksum_of, read_json, whole_file, write_json, write_tensors
 from aufait.data.recording import Recording
 from aufait.errors import InputError
 from aufait.files.hashes import file_sha256
@@ -172,7 +172,7 @@ class ShardWriter:
             "categories": categories,
             "files": {"faces": faces, "table": write_tensors(table_path(self.folder, self.stem), table)},
         }
-        write_json(record_path(self.folder, self.stem), record)
+        write_json(record_path(self.folder, self.stem), {**record, "checksum": checksum_of(record)})
         return record
 
 
@@ -210,13 +210,13 @@ def read_record(folder: Path, stem: str, key: str = "", *, verify: bool = True) 
         return None
     try:
         record = read_json(path)
-        if record["key"] != key:
+        if record["key"] != key or record.pop("checksum", None) not in (None, checksum_of(record)):
             return None
         for name, home in (("faces", faces_path(folder, stem)), ("table", table_path(folder, stem))):
             wanted = record["files"][name]
             if home.stat().st_size != wanted["bytes"] or (verify and file_sha256(home) != wanted["sha256"]):
                 return None
-    except (InputError, OSError, KeyError, TypeError):
+    except (InputError, OSError, KeyError, TypeError, AttributeError):
         return None
     return record
 

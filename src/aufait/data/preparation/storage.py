@@ -87,11 +87,17 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_bytes().decode("utf-8", "surrogateescape"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}); remove it and prepare again") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no JSON object; remove it and prepare again")
     return content
+
+
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in a JSON object but its checksum, in hexadecimal digits."""
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -126,16 +132,25 @@ def map_tensors(path: Path) -> dict[str, np.ndarray]:
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
         length = int(content[:8].view(np.uint64)[0])
+        if length > len(content) - 8:
+            raise ValueError("it ends early")
         header = json.loads(bytes(content[8 : 8 + length]))
         body = content[8 + length :]
         arrays = {}
         for name, facts in header.items():
-            if name == "__metadata__":
-                continue
-            start, end = facts["data_offsets"]
-            if end > len(body):
-                raise ValueError("it ends early")
-            arrays[name] = body[start:end].view(_DTYPES[facts["dtype"]]).reshape(facts["shape"]).view(np.ndarray)
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"{path} cannot be read ({error}); prepare again to replace it") from error
+            if name != "__metadata__":
+                start, end = map(_size, facts["data_offsets"])
+                if not start <= end <= len(body):
+                    raise ValueError("it ends early")
+                shape = tuple(map(_size, facts["shape"]))
+                arrays[name] = body[start:end].view(_DTYPES[facts["dtype"]]).reshape(shape).view(np.ndarray)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path} is damaged and cannot be read ({error}); prepare again to replace it") from error
     return arrays
+
+
+def _size(value: Any) -> int:
+    """A size or place that a header states."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is no size")
+    return value

@@ -12,6 +12,7 @@ import numpy as np
 
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.cache import FaceCache
+from aufait.data.preparation.manifest import with_checksum
 from aufait.data.preparation.shards import ATTRIBUTE, ShardWriter, read_table, shard_stem
 from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, SHARDS, TABLE, write_json, write_tensors
 from aufait.errors import InputError, OutputError
@@ -124,7 +125,7 @@ def assemble(
         "recordings": entries,
         "failed": list(failed),
     }
-    write_json(out / MANIFEST, manifest)
+    write_json(out / MANIFEST, with_checksum(manifest))
 
 
 def fingerprint(settings: Mapping[str, Any], records: Sequence[Mapping[str, Any]], table: str) -> str:
