@@ -117,7 +117,7 @@ def test_unknown_names_and_wrong_files_are_answered(tmp_path: Path) -> None:
         AUPredictor.load(foreign)
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"not a weight file")
-    with pytest.raises(MissingModelError, match="cannot be read"):
+    with pytest.raises(MissingModelError, match="not a whole safetensors file"):
         AUPredictor.load(broken)
 
 

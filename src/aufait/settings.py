@@ -38,7 +38,7 @@ def _convert(value: Any, expected: Any) -> Any:
         return tuple(_convert(entry, typing.get_args(expected)[0]) for entry in value)
     if isinstance(value, str) and _is_float(expected):
         return as_number(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _is_float(expected):
+    if isinstance(value, int) and not isinstance(value, bool) and _is_float(expected) and abs(value) < 2**53:
         return float(value)
     return value
 
@@ -72,7 +72,20 @@ def check_types(owner: Any, prefix: str = "") -> None:
         value, expected = getattr(owner, name), hints[name]
         if not fits(value, expected):
             label = getattr(expected, "__name__", None) if not typing.get_args(expected) else str(expected)
-            raise InputError(f"{prefix}{name} must be {label}, got {value!r} ({type(value).__name__})")
+            raise InputError(f"{prefix}{name} must be {label}, got {shown(value)} ({type(value).__name__})")
+        if not all(map(_is_usable, value if isinstance(value, tuple) else (value,))):
+            raise InputError(f"{prefix}{name} must be a finite number below 2^53, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: of long ones the beginning."""
+    text = repr(value) if not isinstance(value, int) or abs(value) < 2**256 else "a number of very many digits"
+    return text if len(text) <= 120 else text[:120] + " ..."
+
+
+def _is_usable(value: Any) -> bool:
+    """Whether a number is one to calculate with; whatever is no number is."""
+    return not isinstance(value, int | float) or abs(value) <= 2**53  # false for nan too
 
 
 def fits(value: Any, expected: Any) -> bool:

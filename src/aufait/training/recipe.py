@@ -15,7 +15,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from aufait.errors import InputError, MissingExtraError
+from aufait.errors import InputError
+from aufait.files.safe_yaml import load_yaml_package, parse_yaml, read_yaml
 from aufait.inputs.augmentation import Augmentation
 from aufait.settings import as_number, check_types, converted, did_you_mean, plain
 
@@ -259,7 +260,7 @@ class Recipe:
         values = self.to_dict()
         if used_only:
             values = {key: value for key, value in values.items() if key not in unused_keys(self)}
-        return str(_yaml().safe_dump(values, sort_keys=False, allow_unicode=True, width=120))
+        return str(load_yaml_package().safe_dump(values, sort_keys=False, allow_unicode=True, width=120))
 
     def changed(self, settings: Mapping[str, Any] | Sequence[str]) -> Recipe:
         """A recipe with other values.
@@ -270,11 +271,7 @@ class Recipe:
         Raises:
             InputError: an unknown key (with the nearest ones), or a value of the wrong type or range.
         """
-        values = self.to_dict()
-        pairs = settings.items() if isinstance(settings, Mapping) else [_pair(text) for text in settings]
-        for key, value in pairs:
-            _put(values, key, value)
-        return Recipe.from_dict(values)
+        return Recipe.from_dict(_put_all(self.to_dict(), settings))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Recipe:
@@ -290,18 +287,14 @@ class Recipe:
         if missing:
             raise InputError(f"a recipe must have {', '.join(missing)}")
         for name, kind in _NESTED.items():
-            given = values.get(name) or {}
-            if not isinstance(given, Mapping):
-                raise InputError(f"{name} must be a mapping of settings, got {given!r}")
+            given = _inner(values, name)
             for key in given:
                 _require_known(str(key), _names(kind), f"{name}.")
             values[name] = kind(**converted(kind, given))
         nested: dict[str, Any] = {name: values.pop(name) for name in _NESTED if name in values}
         for name in _OPEN:
-            given = values.pop(name, None) or {}
-            if not isinstance(given, Mapping):
-                raise InputError(f"{name} must be a mapping of settings, got {given!r}")
-            nested[name] = {str(key): as_number(value) for key, value in given.items()}
+            nested[name] = {str(key): as_number(value) for key, value in _inner(values, name).items()}
+            values.pop(name, None)
         recipe = cls(**converted(cls, values), **nested)
         recipe._check_model()
         return recipe
@@ -337,10 +330,11 @@ def load_recipe(
     """
     if quick and small:
         raise InputError("quick and small are two sizes; choose one of them")
-    recipe = Recipe.from_dict(_read(name))
-    for overlay in [QUICK] * quick + [QUICK, SMALL] * small:
-        recipe = recipe.changed(_overlay(recipe.model, overlay))
-    return recipe.changed(settings)
+    values = _read(name)
+    model = str(values.get("model") or "")
+    for overlay in ([QUICK] * quick + [QUICK, SMALL] * small) if model else ():
+        _put_all(values, _overlay(model, overlay))
+    return Recipe.from_dict(_put_all(values, settings))
 
 
 def known_keys() -> list[str]:
@@ -354,12 +348,12 @@ def known_keys() -> list[str]:
 def _read(name: str | Path) -> dict[str, Any]:
     text = str(name)
     if text in list_recipes():
-        return _load_yaml(_text_of(text), text)
+        return _mapping(parse_yaml(_text_of(text), text), text)
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise InputError(f"no recipe file at {path}")
-        return _load_yaml(path.read_text(encoding="utf-8"), str(path))
+        return _mapping(read_yaml(path), str(path))
     known = list_recipes()
     hint = did_you_mean(text.replace("-", "_"), known)
     raise InputError(f"unknown recipe {text!r}{hint} Known recipes: {', '.join(known)}; or give a YAML file")
@@ -369,23 +363,10 @@ def _text_of(name: str) -> str:
     return (resources.files(_FOLDER) / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def _load_yaml(text: str, where: str) -> dict[str, Any]:
-    yaml = _yaml()
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not readable YAML: {error}") from error
+def _mapping(values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{where} must hold keys and values, got {type(values).__name__}")
     return values
-
-
-def _yaml() -> Any:
-    try:
-        import yaml
-    except ImportError as error:
-        raise MissingExtraError("reading recipes", "train") from error
-    return yaml
 
 
 def _overlay(model: str, name: str) -> dict[str, Any]:
@@ -393,18 +374,24 @@ def _overlay(model: str, name: str) -> dict[str, Any]:
     from aufait.models.registry import model_entry
 
     trial = model_entry(model).config.TRIAL
-    return {**_load_yaml(_text_of(name), name), **(trial.quick if name == QUICK else trial.small)}
+    return {**_mapping(parse_yaml(_text_of(name), name), name), **(trial.quick if name == QUICK else trial.small)}
 
 
 def _pair(text: str) -> tuple[str, Any]:
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise InputError(f"a setting must read key=value, got {text!r}")
-    yaml = _yaml()
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+        return key.strip(), parse_yaml(value, f"the setting {key.strip()}")
+    except InputError:  # a text such as "a: b: c"
         return key.strip(), value
+
+
+def _put_all(values: dict[str, Any], settings: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+    """Set dotted keys, of a mapping or of texts "key=value", in plain recipe values."""
+    for key, value in settings.items() if isinstance(settings, Mapping) else map(_pair, settings):
+        _put(values, key, value)
+    return values
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:
@@ -415,7 +402,7 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
         if first in (*_NESTED, *_OPEN) and not isinstance(value, Mapping):
             raise InputError(f"{first} has settings of its own; write {first}.KEY=VALUE")
         if first in (*_NESTED, *_OPEN):
-            values[first] = {**values.get(first, {}), **value}
+            values[first] = {**_inner(values, first), **value}
         else:
             values[first] = value
         return
@@ -424,7 +411,19 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
         raise InputError(f"{first} has no settings of its own; write {first}=VALUE")
     if first in _NESTED:
         _require_known(rest, _names(_NESTED[first]), f"{first}.")
-    values[first] = {**values[first], rest: value}
+    values[first] = {**_inner(values, first), rest: value}
+
+
+def _inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The settings under a key that has settings of its own.
+
+    Raises:
+        InputError: something else stands there.
+    """
+    given = values.get(name) or {}
+    if not isinstance(given, Mapping):
+        raise InputError(f"{name} must be a mapping of settings, got {given!r}")
+    return given
 
 
 def _require_known(key: str, known: Sequence[str], prefix: str) -> None:
