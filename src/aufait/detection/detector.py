@@ -254,6 +254,8 @@ class Detector:
                     warnings.warn(note, InputWarning, stacklevel=2)
                     told += 1
                 yield frame
+            for note in (*frames.notes[told:], *frames.doubts):  # some things are known only at the end
+                warnings.warn(note, InputWarning, stacklevel=2)
 
     def follow(self, frames: Iterable[Any], *, source: str) -> Iterator[AnalyzedFrame]:
         """Analyses frames that come from elsewhere, as one video.

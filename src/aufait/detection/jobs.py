@@ -208,7 +208,9 @@ def _open_source(
 
     with Camera(task.camera or 0) if task.kind == "camera" else open_video(task.inputs[0], stream=task.stream) as reader:
         facts = reader.info
-        info = StreamInfo(facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream)
+        info = StreamInfo(
+            facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream, facts.start, facts.first_frame
+        )
         frames = detector.follow(reader, source=task.title)
         try:
             yield info, frames
@@ -259,6 +261,8 @@ def _judge(outcome: Outcome, info: StreamInfo) -> None:
     elif reader is not None and reader.corrupt:
         message = f"{task.title}: {reader.corrupt} frames or packets are damaged; trust the frames round them less"
         outcome.problems.append(Problem(message, InputError.exit_code))
+    for doubt in reader.doubts if reader is not None else ():
+        outcome.problems.append(Problem(f"{task.title}: {doubt}", InputError.exit_code))
     if outcome.frames and task.kind != "image" and not outcome.frames_with_face:
         outcome.problems.append(Problem(f"{task.title}: no face was found in {outcome.frames} frames", no_face=True))
     if not outcome.frames:
@@ -274,8 +278,10 @@ def _early_end(info: StreamInfo, outcome: Outcome) -> str | None:
     if info.reader is not None and info.reader.error:
         return info.reader.error
     # Some containers end without complaint where they were cut. A sound track that runs on a little is no sign of that.
-    if info.duration is not None and outcome.last_timestamp < _WHOLE_SHARE * info.duration - 1.0:
-        return f"the video ends after {outcome.last_timestamp:.2f} s, its header says {info.duration:.2f} s"
+    length = outcome.last_timestamp - (info.start or 0.0)
+    clocked = not getattr(info.reader, "shifts", [0.0])[1:]  # of joined recordings a header knows nothing
+    if info.duration is not None and clocked and length < _WHOLE_SHARE * info.duration - 1.0:
+        return f"the video ends after {length:.2f} s, its header says {info.duration:.2f} s"
     return None
 
 

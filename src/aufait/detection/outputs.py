@@ -27,6 +27,7 @@ class SourceReader(Protocol):
     error: str | None
     corrupt: int
     notes: list[str]
+    doubts: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class StreamInfo:
     duration: float | None = None
     reader: SourceReader | None = None
     stream: int | None = None
+    start: float | None = None
+    first_frame: float | None = None
 
 
 class _StreamWriter(Protocol):
@@ -146,7 +149,7 @@ class TaskOutputs:
         """Puts problems with the input, and what else should be known of it, into the provenance record."""
         for problem in problems:
             self._provenance.add_error(problem)
-        self._provenance.update(notes=list(notes))
+        self._provenance.update(notes=list(notes), reading=getattr(self._info.reader, "facts", {}))
 
     def _open_provenance(self, command: Sequence[str] | None) -> ProvenanceWriter:
         from aufait.detection.provenance import ProvenanceWriter
@@ -163,7 +166,8 @@ class TaskOutputs:
         if self._task.kind == "video":
             info = self._info
             facts = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
-            writer.add_input(self._task.inputs[0], "video", **facts)
+            times = {"start": info.start, "first_frame": info.first_frame}
+            writer.add_input(self._task.inputs[0], "video", **facts, **times)
         elif self._task.kind == "camera":
             writer.add_input(self._task.title, "camera", size=self._info.size)
         return writer

@@ -41,6 +41,7 @@ class PictureSequence:
         self.corrupt = 0
         self.error: str | None = None
         self.notes: list[str] = []
+        self.doubts: list[str] = []
         with decoding(str(self.path), self.path):
             self._image = open_image(self.path)
             self._pages = picture_pages(self._image)

@@ -2,19 +2,20 @@
 
 Timestamps are presentation timestamps of the stream times its time base, in seconds, with nothing subtracted: a
 stream whose first frame is shown at 0.04 s starts at 0.04 s. Nothing is derived from an average frame rate, so
-variable frame rates come out right. Frames are delivered as a player shows them: turned as the metadata say and with
-square pixels. Memory does not grow with the length of the video.
+variable frame rates come out right. Times that do not go forward are repaired, see ``aufait.media.frame_times``. Frames
+are delivered as an ordinary display shows them: turned as the metadata say, with square pixels, deinterlaced, HDR brought
+down to BT.709. Memory does not grow with the length of the video.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -25,6 +26,9 @@ import av.stream
 import numpy as np
 
 from aufait.errors import InputError
+from aufait.media import deinterlace
+from aufait.media.colours import RgbConverter
+from aufait.media.frame_times import FrameTimes
 from aufait.media.sources import check_file, content_kind, describe_content
 
 if TYPE_CHECKING:
@@ -33,7 +37,9 @@ if TYPE_CHECKING:
 _ASPECT_TOLERANCE = 0.02  # stored aspects such as 1281:1280 are rounding, not intent
 _SHORT_SECONDS = 0.25
 _SHORT_SHARE = 0.98
-_HDR = {16: "PQ", 18: "HLG"}  # transfer characteristics as H.273 numbers them
+_MAX_SIDE = 16_384  # of a picture whose oblong pixels are made square by stretching
+_KEPT_SIZES = 100
+_LATE_START = 10.0  # seconds from which on a first frame is worth a word
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +71,8 @@ class VideoInfo:
         rotation: quarter turns applied to every frame, as degrees counter-clockwise (0, 90, 180 or 270).
         codec: name of the decoder.
         stream: number of the stream in the container, from 0; None for pictures and cameras.
+        start: time at which the container says that it begins, in seconds; None where it does not.
+        first_frame: time of the first frame in seconds; None where unknown.
     """
 
     size: tuple[int, int]
@@ -74,6 +82,8 @@ class VideoInfo:
     rotation: int
     codec: str
     stream: int | None = None
+    start: float | None = None
+    first_frame: float | None = None
 
 
 class VideoReader:
@@ -93,7 +103,8 @@ class VideoReader:
         frames: frames delivered so far.
         corrupt: frames and packets found damaged so far.
         error: None, or a sentence on why the video ended early; final once the iteration is over.
-        notes: sentences on what else should be known: other streams, interlaced or HDR frames, a size that changes.
+        notes: sentences on what else should be known: other streams, interlaced or HDR frames, a size or clock that changes.
+        doubts: sentences on what makes results doubtful, such as times that had to be guessed; final once the iteration is over.
 
     Raises:
         InputError: missing, empty, unreadable, not a video, without a video stream or the one asked for; on iteration: not one
@@ -109,23 +120,27 @@ class VideoReader:
         self.corrupt = 0
         self.error: str | None = None
         self.notes: list[str] = []
+        self.doubts: list[str] = []
+        self._rgb = RgbConverter()
+        self._deinterlacer = deinterlace.Deinterlacer()
+        self._size: tuple[int, int] | None = None
+        self._sizes: list[tuple[int, int]] = []
         self._container = open_container(self.path)
         try:
             self._stream = video_stream(self._container, self.path, stream)
             self._note_other_streams(stream)
             self._stream.thread_type = "AUTO"
             self._stream.thread_count = threads
-            self._first: list[Any] = []
             self._first_dts: int | None = None
-            self._decoded = self._decode()
+            self._times = FrameTimes(self._step())
+            self._decoding = self._decode()
             # The turn is known only with the first frame.
-            if (first := next(self._decoded, None)) is None:
+            if (first := next(self._decoding, None)) is None:
                 detail = self.error or "it holds no frame that can be decoded"
                 raise InputError(f"{self.path} cannot be read as a video: {detail}; copy or export it again")
-            self._first.append(first)
-            self._stored_size = (first.width, first.height)
+            self._decoded = chain([first], self._decoding)
             self._orientation = _orientation(first)
-            self._aspect = _pixel_aspect(self._stream)
+            self._aspect = _pixel_aspect(self._stream.sample_aspect_ratio)
             self.info = self._describe(first)
         except BaseException:
             self.close()
@@ -144,22 +159,38 @@ class VideoReader:
         return self.info.frame_count or 0
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        previous = -math.inf
-        while (frame := self._next()) is not None:
-            timestamp = self._time_of(frame, previous)
-            previous = timestamp
-            corrupt = bool(frame.is_corrupt)
+        for frame, (timestamp, corrupt) in self._deinterlaced():
             self.corrupt += corrupt
-            self._note_oddities(frame)
-            image = _to_rgb(frame, self._aspect, self._orientation)
+            image = self._upright(frame)
             index, self.frames = self.frames, self.frames + 1
+            self._note_oddities()
             yield VideoFrame(index, timestamp, image, corrupt)
+        self._judge_times()
         self.close()
+
+    @property
+    def shifts(self) -> list[float]:
+        """Seconds that were added to the stored times: 0, and one more entry for each place where the clock starts again."""
+        return self._times.shifts
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What was done to the frames so far and found in their times, for the record of a run."""
+        facts: dict[str, Any] = {}
+        if self._deinterlacer.used:
+            facts["deinterlaced"] = None if self._deinterlacer.problem else deinterlace.METHOD
+        if self._rgb.colours is not None:
+            facts["colours"] = self._rgb.colours.facts
+        if len(self._sizes) > 1:
+            facts["sizes"] = self._sizes
+        if times := self._times.facts:
+            facts["times"] = times
+        return facts
 
     def close(self) -> None:
         """Release the file; reading ends."""
-        if (decoded := getattr(self, "_decoded", None)) is not None:
-            decoded.close()
+        if (decoding := getattr(self, "_decoding", None)) is not None:
+            decoding.close()
         self._container.close()
 
     def _note_other_streams(self, wanted: int | None) -> None:
@@ -168,38 +199,89 @@ class VideoReader:
             listed = ", ".join(map(_described, others))
             self._note(f"{_described(self._stream)} is analysed; the file also has {listed}: --stream N chooses another")
 
-    def _note_oddities(self, frame: Any) -> None:
-        if frame.interlaced_frame:
-            self._note("its frames are interlaced: what moves shows as combs; deinterlace it first")
-        if transfer := _HDR.get(self._stream.codec_context.color_trc):
-            self._note(f"its colours are meant for HDR displays ({transfer}) and are taken as they are; export it as SDR first")
-        if (frame.width, frame.height) != self._stored_size:
+    def _note_oddities(self) -> None:
+        if self._deinterlacer.problem:
+            self._note(f"its frames are interlaced and left so ({self._deinterlacer.problem}): what moves shows as combs")
+        elif self._deinterlacer.used:
+            self._note("its frames are interlaced; they are deinterlaced")
+        if (colours := self._rgb.colours) is not None:
+            what = "have a wide gamut" if colours.transfer == "SDR" else "are meant for HDR displays"
+            self._note(f"its colours {what} ({colours}); they are converted to SDR, BT.709")
+        if len(self._sizes) > 1:
             self._note("the size of its frames changes; landmarks are in the pixels of each frame")
+        if (first := self.info.first_frame) is not None and first >= _LATE_START:
+            self._note(f"its first frame has the time {first:.3f} s; times are given as in the file")
+
+    def _judge_times(self) -> None:
+        times = self._times
+        if times.joined:
+            first, more = times.joints[0], f" ({times.joined} such places)" if times.joined > 1 else ""
+            where = f"frame {first.frame}, back to {first.stored:.3f} s{more}"
+            self._note(f"its clock starts again at {where}; times go on from the frame before")
+        if times.leaps:
+            first = times.leaps[0]
+            more = f" ({len(times.leaps)} such places)" if len(times.leaps) > 1 else ""
+            self._note(f"its time leaps ahead to {first.stored:.3f} s at frame {first.frame}{more}; times are given as in the file")
+        if times.is_counted:
+            self._note(f"it stores no times; frames are counted at {1 / times.step:.6g} per second")
+        elif times.estimates:
+            self.doubts.append(
+                f"{times.estimates} frames have no usable time of their own (the first is frame {times.estimated[0]}): "
+                "they are put between their neighbours"
+            )
 
     def _note(self, sentence: str) -> None:
         note = f"{self.path}: {sentence}"
         if note not in self.notes:
             self.notes.append(note)
 
-    def _next(self) -> Any:
-        if self._first:
-            return self._first.pop()
-        return next(self._decoded, None)
+    def _upright(self, frame: Any) -> np.ndarray:
+        """The frame's picture as a display shows it."""
+        size = frame.width, frame.height
+        if size != self._size:
+            if self._size is not None:  # another size may come with pixels of another shape
+                self._aspect = _pixel_aspect(self._stream.codec_context.sample_aspect_ratio or self._stream.sample_aspect_ratio)
+            self._size = size
+            if size not in self._sizes and len(self._sizes) < _KEPT_SIZES:
+                self._sizes.append(size)
+        image = self._rgb(frame, self._stream.codec_context, _square_size(*size, self._aspect))
+        return _turned(image, self._orientation)
 
-    def _time_of(self, frame: Any, previous: float) -> float:
-        pts = frame.pts if frame.pts is not None else frame.dts
+    def _deinterlaced(self) -> Iterator[tuple[Any, tuple[float, bool]]]:
+        """Frames of one instant, each with its time and whether it is damaged."""
+        for frame, timestamp in self._timed():
+            yield from self._deinterlacer.push(frame, (timestamp, bool(frame.is_corrupt)))
+        yield from self._deinterlacer.finish()
+
+    def _timed(self) -> Iterator[tuple[Any, float]]:
+        """Frames with their times; each waits for the one behind it, which tells whether its own time can be true."""
+        waiting: Any = None
+        stored: float | None = None
+        for frame in self._decoded:
+            following = self._stored_time(frame, stored)
+            if waiting is not None:
+                yield waiting, self._times(stored, following)
+            waiting, stored = frame, following
+        if waiting is not None:
+            yield waiting, self._times(stored, None)
+
+    def _stored_time(self, frame: Any, previous: float | None) -> float | None:
+        """The time of a frame as the file has it, in seconds; that of the frame before helps where there is but a clock."""
+        if frame.time_base is None:
+            return None
         if self._container.format.name == "avi":
             # AVI stores no presentation times, only a steady clock in decoding order; what is offered as such is
             # guesswork.
-            pts = None
-            if frame.dts is not None:
-                self._first_dts = frame.dts if self._first_dts is None else self._first_dts
-                pts = frame.dts - self._first_dts
-        if pts is not None and frame.time_base is not None:
-            return float(pts * frame.time_base)
-        # Bare streams carry no times at all; there the nominal rate is the best that can be said.
-        step = 1.0 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
-        return 0.0 if math.isinf(previous) else previous + step
+            if frame.dts is None:
+                return None if previous is None else previous + self._times.step
+            self._first_dts = frame.dts if self._first_dts is None else self._first_dts
+            return float((frame.dts - self._first_dts) * frame.time_base)
+        pts = frame.pts if frame.pts is not None else frame.dts
+        return None if pts is None else float(pts * frame.time_base)
+
+    def _step(self) -> float:
+        """Seconds from frame to frame, nominally."""
+        return 1.0 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
 
     def _decode(self) -> Iterator[Any]:
         count, end = 0, 0.0
@@ -256,6 +338,8 @@ class VideoReader:
             rotation=_degrees(self._orientation),
             codec=self._stream.codec_context.name,
             stream=self._stream.index,
+            start=None if self._container.start_time is None else self._container.start_time / 1_000_000,
+            first_frame=self._stored_time(first, None),
         )
 
 
@@ -317,6 +401,8 @@ class Camera:
         self.corrupt = 0
         self.error: str | None = None
         self.notes: list[str] = []
+        self.doubts: list[str] = []
+        self._rgb = RgbConverter()
         rate = self._stream.average_rate
         self.info = VideoInfo(
             size=(self._stream.width, self._stream.height),
@@ -343,7 +429,8 @@ class Camera:
                     time = frame.time or 0.0
                     start = time if start is None else start
                     index, self.frames = self.frames, self.frames + 1
-                    yield VideoFrame(index, time - start, _to_rgb(frame, Fraction(1), (False, False, False)))
+                    image = self._rgb(frame, self._stream.codec_context, (frame.width, frame.height))
+                    yield VideoFrame(index, time - start, image)
         except (av.error.FFmpegError, OSError) as error:
             self.error = f"the camera stopped ({error_text(error)})"
 
@@ -426,24 +513,22 @@ def _end_of(frame: Any) -> float:
     return float((frame.pts + (frame.duration or 0)) * frame.time_base)
 
 
-def _pixel_aspect(stream: Any) -> Fraction:
-    aspect = stream.sample_aspect_ratio
-    if not aspect or not Fraction(1, 4) <= aspect <= 4 or abs(float(aspect) - 1) < _ASPECT_TOLERANCE:
+def _pixel_aspect(told: Fraction | None) -> Fraction:
+    if not told or not Fraction(1, 4) <= told <= 4 or abs(float(told) - 1) < _ASPECT_TOLERANCE:
         return Fraction(1)
-    return Fraction(aspect)
+    return Fraction(told)
 
 
 def _square_size(width: int, height: int, aspect: Fraction) -> tuple[int, int]:
-    """Size with square pixels: the longer pixel side is stretched, so no detail is lost."""
+    """Size with square pixels: the longer pixel side is stretched, so no detail is lost, unless the picture grew too large."""
     if aspect > 1:
-        return round(width * aspect), height
-    return width, round(height / aspect)
+        wide = round(width * aspect)
+        return (wide, height) if wide <= _MAX_SIDE else (width, max(1, round(height / aspect)))
+    tall = round(height / aspect)
+    return (width, tall) if tall <= _MAX_SIDE else (max(1, round(width * aspect)), height)
 
 
-def _to_rgb(frame: Any, aspect: Fraction, orientation: tuple[bool, bool, bool]) -> np.ndarray:
-    width, height = _square_size(frame.width, frame.height, aspect)
-    # One thread: at these sizes starting more costs more than it saves.
-    image = frame.reformat(width=width, height=height, format="rgb24", threads=1).to_ndarray()
+def _turned(image: np.ndarray, orientation: tuple[bool, bool, bool]) -> np.ndarray:
     transpose, flip_x, flip_y = orientation
     if transpose:
         image = image.transpose(1, 0, 2)
