@@ -30,7 +30,7 @@ def aufait(folder: Path, *words: str) -> str:
 def folder(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a twin of DISFA of six subjects, and its prepared faces."""
     found = tmp_path_factory.mktemp("laboratory")
-    words = ["synth", "twin", "--like", "disfa", "--subjects", "6", "--frames", "10", "--workers", "1"]
+    words = ["twin", "disfa", "twin", "--subjects", "6", "--frames", "10", "--workers", "1"]
     assert "synthetic twin of disfa" in aufait(found, *words, "--assets", str(shared / "assets"))
     told = aufait(found, "prepare", "disfa", "twin", "--output", "faces", "--workers", "1")
     assert "60 rendered faces of 60 labelled frames" in told

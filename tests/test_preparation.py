@@ -56,7 +56,7 @@ def test_every_network_has_an_alignment() -> None:
     }  # fmt: skip
     assert all(alignment_of(name) in ALIGNMENTS for name in aufait.list_models())
     assert alignment_of(aufait.create_model("drml", au_set="disfa")) == "jaa_net"
-    with pytest.raises(InputError, match="did you mean jaa_net"):
+    with pytest.raises(InputError, match="did you mean 'jaa_net'"):
         get_alignment("jaa_nett")
 
 
@@ -508,7 +508,7 @@ def test_rendered_pictures_are_known_through_links_and_tables(tmp_path: Path) ->
         marked = mark_synthetic(open_dataset(name, place).recordings, place)
         assert marked[1], f"{name}: rendered pictures pass for photographs"
     (root / "SYNTHETIC.json").write_text('{"synthetic": true, "complete": false}')
-    with pytest.raises(InputError, match="is not finished; run the same aufait synth command again"):
+    with pytest.raises(InputError, match="is not finished; run the same aufait twin command again"):
         prepared(open_dataset("disfa", root), tmp_path / "faces")
     write_picture(tmp_path / "mine" / "b.png")
     write_text(tmp_path / "mine" / "labels.csv", "path,subject,AU1\nb.png,ann,1\n")

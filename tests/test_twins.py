@@ -354,7 +354,7 @@ def test_a_subject_is_one_person_in_all_data_sets_of_a_pool() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
-        ("dsfa", {}, "did you mean disfa"),
+        ("dsfa", {}, "did you mean 'disfa'"),
         ("disfa", {"subjects": 28}, "DISFA has 27 subjects"),
         ("disfa", {"subjects": 0}, "takes 1 to that many"),
         ("disfa", {"subjects": ["SN014"]}, "no subject 'SN014'"),
@@ -421,7 +421,7 @@ def test_the_command_writes_a_twin_and_replaces_it_only_when_told(cli: CliRunner
     from aufait.cli.app import app
 
     out = tmp_path / "twin"
-    command = ["synth", str(out), "--like", "disfa", "--subjects", "SN001", "--frames", "2", "--size", "64", "--supersample", "1"]
+    command = ["twin", "disfa", str(out), "--subjects", "SN001", "--frames", "2", "--size", "64", "--supersample", "1"]
     command += ["--workers", "1", "--assets", str(assets)]
     result = cli.invoke(app, command)
     assert result.exit_code == 0, result.output
@@ -435,18 +435,28 @@ def test_the_command_writes_a_twin_and_replaces_it_only_when_told(cli: CliRunner
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("command", "message"),
     [
-        (["--subjects", "3"], "cannot be used without --like"),
-        (["--uncoded", "3"], "cannot be used without --like"),
-        (["--like", "disfa", "--cameras", "top"], "the cameras left and right"),
-        (["--like", "disfa", "--sequences"], "cannot be used with --like"),
-        (["--like", "fera2017", "--views", "six"], "takes digits"),
+        (["synth", "OUT", "--subjects", "3"], "No such option: --subjects"),
+        (["twin", "disfa", "OUT", "--sequences"], "No such option: --sequences"),
+        (["twin", "disfa", "OUT", "--cameras", "top"], "the cameras left and right"),
+        (["twin", "fera2017", "OUT", "--views", "six"], "takes digits"),
+        (["twin", "disfaa", "OUT"], "disfa"),
     ],
 )
-def test_options_that_do_not_go_together(cli: CliRunner, tmp_path: Path, options: list[str], message: str) -> None:
+def test_wrong_options_are_refused(cli: CliRunner, tmp_path: Path, command: list[str], message: str) -> None:
     from aufait.cli.app import app
 
-    result = cli.invoke(app, ["synth", str(tmp_path / "out"), *options])
+    result = cli.invoke(app, [str(tmp_path / "out") if word == "OUT" else word for word in command])
     assert result.exit_code != 0
     assert message in result.output + str(result.exception)
+
+
+@pytest.mark.parametrize("like", [["--like", "fera2017"], ["--like=fera2017"]])
+def test_the_old_spelling_still_runs_and_says_how_it_is_spelled_now(cli: CliRunner, tmp_path: Path, like: list[str]) -> None:
+    from aufait.cli.app import app
+
+    out = str(tmp_path / "out")
+    result = cli.invoke(app, ["synth", out, *like, "--views", "six"])
+    assert f"aufait twin fera2017 {out} --views six" in result.output
+    assert "takes digits" in result.output + str(result.exception)

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from aufait.cli.bench import bench_app
-from aufait.cli.console import AufaitGroup
 from aufait.cli.data import data_app
 from aufait.cli.demo import demo
 from aufait.cli.detect import detect
@@ -22,11 +21,12 @@ from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.synth import synth
 from aufait.cli.train import train
+from aufait.cli.twin import GroupWithOldSpelling, twin
 
 app = typer.Typer(
     name="aufait",
     help="Facial action units from photographs and videos.",
-    cls=AufaitGroup,
+    cls=GroupWithOldSpelling,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -61,6 +61,7 @@ app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
 app.command("synth")(synth)
+app.command("twin")(twin)
 app.command("reproduce")(reproduce)
 app.command("prepare")(prepare)
 app.command("train")(train)

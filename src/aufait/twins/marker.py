@@ -100,7 +100,7 @@ def readme_text(settings: TwinSettings) -> str:
     return (
         "SYNTHETIC DATA. No real person is shown here.\n\n"
         f"This folder imitates the layout and the label format of {title}. All faces were drawn by a computer program\n"
-        f"(aufait synth --like {settings.like}), and no picture, label or landmark comes from {title}. Names of subjects\n"
+        f"(aufait twin {settings.like}), and no picture, label or landmark comes from {title}. Names of subjects\n"
         "are those of the data set only so that its published protocols apply.\n"
         "Figures measured on these data are figures on drawn faces and must be reported as such.\n"
         "SYNTHETIC.json holds the settings and the exact values.\n"

@@ -90,7 +90,7 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
             if marker not in contents:
                 contents[marker] = read_json(marker)
                 if contents[marker].get("complete") is False:
-                    raise InputError(f"the rendering of {marker.parent} is not finished; run the same aufait synth command again")
+                    raise InputError(f"the rendering of {marker.parent} is not finished; run the same aufait twin command again")
             recording = _with_facts(recording, contents[marker])
         marked.append(recording)
     return marked, synthetic
