@@ -87,7 +87,7 @@ def test_saved_model_gives_the_same_scores(predictor: AUPredictor, tmp_path: Pat
     loaded = AUPredictor.load(path)
     image, points = draw_test_image(300, 300), draw_landmarks((150.0, 150.0))[None]
     difference = model.predict(image, points).exceedance - loaded.predict(image, points).exceedance
-    assert np.abs(difference).max() < 5e-3  # stored as float16
+    assert np.abs(difference).max() < 5e-3  # stored in 8 bits
     assert len(loaded.sha256) == 64
     assert loaded.action_units == model.action_units
 

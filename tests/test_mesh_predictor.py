@@ -108,7 +108,7 @@ def test_saved_model_gives_the_same_scores(predictor: MeshPredictor, tmp_path: P
         predictor.predict_faces([image], [[face]]).exceedance / (1 - predictor.predict_faces([image], [[face]]).exceedance)
     )
     scores = loaded.predict_faces([image], [[face]]).exceedance
-    assert np.abs(scores - 1 / (1 + np.exp(-(1.5 * logits - 0.5)))).max() < 5e-3  # weights are stored as float16
+    assert np.abs(scores - 1 / (1 + np.exp(-(1.5 * logits - 0.5)))).max() < 5e-3  # weights are stored in 8 bits
     rarer = open_model(path, base_rates=0.05)
     assert (rarer.predict_faces([image], [[face]]).exceedance < scores).all()
 

@@ -86,16 +86,13 @@ def with_weights(make: Callable[[], ModuleT], tensors: dict[str, torch.Tensor], 
 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, object]) -> None:
-    """Write tensors as float16 with a header of JSON values; whole or not at all."""
-    import torch
+    """Write tensors (8 bits, see ``files.weights.packed``) with a header of JSON values; whole or not at all."""
     from safetensors.torch import save_file
 
-    stored = {
-        k: v.detach().cpu().to(torch.float16 if v.is_floating_point() else v.dtype).contiguous()
-        for k, v in tensors.items()
-    }
+    from aufait.files.weights import packed
+
     metadata = {key: json.dumps(value) for key, value in {**header, "format_version": FORMAT_VERSION}.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(stored, str(partial), metadata=metadata)
+    save_file(packed(tensors), str(partial), metadata=metadata)
     partial.replace(path)

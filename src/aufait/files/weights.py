@@ -2,6 +2,9 @@
 
 A file may come from anywhere, so reading it believes nothing: a network is made without memory first and compared with the tensors
 that are really there, and weights that are no numbers are refused by name.
+
+The weights that the package ships are stored small (``packed``): matrices and kernels as whole numbers of 8 bits with one scale for
+each output channel, the rest as float16. ``read_tensors`` gives them back as numbers, whichever way they were stored.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ HEADER = "aufait"
 """Key of the JSON text among the metadata of the file."""
 
 _COUNTER = "num_batches_tracked"
+_SCALE = "/scale"
+"""End of the name of a tensor of scales; no module's tensor has a slash in its name."""
+_STEPS = 127
+"""Largest whole number of 8 bits that stands for a weight; the smallest is its negative."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -54,6 +61,45 @@ def write_weights(module: nn.Module, path: str | Path, header: dict[str, Any]) -
         partial.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error}") from error
     return path
+
+
+def packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a small file stores them: about one byte for each number of a matrix or kernel, two for other numbers.
+
+    Args:
+        tensors: a module's state; matrices and kernels have their output channels first.
+
+    Returns:
+        For each matrix or kernel NAME (O, ...) int8 and ``NAME/scale`` (O,) float32, which it is to be multiplied by; every other
+        tensor of floats as float16, the rest as it is.
+    """
+    result = {}
+    for name, values in tensors.items():
+        values = values.detach().cpu()
+        if not values.is_floating_point():
+            result[name] = values.contiguous()
+        elif values.ndim < 2:
+            result[name] = values.half().contiguous()
+        else:
+            rows = values.float().flatten(1)  # (O, inputs of a channel)
+            scale = rows.abs().amax(dim=1) / _STEPS
+            whole = (rows / scale.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round()
+            result[name] = whole.clamp(-_STEPS, _STEPS).to(torch.int8).view(values.shape).contiguous()
+            result[name + _SCALE] = scale
+    return result
+
+
+def _unpacked(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """What ``packed`` was given, to within half a step of each channel; other tensors as they are."""
+    result = {name: values for name, values in tensors.items() if not name.endswith(_SCALE)}
+    for name, scale in tensors.items():
+        if not name.endswith(_SCALE):
+            continue
+        whole = result.get(name.removesuffix(_SCALE))
+        if whole is None or whole.dtype != torch.int8 or scale.shape != whole.shape[:1] or not scale.is_floating_point():
+            raise InputError(f"{path}: {name} is not the scale of a tensor of whole numbers; get the file again")
+        result[name.removesuffix(_SCALE)] = whole.float() * scale.view(-1, *[1] * (whole.ndim - 1))
+    return result
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -91,13 +137,13 @@ def parse_json(text: str | None) -> Any:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, on the CPU, as they are stored.
+    """All tensors of a safetensors file, on the CPU, as they are stored; those of 8 bits as float32.
 
     Raises:
         InputError: not a whole safetensors file, or a tensor that holds NaN or infinity (it is named).
     """
     with _open(path) as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dictionary
+        tensors = _unpacked({key: file.get_tensor(key) for key in file.keys()}, path)  # noqa: SIM118 - not a dictionary
     check_numbers(tensors, path)
     return tensors
 

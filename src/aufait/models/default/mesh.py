@@ -113,7 +113,7 @@ class MeshPredictor:
         )
 
     def save(self, path: str | Path, training: dict[str, object] | None = None) -> Path:
-        """Write trunk and branches (float16), calibration and ``training`` notes to one safetensors file, whole or not."""
+        """Write trunk and branches (8 bits), calibration and ``training`` notes to one safetensors file, whole or not."""
         header = {
             "format": FORMAT,
             "name": self.name,

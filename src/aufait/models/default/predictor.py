@@ -22,7 +22,7 @@ from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
 from aufait.files.hashes import file_sha256
-from aufait.files.weights import HEADER, make_filled, parse_json, read_metadata, read_tensors
+from aufait.files.weights import HEADER, make_filled, packed, parse_json, read_metadata, read_tensors
 from aufait.layers.fused import prepare
 from aufait.models.configuration import resolve_au_set
 from aufait.models.default.base_rates import REFERENCE_RATE, BaseRates, log_odds_shift
@@ -159,7 +159,7 @@ class AUPredictor:
         )
 
     def save(self, path: str | Path, training: dict[str, object] | None = None) -> Path:
-        """Write weights (float16), sizes, calibration and ``training`` notes to one safetensors file, whole or not."""
+        """Write weights (8 bits), sizes, calibration and ``training`` notes to one safetensors file, whole or not."""
         header = {
             "format": FORMAT,
             "name": self.name,
@@ -296,14 +296,11 @@ def read_calibration(header: Mapping[str, Any], action_units: Sequence[int]) -> 
 
 
 def write_model(path: str | Path, header: dict[str, Any], state: Mapping[str, Tensor]) -> Path:
-    """Write a model file with float16 weights, whole or not at all."""
+    """Write a model file with small weights (see ``files.weights.packed``), whole or not at all."""
     target = Path(path)
-    tensors = {
-        key: (value.half() if value.is_floating_point() else value).contiguous().cpu() for key, value in state.items()
-    }
     temporary = target.with_suffix(".part")
     # One entry: the file format does not keep the order of several, and equal models must give equal files.
-    save_file(tensors, temporary, metadata={"aufait": json.dumps(header, sort_keys=True)})
+    save_file(packed(state), temporary, metadata={HEADER: json.dumps(header, sort_keys=True)})
     temporary.replace(target)
     return target
 
