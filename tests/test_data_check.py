@@ -97,7 +97,7 @@ def test_check_command_prints_and_writes_json(disfa: Path, tmp_path: Path) -> No
 
 def test_check_command_on_wrong_input(disfa: Path, tmp_path: Path) -> None:
     for arguments, text in (
-        (["disfaa", str(disfa)], "did you mean disfa"),
+        (["disfaa", str(disfa)], "did you mean 'disfa'"),
         (["disfa", str(tmp_path)], "ActionUnit_Labels/SN001/SN001_au1.txt"),
         (["disfa", str(disfa), "--set", "camera"], "KEY=VALUE"),
         (["disfa", str(disfa), "--protocol", "nothing"], "unknown protocol"),

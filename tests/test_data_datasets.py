@@ -45,9 +45,9 @@ def kinds(dataset) -> set[str]:  # type: ignore[no-untyped-def]
 def test_names_are_forgiving_and_wrong_names_get_a_hint(tmp_path: Path) -> None:
     assert list_datasets() == ["bp4d", "bp4d_plus", "disfa", "disfa_plus", "fera2015", "fera2017", "affwild2", "csv"]
     assert len(open_dataset("DISFA+", make_disfa_plus(tmp_path))) == 12
-    with pytest.raises(InputError, match="did you mean disfa"):
+    with pytest.raises(InputError, match="did you mean 'disfa'"):
         open_dataset("disfaa", tmp_path)
-    with pytest.raises(InputError, match="no option 'frame_ofset'; did you mean frame_offset"):
+    with pytest.raises(InputError, match="no option 'frame_ofset'; did you mean 'frame_offset'"):
         open_dataset("bp4d", tmp_path, frame_ofset=1)
     with pytest.raises(InputError, match="frame_offset needs a number"):
         open_dataset("bp4d", tmp_path, frame_offset="one")

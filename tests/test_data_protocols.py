@@ -45,7 +45,7 @@ def test_every_protocol_loads_and_names_known_things() -> None:
         assert set(protocol.datasets) <= set(list_datasets()) and protocol.citation and protocol.notes and protocol.metrics
         assert [fold.number for fold in protocol.folds] == list(range(1, len(protocol.folds) + 1))
         assert all(set(units) <= set(protocol.action_units) for units in protocol.evaluated.values())
-    with pytest.raises(InputError, match="did you mean disfa"):
+    with pytest.raises(InputError, match="did you mean 'disfa'"):
         get_protocol("disfas")
     with pytest.raises(InputError, match="takes no seed"):
         get_protocol("disfa", seed=1)

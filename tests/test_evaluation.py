@@ -464,7 +464,7 @@ def test_cross_validation_tests_each_frame_once_and_resumes(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("predicted again")
 
-    monkeypatch.setattr("aufait.evaluation.cross_validation.predict", never)
+    monkeypatch.setattr("aufait.evaluation.testing.predict", never)
     again = cross_validate(RECIPE, cache, tmp_path, folds=folds, draws=10)["disfa"]
     assert np.array_equal(again.predictions.probability, result.predictions.probability)
     assert fake.folds == folds
@@ -607,10 +607,10 @@ def test_another_data_set_is_tested_on_the_action_units_of_both(tmp_path: Path, 
         (["RUN", "--cache", "OUT", "-o", "OUT"], "holds no prepared faces"),
         (["RUN", "--cache", "CACHE"], "--output FOLDER"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--protocol", "bp4d"], "tests on bp4d"),
-        (["RUN", "--cache", "CACHE", "-o", "OUT", "--protocol", "disfaa"], "did you mean disfa"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--protocol", "disfaa"], "did you mean 'disfa'"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--fold", "9"], "fold of disfa must be one of 1, 2, 3"),
-        (["RUN", "--cache", "CACHE", "-o", "OUT", "--occlusion", "uper"], "did you mean upper"),
-        (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--per", "skin_colour"], "did you mean skin_tone"),
+        (["RUN", "--cache", "CACHE", "-o", "OUT", "--occlusion", "uper"], "did you mean 'upper'"),
+        (["CLEAN", "--cache", "CACHE", "-o", "OUT", "--per", "skin_colour"], "did you mean 'skin_tone'"),
         (["RUN", "--cache", "bp4d=CACHE", "-o", "OUT"], "holds faces of disfa, not of bp4d"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "tpu"], "device must be auto"),
         (["RUN", "--cache", "CACHE", "-o", "OUT", "--device", "cuda:99"], "device must be auto or one of"),

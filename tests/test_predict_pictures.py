@@ -93,7 +93,7 @@ def test_the_command_evaluates_a_model_on_a_table_of_pictures(tmp_path: Path, mo
         (["evaluate", "default", "--data", "labels.csv", "-o", "out"], "--data takes NAME=ROOT"),
         (["evaluate", "defualt", "--data", "csv={table}", "-o", "out"], "did you mean 'default'"),
         (["evaluate", "default", "--data", "csv={table}", "--fold", "2", "-o", "out"], "parts of a protocol"),
-        (["evaluate", "default", "--data", "disffa=x", "-o", "out"], "did you mean disfa"),
+        (["evaluate", "default", "--data", "disffa=x", "-o", "out"], "did you mean 'disfa'"),
     ],
 )
 def test_wrong_use_is_answered_with_the_right_one(

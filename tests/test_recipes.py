@@ -13,8 +13,9 @@ from aufait.cli.app import app
 from aufait.data.protocols import get_protocol
 from aufait.errors import InputError, MissingExtraError
 from aufait.models.registry import create_model
+from aufait.training.plan import starting_recipe
 from aufait.training.recipe import Recipe, changes, differences, known_keys, list_recipes, load_recipe
-from aufait.training.run import starting_recipe, train
+from aufait.training.run import train
 from aufait.training.schedules import rate_factor
 
 RECIPES = (
@@ -219,15 +220,15 @@ def test_mistakes_on_the_command_line_are_one_sentence(words: list[str], message
 
 
 def test_the_bar_starts_anew_for_each_part_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    from aufait.cli import train as train_recipe
+    from aufait.cli import progress
 
-    monkeypatch.setattr(train_recipe, "is_terminal", lambda: True)
-    with train_recipe.Bar(quiet=False) as bar:
+    monkeypatch.setattr(progress, "is_terminal", lambda: True)
+    with progress.Bar(quiet=False) as bar:
         for done, total in ((40, 50), (50, 50), (1, 80), (2, 80)):
             bar.report(done, total, "loss 1.0")
         [task] = bar._bar.tasks
         assert (task.completed, task.total, task.description) == (2, 80, "loss 1.0")
-    with train_recipe.Bar(quiet=True) as silent:
+    with progress.Bar(quiet=True) as silent:
         silent.report(1, 2, "")
 
 

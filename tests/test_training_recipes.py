@@ -30,7 +30,8 @@ from aufait.losses.labels import Losses
 from aufait.models.system import _MEAN_FACE_49
 from aufait.training.batches import FaceBatches, FaceTable
 from aufait.training.recipe import load_recipe
-from aufait.training.run import TrainingRun, train
+from aufait.training.run import train
+from aufait.training.run_folder import TrainingRun
 
 pytest.importorskip("lightning")
 
@@ -132,7 +133,7 @@ def test_a_finished_run_is_not_trained_again(run: TrainingRun, bp4d: FaceCache, 
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("aufait.training.run._fit", never)
+    monkeypatch.setattr("aufait.training.trainer.fit", never)
     again = train(run.recipe, bp4d, fold=1, out=run.folder, accelerator="cpu")
     assert again.facts == run.facts
 

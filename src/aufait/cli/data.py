@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import AufaitGroup, is_terminal, print_table, stderr, stdout
+from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,8 +73,6 @@ def data_check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Report subjects, frames, occurrence rates and every anomaly of a data set. Anomalies are no errors."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from aufait.cli.console import refuse_existing
     from aufait.data.check import check_dataset
     from aufait.data.datasets import open_dataset
@@ -84,15 +83,8 @@ def data_check(
     with stderr().status("reading labels") if is_terminal() and not quiet else _Nothing():
         data = open_dataset(dataset, root, **_options(settings or []))
         wanted = None if protocol is None else protocol_for(data, protocol)
-    columns = (TextColumn("checking recordings"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:
-        task = bar.add_task("", total=None)
-        report = check_dataset(
-            data,
-            protocol=wanted,
-            decode=decode,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with Bar(quiet=quiet, what="recordings checked") as bar:
+        report = check_dataset(data, protocol=wanted, decode=decode, progress=bar.report)
     if not quiet:
         _print_report(report, examples)
     if json_file is not None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
-from aufait.cli.train import open_caches
+from aufait.cli.console import print_table, print_warning, stdout
+from aufait.cli.options import open_caches
+from aufait.cli.progress import Bar
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    from aufait.data.dataset import AUDataset
     from aufait.data.preparation import FaceCache
     from aufait.data.protocols import Protocol
     from aufait.evaluation import Evaluation, Predictions
@@ -122,7 +124,7 @@ def evaluate(
         from aufait.cli.evaluate_pictures import evaluate_pictures
 
         assert network is not None
-        with _Bar(quiet) as bar:
+        with Bar(quiet=quiet) as bar:
             results = evaluate_pictures(
                 str(network), data, output, detector={"finder": finder, "device": device}, protocol=protocol, fold=fold,
                 split=split, shared=shared, partial=partial, per=per or [], common=common, report=bar.report,
@@ -178,19 +180,17 @@ def crossval(
     from aufait.evaluation.reports.writers import check_formats
     from aufait.machine import resolve_device
     from aufait.training.recipe import load_recipe
-    from aufait.training.run import find_protocol
 
     chosen = check_formats(formats.split(","))
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
     # What is given beside the recipe becomes part of it, so that runs and report say how the networks were trained.
-    given = {"protocol": protocol, "max_faces": limit}
-    plan = load_recipe(recipe, settings or [], quick=quick, small=small)
-    plan = plan.changed({key: value for key, value in given.items() if value is not None})
+    given = [f"{key}={value}" for key, value in {"protocol": protocol, "max_faces": limit}.items() if value is not None]
+    plan = load_recipe(recipe, [*(settings or []), *given], quick=quick, small=small)
     sources, where = open_caches(caches or []), resolve_device(device)
     options: dict[str, Any] = {
-        "folds": folds or None, "protocol": find_protocol(plan.protocol, sources, plan.protocol_seed), "per": per or (),
-        "conditions": _conditions(occlusion), "batch": batch, "device": where, "draws": draws,
+        "folds": folds or None, "per": per or (), "conditions": _conditions(occlusion), "batch": batch, "device": where,
+        "draws": draws,
         "accelerator": where if devices == 1 else where.partition(":")[0], "devices": devices, "resume": not fresh,
     }  # fmt: skip
     if same_folds and repeats == 1:
@@ -207,7 +207,7 @@ def _once(
     """One cross-validation, with a report per test set and one of all where there are several."""
     from aufait.evaluation.cross_validation import cross_validate
 
-    with _Bar(quiet) as bar:
+    with Bar(quiet=quiet) as bar:
         results = cross_validate(plan, sources, output, report=bar.report, **options)
     for name, result in results.items():
         folder = output if len(results) == 1 else output / name
@@ -231,7 +231,7 @@ def _repeated(
     from aufait.evaluation.repeats import SUMMARY, repeat_cross_validation, repeats_report
     from aufait.evaluation.reports.writers import write_report
 
-    with _Bar(quiet) as bar:
+    with Bar(quiet=quiet) as bar:
         found = repeat_cross_validation(
             plan, sources, output, repeats=repeats, same_folds=same_folds, report=bar.report, **options
         )  # fmt: skip
@@ -268,19 +268,24 @@ class _Job:
         batch: int, device: str, quiet: bool,
     ) -> None:  # fmt: skip
         from aufait.evaluation.networks import open_network
+        from aufait.evaluation.testing import NetworkTest
 
         self.network: TrainedNetwork = open_network(network)
         self.caches = open_caches(caches)
         self.protocol = self._find_protocol(protocol)
         trained = self.network.facts.get("fold") if self.network.facts.get("protocol") == self.protocol.name else None
         self.fold = fold if fold is not None else str(trained or 1)
-        self.split, self.shared, self.quiet = split.strip().lower().replace("_", "-"), shared, quiet
+        self.split, self.quiet = split.strip().lower().replace("_", "-"), quiet
         self.strict = not partial and not any(cache.synthetic for cache in self.caches.values())
-        self.batch, self.device = batch, device
-        self.model = self.network.load(device)
+        facts = self.network.facts
+        about = {
+            "run": self.network.path.as_posix(), "recipe": facts.get("recipe", ""), "trained_on": facts.get("protocol", ""),
+            "protocol": self.protocol.name, "fold": self.fold, "changes": facts.get("changes", {}),
+        }  # fmt: skip
+        self.test = NetworkTest(self.network, self.split, batch, device, shared, about)
 
     def _find_protocol(self, name: str | None) -> Protocol:
-        from aufait.training.run import find_protocol
+        from aufait.training.plan import find_protocol
 
         facts = self.network.facts
         recipe, trained = facts.get("protocol_name"), facts.get("protocol")
@@ -312,30 +317,14 @@ class _Job:
             results.append((output if len(parts) == 1 else output / name, evaluation, found))
         return results
 
-    def _predict(self, name: str, part: Any, visible: str) -> Predictions:
-        from aufait.evaluation import predict
-        from aufait.evaluation.networks import check_leakage
+    def _predict(self, name: str, part: AUDataset, visible: str) -> Predictions:
         from aufait.evaluation.occlusion import CONDITIONS
 
-        cache = self.caches[name]
-        units = tuple(unit for unit in part.action_units if unit in self.model.action_units) if self.shared else part.action_units
-        if not units:
-            raise InputError(f"network and protocol {self.protocol.name} share no action unit")
-        # Whoever evaluates all frames or training subjects is told so in the report; a test must be one.
-        leakage = check_leakage(self.network, part) if self.split == "test" else "none: not a test"
-        facts = self.network.facts
-        about = {
-            "model": self.network.name, "run": self.network.path.as_posix(), "recipe": facts.get("recipe", ""),
-            "trained_on": facts.get("protocol", ""), "protocol": self.protocol.name, "fold": self.fold, "split": self.split,
-            "network": self.network.digest(), "leakage": leakage, "seed": facts.get("seed", ""),
-            "changes": facts.get("changes", {}),
-        }  # fmt: skip
         what = f"{name}, {CONDITIONS[visible]}"
-        with _Bar(self.quiet) as bar:
-            return predict(
-                self.model, cache, part, action_units=units, batch=self.batch, device=self.device, visible=visible,
-                alignment=self.network.alignment, about=about, progress=lambda done, total: bar.report(what, done, total),
-            )  # fmt: skip
+        with Bar(quiet=self.quiet) as bar:
+            return self.test.predictions(
+                self.caches[name], part, visible=visible, progress=lambda done, total: bar.report(done, total, what)
+            )
 
 
 def _warnings(found: Predictions) -> list[str]:
@@ -484,27 +473,3 @@ _PRINTED = ("frames", "positives", "F1-frame", "accuracy", "ROC area", "ICC(3", 
 
 def _name_files(files: Sequence[Path]) -> None:
     stdout().print("report: " + ", ".join(str(file) for file in files), soft_wrap=True, markup=False)
-
-
-class _Bar:
-    """A progress bar on standard error where somebody watches."""
-
-    def __init__(self, quiet: bool) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal())
-        self._task = self._bars.add_task("", total=None)
-
-    def __enter__(self) -> _Bar:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def report(self, what: str, done: int, total: int) -> None:
-        """Show what is being done."""
-        from rich.markup import escape
-
-        self._bars.update(self._task, description=escape(what), completed=done, total=total)

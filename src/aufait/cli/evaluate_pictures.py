@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aufait.evaluation import Evaluation, Predictions
     from aufait.evaluation.networks import TrainedNetwork
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[int, int, str], None]
 
 
 def open_data(texts: Sequence[str]) -> tuple[dict[str, AUDataset], bool]:
@@ -70,7 +70,7 @@ def evaluate_pictures(
         partial: accept data that lack subjects of the protocol.
         per: groups.
         common: arguments of ``evaluate``.
-        report: is called with what is being done, frames done and frames in all.
+        report: is told frames done, frames in all, and of what.
 
     Raises:
         InputError: data, protocol and model do not fit together, or the network was trained on people of the test.
@@ -132,7 +132,7 @@ def _predict(
     about |= {} if protocol is None else {"protocol": protocol.name, "fold": fold or "1"}
     return predict_pictures(
         detector, part, action_units=None if shared else part.action_units, about=about, synthetic=synthetic,
-        progress=lambda done, total: report(f"pictures of {name}", done, total),
+        progress=lambda done, total: report(done, total, f"pictures of {name}"),
     )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aufait.cli.console import is_terminal, print_warning, stderr, stdout
+from aufait.cli.console import print_warning, stdout
 from aufait.cli.data import _options
+from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,8 +94,6 @@ def _alignment(name: str) -> str:
 def _prepare(
     dataset: str, root: Path, output: Path, options: dict[str, str], settings: dict[str, Any], quiet: bool, frames: Path | None
 ) -> FaceCache:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
     from aufait.data.datasets import open_dataset
     from aufait.data.preparation import prepare as prepare_faces
 
@@ -106,15 +105,8 @@ def _prepare(
     if not quiet:
         _warn_of_anomalies(data.anomalies, f"aufait data check {dataset} {root}")
     _warn_of_room(output, len(data), settings["alignment"])
-    columns = (
-        TextColumn("preparing frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"),
-        TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=stderr(), transient=True, disable=quiet or not is_terminal()) as bar:
-        task = bar.add_task("", total=len(data))
-        return prepare_faces(
-            data, output, root=root, progress=lambda done, total: bar.update(task, completed=done, total=total), **settings
-        )
+    with Bar(quiet=quiet, what="frames prepared") as bar:
+        return prepare_faces(data, output, root=root, progress=bar.report, **settings)
 
 
 def _warn_of_anomalies(anomalies: AnomalyLog, command: str) -> None:

@@ -1,20 +1,84 @@
-"""How ``aufait detect`` shows that it is working: a moving bar, JSON lines, or nothing."""
+"""How commands show that they are working: a moving bar, for ``aufait detect`` also JSON lines, or nothing."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import typer
 
 from aufait.cli.console import is_terminal, stderr
 from aufait.errors import printable
+from aufait.machine import is_first_process
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from aufait.detection.jobs import Outcome, Progress
 
 _JSON_SECONDS = 0.5
+
+
+class Bar:
+    """A bar on standard error with the time that is left; silent where nobody watches.
+
+    Args:
+        quiet: whether to be silent in any case.
+        what: text of a bar whose reports bring none.
+    """
+
+    def __init__(self, *, quiet: bool, what: str = "") -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._total: int | None = 0
+        self._done, self._what = 0, what
+        if quiet or not is_terminal() or not is_first_process():
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=stderr(),
+            transient=True,
+            refresh_per_second=4,
+        )
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def report(self, done: int, total: int | None, text: str | None = None) -> None:
+        """Steps done, steps in all (None where nobody knows), a line about the state."""
+        if self._bar is None:
+            return
+        from rich.markup import escape
+
+        line = escape(printable(self._what if text is None else text))
+        if self._task is None or total != self._total or done < self._done:  # another part of the work: its own time
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(line, total=total, completed=done)
+        self._total, self._done = total, done
+        self._bar.update(self._task, completed=done, description=line)
+
+    def say(self, console: Console, text: str, **look: Any) -> None:
+        """Write a line to a console, above the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+        console.print(text, markup=False, soft_wrap=True, **look)
+        if self._bar is not None:
+            self._bar.start()
 
 
 class Reporter(Protocol):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import EXIT_SOME_FAILED, print_table, stderr, stdout
-from aufait.cli.train import Bar
+from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
 
     from aufait.reproduction.check import Outcome
     from aufait.reproduction.laboratory import Laboratory
@@ -102,7 +101,7 @@ def reproduce(
         kind = "table" if table is not None else "figure" if figure is not None else "text"
         items = (get_item(paper, kind, table or figure or text or ""),)
     needed = list(dict.fromkeys(name for item in items for name in item.datasets))
-    bar = _Bar(quiet=quiet)
+    bar = Bar(quiet=quiet)
     laboratory = _laboratory(
         data or (["twin"] if check_all or not needed else []), needed, work or output / "work", quick,
         settings or [], twin_size or [], aligner, imagenet, colours, device, workers, bar,
@@ -110,19 +109,7 @@ def reproduce(
     _check(items, laboratory, output, fresh, bar) if check_all else _make(items[0], laboratory, output, bar)
 
 
-class _Bar(Bar):
-    """A bar that lines can be written above; silent where nobody watches."""
-
-    def say(self, console: Console, text: str, **look: Any) -> None:
-        """Write a line to a console."""
-        if self._bar is not None:
-            self._bar.stop()
-        console.print(text, markup=False, soft_wrap=True, **look)
-        if self._bar is not None:
-            self._bar.start()
-
-
-def _make(item: Item, laboratory: Laboratory, output: Path, bar: _Bar) -> None:
+def _make(item: Item, laboratory: Laboratory, output: Path, bar: Bar) -> None:
     from aufait.reproduction.check import make_item
 
     if item.cannot:
@@ -137,7 +124,7 @@ def _make(item: Item, laboratory: Laboratory, output: Path, bar: _Bar) -> None:
         console.print(str(path), markup=False, soft_wrap=True)
 
 
-def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, bar: _Bar) -> None:
+def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, bar: Bar) -> None:
     from aufait.reproduction.check import check
 
     console = stdout()
@@ -167,7 +154,7 @@ def _laboratory(
     colours: str,
     device: str,
     workers: int | None,
-    bar: _Bar,
+    bar: Bar,
 ) -> Laboratory:
     from aufait.machine import resolve_device
     from aufait.reproduction.laboratory import TWIN, Laboratory

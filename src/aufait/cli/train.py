@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aufait.cli.console import is_terminal, print_table, print_warning, stderr, stdout
+from aufait.cli.console import print_table, print_warning, stdout
+from aufait.cli.options import open_caches
+from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-    from aufait.data.preparation import FaceCache
-    from aufait.training.run import TrainingRun
+    from aufait.training.run_folder import TrainingRun
 
 
 def train(
@@ -64,7 +63,7 @@ def train(
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
     opened = open_caches(caches or [])
-    from aufait.machine import resolve_device
+    from aufait.machine import is_first_process, resolve_device
     from aufait.training.run import train as run
 
     with Bar(quiet=quiet) as bar:
@@ -82,75 +81,8 @@ def train(
             tensorboard=tensorboard,
             report=bar.report,
         )
-    if _is_first_process():
+    if is_first_process():
         _print_run(done, "--quick" if quick else "--small" if small else "")
-
-
-def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
-    """``["/faces", "disfa=/other"]`` -> name of the data set -> cache.
-
-    Raises:
-        InputError: none, two of one name, another name than the cache has, or a folder that is no cache.
-    """
-    from aufait.data.preparation import FaceCache
-
-    if not texts:
-        raise InputError("give the prepared faces: --cache FOLDER (made by aufait prepare)")
-    found: dict[str, FaceCache] = {}
-    for text in texts:
-        name, equals, folder = text.partition("=")
-        whole = not equals or Path(text).is_dir()
-        cache = FaceCache.open(text if whole else folder)
-        if not whole and name.strip() != cache.name:
-            raise InputError(f"{folder} holds faces of {cache.name}, not of {name.strip()}; write --cache {cache.name}={folder}")
-        if cache.name in found:
-            raise InputError(f"two caches of {cache.name}; give each data set once")
-        found[cache.name] = cache
-    return found
-
-
-class Bar:
-    """A bar on standard error with the time that is left; silent where nobody watches."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._bar: Any = None
-        self._task: Any = None
-        self._total = self._done = 0
-        if quiet or not is_terminal() or not _is_first_process():
-            return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=stderr(),
-            transient=True,
-            refresh_per_second=4,
-        )
-
-    def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def report(self, done: int, total: int, text: str) -> None:
-        """Steps done, steps in all, a line about the state."""
-        if self._bar is None:
-            return
-        if self._task is None or total != self._total or done < self._done:  # another part of the work: its own time
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(text, total=total, completed=done)
-        self._total, self._done = total, done
-        self._bar.update(self._task, completed=done, description=text)
 
 
 def _print_recipes() -> None:
@@ -177,7 +109,3 @@ def _print_run(done: TrainingRun, size: str) -> None:
         value = "undefined" if chosen["value"] is None else f"{chosen['value']:.4f}"
         console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}", markup=False)
     console.print(str(done.model_path), markup=False, soft_wrap=True)
-
-
-def _is_first_process() -> bool:
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))

@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufait.data.preparation.cache import FaceCache
-from aufait.data.protocols import Protocol, get_protocol
+from aufait.data.protocols import Protocol
 from aufait.errors import InputError
 from aufait.evaluation.evaluate import Evaluation, evaluate
 from aufait.evaluation.groups import check_groups
-from aufait.evaluation.networks import TrainedNetwork, check_leakage, choose_part, open_network
-from aufait.evaluation.predict import predict
+from aufait.evaluation.networks import choose_part, open_network
 from aufait.evaluation.predictions import Predictions, concatenate
+from aufait.evaluation.testing import NetworkTest
+from aufait.training.plan import find_protocol
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
     from aufait.training.recipe import Recipe
 
 PREDICTIONS = "predictions"
-Report = Callable[[str, int, int], None]
-"""Told what is being done ("fold 2: training"), how much is done and how much there is."""
+Report = Callable[[int, int, str], None]
+"""Told how much is done, how much there is, and of what ("fold 2: training")."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +84,8 @@ def cross_validate(
     Raises:
         InputError: data, folds and recipe do not fit together, or a fold's network has seen its test persons.
     """
-    protocol = protocol or get_protocol(recipe.protocol, seed=recipe.protocol_seed)
     sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
+    protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
     chosen = [protocol.fold(fold).number for fold in folds] if folds is not None else [one.number for one in protocol.folds]
     if not chosen or len(set(chosen)) < len(chosen):
         raise InputError(f"name each fold once, got {', '.join(map(str, folds or ())) or 'none'}")
@@ -123,48 +124,29 @@ class _Work:
 
         def told(done: int, total: int, text: str) -> None:
             if self.report is not None:
-                self.report(f"fold {fold}: {text}", done, total)
+                self.report(done, total, f"fold {fold}: {text}")
 
         train(self.recipe, self.sources, fold=fold, out=folder, protocol=self.protocol, report=told, **self.training)
         network = open_network(folder)
         labels = {name: cache.dataset() for name, cache in self.sources.items()}
         parts, notes = choose_part(network, self.protocol, labels, fold, strict=self.recipe.strict)
+        about = {"recipe": self.recipe.name, "protocol": self.protocol.name, "fold": fold, "notes": list(notes)}
+        test = NetworkTest(network, batch=self.batch, device=self.device, about=about)
         return {
-            name: {visible: self._tested(network, name, part, fold, visible, notes) for visible in self.visible}
+            name: {visible: self._tested(test, name, part, fold, visible) for visible in self.visible}
             for name, part in parts.items()
         }
 
-    def _tested(
-        self, network: TrainedNetwork, name: str, part: AUDataset, fold: int, visible: str, notes: Sequence[str]
-    ) -> Predictions:
-        cache = self.sources[name]
-        leakage = check_leakage(network, part)
-        about = {
-            "model": network.name, "recipe": self.recipe.name, "protocol": self.protocol.name, "fold": fold, "split": "test",
-            "network": network.digest(), "leakage": leakage, "notes": list(notes), "seed": self.recipe.seed,
-        }  # fmt: skip
-        path = self.out / PREDICTIONS / f"fold_{fold}_{name}_{visible}.npz"
-        found = _kept(path, {**about, "cache": cache.fingerprint, "visible": visible}, part)
-        if found is None:
-            found = predict(
-                network.load(self.device), cache, part, batch=self.batch, device=self.device, visible=visible,
-                alignment=network.alignment, about=about, progress=self._progress(f"fold {fold}: testing on {name}"),
-            )  # fmt: skip
-            found.save(path, overwrite=True)
+    def _tested(self, test: NetworkTest, name: str, part: AUDataset, fold: int, visible: str) -> Predictions:
+        found = test.predictions(
+            self.sources[name], part, visible=visible, kept=self.out / PREDICTIONS / f"fold_{fold}_{name}_{visible}.npz",
+            progress=self._progress(f"fold {fold}: testing on {name}"),
+        )  # fmt: skip
         return found.with_attribute("fold", str(fold))
 
     def _progress(self, what: str) -> Callable[[int, int], None] | None:
         report = self.report
-        return None if report is None else lambda done, total: report(what, done, total)
-
-
-def _kept(path: Path, about: Mapping[str, Any], part: AUDataset) -> Predictions | None:
-    """Predictions of an earlier call, if they are of the same network, faces and frames."""
-    if not path.is_file():
-        return None
-    found = Predictions.load(path)
-    same = all(found.about.get(key) == about[key] for key in ("network", "cache", "visible"))
-    return found if same and len(found) == len(part) and found.action_units == part.action_units else None
+        return None if report is None else lambda done, total: report(done, total, what)
 
 
 def _pooled(

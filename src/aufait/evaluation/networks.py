@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,8 @@ from aufait.errors import InputError
 from aufait.files.hashes import file_sha256
 from aufait.models.checkpoint import load_model, read_header
 from aufait.settings import did_you_mean
+from aufait.training.recipe import changes, load_recipe
+from aufait.training.run_folder import LAST, MODEL, RECIPE, RUN, START, read_facts
 
 if TYPE_CHECKING:
     from aufait.models.system import AUSystem
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 SPLITS = ("test", "train", "held-out", "all")
 """Parts of the data that can be evaluated; only "test" may be called a test."""
 
-_RUN, _MODEL, _RECIPE, _START = "run.json", "model.safetensors", "recipe.yaml", "start"
 _SHOWN = 6
 
 
@@ -70,37 +70,33 @@ def open_network(path: str | Path) -> TrainedNetwork:
     path = Path(path)
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
-        if not (folder / _RUN).is_file() or not (folder / _MODEL).is_file():
+        if not (folder / RUN).is_file() or not (folder / MODEL).is_file():
             raise InputError(
-                f"{folder} holds no finished training run ({_RUN} and {_MODEL}); give the folder of aufait train, or a model file"
+                f"{folder} holds no finished training run ({RUN} and {MODEL}); give the folder of aufait train, or a model file"
             )
-        path = folder / _MODEL
+        path = folder / MODEL
     header = read_header(path)
-    own_run = (folder / _RUN).is_file() and path.name in (_MODEL, "last.safetensors")
-    facts = _read_run(folder / _RUN) if own_run else dict(header.get("notes") or {})
+    own_run = (folder / RUN).is_file() and path.name in (MODEL, LAST)
+    facts = (read_facts(folder) or {}) if own_run else dict(header.get("notes") or {})
     if own_run and facts.get("status") not in (None, "finished"):
         raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to go on with it")
     trained, held = _persons(facts)
     for start in _starts(folder) if own_run and trained is not None else ():
         earlier = open_network(start)
         trained = None if trained is None or earlier.trained_on is None else trained | earlier.trained_on | earlier.held_out
-    if own_run and (folder / _RECIPE).is_file():
-        from aufait.training.recipe import changes, load_recipe
-
-        recipe = load_recipe(folder / _RECIPE)
+    if own_run and (folder / RECIPE).is_file():
+        recipe = load_recipe(folder / RECIPE)
         facts |= {"changes": changes(recipe), "protocol_name": recipe.protocol, "protocol_seed": recipe.protocol_seed}
     return TrainedNetwork(path, str(header["model"]), trained, held, facts)
 
 
 def _starts(folder: Path) -> list[Path]:
     """The networks that the network of a run started from: trained within the run, or given as a file."""
-    if (folder / _START / _RUN).is_file():
-        return [folder / _START]
-    if not (folder / _RECIPE).is_file():
+    if (folder / START / RUN).is_file():
+        return [folder / START]
+    if not (folder / RECIPE).is_file():
         return []
-    from aufait.training.recipe import load_recipe
-
-    given = load_recipe(folder / _RECIPE).start_file
+    given = load_recipe(folder / RECIPE).start_file
     return [Path(given)] if given and Path(given).is_file() else []
 
 
@@ -224,14 +220,6 @@ def _persons(facts: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset
     if not isinstance(persons, Mapping) or "train" not in persons:
         return None, frozenset()
     return frozenset(persons["train"]), frozenset(persons.get("held_out", ()))
-
-
-def _read_run(path: Path) -> dict[str, Any]:
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path} is damaged ({error}); train again") from error
-    return facts
 
 
 def _home(facts: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from aufait import __version__
 from aufait.action_units import au_name
 from aufait.data.preparation.cache import FaceCache
-from aufait.data.protocols import can_be_redrawn, get_protocol, redrawn
+from aufait.data.protocols import can_be_redrawn, redrawn
 from aufait.data.protocols.protocol import Protocol
 from aufait.errors import InputError
 from aufait.evaluation.cross_validation import CrossValidation, cross_validate
@@ -24,6 +24,7 @@ from aufait.evaluation.evaluate import Evaluation
 from aufait.evaluation.reports.published import published_for
 from aufait.evaluation.reports.report import SYNTHETIC_NOTE, Report, kind_of, metric_title
 from aufait.evaluation.reports.tables import Column, Row, Table
+from aufait.training.plan import find_protocol
 
 if TYPE_CHECKING:
     from aufait.training.recipe import Recipe
@@ -61,7 +62,8 @@ def repeat_cross_validation(
     """
     if repeats < 2:
         raise InputError(f"repeats must be 2 or more to have a spread, got {repeats}")
-    protocol = protocol or get_protocol(recipe.protocol, seed=recipe.protocol_seed)
+    sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
+    protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
     if not same_folds and not can_be_redrawn(protocol):
         raise InputError(
             f"the folds of {protocol.name} cannot be drawn anew: it is no cross-validation over the subjects of one data set; keep "
@@ -71,7 +73,7 @@ def repeat_cross_validation(
     for number in range(repeats):
         own = protocol if same_folds or number == 0 else redrawn(protocol, number)
         one = replace(recipe, seed=recipe.seed + number)
-        for name, result in cross_validate(one, caches, Path(out) / f"repeat_{number + 1}", protocol=own, **options).items():
+        for name, result in cross_validate(one, sources, Path(out) / f"repeat_{number + 1}", protocol=own, **options).items():
             found.setdefault(name, []).append(result)
     return {name: tuple(results) for name, results in found.items()}
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aufait.evaluation import Predictions
     from aufait.models.system import AUSystem
     from aufait.training.recipe import Recipe
-    from aufait.training.run import TrainingRun
+    from aufait.training.run_folder import TrainingRun
 
 TWIN = "twin"
 _CODE = ("models", "layers", "losses", "training", "recipes")
@@ -262,22 +262,19 @@ class Laboratory:
         return parts[0] if len(parts) == 1 else concatenate(parts, about={**parts[0].about, "folds": len(parts)})
 
     def _predict(self, name: str, fold: int, test: str, dataset: str, visible: str) -> Predictions:
-        from aufait.evaluation import Predictions, predict
+        from aufait.evaluation.networks import open_network
+        from aufait.evaluation.testing import NetworkTest
 
         made = self.training(name, fold)
         frames, cache = self.test_set(name, fold, test=test, dataset=dataset)
         key = [made.folder.name, frames.fingerprint(), cache.fingerprint, visible]
         path = self.work / "predictions" / f"{_digest(key)}.npz"
-        if path.is_file():
-            return Predictions.load(path)
+        if not path.is_file():
+            self.report(f"predicting {frames.name} by {name}, fold {fold}")
         begun = time.perf_counter()
-        self.report(f"predicting {frames.name} by {name}, fold {fold}")
-        about = {"model": get_run(name).model, "run": name, "protocol": test or get_run(name).protocol, "split": "test"}
-        model = self.model(name, fold)
-        found = predict(
-            model, cache, frames, visible=visible, device=self.device, about=about, batch=16, progress=self._telling("predicting")
-        )
-        found.save(path, overwrite=True)
+        about = {"model": get_run(name).model, "run": name, "protocol": test or get_run(name).protocol}
+        one = NetworkTest(open_network(made.folder), batch=16, device=self.device, about=about)
+        found = one.predictions(cache, frames, visible=visible, kept=path, progress=self._telling("predicting"))
         self._spent("prediction", begun)
         return found
 
