@@ -71,6 +71,10 @@ def detect(
     ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Write a timeline picture for each video.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write an HTML page that shows the results.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Write the page, and show on it where the model looked on the most telling faces."),
+    ] = False,
     camera: Annotated[
         int | None, typer.Option(min=0, help="Analyse this camera until Ctrl-C; 0 is the first.", show_default=False)
     ] = None,
@@ -109,7 +113,8 @@ def detect(
         formats=tuple(dict.fromkeys([*names, *(["parquet"] if parquet else [])])),
         annotate=annotate,
         plot=plot,
-        report=report,
+        report=report or explain,
+        explain=explain,
         overwrite=overwrite,
     )
     wanted = [*(inputs or []), *(openface_files or []), *(openface_folders or [])]

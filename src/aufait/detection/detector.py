@@ -206,18 +206,31 @@ class Detector:
             (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
         return result
 
-    def explain(self, image: ImageLike, *, occlusion: bool = False) -> list[FaceExplanation]:
+    def explain(
+        self, image: ImageLike, *, faces: Sequence[Face] | None = None, occlusion: bool = False
+    ) -> list[FaceExplanation]:
         """Where the scores of a picture come from, one entry per face; see ``aufait.detection.explain``.
 
         Args:
             image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            faces: those found in it before; None looks for them.
             occlusion: cover parts of the face even where the network has maps of its own.
+
+        Raises:
+            InputError: the model reads what its face finder saw, and the finder does not find a face again.
+            RuntimeError: this detector is following a video.
         """
         from aufait.detection.explain import explain_faces
 
         pixels, _ = load_picture(image)
-        with self._torch_threads():
-            return explain_faces(self._predictor, self._finder, pixels, self._finder.find(pixels), occlusion=occlusion)
+        if not self._busy.acquire(blocking=False):
+            raise RuntimeError("this detector is following a video; finish that first or make another Detector")
+        try:
+            with self._torch_threads():
+                found = self._finder.find(pixels) if faces is None else faces
+                return explain_faces(self._predictor, self._finder, pixels, found, occlusion=occlusion)
+        finally:
+            self._busy.release()
 
     def stream(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
         """Analyses a video frame by frame, in order, with memory constant in its length.

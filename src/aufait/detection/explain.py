@@ -18,15 +18,16 @@ from aufait.alignment import apply_transform, invert, warp
 from aufait.detection.predictors import WholeFacePredictor
 from aufait.detection.scores import FaceScores
 from aufait.detection.trained_network import NetworkPredictor
+from aufait.errors import InputError
 from aufait.models.default.crop import CROP_SIZE, photo_transforms
 from aufait.models.default.mesh import MeshPredictor
+from aufait.models.explanation import OCCLUSION
 
 if TYPE_CHECKING:
     from aufait.detection.predictors import AnyPredictor
     from aufait.faces import FaceFinder
     from aufait.faces.face import Face
 
-OCCLUSION = "occlusion"
 GRID = 10
 """Places of the square along each side of the crop."""
 
@@ -97,29 +98,36 @@ def _own(predictor: AnyPredictor, number: int, image: np.ndarray, face: Face) ->
     probability = predictor.predict_faces([image], [[face]]).probability[0]
     maps = told.maps[0].float().cpu().numpy()
     highest = told.highest or float(maps.max()) or 1.0
+    alone = "; the frame by itself, as its own neighbour" if predictor.network.frames == 3 else ""
     return FaceExplanation(
-        number, told.kind, told.meaning, pictures[0], maps / highest, highest, predictor.action_units, probability
+        number, told.kind, told.meaning + alone, pictures[0], maps / highest, highest, predictor.action_units, probability
     )
 
 
 def _covered(predictor: AnyPredictor, finder: FaceFinder, number: int, image: np.ndarray, face: Face) -> FaceExplanation:
     """How far each action unit's log-odds fall where the face is covered."""
-    part, moved = _surroundings(image, face)
+    part, moved = surroundings(image, face)
     matrix = photo_transforms(moved.landmarks[None])
     side = 2 * CROP_SIZE
     squares = _squares(invert(matrix)[0], side, part)
     finder.reset()
     times = count(0.0, _STEP)
     whole = _predict(predictor, finder, [part], moved, times)[0]
-    drops = []
+    if np.isnan(whole).any():
+        finder.reset()
+        raise InputError(f"the face finder does not find face {number} again in what surrounds it, so it cannot be explained")
+    covered = []
     for start in range(0, len(squares), _AT_ONCE):
         pictures = [_cover(part, square) for square in squares[start : start + _AT_ONCE]]
-        drops += [_log_odds(whole) - _log_odds(scores) for scores in _predict(predictor, finder, pictures, moved, times)]
+        covered.append(_predict(predictor, finder, pictures, moved, times))
     finder.reset()
-    maps = np.clip(np.stack(drops, axis=1).reshape(len(whole), GRID, GRID), 0, None)
+    drops = (_log_odds(whole) - _log_odds(np.concatenate(covered))).T  # (A, places); NaN where the face was lost
+    meaning = "how far the log-odds fall where a square covers the face"
+    if lost := int(np.isnan(drops[0]).sum()):
+        meaning += f" ({lost} of {len(squares)} places are blank: the face was not found there any more)"
+    maps = np.nan_to_num(drops.clip(min=0)).reshape(len(whole), GRID, GRID)
     highest = float(maps.max()) or 1.0
     picture = warp(part, matrix, side)[0].permute(1, 2, 0).numpy()
-    meaning = "how far the log-odds fall where a square covers the face"
     return FaceExplanation(
         number, OCCLUSION, meaning, picture, maps / highest, highest, tuple(predictor.action_units), whole
     )
@@ -130,8 +138,8 @@ def _log_odds(probability: np.ndarray) -> np.ndarray:
     return np.log(sure / (1 - sure))
 
 
-def _surroundings(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """The face with its surroundings, so that large pictures cost no more than small ones."""
+def surroundings(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
+    """A copy of the part of a picture round a face, and the face in it: large pictures then cost no more than small ones."""
     x0, y0, x1, y1 = face.box
     margin = _MARGIN * max(x1 - x0, y1 - y0)
     left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
@@ -161,13 +169,16 @@ def _cover(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
 def _predict(
     predictor: AnyPredictor, finder: FaceFinder, pictures: Sequence[np.ndarray], face: Face, times: Iterator[float]
 ) -> np.ndarray:
-    """Probabilities (pictures, A) of one face; models that read what their finder saw have it follow the face, which is where it
-    was; searching each picture anew would take many times as long."""
-    faces = [face] * len(pictures)
-    if isinstance(predictor, MeshPredictor):
-        faces = [_nearest(finder.track(picture, next(times)), face) or face for picture in pictures]
+    """Probabilities (pictures, A) of one face, NaN where it is lost. For models that read what their finder saw, the finder follows
+    the face, which is where it was; searching each picture anew would take many times as long."""
     if isinstance(predictor, WholeFacePredictor):
-        return np.asarray(FaceScores.of(predictor.predict_faces(pictures, [[one] for one in faces])).probability)
+        groups = [[face]] * len(pictures)
+        if isinstance(predictor, MeshPredictor):
+            nearest = [_nearest(finder.track(picture, next(times)), face) for picture in pictures]
+            groups = [[] if one is None else [one] for one in nearest]
+        found = np.full((len(pictures), len(predictor.action_units)), np.nan, np.float32)
+        found[[bool(group) for group in groups]] = FaceScores.of(predictor.predict_faces(pictures, groups)).probability
+        return found
     scores = [FaceScores.of(predictor.predict(one, face.landmarks[None])).probability for one in pictures]
     return np.concatenate(scores)
 

@@ -180,18 +180,22 @@ def _analyze(
     with _open_source(task, detector, outcome) as (info, frames):
         outputs = TaskOutputs(task, options, info, detector.action_units, detector.settings, command)
         try:
-            with outputs, BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink:
-                # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
-                with suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext():
-                    for frame in frames:
-                        sink.put(frame)
-                        _count(outcome, frame)
-                        if on_frame is not None:
-                            rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
-                            on_frame(Progress(task, outcome.frames, info.frame_count, rate))
-                _judge(outcome, info)
-                notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
-                outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
+            with outputs:
+                with BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink:
+                    # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
+                    with suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext():
+                        for frame in frames:
+                            sink.put(frame)
+                            _count(outcome, frame)
+                            if on_frame is not None:
+                                rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
+                                on_frame(Progress(task, outcome.frames, info.frame_count, rate))
+                    _judge(outcome, info)
+                    notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
+                    outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
+                if options.explain:
+                    frames.close()  # type: ignore[attr-defined]  # until then the detector follows a camera
+                    outputs.explain(detector)
         finally:
             outcome.outputs = outputs.paths
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from aufait.errors import AufaitError
 
 if TYPE_CHECKING:
-    from aufait.detection.detector import AnalyzedFrame
+    from aufait.detection.detector import AnalyzedFrame, Detector
     from aufait.detection.plan import OutputOptions, Task
     from aufait.detection.provenance import ProvenanceWriter
+    from aufait.detection.telling_faces import ExplainedFace, TellingFaces
     from aufait.results import FrameAnalysis
     from aufait.visualization.results.annotate import Annotator
     from aufait.visualization.results.report import Report
@@ -97,6 +98,8 @@ class TaskOutputs:
         self._annotator: Annotator | None = None
         self._timeline: Timeline | None = None
         self._report: Report | None = None
+        self._telling: TellingFaces | None = None
+        self._explained: list[ExplainedFace] = []
         self.paths: list[Path] = []
         try:
             self._provenance = self._open_provenance(command)
@@ -137,6 +140,8 @@ class TaskOutputs:
         self._provenance.count(analysis, corrupt=analysis.error is not None)
         if self._timeline is not None:
             self._timeline.add(analysis)
+        if self._telling is not None:
+            self._telling.add(frame)
         if self._task.kind == "image":
             self._show_picture(frame)
             return
@@ -150,6 +155,18 @@ class TaskOutputs:
         for problem in problems:
             self._provenance.add_error(problem)
         self._provenance.update(notes=list(notes), reading=getattr(self._info.reader, "facts", {}))
+
+    def explain(self, detector: Detector) -> None:
+        """Find out where the scores of the most telling faces come from, where that was asked for; after the last frame.
+
+        Args:
+            detector: the one that made the results; it follows no video any more.
+        """
+        if self._telling is None:
+            return
+        from aufait.detection.telling_faces import explain_telling
+
+        self._explained = explain_telling(detector, self._telling.chosen())
 
     def _open_provenance(self, command: Sequence[str] | None) -> ProvenanceWriter:
         from aufait.detection.provenance import ProvenanceWriter
@@ -212,6 +229,10 @@ class TaskOutputs:
             title = task.inputs[0].name if task.kind == "video" else task.title
             words = {"note": f"{note}. {CAUTION}"} if note else {}
             self._report = Report(title, kind="image" if task.kind == "image" else "video", **words)
+        if options.explain:
+            from aufait.detection.telling_faces import TellingFaces
+
+            self._telling = TellingFaces()
 
     def _show_picture(self, frame: AnalyzedFrame) -> None:
         """Draws one of many pictures, for its own file and for the page."""
@@ -246,7 +267,10 @@ class TaskOutputs:
         if self._report is not None and page is not None:
             files = [*self.paths[: len(self._tables)], record]
             facts = self._provenance.as_dict()
-            self._report.write(page, video=film, timeline=drawing, files=files, provenance=facts, overwrite=overwrite)
+            self._report.write(
+                page, video=film, timeline=drawing, explained=self._explained if self._telling is not None else None, files=files,
+                provenance=facts, overwrite=overwrite,
+            )  # fmt: skip
             self.paths.append(page)
         self.paths.append(record)
 

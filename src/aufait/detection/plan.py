@@ -39,6 +39,8 @@ class OutputOptions:
     """Draw a timeline of each video."""
     report: bool = False
     """Write an HTML page for each video and for the pictures."""
+    explain: bool = False
+    """Show on the page where the model looked, on the faces on which action units are at their strongest."""
     overwrite: bool = False
     """Replace files that exist."""
 
@@ -46,6 +48,8 @@ class OutputOptions:
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown or not self.formats:
             raise InputError(f"table formats are {' and '.join(FORMATS)}, got {', '.join(unknown) or 'none'}")
+        if self.explain and not self.report:
+            raise InputError("explanations are shown on the page; ask for it too (--report)")
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,8 @@ def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
         raise MissingExtraError("writing Parquet tables", "parquet")
     if options.plot and not can_plot():
         raise MissingExtraError("drawing the timeline", "plot")
+    if options.explain and not can_plot():
+        raise MissingExtraError("drawing explanations", "plot")
     paths = [path for task in tasks for path in task.outputs(options)]
     inputs = {path.resolve() for task in tasks for path in task.inputs}
     doomed = [path for path in paths if path.resolve() in inputs]

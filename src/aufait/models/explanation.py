@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from torch import Tensor
 
 ATTENTION, ACTIVATION, PATCHES = "attention map", "class activation map", "patch significance"
+OCCLUSION = "occlusion"
+"""Made by covering parts of the face, for networks that tell nothing themselves."""
+
+LIMITS = {
+    ATTENTION: "A weight inside the network, not evidence: it can be high where the action unit is absent, and the network may "
+    "look at a place that decides nothing.",
+    ACTIVATION: "What speaks against the action unit is not drawn, and a place is as coarse as the network's last feature map.",
+    PATCHES: "Each patch falls silent alone; evidence that shows in two patches at once looks weaker than it is.",
+    OCCLUSION: "A covered face is unlike any that the model learned from, places are as coarse as the square, and evidence that "
+    "shows in two places at once looks weaker than it is.",
+}
+"""What the maps of each kind do not tell."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +26,7 @@ class Explanation:
     """Maps over a network's input.
 
     Attributes:
-        kind: what the maps are: one of the words above, or a network's own.
+        kind: what the maps are: one of the first three words above, or a network's own.
         maps: (B, A, H, W), not negative, over the whole input; what they mean is the kind's.
         meaning: one clause for captions.
         highest: value that full colour stands for; None takes each face's highest.

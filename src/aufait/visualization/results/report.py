@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePath
 from string import Template
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -27,6 +27,9 @@ from aufait.action_units import ACTION_UNITS
 from aufait.files.atomic import write_text
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
 from aufait.visualization.results.summary import Summary, UnitSummary
+
+if TYPE_CHECKING:
+    from aufait.detection.telling_faces import ExplainedFace
 
 CAUTION = "The numbers describe visible facial movement, not feelings, and do not replace a certified FACS coder."
 """What holds for every model."""
@@ -104,6 +107,7 @@ class Report:
         *,
         video: str | os.PathLike[str] | None = None,
         timeline: bytes | None = None,
+        explained: Sequence[ExplainedFace] | None = None,
         files: Sequence[str | os.PathLike[str]] = (),
         provenance: Mapping[str, Any] | None = None,
         overwrite: bool = False,
@@ -114,6 +118,7 @@ class Report:
             path: HTML file.
             video: annotated video, linked relative to the page.
             timeline: PNG, embedded.
+            explained: faces with maps of where the model looked; None leaves that part out.
             files: tables and other results to link.
             provenance: the record beside the table.
             overwrite: whether an existing page may be replaced.
@@ -129,6 +134,7 @@ class Report:
             self._gallery_section(),
             self._key_frame_section(film),
             self._table_section(film),
+            self._explained_section(explained, film),
             _files_section([_relative(file, folder) for file in files]),
             _provenance_section(provenance),
         ]
@@ -201,6 +207,16 @@ class Report:
         more = self.summary.frames - len(self._pictures)
         rest = f"<p class='lead'>{more} more pictures are in the table.</p>" if more > 0 else ""
         return _section("Pictures", "pictures", f'<ul class="gallery large">{"".join(items)}</ul>{rest}')
+
+    def _explained_section(self, faces: Sequence[ExplainedFace] | None, film: str | None) -> str:
+        if faces is None:
+            return ""
+        from aufait.visualization.results.explained import explained_body
+
+        body = explained_body(
+            faces, video=self.kind == "video", embed=_data_uri, time_link=lambda time: _time_link(time, film)
+        )
+        return _section("Where the model looked", "explanations", body)
 
     def _table_section(self, film: str | None) -> str:
         shown = self.summary.face_ids[:_SHOWN_FACES]
