@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -101,12 +101,12 @@ def twin(
 class GroupWithOldSpelling(AufaitGroup):
     """Commands of which one was spelled otherwise: ``synth OUT --like NAME`` runs as ``twin NAME OUT``, with advice."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Reads the command line."""
         words = as_twin(args)
         if words != args:
             stderr().print(f"advice: this command is now: aufait {shlex.join(words)}", markup=False, soft_wrap=True)
-        return list(super().parse_args(ctx, words))
+        return super().parse_args(ctx, words)
 
 
 def as_twin(words: list[str]) -> list[str]:
