@@ -31,7 +31,8 @@ def changed(cache: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 
 @pytest.mark.parametrize("name", ["person", "subject", "dataset", "task", "view"])
 def test_a_changed_name_is_seen(name: str, tmp_path: Path) -> None:
-    cache = changed(small_cache(tmp_path).path, lambda manifest: manifest["recordings"][0].update({name: 7 if name == "view" else "x"}))
+    other = {name: 7 if name == "view" else "x"}
+    cache = changed(small_cache(tmp_path).path, lambda manifest: manifest["recordings"][0].update(other))
     with pytest.raises(InputError, match=r"was changed since it was written"):
         FaceCache.open(cache, verify=True)
 
@@ -80,9 +81,13 @@ def test_every_field_that_is_missing_or_of_another_kind_is_an_error_in_words(wro
 
 @pytest.mark.parametrize(
     "header",
-    [b"[]", b"3", b"null", b"{}", b'{"frame": 3}', b'{"frame": {"dtype": "I64", "shape": [1e9], "data_offsets": [0, 8]}}', b"[" * 9000,
-     b'{"frame": {"dtype": "I64", "shape": [-1], "data_offsets": [0, 8]}}', b'{"frame": {"dtype": "I64", "data_offsets": "ab"}}',
-     b'{"frame": {"dtype": [], "shape": [1], "data_offsets": [0, 8]}}', b'{"frame": {"dtype": "I64", "shape": [1], "data_offsets": [0]}}'],
+    [
+        b"[]", b"3", b"null", b"{}", b'{"frame": 3}', b"[" * 9000, b'{"frame": {"dtype": "I64", "data_offsets": "ab"}}',
+        b'{"frame": {"dtype": "I64", "shape": [1e9], "data_offsets": [0, 8]}}',
+        b'{"frame": {"dtype": "I64", "shape": [-1], "data_offsets": [0, 8]}}',
+        b'{"frame": {"dtype": [], "shape": [1], "data_offsets": [0, 8]}}',
+        b'{"frame": {"dtype": "I64", "shape": [1], "data_offsets": [0]}}',
+    ],
 )  # fmt: skip
 def test_a_table_with_an_odd_header_is_an_error_in_words(header: bytes, tmp_path: Path) -> None:
     path = small_cache(tmp_path).path / "table.safetensors"

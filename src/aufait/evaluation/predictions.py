@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -20,9 +18,13 @@ import numpy as np
 
 from aufait.action_units import au_name, positions
 from aufait.errors import InputError, MissingExtraError
+from aufait.files.arrays import archive_errors, read_npz
 from aufait.files.atomic import AtomicOutput, output_errors
 
 FORMAT = "aufait-predictions-1"
+_WHAT, _ADVICE = "a whole file of predictions", "make it again with aufait evaluate"
+_MOST_BYTES = 4 << 30
+"""Of all columns together: ten million frames of twelve action units."""
 _TEXT = ("person", "recording")
 _TABLES = ("probability", "occurrence", "occurrence_known", "intensity", "true_intensity", "intensity_known")
 _OPTIONAL = ("intensity", "landmark_error", "pose")
@@ -94,6 +96,8 @@ class Predictions:
             labels = getattr(self, name)[getattr(self, known)]
             if labels.size and (labels.min() < 0 or labels.max() > most):
                 raise InputError(f"{name} must lie in 0 to {most} where it is known, got {labels.min()} to {labels.max()}")
+        if self.landmark_error is not None and np.isinf(self.landmark_error).any():
+            raise InputError("landmark errors must be finite, or nan where unknown")
         if self.intensity is not None and not np.isfinite(self.intensity).all():
             raise InputError("predicted intensities must be finite; nan or infinite ones come from a network that has diverged")
 
@@ -188,14 +192,14 @@ class Predictions:
                 table[name] = values
         table |= {_ATTRIBUTE + name: _plain(values) for name, values in self.attributes.items()}
         made = arrow.table({name: arrow.array(np.ascontiguousarray(values)) for name, values in table.items()})
-        parquet.write_table(made.replace_schema_metadata({"aufait": self._header()}), path)
+        parquet.write_table(made.replace_schema_metadata({"aufait": self._header()}), path, write_page_checksum=True)
 
     @classmethod
     def _restored(cls, header: Mapping[str, Any], columns: Mapping[str, np.ndarray]) -> Self:
         attributes = {name.removeprefix(_ATTRIBUTE): values for name, values in columns.items() if name.startswith(_ATTRIBUTE)}
         try:
             known: dict[str, Any] = {
-                name: values.astype(_TYPES.get(name, str)) for name, values in columns.items() if not name.startswith(_ATTRIBUTE)
+                name: _typed(name, values) for name, values in columns.items() if not name.startswith(_ATTRIBUTE)
             }
             return cls(
                 **known,
@@ -206,7 +210,7 @@ class Predictions:
             )
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
                 f"a column is missing, of another kind or one too many ({error}); make the predictions again"
             ) from error
@@ -271,42 +275,62 @@ def _by_ending(path: str | os.PathLike[str], choices: Mapping[str, Any]) -> Any:
 
 
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    if not zipfile.is_zipfile(path):
-        raise InputError(
-            f"{path} is not a whole file of predictions (cut short, or another kind); make it again with aufait evaluate"
-        )
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
+    columns = read_npz(path, what=_WHAT, most_bytes=_MOST_BYTES, advice=_ADVICE)
+    with archive_errors(path, _WHAT, _ADVICE):
         header = json.loads(str(columns.pop("header")))
-    except (ValueError, KeyError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a whole file of predictions ({error}); make it again with aufait evaluate") from error
     return _checked(path, header), columns
 
 
 def _read_parquet(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    arrow, parquet = _arrow()
-    try:
-        table = parquet.read_table(path)
-        header = _checked(path, json.loads((table.schema.metadata or {}).get(b"aufait", b"null")))
-    except (arrow.ArrowException, ValueError) as error:
-        raise InputError(f"{path} is not a whole file of predictions ({error}); make it again with aufait evaluate") from error
-    flat = {name: table.column(name).to_numpy() for name in table.column_names}
-    columns = {name: values for name, values in flat.items() if not name.startswith((*_TABLES, "pose_"))}
-    units = [au_name(unit) for unit in header["action_units"]]
-    for name in _TABLES:
-        if f"{name}_{units[0]}" in flat:
-            columns[name] = np.stack([flat[f"{name}_{unit}"] for unit in units], axis=1)
-    if "pose_yaw" in flat:
-        columns["pose"] = np.stack([flat[f"pose_{axis}"] for axis in ("pitch", "yaw", "roll")], axis=1)
-    return header, {name: _plain(values) for name, values in columns.items()}
+    _, parquet = _arrow()
+    with archive_errors(path, _WHAT, _ADVICE):
+        facts = parquet.read_metadata(path)
+        size = sum(facts.row_group(number).total_byte_size for number in range(facts.num_row_groups))
+        if max(size, 8 * facts.num_rows * facts.num_columns) > _MOST_BYTES:
+            raise ValueError(f"{facts.num_rows} rows of {facts.num_columns} columns are more than it may hold")
+        header = _checked(path, json.loads((facts.metadata or {}).get(b"aufait", b"null")))
+        table = parquet.read_table(path, page_checksum_verification=True)
+        flat = {name: table.column(name).to_numpy() for name in table.column_names}
+        columns = {name: values for name, values in flat.items() if not name.startswith((*_TABLES, "pose_"))}
+        units = [au_name(unit) for unit in header["action_units"]]
+        for name in _TABLES:
+            if f"{name}_{units[0]}" in flat:
+                columns[name] = np.stack([flat[f"{name}_{unit}"] for unit in units], axis=1)
+        if "pose_yaw" in flat:
+            columns["pose"] = np.stack([flat[f"pose_{axis}"] for axis in ("pitch", "yaw", "roll")], axis=1)
+        return header, {name: _plain(values) for name, values in columns.items()}
 
 
 def _checked(path: Path, header: Any) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else None
         raise InputError(f"{path} has format {found!r}, this version reads {FORMAT!r}; make the predictions again")
+    units = header.get("action_units")
+    if not isinstance(units, list) or not units or len(set(map(str, units))) < len(units) or not all(map(_is_unit, units)):
+        raise InputError(f"{path} must name different action units, got {units!r:.80}; make the predictions again")
+    if not isinstance(header.get("about"), dict) or not isinstance(header.get("synthetic"), bool):
+        raise InputError(f"{path} does not say what it is about and whether its faces are rendered; make the predictions again")
     return header
+
+
+def _is_unit(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100
+
+
+def _typed(name: str, values: np.ndarray) -> np.ndarray:
+    """A column in the type it should have, where nothing is lost by that.
+
+    Raises:
+        TypeError: it holds another kind of value.
+    """
+    kind = np.dtype(_TYPES.get(name, str))
+    allowed = {"i": "iu", "f": "fiu", "b": "b", "U": "UO"}[kind.kind]
+    if values.dtype.kind not in allowed:
+        raise TypeError(f"{name} holds {values.dtype}")
+    typed: np.ndarray = values.astype(kind)
+    if kind.kind == "i" and (typed != values).any():
+        raise TypeError(f"{name} holds numbers beyond {kind}")
+    return typed
 
 
 def _arrow() -> tuple[Any, Any]:

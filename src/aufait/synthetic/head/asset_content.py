@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from aufait.errors import InputError
+from aufait.files.arrays import read_npz
 
 VERTICES = 26719
 POLYGONS = 26384
@@ -155,9 +157,9 @@ def part_rows(parts: tuple[Part, ...], start: tuple[int, int], polygons: np.ndar
 def content_problem(file: Path) -> str | None:
     """What is wrong with the content of a geometry file, or None where it is the geometry that aufait was built on."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return arrays_problem(archive)
-    except (KeyError, ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_npz(file, what="a geometry file", most_bytes=1 << 28, advice="fetch it again")
+        return arrays_problem(arrays)
+    except (InputError, LookupError, ValueError, TypeError, AttributeError) as error:
         return f"it cannot be read: {error}"
 
 

@@ -7,34 +7,30 @@ CVPR 2020), in the compact form of one ``ict_facekit.npz``. Units are centimetre
 
 from __future__ import annotations
 
-import enum
 import functools
 import hashlib
 import json
 import os
-import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from aufait.errors import InputError, MissingModelError
+from aufait.errors import MissingModelError
+from aufait.files.arrays import archive_errors, read_npz
+from aufait.synthetic.drawing.materials import Material
 
 ASSET_NAME = "ict_facekit.npz"
+_TEXTS = ("expression_names", "geometry_json", "eyeball_json")
+_ARRAYS = (
+    "neutral", "uvs", "triangles", "triangle_uvs", "identity_deltas", "expression_deltas", "landmarks68", "mirror_vertices", *_TEXTS
+)  # fmt: skip
+_MOST_BYTES = 1 << 28
+"""Of all arrays together; the file that aufait knows unpacks to 28 MB."""
+
 ASSET_SHA256 = "3ead2f784e5fae3c5b1fe3bf411fdba99d4651c7b9286ea0e47792856c1a87aa"
-
-
-class Material(enum.IntEnum):
-    """What a triangle is made of. Props follow from ``PROP`` upwards, one number each."""
-
-    FACE = 0
-    HEAD = 1
-    SOCKET = 2
-    GUMS = 3
-    TEETH = 4
-    EYE_LEFT = 5
-    EYE_RIGHT = 6
-    PROP = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,14 +139,48 @@ def _verify(file: Path) -> None:
 
 @functools.lru_cache(maxsize=2)
 def _load(file: Path) -> FaceModel:
-    try:
-        arrays = np.load(file, allow_pickle=False)
+    what, advice = "the compact ICT-FaceKit file", "fetch it again with: aufait synth --fetch-assets"
+    arrays = read_npz(file, what=what, most_bytes=_MOST_BYTES, advice=advice, only=_ARRAYS)
+    with archive_errors(file, what, advice):
+        _check(arrays)
         return _prepare(arrays)
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is not the compact ICT-FaceKit file: {error}") from error
 
 
-def _prepare(arrays: np.lib.npyio.NpzFile) -> FaceModel:
+def _check(arrays: Mapping[str, np.ndarray]) -> None:
+    """See that all arrays are there, of their shapes, and that indices and numbers are some.
+
+    Raises:
+        ValueError: it is not so.
+    """
+    from aufait.synthetic.head.asset_content import EXPRESSIONS, SHAPES
+
+    for name in _ARRAYS:
+        if name not in arrays:
+            raise ValueError(f"{name} is not in it")
+        values, shape = arrays[name], SHAPES.get(name, (len(EXPRESSIONS),) if name == "expression_names" else ())
+        if values.shape != shape or values.dtype.kind not in ("U" if name in _TEXTS else "iuf"):
+            raise ValueError(f"{name} is {values.dtype} {values.shape}, expected {shape}")
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"{name} holds numbers that are none")
+    owners = {"triangles": "neutral", "triangle_uvs": "uvs", "landmarks68": "neutral", "mirror_vertices": "neutral"}
+    for name, length in owners.items():
+        if arrays[name].dtype.kind not in "iu" or arrays[name].min() < 0 or arrays[name].max() >= len(arrays[length]):
+            raise ValueError(f"{name} does not point into {length}")
+    lengths = {"vertices": len(arrays["neutral"]), "triangles": len(arrays["triangles"])}
+    for table in ("geometry_json", "eyeball_json"):
+        for part in json.loads(str(arrays[table])):
+            for key, most in lengths.items():
+                if table == "geometry_json" or key == "vertices":
+                    _check_span(part[key], most, f"{key} of a part in {table}")
+
+
+def _check_span(span: Any, most: int, what: str) -> None:
+    start, stop = span
+    if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop <= most):
+        raise ValueError(f"{what} are {span!r}, expected a range within {most}")
+
+
+def _prepare(arrays: Mapping[str, np.ndarray]) -> FaceModel:
     neutral = arrays["neutral"].astype(np.float32)
     parts = json.loads(str(arrays["geometry_json"]))
     eyeballs = json.loads(str(arrays["eyeball_json"]))
@@ -199,7 +229,7 @@ def _eye(neutral: np.ndarray, parts: list[dict], vertices: list[int]) -> Eye:
     return Eye(slice(*vertices), center, index[(index >= face_start) & (index < face_stop)])
 
 
-def _lash_grid(arrays: np.lib.npyio.NpzFile, part: dict) -> np.ndarray:
+def _lash_grid(arrays: Mapping[str, np.ndarray], part: dict) -> np.ndarray:
     """The 6 strips x 6 rows x 19 columns of one eye's lash cards, sorted by their texture coordinates."""
     span = slice(*part["triangles"])
     vertices, first = np.unique(arrays["triangles"][span].ravel(), return_index=True)
