@@ -10,9 +10,10 @@ import pytest
 
 pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.scene import Scene, sample_scene
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, PROTOTYPES, VISEMES, sample_intensities
-from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.head.assets import FaceModel, load_face_model
 from aufait.synthetic.head.expression import FORMULAS, Intensities, shape_weights
 from aufait.synthetic.head.geometry import (
     LEAST_APERTURE,

@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("numba")
 pytest.importorskip("cv2")
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.head import uv_maps
-from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.head.assets import FaceModel, load_face_model
 from aufait.synthetic.head.person import Traits, sample_traits
 from aufait.synthetic.looks.skin import paint_skin
 from aufait.synthetic.looks.skin_noise import noise_bank

@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("numba")
 
-from aufait.synthetic.head.assets import FaceModel, Material, load_face_model
+from aufait.synthetic.drawing.materials import Material
+from aufait.synthetic.head.assets import FaceModel, load_face_model
 from aufait.synthetic.head.person import Traits, sample_traits
 from aufait.synthetic.head.uv_maps import position_map
 from aufait.synthetic.looks.wrinkle_amounts import static_amounts, wrinkle_amounts

@@ -63,6 +63,23 @@ class Mesh:
     opacity: float = 1.0
 
 
+@dataclass(eq=False)
+class Triangles:
+    """Everything that is drawn as triangles, in world coordinates, props appended to the face mesh."""
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    neutral: np.ndarray
+    triangles: np.ndarray
+    uv: np.ndarray
+    material: np.ndarray
+    cull: np.ndarray
+    casters: np.ndarray
+    proxy: np.ndarray
+    flat: np.ndarray
+    parts: np.ndarray
+
+
 def smoothstep(low: float, high: float, x: np.ndarray) -> np.ndarray:
     """0 below ``low``, 1 above ``high``, smooth between; ``low`` > ``high`` gives the falling edge."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
@@ -90,3 +107,9 @@ def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
         normals[:, axis] = np.bincount(triangles.ravel(), weights, minlength=len(vertices))
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return (normals / np.maximum(length, 1e-9)).astype(np.float32)
+
+
+def outward_normals(mesh: Mesh) -> np.ndarray:
+    normals = vertex_normals(mesh.vertices, mesh.triangles)
+    outward = (normals * (mesh.vertices - mesh.vertices.mean(axis=0))).sum() >= 0
+    return normals if outward else -normals

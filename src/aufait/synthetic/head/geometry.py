@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.lips import CONTACT, lip_opening, lip_rims
 from aufait.synthetic.head.own_shapes import own_shapes
 from aufait.synthetic.head.person import Traits

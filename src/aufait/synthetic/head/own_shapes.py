@@ -11,8 +11,9 @@ import functools
 
 import numpy as np
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 
 
 @functools.lru_cache(maxsize=2)

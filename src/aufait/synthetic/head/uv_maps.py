@@ -12,7 +12,8 @@ import numba
 import numpy as np
 from scipy import ndimage
 
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.drawing.materials import Material
+from aufait.synthetic.head.assets import FaceModel
 
 FACE_TEXTURE = 512
 HEAD_TEXTURE = 256

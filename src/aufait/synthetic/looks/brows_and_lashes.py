@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import Strands, smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.person import Traits
 from aufait.synthetic.head.resting import resting_face
 from aufait.synthetic.looks.hair_colours import brow_colour

@@ -7,8 +7,9 @@ import functools
 import numpy as np
 from scipy.spatial import cKDTree
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import Mesh, smoothstep, vertex_normals
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.person import Traits
 from aufait.synthetic.looks.props_hands import make_hand, make_object
 from aufait.synthetic.looks.props_headwear import make_headwear

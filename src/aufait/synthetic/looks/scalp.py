@@ -11,8 +11,9 @@ import functools
 import numpy as np
 from scipy.spatial import cKDTree
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.person import Traits
 
 CENTER = np.array([0.0, 4.0, -0.5], np.float32)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.uv_maps import FACE_TEXTURE, HEAD_TEXTURE, coverage, landmark_texels, position_map
 from aufait.synthetic.looks.beard import beard_density
 from aufait.synthetic.looks.brows_and_lashes import brow_line

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.drawing.materials import Material
+from aufait.synthetic.head.assets import FaceModel
 
 DOWN = np.array([0.0, -1.0, 0.0], np.float32)
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numba
 import numpy as np
 
+from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
-from aufait.synthetic.head.assets import FaceModel, Material
+from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.uv_maps import FACE_TEXTURE, coverage, position_map
 from aufait.synthetic.looks.wrinkle_shapes import LAYERS, PATTERNS, Blob, Fold
 

@@ -1,0 +1,118 @@
+"""Hair drawn over the picture, strand by strand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numba import njit
+
+from aufait.synthetic.drawing.camera import View
+from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting, to_map
+from aufait.synthetic.drawing.primitives import Strands
+
+
+def draw_all_strands(
+    picture: np.ndarray,
+    coverage: np.ndarray,
+    depth: np.ndarray,
+    strands: Sequence[tuple[np.ndarray, Strands]],
+    lashes: tuple[np.ndarray, float, tuple[float, float, float]],
+    light: Lighting,
+    shadow: np.ndarray,
+    view: View,
+    ambient: np.ndarray,
+    head_center: np.ndarray,
+) -> None:
+    """Draw all hair over ``picture`` (R, R, 3), in place; ``coverage`` and ``depth`` (R, R) follow.
+
+    Args:
+        picture, coverage, depth: what is drawn on.
+        strands: points (n, K, 3) cm with what they belong to.
+        lashes: points, width in cm and colour.
+        light, shadow: the key light and its map.
+        view: the camera.
+        ambient: (3,) light from all sides.
+        head_center: (3,) cm, from where scalp hair counts as outside.
+    """
+    items = [(p, s.colour, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
+    lash_strands, lash_width, lash_colour = lashes
+    tint = np.tile(np.asarray(lash_colour, np.float32), (len(lash_strands), 1))
+    items.append((lash_strands, tint, lash_width, 0.8, 0.0, False))
+    for points, colour, width, taper, specular, scalp in items:
+        if len(points) == 0:
+            continue
+        tangent = np.gradient(points, axis=1)
+        tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + np.float32(1e-9)
+        lit = _strand_light(points, light, shadow, head_center, scalp)
+        projected = view.project(points)
+        projected[..., 2] -= np.float32(0.04)
+        pixels = float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
+        _draw(
+            *(projected, tangent.astype(np.float32), lit, colour.astype(np.float32), np.float32(pixels)),
+            *(np.float32(taper), np.float32(specular), light.direction, np.array([0, 0, 1], np.float32)),
+            *(light.colour, ambient, depth, picture, coverage),
+        )
+
+
+def _strand_light(points: np.ndarray, light: Lighting, shadow: np.ndarray, center: np.ndarray, scalp: bool) -> np.ndarray:
+    """(n, K) share of key light on strand points: depth under the shadow map, and for scalp hair the side of the head."""
+    mapped = to_map(points.reshape(-1, 3), light.basis, np.float32(SHADOW_SIZE / MAP_SPAN), np.float32(SHADOW_SIZE / 2))
+    x = np.clip(mapped[:, 0].astype(np.int32), 0, SHADOW_SIZE - 1)
+    y = np.clip(mapped[:, 1].astype(np.int32), 0, SHADOW_SIZE - 1)
+    lit = np.exp(-0.9 * np.clip(mapped[:, 2] - shadow[y, x] - 0.15, 0, 4))
+    if scalp:
+        outward = points.reshape(-1, 3) - center
+        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+        lit *= np.clip((outward @ light.direction + 0.35) / 1.1, 0, 1)
+    return lit.reshape(points.shape[:2]).astype(np.float32)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _draw(points, tangent, lit, colour, width, taper, specular, direction, view, light, ambient, depth, rgb, coverage):  # type: ignore[no-untyped-def]
+    """Draw strands over ``rgb`` with a Kajiya-Kay highlight, back to front by depth test only.
+
+    points (n, K, 3): x, y pixels, z distance. tangent (n, K, 3) unit. lit (n, K): share of key light. colour (n, 3).
+    width: pixels at the root. depth (H, W) is updated where a strand covers most of a pixel; coverage (H, W) grows.
+    """
+    height, space = depth.shape
+    count = points.shape[1]
+    for s in range(points.shape[0]):
+        for j in range(count - 1):
+            x0, y0, z0 = points[s, j, 0], points[s, j, 1], points[s, j, 2]
+            dx, dy, dz = points[s, j + 1, 0] - x0, points[s, j + 1, 1] - y0, points[s, j + 1, 2] - z0
+            steps = int(max(abs(dx), abs(dy))) + 1
+            if steps > 300:
+                continue
+            along = tangent[s, j, 0] * direction[0] + tangent[s, j, 1] * direction[1] + tangent[s, j, 2] * direction[2]
+            away = tangent[s, j, 0] * view[0] + tangent[s, j, 1] * view[1] + tangent[s, j, 2] * view[2]
+            across, aside = math.sqrt(max(1 - along * along, 0.0)), math.sqrt(max(1 - away * away, 0.0))
+            diffuse = across * lit[s, j] * 0.55
+            shine = max(across * aside - along * away, 0.0) ** 28 * specular * lit[s, j]
+            part = j / (count - 1.0)
+            tone = 0.58 + 0.42 * min(part * 2.5, 1.0)
+            thick = width * (1 - taper * part)
+            half = int(thick * 0.5 + 0.25)
+            alpha = min(thick, 1.0)
+            steep = abs(dy) > abs(dx)
+            r = colour[s, 0] * (ambient[0] * (0.6 + 0.4 * aside) + light[0] * diffuse) * tone
+            g = colour[s, 1] * (ambient[1] * (0.6 + 0.4 * aside) + light[1] * diffuse) * tone
+            b = colour[s, 2] * (ambient[2] * (0.6 + 0.4 * aside) + light[2] * diffuse) * tone
+            r += shine * light[0] * (0.3 + 0.7 * colour[s, 0])
+            g += shine * light[1] * (0.3 + 0.7 * colour[s, 1])
+            b += shine * light[2] * (0.3 + 0.7 * colour[s, 2])
+            for i in range(steps):
+                f = i / steps
+                x, y, z = int(x0 + dx * f), int(y0 + dy * f), z0 + dz * f
+                for o in range(-half, half + 1):
+                    xx = x + o if steep else x
+                    yy = y if steep else y + o
+                    if xx < 0 or yy < 0 or xx >= space or yy >= height or z >= depth[yy, xx]:
+                        continue
+                    if alpha > 0.75:
+                        depth[yy, xx] = z
+                    rgb[yy, xx, 0] += (r - rgb[yy, xx, 0]) * alpha
+                    rgb[yy, xx, 1] += (g - rgb[yy, xx, 1]) * alpha
+                    rgb[yy, xx, 2] += (b - rgb[yy, xx, 2]) * alpha
+                    coverage[yy, xx] = max(coverage[yy, xx], alpha)
