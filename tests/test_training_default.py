@@ -21,6 +21,8 @@ from aufait.shipped.action_units.calibration import (
     base_rate_weights,
     calibrate_on_labels,
     fit_calibration,
+    left_out_scores,
+    midway,
     quiet_at_rest,
 )
 from aufait.shipped.action_units.crops import CropSet
@@ -244,6 +246,21 @@ def test_units_are_shifted_until_resting_faces_are_quiet() -> None:
     quiet = quiet_at_rest(table, resting, np.array([True, False, True]), 0.02)
     assert (resting[:, 0] * quiet[0, 0] + quiet[0, 1] > 1e-9).mean() <= 0.02
     assert quiet[1:].tolist() == table[1:].tolist()  # not asked for; quiet already
+
+
+def test_one_half_lies_midway_between_faces_at_rest_and_smiles() -> None:
+    resting, acting = np.linspace(-4.0, 0.0, 101), np.linspace(1.0, 9.0, 101)
+    table = midway(np.array([[1.0, 0.0], [2.0, 5.0]]), 1, resting, acting, 0.05)
+    assert table.tolist() == [[1.0, 0.0], [2.0, pytest.approx(-2.0 * (-0.2 + 1.4) / 2)]]
+
+
+def test_left_out_scores_never_look_at_the_own_group() -> None:
+    scores, groups = np.array([[1.0], [2.0], [10.0]]), np.array(["a", "a", "b"])
+
+    def fit(kept: np.ndarray) -> np.ndarray:
+        return np.array([[1.0, -scores[kept, 0].mean()]])
+
+    assert left_out_scores(scores, groups, fit)[:, 0].tolist() == [1.0 - 10.0, 2.0 - 10.0, 10.0 - 1.5]
 
 
 def test_calibration_on_labels_weighs_to_the_reference_rate_and_leaves_rare_units_alone() -> None:

@@ -3,9 +3,10 @@
 The network stays as it is; only the scale and shift of each unit with enough labels are fitted again (see ``calibration``). The
 figures that are returned come from tables fitted without the face's own person or clip.
 
-Studio portraits, where they are given, say two things more: who smiles on request shows AU 12 and who rests does not; and a unit
-that no labelled face shows is shifted until hardly any resting face is given it. The people that ``real_faces`` keeps out take no
-part.
+Studio portraits, where they are given, say two things more. Who smiles on request shows AU 12 and who rests does not: they count
+beside the labelled faces, and one half is put midway between the two kinds (``PORTRAIT_TAIL``), because their weak smiles are where
+a threshold fitted to plain faces errs. And a unit that no labelled face shows is shifted until hardly any resting face is given it.
+The people that ``real_faces`` keeps out take no part.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from aufait.metrics import f1_frame, roc_area
 from aufait.models.default.base_rates import REFERENCE_RATE
 from aufait.models.default.predictor import Calibration
 from aufait.models.default.shipped import model_header, model_path, open_model
-from aufait.shipped.action_units.calibration import calibrate_on_labels, enough_labels, left_out_scores, quiet_at_rest
+from aufait.shipped.action_units.calibration import calibrate_on_labels, enough_labels, left_out_scores, midway, quiet_at_rest
 from aufait.shipped.action_units.labelled_faces import best_match, label_table, read_labelled_faces
 from aufait.shipped.real_faces import HELD_OUT_SETS, read_real_faces
 
@@ -31,6 +32,8 @@ RESTING_ALARMS = 0.01
 """Share of resting portraits that may be given a unit that no labelled face shows."""
 PORTRAIT_UNIT = 12
 """The unit that a smile on request shows."""
+PORTRAIT_TAIL = 0.05
+"""Share of the resting and of the smiling portraits that is passed over as odd when the middle between them is looked for."""
 FEWEST_SHOWN = 5
 """Units with fewer faces that show them are left out of the mean figures."""
 
@@ -88,7 +91,7 @@ def calibrate_model(
     with Detector(finder=finder, finder_model=finder_model, model="compact") as probe:
         name = probe.finder_name
     predictor = open_model(model, finder=name)
-    kept = predictor.calibration.table
+    start = predictor.calibration.table
     predictor.calibration = Calibration(None, predictor.action_units, REFERENCE_RATE)
     with Detector(finder=finder, finder_model=finder_model, model=predictor) as detector:
         found = [_found(detector, face.path, face.box) for face in faces]
@@ -100,18 +103,22 @@ def calibrate_model(
     logits, chosen = _stack(found), [faces[row] for row in rows]
     labels, groups = label_table(chosen, predictor.action_units), np.array([face.group for face in chosen])
     studio = [face for face, scores in zip(studio, seen, strict=True) if scores is not None]
-    if studio:
-        known = np.full((len(studio), len(predictor.action_units)), np.nan)
-        known[:, predictor.action_units.index(PORTRAIT_UNIT)] = [face.expression == "smiling" for face in studio]
-        everything = np.concatenate([logits, _stack(seen)])
-        all_labels, all_groups = np.concatenate([labels, known]), np.concatenate([groups, [f"portrait {f.person}" for f in studio]])
-    else:
-        everything, all_labels, all_groups = logits, labels, groups
-    table = calibrate_on_labels(everything, all_labels, kept)
-    if studio:
-        resting = everything[len(logits) :][[face.expression == "neutral" for face in studio]]
-        table = quiet_at_rest(table, resting, ~enough_labels(all_labels), RESTING_ALARMS)
-    left_out = left_out_scores(everything, all_labels, all_groups, table)[: len(logits)]
+    smiles, rests = (np.array([face.expression == kind for face in studio], bool) for kind in ("smiling", "neutral"))
+    portrait, seen_logits = predictor.action_units.index(PORTRAIT_UNIT), _stack(seen) if studio else logits[:0]
+    known = np.full((len(studio), len(predictor.action_units)), np.nan)
+    known[:, portrait] = smiles
+
+    def fit(kept: np.ndarray) -> np.ndarray:
+        """The table from some of the labelled faces, (N,) bool, and all portraits."""
+        scores, all_labels = np.concatenate([logits[kept], seen_logits]), np.concatenate([labels[kept], known])
+        table = calibrate_on_labels(scores, all_labels, start)
+        if rests.any():
+            table = quiet_at_rest(table, seen_logits[rests], ~enough_labels(all_labels), RESTING_ALARMS)
+        if rests.any() and smiles.any():
+            table = midway(table, portrait, seen_logits[rests, portrait], seen_logits[smiles, portrait], PORTRAIT_TAIL)
+        return table
+
+    table, left_out = fit(np.ones(len(logits), bool)), left_out_scores(logits, groups, fit)
     predictor.calibration = Calibration(table, predictor.action_units, REFERENCE_RATE)
     notes = model_header(model_path(model, finder=name)).get("training", {})
     path = predictor.save(out, notes | {"calibrated_on": {"labelled_faces": len(rows), "portraits": len(studio), "finder": name}})

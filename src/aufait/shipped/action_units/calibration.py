@@ -8,6 +8,8 @@ labelled for; the others are calibrated on labelled real faces, of which there a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +24,10 @@ def base_rate_weights(present: np.ndarray, rate: float = REFERENCE_RATE) -> np.n
     if share in (0.0, 1.0) or share >= rate:
         return np.ones(len(present))
     return np.where(present, rate / share, (1 - rate) / (1 - share))
+
+
+RENDER_PRIOR = 1e-4
+"""Strength that holds scale and shift at 1 and 0 on rendered faces: it keeps them finite where a network makes no error."""
 
 
 def fit_calibration(logits: Tensor, intensity: Tensor, known: Tensor | None = None, *, steps: int = 60) -> np.ndarray:
@@ -45,7 +51,7 @@ def fit_calibration(logits: Tensor, intensity: Tensor, known: Tensor | None = No
         target, score = truth[usable[:, a], a], scores[usable[:, a], a]
         if 0 < float(target.mean()) < 1:
             weight = torch.from_numpy(base_rate_weights(target.numpy().astype(bool)))
-            table[a] = _fit_one(score, target, weight, steps)
+            table[a] = _fit_one(score, target, weight, steps, prior=(RENDER_PRIOR, RENDER_PRIOR))
     return table
 
 
@@ -105,12 +111,18 @@ def calibrate_on_labels(scores: np.ndarray, labels: np.ndarray, start: np.ndarra
     return table
 
 
-def left_out_scores(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(N, A) calibrated logits of each face by a table that was fitted without its group (person or clip)."""
+def left_out_scores(scores: np.ndarray, groups: np.ndarray, fit: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(N, A) calibrated logits of each face by a table that was fitted without its group (person or clip).
+
+    Args:
+        scores: (N, A) logits before calibration.
+        groups: (N,) names.
+        fit: called with (N,) bool, the faces that may be looked at; returns (A, 2) scale and shift.
+    """
     result = np.empty(scores.shape, np.float64)
     for group in np.unique(groups):
         out = groups == group
-        table = calibrate_on_labels(scores[~out], labels[~out], start)
+        table = fit(~out)
         result[out] = scores[out] * table[:, 0] + table[:, 1]
     return result
 
@@ -132,4 +144,19 @@ def quiet_at_rest(table: np.ndarray, resting: np.ndarray, units: np.ndarray, sha
     result = np.array(table, np.float64)
     allowed = np.quantile(resting, 1 - share, axis=0)  # (A,)
     result[units, 1] = np.minimum(result[units, 1], -result[units, 0] * allowed[units])
+    return result
+
+
+def midway(table: np.ndarray, unit: int, resting: np.ndarray, acting: np.ndarray, tail: float) -> np.ndarray:
+    """The table with one unit's shift such that one half lies midway between faces at rest and faces that show the unit.
+
+    Args:
+        table: (A, 2) scale and shift.
+        unit: its row.
+        resting, acting: (N,) and (M,) logits of the unit before calibration.
+        tail: share of the resting faces that may lie above the upper end of their range, and of the others below the lower end of
+            theirs; the middle of these two ends becomes one half.
+    """
+    result = np.array(table, np.float64)
+    result[unit, 1] = -result[unit, 0] * (np.quantile(resting, 1 - tail) + np.quantile(acting, tail)) / 2
     return result

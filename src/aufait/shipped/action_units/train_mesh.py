@@ -30,6 +30,7 @@ from aufait.errors import InputError
 from aufait.faces.face import Face
 from aufait.faces.finder import create_finder
 from aufait.faces.mesh_networks import MeshNetworks
+from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
 from aufait.media.images import read_image
 from aufait.metrics import f1_frame, roc_area
@@ -340,11 +341,9 @@ def _save_targets(
 ) -> None:
     pictures = [str(real.paths[row]) for row in rows] + [str(halves.paths[row]) for row in half_rows]
     landmarks = np.concatenate([real.landmarks[rows], halves.landmarks[half_rows]])
-    partial = path.with_suffix(".part.npz")
-    np.savez(
-        partial, pictures=np.array(pictures), landmarks=landmarks, exceedance=targets.exceedance, weight=targets.weight
-    )
-    partial.replace(path)
+    known = {"exceedance": targets.exceedance, "weight": targets.weight}
+    with whole_file(path) as partial:
+        np.savez(partial, pictures=np.array(pictures), landmarks=landmarks, **known)
 
 
 def _train(
@@ -375,8 +374,8 @@ def _train(
             after = train_branch(head, renders, real, replace(config, seed=config.seed + number), report=say).state_dict()
             share = keep or 0.0
             state = {k: torch.lerp(v, before[k], share) if v.is_floating_point() else v for k, v in after.items()}
-            save_file({k: v.contiguous() for k, v in state.items()}, path.with_suffix(".part"))
-            path.with_suffix(".part").replace(path)
+            with whole_file(path) as partial:
+                save_file({k: v.contiguous() for k, v in state.items()}, partial)
         head.load_state_dict(load_file(path))
         head.eval()
 
@@ -431,7 +430,9 @@ class _Calibrator:
         """
         scores = _logits(model, pixels, self.portraits)[..., OCCURRENCE_LEVEL - 1].amax(dim=2).numpy().astype(np.float64)
         start = np.tile([1.0, 0.0], (scores.shape[1], 1)) if start is None else start
-        left_out = left_out_scores(scores, self.labels, self.groups, start)
+        left_out = left_out_scores(
+            scores, self.groups, lambda kept: calibrate_on_labels(scores[kept], self.labels[kept], start)
+        )
         f1, roc, areas = [], [], dict.fromkeys((f"AU{unit}" for unit in model.config.action_units), 1.0)
         for a, unit in enumerate(model.config.action_units):
             known = np.isfinite(self.labels[:, a])
