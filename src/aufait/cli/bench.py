@@ -102,18 +102,18 @@ def bench_models(
 
 def _tell(name: str) -> None:
     if is_terminal():
-        stderr().print(f"[dim]measuring {name}[/dim]", soft_wrap=True)
+        stderr().print(f"measuring {name}", style="dim", soft_wrap=True)
 
 
 def _print_models(report: ModelReport) -> None:
     console = stdout()
     for line in report.header():
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for table in (report.model_table(), report.comparison_table()):
         if len(table) > 1:
             print_table(table[0], table[1:], right=range(2, 6))
     for line in report.footnotes():
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -67,12 +67,13 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     class CleanConsole(Console):
-        """Prints no control characters that come with file names."""
+        """Prints texts as they are: control characters that come with file names as escapes, and [marks] only where asked for."""
 
         def print(self, *objects: Any, **options: Any) -> None:
+            options.setdefault("markup", False)
             super().print(*(_clean(one) if isinstance(one, str) else one for one in objects), **options)
 
-    return CleanConsole(stderr=stderr, highlight=False)
+    return CleanConsole(stderr=stderr, highlight=False, emoji=False)
 
 
 def _clean(text: str, indent: str = "") -> str:
@@ -116,7 +117,7 @@ class AufaitGroup(TyperGroup):
             with _unread_output():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
-            stderr().print("[yellow]interrupted[/yellow]")
+            stderr().print("interrupted", style="yellow")
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except Exception as error:
             known = as_aufait_error(error)

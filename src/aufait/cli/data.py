@@ -44,13 +44,13 @@ def data_list(
     console.print("data sets")
     for name in list_datasets():
         entry = dataset_entry(name)
-        console.print(f"  {name:<{_NAME_WIDTH}} {entry.summary}", soft_wrap=True, markup=False)
+        console.print(f"  {name:<{_NAME_WIDTH}} {entry.summary}", soft_wrap=True)
     console.print("\nprotocols")
     rows = [(one.name, one.title) for one in protocols]
     rows += [("leave_one_subject_out", "your own data, each subject tested once"),
              ("k_fold", "your own data, 5 subject-exclusive folds; other numbers as 3_fold, 10_fold")]  # fmt: skip
     for name, title in rows:
-        console.print(f"  {name:<{_NAME_WIDTH}} {title}", soft_wrap=True, markup=False)
+        console.print(f"  {name:<{_NAME_WIDTH}} {title}", soft_wrap=True)
 
 
 @data_app.command("check")
@@ -159,7 +159,7 @@ def _print_units(report: CheckReport) -> None:
         rows.append(row + [f"{unit.published[source]:.1%}" if source in unit.published else "-" for source in sources])
     print_table(heading, rows, right=range(1, len(heading)))
     for number, source in enumerate(sources, start=1):
-        stdout().print(f"[{number}] published rate: {source}", soft_wrap=True, markup=False)
+        stdout().print(f"[{number}] published rate: {source}", soft_wrap=True)
     graded = [unit for unit in report.action_units if sum(unit.intensity)]
     if graded:
         levels = [[f"AU{unit.action_unit}", *(f"{count:,}" for count in unit.intensity)] for unit in graded]
@@ -167,7 +167,7 @@ def _print_units(report: CheckReport) -> None:
 
 
 def _print_protocol(protocol: dict[str, Any]) -> None:
-    stdout().print(f"\nprotocol {protocol['name']}: {protocol['title']}", soft_wrap=True, markup=False)
+    stdout().print(f"\nprotocol {protocol['name']}: {protocol['title']}", soft_wrap=True)
     rows = [
         [str(one["fold"]), f"{one['train_subjects']}", f"{one['train_frames']:,}", f"{one['test_subjects']}",
          f"{one['test_frames']:,}"]
@@ -176,9 +176,9 @@ def _print_protocol(protocol: dict[str, Any]) -> None:
     if rows:
         print_table(["fold", "train subjects", "train frames", "test subjects", "test frames"], rows, right=range(1, 5))
     for problem in protocol["problems"]:
-        stdout().print(f"does not match: {problem}", soft_wrap=True, markup=False)
+        stdout().print(f"does not match: {problem}", soft_wrap=True)
     for note in protocol["notes"]:
-        stdout().print(f"note: {note}", soft_wrap=True, markup=False)
+        stdout().print(f"note: {note}", soft_wrap=True)
 
 
 def _print_anomalies(report: CheckReport, examples: int) -> None:
@@ -189,8 +189,8 @@ def _print_anomalies(report: CheckReport, examples: int) -> None:
         return
     console.print("\nanomalies:")
     for kind, facts in found.items():
-        console.print(f"  {kind} ({facts['count']:,}): {facts['meaning']}", soft_wrap=True, markup=False)
+        console.print(f"  {kind} ({facts['count']:,}): {facts['meaning']}", soft_wrap=True)
         for example in facts["examples"]:
-            console.print(f"      {example}", soft_wrap=True, markup=False)
+            console.print(f"      {example}", soft_wrap=True)
         if facts["places"] > len(facts["examples"]) and examples:
-            console.print(f"      ... and {facts['places'] - len(facts['examples']):,} more", markup=False)
+            console.print(f"      ... and {facts['places'] - len(facts['examples']):,} more")

@@ -206,7 +206,7 @@ def print_setup(detector: Detector) -> None:
     """Says which finder, model and device are used, and why this finder where the choice was left open."""
     reason = f" ({detector.finder_reason})" if detector.finder_reason else ""
     line = f"finder {detector.finder_name}{reason}, model {detector.settings['model']}, device {detector.device}"
-    stdout().print(line, soft_wrap=True, markup=False)
+    stdout().print(line, soft_wrap=True)
 
 
 def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face: bool, quiet: bool) -> int:
@@ -236,9 +236,9 @@ def print_outcome(outcome: Outcome) -> None:
     count = "" if outcome.task.kind == "image" else f"{outcome.frames} frames, "
     line = f"{printable(outcome.task.title)}{state}: {count}{outcome.frames_with_face} with a face, "
     line += f"{outcome.frames_per_second:.1f}/s"
-    stdout().print(line, soft_wrap=True, markup=False)
+    stdout().print(line, soft_wrap=True)
     for path in outcome.outputs:
-        stdout().print(f"  {printable(str(path))}", soft_wrap=True, markup=False)
+        stdout().print(f"  {printable(str(path))}", soft_wrap=True)
 
 
 def _print_some(messages: list[str]) -> None:

@@ -30,7 +30,7 @@ def doctor(
     if fetch:
         from aufait.faces.task_file import fetch_task_file
 
-        stdout().print(f"{fetch_task_file()}", soft_wrap=True, markup=False)
+        stdout().print(f"{fetch_task_file()}", soft_wrap=True)
     checks = diagnose()
     if json_output:
         import json
@@ -51,8 +51,8 @@ def _print(checks: list[Check]) -> None:
     for check in checks:
         if check.group != group:
             group = check.group
-            console.print(f"\n[bold]{group}[/bold]")
+            console.print(f"\n{group}", style="bold")
         padding = " " * max(1, 16 - len(check.name))
-        console.print(f"  {check.name}{padding}{_MARKS[check.status]}  {escape(check.detail)}", soft_wrap=True)
+        console.print(f"  {check.name}{padding}{_MARKS[check.status]}  {escape(check.detail)}", soft_wrap=True, markup=True)
         if check.advice:
-            console.print(f"  {' ' * 16}[dim]->[/dim] {escape(check.advice)}", soft_wrap=True)
+            console.print(f"  {' ' * 16}[dim]->[/dim] {escape(check.advice)}", soft_wrap=True, markup=True)

@@ -251,7 +251,7 @@ def _print_table(table: Table, heading: str) -> None:
     from aufait.evaluation.reports.tables import shown
 
     rows = [[row.label, *(shown(cell, one.kind) for cell, one in zip(row.cells, table.columns, strict=True))] for row in table.rows]
-    stdout().print(heading, soft_wrap=True, markup=False)
+    stdout().print(heading, soft_wrap=True)
     print_table([table.first, *(one.title for one in table.columns)], rows, right=range(1, len(table.columns) + 1))
 
 
@@ -391,7 +391,7 @@ def _compare(
         [row.label, *(shown(cell, column.kind) for cell, column in zip(row.cells, table.columns, strict=True))]
         for row in table.rows
     ]
-    stdout().print(made.heading, soft_wrap=True, markup=False)
+    stdout().print(made.heading, soft_wrap=True)
     print_table(["AU", *(column.title for column in table.columns)], rows, right=range(1, len(table.columns) + 1))
     _name_files(files)
 
@@ -456,20 +456,20 @@ def _print_scores(evaluation: Evaluation) -> None:
     table = next(one for one in made.tables if one.name in ("occurrence", "intensity"))
     wanted = [k for k, column in enumerate(table.columns) if column.title.partition(",")[0] in _PRINTED]
     rows = [[row.label, *(shown(row.cells[k], table.columns[k].kind) for k in wanted)] for row in table.rows]
-    stdout().print(made.heading, soft_wrap=True, markup=False)
+    stdout().print(made.heading, soft_wrap=True)
     counts = f"{evaluation.frames:,} frames of {evaluation.persons} subjects"
     if evaluation.intervals:
         counts += f"; in brackets {evaluation.level:.0%} intervals by subject"
-    stdout().print(counts, markup=False)
+    stdout().print(counts)
     if evaluation.folds:
-        stdout().print(f"mean of folds: {mean_of_folds(evaluation)}; below: all folds pooled", soft_wrap=True, markup=False)
+        stdout().print(f"mean of folds: {mean_of_folds(evaluation)}; below: all folds pooled", soft_wrap=True)
     print_table([table.first, *(table.columns[k].title for k in wanted)], rows, right=range(1, len(wanted) + 1))
     if evaluation.scores["frames"]["mean"]:
-        stdout().print(f"{above_title(evaluation).lower()}: {above_guessing(evaluation)}", markup=False)
+        stdout().print(f"{above_title(evaluation).lower()}: {above_guessing(evaluation)}")
 
 
 _PRINTED = ("frames", "positives", "F1-frame", "accuracy", "ROC area", "ICC(3", "PCC", "MAE")
 
 
 def _name_files(files: Sequence[Path]) -> None:
-    stdout().print("report: " + ", ".join(str(file) for file in files), soft_wrap=True, markup=False)
+    stdout().print("report: " + ", ".join(str(file) for file in files), soft_wrap=True)

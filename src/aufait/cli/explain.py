@@ -88,7 +88,7 @@ def _write(
         scale=Scale(colours=colours, low="0", high=f"{found.highest:.2g}"),
         cell=1.3,
     )
-    stdout().print(str(write_bytes(whole, picture, overwrite=True)), soft_wrap=True, markup=False)
+    stdout().print(str(write_bytes(whole, picture, overwrite=True)), soft_wrap=True)
 
 
 def _chosen(found: FaceExplanation, wanted: Sequence[int] | None) -> dict[int, int]:

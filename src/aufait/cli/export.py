@@ -55,7 +55,7 @@ def export(
     else:
         _print(report)
         if consumer is not None:
-            stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True, markup=False)
+            stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True)
 
 
 def _is_shipped(model: Path) -> bool:
@@ -120,8 +120,6 @@ def _notes(path: Path) -> dict[str, Any]:
 
 
 def _print(report: ExportReport) -> None:
-    from rich.markup import escape
-
     console = stdout()
     for name, shape in report.inputs.items():
         console.print(f"input    {name} ({', '.join(map(str, shape))})", soft_wrap=True)
@@ -130,4 +128,4 @@ def _print(report: ExportReport) -> None:
         console.print("checked  no")
     else:
         console.print(f"checked  two sizes of batch, largest difference {report.difference:.1e}")
-    console.print(f"written  {escape(str(report.path))}", soft_wrap=True)
+    console.print(f"written  {report.path}", soft_wrap=True)

@@ -72,6 +72,6 @@ def _print(report: ImportReport) -> None:
         names = ", ".join(f"AU{number}" for number in report.action_units)
         console.print(f"{len(report.action_units)} action units: {names}", soft_wrap=True)
     for note in [*report.notes, *(note for file in report.files for note in file.notes)]:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
+        console.print(f"note: {note}", soft_wrap=True)
     text = f"{report.model}, {report.parameters:,} parameters, all filled -> {report.output}"
-    console.print(text, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)

@@ -41,7 +41,7 @@ def _print(facts: list[ModelFacts], au_set: str) -> None:
     heading = ("model", "paper", "AUs", "parameters", "GMAC", "input")
     print_table(heading, (_cells(fact) for fact in facts), right=(2, 3, 4))
     text = f"Sizes are those for the AU set {au_set}; GMAC: multiply-accumulates of one prediction."
-    stdout().print(text, markup=False, soft_wrap=True)
+    stdout().print(text, soft_wrap=True)
 
 
 def _cells(fact: ModelFacts) -> tuple[str, ...]:

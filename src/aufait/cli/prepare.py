@@ -143,17 +143,17 @@ def _print_summary(cache: FaceCache, verified: bool) -> None:
     console.print(
         f"{cache.name}: {len(cache):,} {made} of {facts['frames']:,} labelled frames, {len(facts['recordings']):,} recordings, "
         f"in {cache.path} ({size_text(size)}{', all checksums right' if verified else ''})",
-        soft_wrap=True, markup=False,
+        soft_wrap=True,
     )  # fmt: skip
-    console.print(f"alignment {cache.alignment}, {cache.side} px; {cache.points} landmarks, {source}", soft_wrap=True, markup=False)
+    console.print(f"alignment {cache.alignment}, {cache.side} px; {cache.points} landmarks, {source}", soft_wrap=True)
     for reason, places in missing_frames(cache).items():
         shown = ", ".join(list(places)[:_EXAMPLES])
         more = f" and {len(places) - _EXAMPLES:,} more recordings" if len(places) > _EXAMPLES else ""
-        console.print(f"without a face: {sum(places.values()):,} frames ({reason}), in {shown}{more}", soft_wrap=True, markup=False)
+        console.print(f"without a face: {sum(places.values()):,} frames ({reason}), in {shown}{more}", soft_wrap=True)
     failed = facts["failed"]
     if failed:
-        console.print(f"not prepared: {len(failed):,} recordings", soft_wrap=True, markup=False)
+        console.print(f"not prepared: {len(failed):,} recordings", soft_wrap=True)
     for one in failed[:_EXAMPLES]:
-        console.print(f"    {one['name']}: {one['error']}", soft_wrap=True, markup=False)
+        console.print(f"    {one['name']}: {one['error']}", soft_wrap=True)
     if len(failed) > _EXAMPLES:
         console.print(f"    ... and {len(failed) - _EXAMPLES:,} more, all in {cache.path / 'manifest.json'}", soft_wrap=True)

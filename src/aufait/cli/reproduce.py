@@ -119,9 +119,9 @@ def _make(item: Item, laboratory: Laboratory, output: Path, bar: Bar) -> None:
     console = stdout()
     page = next(path for path in files if path.suffix == ".md")
     if item.kind != "figure":
-        console.print(page.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+        console.print(page.read_text(encoding="utf-8"), soft_wrap=True)
     for path in files:
-        console.print(str(path), markup=False, soft_wrap=True)
+        console.print(str(path), soft_wrap=True)
 
 
 def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, bar: Bar) -> None:
@@ -137,7 +137,7 @@ def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh:
         outcomes = check(items, laboratory, output, fresh=fresh, report=tell)
     made = sum(outcome.status == "made" for outcome in outcomes)
     spent = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in laboratory.seconds.items())
-    console.print(f"{made} of {len(outcomes)} made" + (f" ({spent})" if spent else ""), markup=False, soft_wrap=True)
+    console.print(f"{made} of {len(outcomes)} made" + (f" ({spent})" if spent else ""), soft_wrap=True)
     if made < len(outcomes):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -245,7 +245,7 @@ def _list(items: tuple[Item, ...], as_json: bool) -> None:
     print_table(("item", "shows", "data sets", "trainings", "status"), rows, right=(3,))
     runs = sum(not item.cannot for item in items)
     text = f"{runs} of {len(items)} can be made. Trainings: at full size, shared between items; --quick makes smaller ones."
-    stdout().print(text, markup=False, soft_wrap=True)
+    stdout().print(text, soft_wrap=True)
 
 
 def _facts(item: Item) -> dict[str, object]:

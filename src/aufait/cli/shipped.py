@@ -91,9 +91,9 @@ def train_default(
         assets=assets,
         device=where,
         workers=workers,
-        report=lambda line: log.print(line, markup=False, soft_wrap=True),
+        report=lambda line: log.print(line, soft_wrap=True),
     )
-    stdout().print(str(weights), soft_wrap=True, markup=False)
+    stdout().print(str(weights), soft_wrap=True)
 
 
 def train_mesh(
@@ -137,9 +137,9 @@ def train_mesh(
         compact=compact,
         task_file=task_file,
         recipe=replace(recipe, branch=branch),
-        report=lambda line: log.print(line, markup=False, soft_wrap=True),
+        report=lambda line: log.print(line, soft_wrap=True),
     )
-    stdout().print(str(weights), soft_wrap=True, markup=False)
+    stdout().print(str(weights), soft_wrap=True)
 
 
 def calibrate(
@@ -164,9 +164,9 @@ def calibrate(
     say = stdout()
     say.print(f"{report.found} of {report.faces} labelled faces found; F1 at 0.5 and ROC area, calibrated without the own group:")
     for unit, (present, absent, f1, area) in report.units.items():
-        say.print(f"AU{unit}: {present} present, {absent} absent, F1 {f1:.2f}, ROC area {area:.3f}", markup=False)
-    say.print(f"mean: F1 {report.f1:.3f}, ROC area {report.roc_area:.3f}", markup=False)
-    say.print(str(report.path), soft_wrap=True, markup=False)
+        say.print(f"AU{unit}: {present} present, {absent} absent, F1 {f1:.2f}, ROC area {area:.3f}")
+    say.print(f"mean: F1 {report.f1:.3f}, ROC area {report.roc_area:.3f}")
+    say.print(str(report.path), soft_wrap=True)
 
 
 def train_faces(
@@ -204,5 +204,5 @@ def train_faces(
         init=init,
     )
     for name, figure in report.figures.items():
-        stdout().print(f"{name}: {figure:.4g}", markup=False)
-    stdout().print(f"{report.detector}\n{report.landmarks}", soft_wrap=True, markup=False)
+        stdout().print(f"{name}: {figure:.4g}")
+    stdout().print(f"{report.detector}\n{report.landmarks}", soft_wrap=True)

@@ -58,7 +58,7 @@ def train(
         raise InputError("name a recipe, such as jaa_net_disfa; aufait train --list shows them")
     plan = load_recipe(recipe, settings or [], quick=quick, small=small)
     if show:
-        stdout().print(plan.to_yaml(used_only=True), markup=False, soft_wrap=True)
+        stdout().print(plan.to_yaml(used_only=True), soft_wrap=True)
         return
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
@@ -99,13 +99,13 @@ def _print_run(done: TrainingRun, size: str) -> None:
     for note in facts["notes"]:
         print_warning(note)
     if facts["synthetic"]:
-        console.print("synthetic faces: figures say nothing about real ones", markup=False)
+        console.print("synthetic faces: figures say nothing about real ones")
     if size:
-        console.print(f"{size}: not the settings of any paper", markup=False)
+        console.print(f"{size}: not the settings of any paper")
     if chosen["monitor"] is None:
-        console.print(f"epoch {chosen['epoch']}, the last one (no persons were held out)", markup=False)
+        console.print(f"epoch {chosen['epoch']}, the last one (no persons were held out)")
     else:
         held = f"{len(facts['persons']['held_out'])} held-out training persons"
         value = "undefined" if chosen["value"] is None else f"{chosen['value']:.4f}"
-        console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}", markup=False)
-    console.print(str(done.model_path), markup=False, soft_wrap=True)
+        console.print(f"epoch {chosen['epoch']}: {chosen['monitor']} {value} on {held}")
+    console.print(str(done.model_path), soft_wrap=True)

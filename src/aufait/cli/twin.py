@@ -105,7 +105,7 @@ class GroupWithOldSpelling(AufaitGroup):
         """Reads the command line."""
         words = as_twin(args)
         if words != args:
-            stderr().print(f"advice: this command is now: aufait {shlex.join(words)}", markup=False, soft_wrap=True)
+            stderr().print(f"advice: this command is now: aufait {shlex.join(words)}", soft_wrap=True)
         return super().parse_args(ctx, words)
 
 

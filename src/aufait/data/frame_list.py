@@ -14,10 +14,11 @@ import numpy as np
 
 from aufait.data.dataset import AUDataset
 from aufait.data.recording import Recording
+from aufait.data.trees import read_content
 from aufait.errors import InputError
 
 _SHOWN = 3
-_NUMBER = re.compile(r"(\d+)$")
+_NUMBER = re.compile(r"(?<!\d)(\d{1,15})$")
 
 
 def read_frame_list(path: str | Path) -> dict[str, np.ndarray]:
@@ -38,7 +39,11 @@ def read_frame_list(path: str | Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise InputError(f"no list of frames at {path}")
     found: dict[str, set[int]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = read_content(path).decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a list of frames: {error}") from error
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         folder, _, name = line.split()[0].replace("\\", "/").rpartition("/")

@@ -7,6 +7,7 @@ and -1 are the data sets' own codes for "not labelled"; anything else is an anom
 from __future__ import annotations
 
 import codecs
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from aufait.data.anomalies import AnomalyLog, number_ranges
-from aufait.data.trees import note_unreadable
+from aufait.data.trees import note_unreadable, read_content
 
 EMPTY = np.iinfo(np.int32).min
 """Inside this module and the readers only: a cell without a number. It becomes ``known = False``."""
@@ -43,22 +44,21 @@ def read_integers(path: Path, log: AnomalyLog) -> np.ndarray | None:
 
     Cells that are empty or no whole number become ``EMPTY``; short rows are filled with it.
     """
+    text = read_text(path, log)
+    if text is None:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an empty file, or a number that is not whole, only warns
-            with path.open(encoding="utf-8") as file:
-                return np.loadtxt(file, delimiter=",", dtype=np.int32, comments=None, ndmin=2)
-    except (ValueError, UserWarning, DeprecationWarning):
-        return _read_carefully(path, log)
-    except OSError as error:
-        note_unreadable(path, error, log)
-        return None
+            return np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.int32, comments=None, ndmin=2)
+    except (ValueError, OverflowError, UserWarning, DeprecationWarning):
+        return _read_carefully(text, path, log)
 
 
 def read_text(path: Path, log: AnomalyLog) -> str | None:
     """Text of a label file, whatever mark its encoding begins with; None (and an anomaly) where it cannot be read."""
     try:
-        content = path.read_bytes()
+        content = read_content(path)
     except OSError as error:
         note_unreadable(path, error, log)
         return None
@@ -66,10 +66,7 @@ def read_text(path: Path, log: AnomalyLog) -> str | None:
     return content.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
-def _read_carefully(path: Path, log: AnomalyLog) -> np.ndarray | None:
-    text = read_text(path, log)
-    if text is None:
-        return None
+def _read_carefully(text: str, path: Path, log: AnomalyLog) -> np.ndarray | None:
     rows: list[list[int]] = []
     bad: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -6,8 +6,10 @@ squashed names (letters and digits in lower case), never by one exact path.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +24,10 @@ from aufait.errors import InputError
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".m4v", ".mpg", ".wmv")
 
-_LAST_NUMBER = re.compile(r"(\d+)\D*$")
+MOST_BYTES = 1 << 30
+"""Of a file of labels or of a table."""
+
+_LAST_NUMBER = re.compile(r"(?<!\d)(\d{1,15})\D*$")  # more digits are a time or a serial number
 _SHOWN_NAMES = 12
 
 
@@ -115,6 +120,21 @@ def scan(path: Path, log: AnomalyLog | None = None) -> Folder:
             note_unreadable(path, error, log)
         return Folder(path, (), ())
     return Folder(path, tuple(sorted(folders)), tuple(sorted(files)))
+
+
+def read_content(path: Path) -> bytes:
+    """Bytes of a file of text; pipes, devices and links to them are not opened, and no memory is taken without end.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is larger than ``MOST_BYTES``.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe, socket, device or folder, not a file")
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise OSError(errno.EFBIG, f"it is larger than {MOST_BYTES >> 30} GiB, which no file of labels is")
+    return content
 
 
 def note_unreadable(path: Path, error: OSError, log: AnomalyLog) -> None:

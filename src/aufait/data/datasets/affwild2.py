@@ -26,7 +26,7 @@ ROOT/
   AU_Detection_Challenge/Train_Set/VIDEO.txt               header AU1,AU2,...; one line per frame: 0, 1 or -1
   AU_Detection_Challenge/Validation_Set/VIDEO.txt          (also AU_Set/..., in annotations/ or not)
 """
-_HEADER = re.compile(r"\s*AU\s*0*\d+\s*([,;\s]\s*AU\s*0*\d+\s*)*$", re.IGNORECASE)
+_HEADER = re.compile(r"\s*AU\s*0{0,3}\d{1,3}\s*([,;\s]\s*AU\s*0{0,3}\d{1,3}\s*)*$", re.IGNORECASE)
 _PICTURE_FOLDERS = r"cropped.*|.*aligned.*|batch.*|videos?.*|images?.*|frames?.*"
 _PARTITIONS = (("train", r"train.*"), ("validation", r"val.*"))
 

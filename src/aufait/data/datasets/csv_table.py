@@ -8,6 +8,7 @@ an error that names file, line and column, as its owner can correct it.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.labels import Labels
 from aufait.data.pictures import ImageFolder, Media, Video
-from aufait.data.trees import listing
+from aufait.data.trees import listing, read_content
 from aufait.errors import InputError
 from aufait.landmarks import SCHEMES
 from aufait.settings import nearest
@@ -44,7 +45,9 @@ _OPENFACE = re.compile(
     r"(left|top|right|bottom|box)_?.*|quality|source|.*_(p|r_left|r_right|p_left|p_right)",
 )
 _MISSING = {"", "9", "999", "-1", "nan", "na", "n/a", "none", "null"}
-_SHOWN_ERRORS, _SHOWN_FILES = 5, 3
+_SHOWN_ERRORS, _SHOWN_FILES, _SHOWN_TEXT = 5, 3, 40
+_LARGEST = 10**9
+"""Frame number, view or second."""
 _TABLE_NAMES = ("labels.csv", "labels.tsv")
 
 
@@ -171,18 +174,19 @@ def _find_table(root: Path) -> Path:
 
 def _read_table(table: Path, plain: str) -> tuple[list[_Row], _Columns]:
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-            file.seek(0)
-            separator = max(",;\t", key=head.count)
-            reader = csv.reader(file, delimiter=separator)
-            header = [cell.strip() for cell in next(reader, [])]
-            if not any(header):
-                raise InputError(f"{table} is empty or begins with an empty line; its first line names the columns:\n{TREE}")
-            columns = _understand(header, table)
-            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        text = io.StringIO(read_content(table).decode("utf-8-sig"), newline="")
+        head = text.readline()
+        text.seek(0)
+        separator = max(",;\t", key=head.count)
+        reader = csv.reader(text, delimiter=separator)
+        header = [cell.strip() for cell in next(reader, [])]
+        if not any(header):
+            raise InputError(f"{table} is empty or begins with an empty line; its first line names the columns:\n{TREE}")
+        columns = _understand(header, table)
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except OSError as error:
-        raise InputError(f"{table} cannot be read ({error.strerror or error}); check its permissions") from error
+        advice = "; check its permissions" if isinstance(error, PermissionError) else ""
+        raise InputError(f"{table} cannot be read ({error.strerror or error}){advice}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{table} is not a text file in UTF-8 ({error.reason}); save it as CSV UTF-8") from error
     except csv.Error as error:
@@ -210,7 +214,7 @@ def _understand(header: Sequence[str], table: Path) -> _Columns:
     points: dict[str, int] = {}
     for place, name in enumerate(header):
         if match := _AU_COLUMN.fullmatch(name):
-            _add_unit(columns, int(match["unit"]), match["kind"], place, table, name)
+            _add_unit(columns, int(match["unit"][:4]), match["kind"], place, table, name)
         elif _POINT_COLUMN.fullmatch(name):
             points[name] = place
         elif lower[place] not in {*_RESERVED, *_POSE, ""} and not _OPENFACE.fullmatch(name):
@@ -225,7 +229,7 @@ def _understand(header: Sequence[str], table: Path) -> _Columns:
 def _add_unit(columns: _Columns, unit: int, kind: str | None, place: int, table: Path, name: str) -> None:
     if unit not in ACTION_UNITS:
         known = ", ".join(map(str, ACTION_UNITS))
-        raise InputError(f"{table}, line 1, column {name}: AU{unit} is not an action unit; known: {known}")
+        raise InputError(f"{table}, line 1, column {name[:20]}: AU{unit} is not an action unit; known: {known}")
     target = {"c": columns.occurrence, "r": columns.intensity, None: columns.plain}[kind.lower() if kind else None]
     if unit in target:
         raise InputError(f"{table}, line 1, column {name}: AU{unit} has two columns of this kind")
@@ -332,7 +336,7 @@ def _label(cells: list[str], place: int | None, unit: int, highest: int, line: i
         return -1
     if not 0 <= value <= highest or (highest == 1 and value not in (0, 1)):
         kind = "an occurrence, 0 or 1" if highest == 1 else "an intensity from 0 to 5"
-        problems.add(line, f"AU{unit:02d}", f"{text} is not {kind} (unknown: leave it empty)")
+        problems.add(line, f"AU{unit:02d}", f"{text[:_SHOWN_TEXT]} is not {kind} (unknown: leave it empty)")
         return -1
     return math.floor(value + 0.5)
 
@@ -342,13 +346,21 @@ def _whole(text: str, line: int, column: str, problems: _Problems) -> int | None
         return None
     value = _number(text, line, column, problems)
     if math.isnan(value) or not value.is_integer():
-        problems.add(line, column, f"{text!r} is not a whole number")
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]!r} is not a whole number")
+        return None
+    if abs(value) > _LARGEST:
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]} lies beyond {_LARGEST}")
         return None
     return int(value)
 
 
 def _real(text: str, line: int, column: str, problems: _Problems) -> float | None:
-    return _number(text, line, column, problems) if text else None
+    """A time in seconds."""
+    value = _number(text, line, column, problems) if text else None
+    if value is not None and not abs(value) <= _LARGEST:  # nan too
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]} is no time")
+        return None
+    return value
 
 
 def _number(text: str, line: int, column: str, problems: _Problems) -> float:
@@ -356,11 +368,15 @@ def _number(text: str, line: int, column: str, problems: _Problems) -> float:
     if not text:
         return math.nan
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         hint = "; write a decimal point" if re.fullmatch(r"-?\d+,\d+", text) else ""
-        problems.add(line, column, f"{text!r} is not a number{hint}")
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]!r} is not a number{hint}")
         return math.nan
+    if math.isinf(value):
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]} is not finite")
+        return math.nan
+    return value
 
 
 def _refuse_spellings(table: Path, rows: list[_Row]) -> None:

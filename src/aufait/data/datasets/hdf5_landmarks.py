@@ -12,6 +12,7 @@ from aufait.data.pictures import Media
 from aufait.errors import InputError, MissingExtraError
 
 _POINTS = 49
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,13 @@ def read_track(path: Path) -> np.ndarray:
     try:
         with h5py.File(path, "r") as file:
             pred = file["fit/pred"]
+            if not isinstance(pred, h5py.Dataset) or pred.nbytes > _MOST_BYTES:
+                raise ValueError("fit/pred is no array, or one of more than 1 GiB")
             if h5py.check_dtype(ref=pred.dtype) is None:
                 return _stacked(np.asarray(pred), path)
             rows = [_points(np.asarray(file[reference])) for reference in np.ravel(pred[()])]
             return np.stack(rows) if rows else np.zeros((0, _POINTS, 2), np.float32)
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
         raise InputError(
             f"{path} cannot be read as a landmark track ({error}); expected a MATLAB 7.3 file with fit/pred"
         ) from error
@@ -79,8 +82,9 @@ def _points(cell: Any) -> np.ndarray:
 
 def _stacked(values: np.ndarray, path: Path) -> np.ndarray:
     """A plain array: frames first or last, points and coordinates in either order."""
-    if values.ndim == 3:
-        frames_axis = next(axis for axis in (0, 2, 1) if sorted(np.delete(values.shape, axis)) == [2, _POINTS])
+    axes = [axis for axis in (0, 2, 1) if values.ndim == 3 and sorted(np.delete(values.shape, axis)) == [2, _POINTS]]
+    if axes and values.dtype.kind in "iuf":
+        frames_axis = axes[0]
         moved = np.moveaxis(values, frames_axis, 0)
         return (moved if moved.shape[1] == _POINTS else moved.transpose(0, 2, 1)).astype(np.float32)
     raise InputError(f"{path}: fit/pred has shape {values.shape}; expected frames x 2 x {_POINTS}")
