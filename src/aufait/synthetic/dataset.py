@@ -26,6 +26,8 @@ import cv2
 import numpy as np
 
 from aufait.errors import InputError, OutputError
+from aufait.files.atomic import whole_file
+from aufait.files.safe_text import plain_cell
 from aufait.synthetic.drawing.scene import Scene, sample_scene
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
@@ -181,9 +183,8 @@ def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity
                 raise OSError(28, f"could not write {kind}/{name}.png")
         lines.append(json.dumps(_record(name, identity, number, frame, config)))
     target = folder / "labels" / f"{identity}.jsonl"
-    temporary = target.with_suffix(".part")
-    temporary.write_text("\n".join(lines) + "\n")
-    temporary.replace(target)
+    with whole_file(target) as partial:
+        partial.write_text("\n".join(lines) + "\n")
     return len(lines)
 
 
@@ -270,16 +271,14 @@ def _write_table(folder: Path, config: DatasetConfig) -> None:
     """labels.csv: one row per frame in order of identity, whole or absent."""
     plain = ("name", "identity", "frame", "seed", "skin_tone", "age", "sex", "hair", "beard", "occlusion", "headwear")
     sides = [f"AU{au:02d}_{side}" for au in LABELLED_ACTION_UNITS for side in ("left", "right")]
-    temporary = folder / "labels.csv.part"
-    with temporary.open("w", newline="") as stream:
+    with whole_file(folder / "labels.csv") as partial, partial.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([*plain, "pitch", "yaw", "roll", "x0", "y0", "x1", "y1", *sides])
         for identity in config.identities:
             for line in (folder / "labels" / f"{identity}.jsonl").read_text().splitlines():
                 row = json.loads(line)
                 values = [row[s][str(au)] for au in LABELLED_ACTION_UNITS for s in ("left", "right")]
-                writer.writerow([*(row[k] for k in plain), *row["rotation"], *row["box"], *values])
-    temporary.replace(folder / "labels.csv")
+                writer.writerow([*(plain_cell(row[k]) for k in plain), *row["rotation"], *row["box"], *values])
 
 
 def read_records(folder: str | Path) -> list[FrameRecord]:

@@ -18,6 +18,7 @@ from aufait.evaluation.reports import figures
 from aufait.evaluation.reports.report import Report, build_report, to_dict
 from aufait.evaluation.reports.tables import Interval, Row, Table, label_of, shown, titles
 from aufait.files.atomic import write_text
+from aufait.files.safe_text import content_policy, plain_cell
 from aufait.settings import did_you_mean
 
 _STYLE = """
@@ -88,7 +89,9 @@ def comma_separated(report: Report) -> str:
             for column, cell, text in zip(table.columns, row.cells, _texts(table, row), strict=True):
                 numbers = [cell.value, cell.low, cell.high] if isinstance(cell, Interval) else [cell, None, None]
                 values = [repr(float(one)) if isinstance(one, float | int) and one == one else "" for one in numbers]
-                writer.writerow([table.name, str(table.synthetic).lower(), row.label, column.title, *values, text, row.note])
+                words = text if not isinstance(cell, str) else plain_cell(text)
+                label, title, note = plain_cell(row.label), plain_cell(column.title), plain_cell(row.note)
+                writer.writerow([plain_cell(table.name), str(table.synthetic).lower(), label, title, *values, words, note])
     return output.getvalue()
 
 
@@ -157,11 +160,11 @@ def page(report: Report) -> str:
     tag = '<span class="tag">SYNTHETIC FACES: </span>' if report.synthetic else ""
     for figure, picture in zip(report.figures, drawn, strict=False):
         body.append(f"<figure><figcaption>{tag}{escape(figure.title)}</figcaption>{picture}</figure>")
-    links = " ".join(f'<a href="#{table.name}">{escape(table.title)}</a>' for table in report.tables)
+    links = " ".join(f'<a href="#{escape(table.name)}">{escape(table.title)}</a>' for table in report.tables)
     body.append(f"<nav>{links}</nav>")
     body += [_html_table(table) for table in report.tables]
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">{content_policy()}'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(report.heading)}</title><style>{_STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
     )
@@ -176,7 +179,8 @@ def _html_table(table: Table) -> str:
     tag = '<span class="tag">SYNTHETIC FACES: </span>' if table.synthetic else ""
     notes = "".join(f'<p class="note">{html.escape(note)}</p>' for note in table.footnotes())
     return (
-        f'<h2 id="{table.name}">{tag}{html.escape(table.title)}</h2>\n<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f'<h2 id="{html.escape(table.name)}">{tag}{html.escape(table.title)}</h2>\n'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{''.join(lines)}</tbody></table></div>{notes}"
     )
 

@@ -12,6 +12,7 @@ import io
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -25,6 +26,7 @@ from PIL import Image
 
 from aufait.action_units import ACTION_UNITS
 from aufait.files.atomic import write_text
+from aufait.files.safe_text import content_policy
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
 from aufait.visualization.results.summary import Summary, UnitSummary
 
@@ -35,6 +37,8 @@ CAUTION = "The numbers describe visible facial movement, not feelings, and do no
 """What holds for every model."""
 
 NOTE = f"These are estimates of a model trained on rendered faces and on portraits without labels. {CAUTION}"
+
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 NOT_GIVEN = "not given"
 """What stands where a model does not give a number."""
@@ -140,6 +144,7 @@ class Report:
         ]
         template = Template((resources.files(__package__) / "report_template.html").read_text(encoding="utf-8"))
         page = template.substitute(
+            policy=content_policy(*_SCRIPT.findall(template.template)),
             title=html.escape(self.title),
             version=html.escape(_version()),
             lead="Facial action units, frame by frame" if self.kind == "video" else "Facial action units in pictures",
