@@ -16,7 +16,8 @@ import numpy as np
 
 from aufait.errors import InputError
 
-_MOST_BYTES = 1 << 30  # of a picture in an archive: 178 million pixels of 6 bytes
+_MOST_BYTES = 1 << 28
+"""A picture in an archive is unpacked to memory, so a larger one is refused; data sets have pictures of one or two megabytes."""
 
 
 class Media(Protocol):
@@ -134,9 +135,11 @@ class ImageArchive(_Listed):
         name = self._name(frame)
         try:
             if archive.getinfo(name).file_size > _MOST_BYTES:
-                raise InputError(f"{self.archive}:{name} unpacks to more than {_MOST_BYTES >> 20} MB, more than a picture needs")
+                raise InputError(
+                    f"{self.archive}:{name} unpacks to more than {_MOST_BYTES >> 20} MB; unpack the archive and shrink the picture"
+                )
             content = archive.read(name)
-        except (OSError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{self.archive}:{name} cannot be read as a picture ({error}); unpack the archive anew") from error
         return read_picture(content, name=f"{self.archive}:{name}").image
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,13 @@ from aufait.media.sources import CAMERA_RAW, check_file, describe_content
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "AVIF", "JPEG2000", "TGA", "QOI")
 """Formats that are read. Vector formats are left out on purpose: they start other programs."""
 
+MAX_PAGES = 10_000
+"""A TIFF of more pages is refused: each takes time to pass over."""
+
 _ONE_PICTURE = {"MPO"}  # what else is in such a file is the same picture: its depth map, its brightness map
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF tags
+_PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
+_MOST_INSIDE = 16  # pictures inside a TIFF page that are looked at
 _SENSOR_DATA = {32803, 34892}  # photometric kinds of camera raw: colour filter array, linear raw
 
 
@@ -75,7 +80,17 @@ def read_picture(
             the remedy.
     """
     name = _name(source) if name is None else name
-    with decoding(name, source, max_pixels), open_image(source) as image:
+    with decoding(name, source, max_pixels):
+        try:
+            return _read(source, name, max_pixels)
+        except ValueError as error:
+            if "MAX_TEXT" not in str(error):  # of Pillow's PNG reader, which refuses texts of more than a megabyte
+                raise
+        return _read(_without_texts(source), name, max_pixels)
+
+
+def _read(source: str | os.PathLike[str] | bytes, name: str, max_pixels: int) -> Picture:
+    with open_image(source) as image:
         pages = picture_pages(image)
         image.seek(pages[0])
         notes = []
@@ -86,6 +101,18 @@ def read_picture(
             )
         check_picture(name, image, max_pixels)
         return Picture(to_array(image, name, notes, source), tuple(notes))
+
+
+def _without_texts(source: str | os.PathLike[str] | bytes) -> bytes:
+    """A PNG without what says nothing of its pixels: texts, and a colour profile of a size that no profile has."""
+    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    kept, place = [data[:8]], 8
+    while place + 8 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] not in _PNG_TEXTS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
 
 
 @contextmanager
@@ -118,24 +145,26 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
     return Image.open(source, formats=formats)
 
 
-def picture_pages(image: Image.Image) -> list[int]:
+def picture_pages(image: Image.Image) -> Sequence[int]:
     """Numbers of the pages or animation frames that are pictures of their own, from 0; never empty.
 
     Raises:
-        InputError: the file is camera raw: what could be read of it is a thumbnail.
+        InputError: the file is camera raw (what could be read of it is a thumbnail), or has more than ``MAX_PAGES`` pages.
     """
     if image.format in _ONE_PICTURE:
         return [0]
-    count = getattr(image, "n_frames", 1)
     if image.format != "TIFF":
-        return list(range(count))
+        return range(getattr(image, "n_frames", 1))  # what the file claims, which may be billions
     full = []
-    for number in range(count):
-        image.seek(number)
+    for number in range(MAX_PAGES + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            return full or [0]
         _refuse_camera_raw(image)
         if not image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:  # type: ignore[attr-defined] # 1: a smaller copy of another page
             full.append(number)
-    return full or [0]
+    raise InputError(f"{image.filename or 'the picture'} has more than {MAX_PAGES:,} pages; split it")  # type: ignore[attr-defined]
 
 
 def write_image(path: str | os.PathLike[str], image: np.ndarray, *, overwrite: bool = False, quality: int = 95) -> Path:
@@ -195,7 +224,7 @@ def _larger_inside(page: Image.Image) -> bool:
     """Whether a TIFF page carries pictures of more pixels than its own, as raw files do behind their thumbnail."""
     tags, file = page.tag_v2, page.fp  # type: ignore[attr-defined]
     offsets = tags[_SUB_IFDS]
-    for offset in offsets if isinstance(offsets, tuple) else (offsets,):
+    for offset in offsets[:_MOST_INSIDE] if isinstance(offsets, tuple) else (offsets,):
         inner = TiffImagePlugin.ImageFileDirectory_v2(prefix=tags.prefix)
         file.seek(int(offset))
         inner.load(file)

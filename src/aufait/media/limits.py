@@ -6,6 +6,8 @@ picture as Pillow holds it, our array, and what the decoder needs beside them. F
 
 from __future__ import annotations
 
+import os
+
 from PIL import Image
 
 from aufait.errors import InputError
@@ -30,9 +32,10 @@ MAX_SCANNED_PIXELS = 4_000_000_000
 
 _ARRAY_BYTES = 3
 _SMALL_MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes of a pixel in Pillow, else 4
-_DECODER_BYTES = {"WEBP": 8.5, "AVIF": 6.5, "JPEG2000": 16.0}
+_DECODER_BYTES = {"WEBP": 9.5, "AVIF": 6.5, "JPEG2000": 16.0}
 """Bytes of a pixel that the decoder needs beside the picture; the others unpack row by row."""
-_STRIP_BYTES = {"TIFF": 4}  # of a TIFF in one piece, whose pixels the decoder holds all at once
+_STRIP_BYTES = 4  # of a compressed TIFF in one piece, which the decoder holds whole
+_PIXELS_PER_BYTE = 256  # of a JPEG at most: two bits for a block of 64; in several scans, one bit
 _SCAN = b"\xff\xda"
 _BLOCK = 1 << 20
 _COEFFICIENT_BYTES = 2  # of a channel of a JPEG in several scans, which is held whole until the last
@@ -47,7 +50,7 @@ def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -
         max_pixels: refuse pictures with more pixels than this.
 
     Raises:
-        InputError: too many pixels, too long a side, or too many scans.
+        InputError: too many pixels, too long a side, too many scans, or too little data.
     """
     width, height = image.size
     if max(width, height) > MAX_SIDE:
@@ -56,6 +59,8 @@ def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -
     most = min(max_pixels, MAX_PIXELS, int(PICTURE_BYTES / _bytes_per_pixel(image, scans)))
     if width * height > most:
         raise InputError(too_large(name, most))
+    if image.format == "JPEG" and _file_size(image) < width * height / (_PIXELS_PER_BYTE * min(scans, 2)):
+        raise InputError(f"{name} is cut off: it holds too little for {width} x {height} pixels; copy it again from its origin")
     if scans > MAX_SCANS or scans * width * height > MAX_SCANNED_PIXELS:
         raise InputError(
             f"{name} is stored in {scans} scans, each of which goes over all of its pixels; at most {MAX_SCANS} are read, "
@@ -84,7 +89,9 @@ def _bytes_per_pixel(image: Image.Image, scans: int) -> float:
     held = _SMALL_MODES.get(image.mode, 4) + _ARRAY_BYTES + _DECODER_BYTES.get(str(image.format), 0)
     if scans > 1:
         held += _COEFFICIENT_BYTES * len(image.getbands())
-    return held + _STRIP_BYTES.get(str(image.format), 0)
+    if image.format == "TIFF" and image.info.get("compression") != "raw":
+        held += _STRIP_BYTES
+    return held
 
 
 def _scans(image: Image.Image) -> int:
@@ -105,3 +112,11 @@ def _scans(image: Image.Image) -> int:
             before = block[-1:]
     file.seek(start)
     return scans
+
+
+def _file_size(image: Image.Image) -> int:
+    file = image.fp
+    assert file is not None  # nothing has been loaded yet
+    here, end = file.tell(), file.seek(0, os.SEEK_END)
+    file.seek(here)
+    return end
