@@ -20,6 +20,8 @@ from torch import Tensor
 from aufait.errors import InputError, MissingModelError
 
 _ZIP, _PICKLE = b"PK", b"\x80"
+_MOST_UNPACKED = 20
+"""Times the size of the file; torch.save does not pack at all, and packed weights shrink little."""
 _AGAIN = "get it again from where it was published"
 _RE_SAVE = (
     "aufait never runs code from a file. Where you trust its origin, save the tensors alone in the program it belongs to: "
@@ -80,8 +82,11 @@ def _refuse_other_archives(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
+            unpacked = sum(member.file_size for member in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or cut off ({error}); {_AGAIN}") from error
+    if unpacked > _MOST_UNPACKED * path.stat().st_size:
+        raise InputError(f"{path} unpacks to {unpacked / 2**20:,.0f} MiB, which weights do not; {_AGAIN}")
     inner = {member.partition("/")[2] for member in members}
     if "constants.pkl" in inner:
         raise InputError(f"{path} is a TorchScript archive, which carries a program. {_RE_SAVE}")
@@ -100,6 +105,9 @@ def _named_tensors(loaded: Any, path: Path) -> dict[str, Tensor]:
             raise InputError(f"{path} holds {name!r}: {kind}; expected a state dict, that is, dense tensors by name")
     if not loaded:
         raise InputError(f"{path} holds no tensors; {_AGAIN}")
+    for name, value in loaded.items():
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise InputError(f"{path} holds {name!r} of {tuple(value.shape)}, but not as many numbers; {_AGAIN}")
     wrapped = all(name.startswith("module.") for name in loaded)
     return {name.removeprefix("module.") if wrapped else name: value for name, value in loaded.items()}
 
