@@ -12,7 +12,8 @@ from conftest import draw_landmarks, draw_test_image
 from safetensors.torch import save_file
 
 from aufait.errors import InputError, MissingModelError
-from aufait.models.default.crop import ALIGNMENT_POINTS, CROP_SIZE, TEMPLATE, crop_faces, crop_transforms, network_input
+from aufait.faces.template import ALIGNMENT_POINTS, TEMPLATE
+from aufait.models.default.crop import CROP_SIZE, crop_faces, crop_transforms, network_input
 from aufait.models.default.network import AUNetwork, AUNetworkConfig
 from aufait.models.default.predictor import FORMAT, AUPredictor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from aufait.models.default.crop import TEMPLATE, TEMPLATE_SIZE
+from aufait.faces.template import TEMPLATE, TEMPLATE_SIZE
 from aufait.shipped.action_units.chimeras import CENTRAL_UNITS, frontal_faces, join_crops, join_labels, join_maps, pair_up
 
 UNITS = (6, 12, 25)

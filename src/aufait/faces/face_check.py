@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from aufait.alignment import warp
+from aufait.faces.template import TEMPLATE_SIZE, template_transforms
 from aufait.files.weights import make_filled, read_description, read_tensors
-from aufait.models.default.crop import TEMPLATE_SIZE, crop_transforms
 
 CHECK_SIZE = 64
 """Side of the network's input in pixels; it shows the same part of the face as the default model's stored crop."""
@@ -115,7 +115,7 @@ def normalize(crops: Tensor) -> Tensor:
 
 def check_crops(image: np.ndarray, landmarks: np.ndarray) -> Tensor:
     """(H, W, 3) uint8 RGB, (F, 68, 2) landmarks -> (F, 3, 64, 64) uint8 aligned crops."""
-    return warp(image, crop_transforms(landmarks, size=TEMPLATE_SIZE) * (CHECK_SIZE / TEMPLATE_SIZE), CHECK_SIZE)
+    return warp(image, template_transforms(landmarks) * (CHECK_SIZE / TEMPLATE_SIZE), CHECK_SIZE)
 
 
 def check_faces(network: FaceCheckNetwork, image: np.ndarray, landmarks: np.ndarray) -> FaceChecks:

@@ -6,7 +6,7 @@
 - ``deep_regions``: as ``jaa_net``, then shifted so that the inner corner of the right eye lies at one place in all faces: "the left
   corner of the right eye becomes the origin of the common space" (Deep Regions section 2). Scale and place are not given: ours are
   those of ``jaa_net`` and of the corner on a mean face there. The paper's networks here read ``jaa_net`` unless told.
-- ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.models.default.crop``).
+- ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.faces.template``).
 - ``aunet``: upright square of side 200 (w + h) / 260 round the middle of a detector's box of w x h (AUNet's released
   program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and
   shifting, and moving neighbouring frames onto each other, find picture instead of border.
@@ -43,6 +43,7 @@ from aufait.alignment import (
     window_transform,
 )
 from aufait.errors import InputError
+from aufait.faces.template import ALIGNMENT_POINTS, TEMPLATE
 from aufait.landmarks import SCHEMES, check_landmarks, indices
 from aufait.settings import did_you_mean
 
@@ -76,7 +77,7 @@ class Alignment:
     """Where the inner corner of the right eye is brought, face pixels; None leaves it where it falls."""
 
     template: bool = False
-    """Whether five points are brought to ``au_crop.TEMPLATE``."""
+    """Whether five points are brought to ``TEMPLATE``."""
 
     def transforms(self, landmarks: np.ndarray) -> np.ndarray:
         """Picture pixels to face pixels.
@@ -103,8 +104,6 @@ class Alignment:
         """What defines the frame, for manifests."""
         facts: dict[str, Any] = {"side": self.side, "window": self.window, "border": self.border}
         if self.template:
-            from aufait.models.default.crop import ALIGNMENT_POINTS, TEMPLATE
-
             return facts | {"points_of_68": list(ALIGNMENT_POINTS), "template": TEMPLATE.tolist()}
         if self.corner is not None:
             facts["corner"] = list(self.corner)
@@ -122,8 +121,6 @@ def _corner_to(matrices: np.ndarray, landmarks: np.ndarray, place: tuple[float, 
 
 def _template_transforms(landmarks: np.ndarray) -> np.ndarray:
     """(F, N, 2) -> (F, 2, 3), the five points of the shipped model on its template."""
-    from aufait.models.default.crop import ALIGNMENT_POINTS, TEMPLATE
-
     scheme = SCHEMES[check_landmarks(landmarks)]
     return similarity_from_points(landmarks[:, [scheme.index(point) for point in ALIGNMENT_POINTS]], TEMPLATE)
 

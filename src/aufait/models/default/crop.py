@@ -6,24 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aufait.alignment import compose, similarity_from_points, warp
+from aufait.alignment import compose, warp
+from aufait.faces.template import template_transforms
 
-TEMPLATE_SIZE = 128
-"""Side of the stored training crop; the network sees the middle ``CROP_SIZE`` of it."""
 CROP_SIZE = 112
-ALIGNMENT_POINTS = (36, 39, 42, 45, 33)
-"""68-point indices: the four eye corners and the base of the nose, which expressions hardly move."""
-TEMPLATE = np.array([[32.0, 46.0], [54.7, 47.3], [73.3, 47.3], [96.0, 46.0], [64.0, 78.0]], np.float64)
-"""Where those points lie in the ``TEMPLATE_SIZE`` crop: outer eye corners half the crop apart."""
+"""Side of what the network sees: the middle of the template."""
 CONTRAST_FLOOR = 0.05
 """Added to the standard deviation of grey values in [0, 1], so that flat crops stay quiet."""
 
 
 def crop_transforms(landmarks: np.ndarray, *, size: int = CROP_SIZE) -> np.ndarray:
     """(F, 68, 2) landmarks -> (F, 2, 3) matrices from picture pixels to pixels of the centred ``size`` crop."""
-    points = np.asarray(landmarks, np.float64)[:, list(ALIGNMENT_POINTS)]
-    offset = (TEMPLATE_SIZE - size) / 2
-    return similarity_from_points(points, TEMPLATE - offset)
+    return template_transforms(landmarks, size=size)
 
 
 def crop_faces(image: np.ndarray, landmarks: np.ndarray, *, size: int = CROP_SIZE) -> Tensor:

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from aufait.models.default.crop import CROP_SIZE, TEMPLATE_SIZE, mirror_sides, normalize
+from aufait.faces.template import TEMPLATE_SIZE
+from aufait.models.default.crop import CROP_SIZE, mirror_sides, normalize
 
 
 @dataclass(frozen=True)

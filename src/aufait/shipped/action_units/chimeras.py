@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from aufait.alignment import apply_transform
-from aufait.models.default.crop import TEMPLATE_SIZE, crop_transforms
+from aufait.faces.template import TEMPLATE_SIZE
+from aufait.models.default.crop import crop_transforms
 
 FRONTAL_YAW = 12.0
 """Rendered faces are frontal up to this angle, degrees."""

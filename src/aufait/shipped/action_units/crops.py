@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from aufait.errors import InputError
+from aufait.faces.template import TEMPLATE_SIZE
 from aufait.media.images import read_image
-from aufait.models.default.crop import TEMPLATE_SIZE, crop_faces
+from aufait.models.default.crop import crop_faces
 from aufait.synthetic.dataset import FrameRecord, read_records
 
 MAX_YAW = 55.0

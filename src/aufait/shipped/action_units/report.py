@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from aufait.action_units import ACTION_UNITS, au_name
+from aufait.faces.template import TEMPLATE_SIZE
 from aufait.metrics import calibration_error, f1_frame, icc_3_1, roc_area
 from aufait.models.default.base_rates import REFERENCE_RATE
-from aufait.models.default.crop import CROP_SIZE, TEMPLATE_SIZE
+from aufait.models.default.crop import CROP_SIZE
 from aufait.models.default.ordinal import OCCURRENCE_LEVEL
 from aufait.models.default.predictor import AUPredictor, AUScores
 from aufait.shipped.action_units.calibration import base_rate_weights

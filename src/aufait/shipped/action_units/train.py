@@ -24,8 +24,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aufait.errors import InputError, OutputError
+from aufait.faces.template import TEMPLATE_SIZE
 from aufait.media.images import read_image
-from aufait.models.default.crop import CROP_SIZE, TEMPLATE_SIZE, crop_faces, mirror_sides, network_input
+from aufait.models.default.crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.default.network import AUNetwork, AUNetworkConfig
 from aufait.models.default.ordinal import OCCURRENCE_LEVEL
 from aufait.models.default.predictor import AUPredictor

@@ -25,8 +25,9 @@ from aufait.alignment import apply_transform, warp
 from aufait.errors import InputError
 from aufait.faces.face_check import CHECK_SIZE, REGIONS
 from aufait.faces.finder import FaceFinder
+from aufait.faces.template import TEMPLATE_SIZE
 from aufait.media.images import read_image
-from aufait.models.default.crop import TEMPLATE_SIZE, crop_transforms
+from aufait.models.default.crop import crop_transforms
 from aufait.shipped.real_faces import RealFace
 from aufait.synthetic.dataset import read_records
 from aufait.synthetic.renderer import PARTS
