@@ -16,7 +16,8 @@ from aufait.au_centers import AU_CENTER_RULES, AUCenterRule
 from aufait.landmarks import LANDMARKS_49, POINTS
 from aufait.layers.attention_refinement import AttentionRefinement
 from aufait.layers.high_level import HighLevelExtractor
-from aufait.layers.region_learning import GRIDS, PatchConvolution, RegionLearning, RegionStage
+from aufait.layers.region_learning import RegionLearning
+from aufait.layers.region_stage import GRIDS, PatchConvolution, RegionStage
 from aufait.models.jaa_net import JAANet, JAANetConfig
 from aufait.models.outputs import AUOutput
 

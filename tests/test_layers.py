@@ -23,7 +23,8 @@ from aufait.layers.attention_maps import PredefinedAttention
 from aufait.layers.attention_refinement import AttentionRefinement
 from aufait.layers.grouped import GroupedLinear, grouped_conv
 from aufait.layers.high_level import HighLevelExtractor, attend
-from aufait.layers.region_learning import PatchConvolution, RegionLearning, join_patches, split_patches
+from aufait.layers.region_learning import RegionLearning
+from aufait.layers.region_stage import PatchConvolution, join_patches, split_patches
 from aufait.models.system import _example_landmarks
 
 MAKERS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], tuple[int, ...]]] = {

@@ -1,4 +1,4 @@
-"""The arithmetic of ``region_learning`` arranged for CPUs: patches stay where they are, in the order each convolution likes.
+"""The arithmetic of ``region_stage`` arranged for CPUs: patches stay where they are, in the order each convolution likes.
 
 A map cut into a grid of patches is held as (B, rows, columns, C, h, w), in one of two memory orders: *planar*, each channel
 of a patch together, or *interleaved*, the channels of a pixel together, patch by patch. Grouped convolutions read both without
@@ -7,16 +7,12 @@ a copy. Wide patches run faster planar, narrow ones interleaved; a full map is a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.layers.fast_path import max_pool_2
-
-if TYPE_CHECKING:
-    from aufait.layers.region_learning import PatchConvolution, RegionStage
+from aufait.layers.region_stage import PatchConvolution, RegionStage
 
 _FINEST = 3
 """Halvings of the finest grid, 8 x 8 patches; all grids are compared on it."""

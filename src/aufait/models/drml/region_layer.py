@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.layers.grouped import grouped_conv
-from aufait.layers.region_learning import join_patches, split_patches
+from aufait.layers.region_stage import join_patches, split_patches
 
 REGION_NORMS = ("running", "batch", "affine")
 """See ``DRMLConfig.region_norm``."""

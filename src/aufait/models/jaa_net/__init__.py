@@ -2,7 +2,7 @@
 
 | part of the papers | file |
 |---|---|
-| hierarchical and multi-scale region learning | ``aufait.layers.region_learning`` |
+| hierarchical and multi-scale region learning | ``aufait.layers.region_learning``, ``region_stage`` |
 | face alignment | ``face_alignment.py`` |
 | adaptive attention learning | ``adaptive_attention.py`` |
 | action unit detection | ``au_detection.py`` |

@@ -14,7 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
-from aufait.layers.region_learning import GRIDS
+from aufait.layers.region_stage import GRIDS
 from aufait.models.import_checkpoint.action_units import choose_action_units
 from aufait.models.import_checkpoint.mapping import Rule, batch_norm, convert, layer
 from aufait.models.import_checkpoint.reading import read_state_dict
