@@ -10,8 +10,8 @@ from conftest import draw_landmarks
 
 from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.results import FaceAnalysis, FrameAnalysis
+from aufait.visualization import drawing
 from aufait.visualization.palette import FACE_COLOURS, face_colour, probability_colour, to_hex
-from aufait.visualization.results import drawing
 from aufait.visualization.results.annotate import Annotator, annotate
 
 UNITS = DEFAULT_ACTION_UNITS

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from aufait.errors import InputError
 from aufait.models.deep_regions.config import PATCH_SIZE
-from aufait.models.deep_regions.model import DeepRegions
+
+if TYPE_CHECKING:
+    from aufait.models.deep_regions.model import DeepRegions
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _dotted(face: np.ndarray, points: np.ndarray, ranks: np.ndarray, colours: st
     """The face round the points, paler, with a coloured dot per patch; the significant ones larger and on top."""
     from PIL import Image
 
-    from aufait.visualization.results.drawing import strokes
+    from aufait.visualization.drawing import strokes
 
     left, top, side = _window(points, face.shape[:2])
     window = (left, top, left + side, top + side)

@@ -17,8 +17,8 @@ import numpy as np
 from aufait.action_units import ACTION_UNITS
 from aufait.landmarks import GROUPS
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
+from aufait.visualization import drawing
 from aufait.visualization.palette import PANEL, TEXT_BRIGHT, TEXT_DIM, TRACK, face_colour, probability_colour
-from aufait.visualization.results import drawing
 
 ASYMMETRY = 1.0
 """Difference of intensity between the sides from which on both are shown."""
