@@ -13,7 +13,7 @@ from fakes import FakeFinder, FakePredictor, write_clip
 from typer.testing import CliRunner
 
 from aufait.bench import detection as benchmark_module
-from aufait.bench.detection import BenchmarkReport, BenchmarkSettings, Run, prepare_video
+from aufait.bench.detection import BenchmarkReport, BenchmarkSettings, DetectionRun, prepare_video
 from aufait.cli.app import app
 from aufait.detection import detector as detector_module
 from aufait.errors import AufaitError, InputError, MissingModelError
@@ -156,7 +156,7 @@ def test_benchmark_video_has_the_size_and_length_asked_for(tmp_path: Path) -> No
 
 
 def test_benchmark_report_gives_machine_command_median_and_spread() -> None:
-    runs = tuple(Run(300, 300, fps, 2.0, 500.0, "builtin", "cpu") for fps in (20.0, 30.0, 31.0))
+    runs = tuple(DetectionRun(300, 300, fps, 2.0, 500.0, "builtin", "cpu") for fps in (20.0, 30.0, 31.0))
     report = BenchmarkReport("some machine", "aufait bench detect", BenchmarkSettings(), runs)
     text = report.to_text()
     assert "some machine" in text and "aufait bench detect" in text
@@ -182,7 +182,7 @@ def test_bench_names_an_unexpected_error_of_the_measured_run(tmp_path: Path, mon
 
 
 def test_bench_prints_json_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run(10, 10, 25.0, 2.0, 500.0, "builtin", "cpu")
+    run = DetectionRun(10, 10, 25.0, 2.0, 500.0, "builtin", "cpu")
     monkeypatch.setattr(
         benchmark_module, "benchmark_detect", lambda settings: BenchmarkReport("m", "c", settings, (run,))
     )

@@ -52,7 +52,7 @@ class BenchmarkSettings:
 
 
 @dataclass(frozen=True)
-class Run:
+class DetectionRun:
     """One run in one process."""
 
     frames: int
@@ -71,14 +71,14 @@ class BenchmarkReport:
     machine: str
     command: str
     settings: BenchmarkSettings
-    runs: tuple[Run, ...]
+    runs: tuple[DetectionRun, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, ready for JSON."""
         return asdict(self) | {"fps_median": self.median("fps")}
 
     def median(self, field: str) -> float:
-        """Median over the runs of one field of ``Run``."""
+        """Median over the runs of one field of ``DetectionRun``."""
         return statistics.median(getattr(run, field) for run in self.runs)
 
     def spread(self, field: str) -> str:
@@ -167,14 +167,14 @@ def _scaled(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return np.asarray(ImageOps.fit(Image.fromarray(image), size, method=Image.Resampling.BICUBIC))
 
 
-def _run_in_process(settings: BenchmarkSettings, video: Path, out: Path) -> Run:
+def _run_in_process(settings: BenchmarkSettings, video: Path, out: Path) -> DetectionRun:
     job = json.dumps({"video": str(video), "out": str(out), "started": time.time(), "settings": asdict(settings)})
     finished = subprocess.run(
         [sys.executable, "-m", "aufait.bench.detection"], input=job, capture_output=True, text=True, check=False
     )
     if finished.returncode != 0:
         raise _failure(finished)
-    return Run(**json.loads(finished.stdout.splitlines()[-1]))
+    return DetectionRun(**json.loads(finished.stdout.splitlines()[-1]))
 
 
 def _failure(finished: subprocess.CompletedProcess[str]) -> AufaitError:
@@ -200,7 +200,7 @@ def _child() -> None:
     sys.stdout.write(json.dumps(asdict(run)) + "\n")
 
 
-def _measure(job: dict[str, Any]) -> Run:
+def _measure(job: dict[str, Any]) -> DetectionRun:
     """One run: the same calls as ``aufait detect``."""
     settings = job["settings"]
     from aufait.detection.detector import Detector
@@ -220,7 +220,7 @@ def _measure(job: dict[str, Any]) -> Run:
         finder, device = detector.finder_name, detector.device
     if outcome.status == "failed":
         raise AufaitError("; ".join(map(str, outcome.problems)))
-    return Run(
+    return DetectionRun(
         frames=outcome.frames,
         faces=outcome.faces,
         fps=(len(times) - 1) / max(time.time() - times[0], 1e-9),

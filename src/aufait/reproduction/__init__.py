@@ -2,15 +2,20 @@
 
 | file | what |
 |---|---|
-| ``registry.py`` | what an item and a training are; ``list_items``, ``get_item`` |
+| ``registry.py`` | what an item is; ``list_items``, ``get_item`` |
+| ``networks.py``, ``runs.py`` | what a training of the papers is (``PaperRun``), and all of them |
 | ``arl.py``, ``deep_regions.py``, ``mgrr_net.py``, ``aunet.py``, ``abrnet.py`` | the items of each paper, as data |
 | ``laboratory.py`` | twins, prepared faces, trainings and predictions, each made once and shared between items |
-| ``tables.py``, ``tables_costs.py``, ``figures_attention.py`` and the others | how items are made |
+| ``makers.py`` | which function makes an item |
+| ``tables.py``, ``tables_costs.py``, ``figures_*.py`` | how items are made |
+| ``examples.py``, ``outputs.py`` | faces chosen for figures; the files that are written |
 | ``check.py`` | all of them in turn, with a state that survives a kill |
 """
 
 from __future__ import annotations
 
-from aufait.reproduction.registry import Block, Item, Row, Run, get_item, get_run, list_items, list_runs
+from aufait.reproduction.networks import PaperRun
+from aufait.reproduction.registry import Block, Item, Row, get_item, list_items
+from aufait.reproduction.runs import get_run, list_runs
 
-__all__ = ["Block", "Item", "Row", "Run", "get_item", "get_run", "list_items", "list_runs"]
+__all__ = ["Block", "Item", "PaperRun", "Row", "get_item", "get_run", "list_items", "list_runs"]

@@ -20,7 +20,8 @@ from aufait.models.mgrr_net.region_graph import co_occurrence_prior
 from aufait.reproduction.examples import TestFaces, numpy
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
-from aufait.reproduction.registry import PUBLISHED_NAMES, Item, get_run
+from aufait.reproduction.registry import PUBLISHED_NAMES, Item
+from aufait.reproduction.runs import get_run
 from aufait.visualization.figures.activation_maps import branch_activation_maps
 from aufait.visualization.figures.attention_overlay import attention_overlay
 from aufait.visualization.figures.metric_plots import deviation, metrics_by_group

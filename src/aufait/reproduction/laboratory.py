@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufait.errors import InputError
-from aufait.reproduction.registry import Run, get_run, list_items
+from aufait.reproduction.networks import PaperRun
+from aufait.reproduction.registry import list_items
+from aufait.reproduction.runs import get_run
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
@@ -186,7 +188,7 @@ class Laboratory:
                 "by --set strict=false (scores are then not those of the protocol)"
             )
 
-    def folds(self, run: Run) -> tuple[int, ...]:
+    def folds(self, run: PaperRun) -> tuple[int, ...]:
         """Folds that tables rest on: all, or the first with ``quick``."""
         return run.folds[:1] if self.quick else run.folds
 
@@ -326,7 +328,7 @@ class Laboratory:
         self._spent("twins", begun)
         return folder
 
-    def _recipe(self, run: Run, fold: int) -> Recipe:
+    def _recipe(self, run: PaperRun, fold: int) -> Recipe:
         from aufait.models.registry import model_entry
 
         recipe = base_recipe(run)
@@ -363,7 +365,7 @@ class Laboratory:
             settings["start_file"] = str(self.training(run.start, start_fold).model_path)
         return recipe.changed({**settings, **self.settings})
 
-    def _lacks_units(self, run: Run, fold: int) -> bool:
+    def _lacks_units(self, run: PaperRun, fold: int) -> bool:
         """Whether an action unit never occurs in the training labels, as may happen in a small twin."""
         from aufait.data.protocols import get_protocol
 
@@ -373,7 +375,7 @@ class Laboratory:
             return bool(((labels.intensity >= 3) & labels.intensity_known).sum(0).min() == 0)
         return bool(((labels.occurrence > 0) & labels.occurrence_known).sum(0).min() == 0)
 
-    def _alignment(self, run: Run) -> str:
+    def _alignment(self, run: PaperRun) -> str:
         from aufait.inputs.alignments import alignment_of
 
         return base_recipe(run).alignment or alignment_of(run.model)
@@ -399,7 +401,7 @@ class Laboratory:
         self.seconds[kind] = self.seconds.get(kind, 0.0) + time.perf_counter() - begun
 
 
-def base_recipe(run: Run) -> Recipe:
+def base_recipe(run: PaperRun) -> Recipe:
     """The recipe that comes nearest to a run: its own network and protocol, else one of the same system or protocol.
 
     Ablations and further protocols are trained as their system is on its main data set.

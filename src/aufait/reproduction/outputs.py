@@ -12,7 +12,8 @@ import numpy as np
 
 from aufait import __version__
 from aufait.files.atomic import write_bytes, write_text
-from aufait.reproduction.registry import PAPERS, PUBLISHED_NAMES, Item, get_run
+from aufait.reproduction.registry import PAPERS, PUBLISHED_NAMES, Item
+from aufait.reproduction.runs import get_run
 
 if TYPE_CHECKING:
     from aufait.evaluation.reports.tables import Table

@@ -1,7 +1,6 @@
 """What the items of the papers are made of, and the list of all of them.
 
-A ``Run`` is one network trained under one protocol; items of all papers share runs. An ``Item`` is a table or a figure: which
-runs it needs, and which function draws it from them.
+An ``Item`` is a table or a figure: which runs (``PaperRun``) it needs, and which function draws it from them.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aufait.errors import InputError
+from aufait.reproduction.runs import get_run
 from aufait.settings import did_you_mean
 
 PAPERS: Mapping[str, str] = MappingProxyType(
@@ -34,34 +34,6 @@ PUBLISHED_NAMES: Mapping[str, str] = MappingProxyType(
 """Short name -> name of the paper in the file of published results."""
 
 _ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One network trained on the training part of a protocol's folds.
-
-    Attributes:
-        name: "model/protocol", with a third part where settings differ: "abrnet/disfa_plus/m=2".
-        model: name in ``aufait.models``.
-        protocol: name in ``aufait.data.protocols``.
-        settings: of the model, where they differ from what its name stands for.
-        start: run whose weights it starts from, by name.
-        pretrained: whether its backbone starts from weights of ImageNet.
-    """
-
-    name: str
-    model: str
-    protocol: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    start: str | None = None
-    pretrained: bool = False
-
-    @property
-    def folds(self) -> tuple[int, ...]:
-        """Numbers of the folds of its protocol."""
-        from aufait.data.protocols import get_protocol
-
-        return tuple(fold.number for fold in get_protocol(self.protocol).folds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,22 +224,6 @@ def paper_name(name: str) -> str:
     return key
 
 
-def list_runs() -> tuple[Run, ...]:
-    """All runs, in the order in which items need them."""
-    return tuple(_runs().values())
-
-
-def get_run(name: str) -> Run:
-    """A run by name.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    if name not in _runs():
-        raise InputError(f"unknown run {name!r}{did_you_mean(name, _runs())}")
-    return _runs()[name]
-
-
 def _modules() -> list[Any]:
     return [importlib.import_module(f"aufait.reproduction.{paper.replace('-', '_')}") for paper in PAPERS]
 
@@ -277,8 +233,3 @@ def _items() -> tuple[Item, ...]:
     return tuple(item for module in _modules() for item in module.ITEMS)
 
 
-@lru_cache(maxsize=1)
-def _runs() -> dict[str, Run]:
-    from aufait.reproduction.runs import RUNS
-
-    return {run.name: run for run in RUNS}

@@ -8,21 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aufait.reproduction.registry import Run
+from aufait.errors import InputError
+from aufait.reproduction.networks import PaperRun
+from aufait.settings import did_you_mean
 
 
-def _run(model: str, protocol: str, label: str = "", start: str | None = None, settings: Mapping[str, Any] | None = None) -> Run:
+def _run(
+    model: str, protocol: str, label: str = "", start: str | None = None, settings: Mapping[str, Any] | None = None
+) -> PaperRun:
     name = f"{model}/{protocol}" + (f"/{label}" if label else "")
-    return Run(name=name, model=model, protocol=protocol, settings=settings or {}, start=start)
+    return PaperRun(name=name, model=model, protocol=protocol, settings=settings or {}, start=start)
 
 
-def _imagenet() -> Run:
+def _imagenet() -> PaperRun:
     """ResNet18 from ImageNet (AUNet section V-D)."""
     settings = {"normalization": "imagenet"}
-    return Run(name="resnet18/bp4d/imagenet", model="resnet18", protocol="bp4d", settings=settings, pretrained=True)
+    return PaperRun(name="resnet18/bp4d/imagenet", model="resnet18", protocol="bp4d", settings=settings, pretrained=True)
 
 
-def _abrnet(label: str, **settings: Any) -> Run:
+def _abrnet(label: str, **settings: Any) -> PaperRun:
     return _run("abrnet", "disfa_plus", label, settings=settings)
 
 
@@ -91,4 +95,22 @@ _ABRNET = (
     _run("jaa-net-v2", "disfa_plus"),
 )
 
-RUNS: tuple[Run, ...] = (*_ARL, *_DEEP_REGIONS, *_MGRR_NET, *_AUNET, *_ABRNET)
+RUNS: tuple[PaperRun, ...] = (*_ARL, *_DEEP_REGIONS, *_MGRR_NET, *_AUNET, *_ABRNET)
+
+_BY_NAME = {run.name: run for run in RUNS}
+
+
+def list_runs() -> tuple[PaperRun, ...]:
+    """All runs, in the order in which items need them."""
+    return RUNS
+
+
+def get_run(name: str) -> PaperRun:
+    """A run by name.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    if name not in _BY_NAME:
+        raise InputError(f"unknown run {name!r}{did_you_mean(name, _BY_NAME)}")
+    return _BY_NAME[name]

@@ -25,7 +25,8 @@ from aufait.metrics import dependency_f1, relation_distance, relation_matrix
 from aufait.models.registry import create_model
 from aufait.reproduction.laboratory import Laboratory
 from aufait.reproduction.outputs import Made
-from aufait.reproduction.registry import PUBLISHED_NAMES, Block, Item, get_run
+from aufait.reproduction.registry import PUBLISHED_NAMES, Block, Item
+from aufait.reproduction.runs import get_run
 
 _OURS, _POOLED, _TEST_SET = "ours", "pooled", "test set"
 _NOT_CODED, _YES, _NO = "-", "yes", "no"
