@@ -81,7 +81,7 @@ def data_check(
     if json_file is not None:
         refuse_existing(json_file, overwrite)
     with stderr().status("reading labels") if is_terminal() and not quiet else _Nothing():
-        data = open_dataset(dataset, root, **_options(settings or []))
+        data = open_dataset(dataset, root, **reader_options(settings or []))
         wanted = None if protocol is None else protocol_for(data, protocol)
     with Bar(quiet=quiet, what="recordings checked") as bar:
         report = check_dataset(data, protocol=wanted, decode=decode, progress=bar.report)
@@ -104,7 +104,7 @@ class _Nothing:
         return None
 
 
-def _options(settings: list[str]) -> dict[str, str]:
+def reader_options(settings: list[str]) -> dict[str, str]:
     """``["camera=right"]`` -> {"camera": "right"}."""
     options: dict[str, str] = {}
     for setting in settings:

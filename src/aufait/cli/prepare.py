@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import print_warning, stdout
-from aufait.cli.data import _options
+from aufait.cli.data import reader_options
 from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
@@ -65,7 +65,7 @@ def prepare(
         raise InputError("name the data set and its folder: aufait prepare DATASET ROOT --output FOLDER")
     else:
         options = {"alignment": _alignment(alignment), "landmarks": landmarks, "finder": finder, "workers": workers}
-        cache = _prepare(dataset, root, output, _options(settings or []), {**options, "overwrite": overwrite}, quiet, frames)
+        cache = _prepare(dataset, root, output, reader_options(settings or []), {**options, "overwrite": overwrite}, quiet, frames)
         if verify:
             cache = FaceCache.open(output, verify=True)
     if not quiet:
