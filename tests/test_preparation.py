@@ -333,7 +333,7 @@ def test_second_run_keeps_finished_shards_and_mends_damaged_ones(tmp_path: Path,
     prepared(data, out)
     before = file_hashes(out)
     (out / "shards/00001-bp4d_F001_T2.u8").write_bytes(b"damaged")
-    (out / "shards/00009-old.u8.partial").write_bytes(b"half")
+    (out / "shards/00009-old.partial.u8").write_bytes(b"half")
     looked = []
     monkeypatch.setattr(HeadFinder, "reset", lambda self: looked.append(1))
     done = []
@@ -416,7 +416,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(tmp_path: Path) ->
     run = subprocess.Popen([sys.executable, "-c", _RUN, str(root), str(out)], env=environment)
     shards = out / "shards"
     deadline = time.monotonic() + 240
-    while not (any(shards.glob("*.json")) and any(shards.glob("*.partial"))):
+    while not (any(shards.glob("*.json")) and any(shards.glob("*.partial.*"))):
         assert run.poll() is None and time.monotonic() < deadline, "the preparation ended before it could be killed"
         time.sleep(0.005)
     run.send_signal(signal.SIGKILL)
@@ -472,7 +472,7 @@ def test_trouble_of_all_recordings_ends_a_parallel_run(tmp_path: Path, factory: 
     data = open_dataset("bp4d", make_bp4d(tmp_path / "bp4d"))
     with pytest.raises(kind, match=words):
         prepare(data, tmp_path / "faces", finder=factory, workers=2)
-    assert not [path for path in (tmp_path / "faces").rglob("*.partial") if factory is lack_package]
+    assert not [path for path in (tmp_path / "faces").rglob("*.partial.*") if factory is lack_package]
     assert len(prepared(data, tmp_path / "faces")) == 16
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aufait.errors import AufaitError, InputError, OutputError
+from aufait.errors import AufaitError, InputError
+from aufait.files.atomic import whole_file
 from aufait.inputs.alignments import get_alignment
 from aufait.models.fan import FaceAligner, FaceAlignment
 from aufait.models.outputs import AUOutput
@@ -152,27 +153,17 @@ class ExportJob:
 
 
 @contextmanager
-def whole_file(path: Path, ending: str) -> Iterator[Path]:
-    """A name to write to; it becomes ``path`` when the block ends well, otherwise it is deleted.
+def exported_file(path: Path, ending: str) -> Iterator[Path]:
+    """``whole_file`` for a name that must end in ``ending``.
 
     Raises:
-        InputError: ``path`` does not end in ``ending``.
+        InputError: it does not.
         OutputError: the file cannot be written.
     """
     if path.suffix.lower() != ending:
         raise InputError(f"the exported file must end in {ending}, got {path}")
-    partial = path.with_name(f"{path.stem}.partial{ending}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         yield partial
-        partial.replace(path)
-    except OSError as error:
-        if isinstance(error, AufaitError):
-            raise
-        raise OutputError(f"cannot write {path}: {error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def to_json(metadata: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from aufait.errors import MissingExtraError
-from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, shapes_of, to_json, whole_file
+from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, exported_file, shapes_of, to_json
 
 
 def export_onnx(
@@ -49,7 +49,7 @@ def export_onnx(
     """
     _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
     path = Path(path)
-    with whole_file(path, ".onnx") as partial:
+    with exported_file(path, ".onnx") as partial:
         job = ExportJob.prepare(model, inputs, notes)
         _write(job, partial, opset)
         difference = _compare(job, partial, tolerance) if check else None

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, shapes_of, to_json, whole_file
+from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, exported_file, shapes_of, to_json
 
 
 def export_torch(
@@ -41,7 +41,7 @@ def export_torch(
         AufaitError: the exported network does not give the original's results.
     """
     path = Path(path)
-    with whole_file(path, ".pt2") as partial:
+    with exported_file(path, ".pt2") as partial:
         job = ExportJob.prepare(model, inputs, notes)
         # Not strict: the default of later versions of torch, said aloud for those in which it is not.
         program = torch.export.export(job.program, (), kwargs=job.inputs, dynamic_shapes=job.batch_axes, strict=False)

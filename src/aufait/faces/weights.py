@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aufait.errors import InputError, MissingModelError
+from aufait.files.atomic import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,5 @@ def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str,
     from aufait.files.weights import packed
 
     metadata = {key: json.dumps(value) for key, value in {**header, "format_version": FORMAT_VERSION}.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(packed(tensors), str(partial), metadata=metadata)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        save_file(packed(tensors), str(partial), metadata=metadata)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aufait.errors import OutputError
+from aufait.errors import AufaitError, OutputError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -25,12 +25,51 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
+def is_partial(path: Path) -> bool:
+    """Whether the name is that of an unfinished file."""
+    return ".partial" in path.suffixes
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A name to write to; what is there when the block ends well takes the name ``path`` and is on the disc.
+
+    A file that has the name stays until then. After an exception nothing of the new one is left. Missing folders are made.
+
+    Raises:
+        OutputError: it cannot be written; the message says why and what to do.
+    """
+    path = Path(path)
+    partial = partial_path(path)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            _sync(partial)
+            partial.replace(path)
+            _sync(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut, where the system can do that."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
     """Turn operating-system errors inside the block into an ``OutputError`` that names the file and the way out."""
     try:
         yield
-    except OutputError:
+    except AufaitError:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_advice(error)}") from error

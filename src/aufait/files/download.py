@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from aufait.errors import MissingModelError
+from aufait.files.atomic import whole_file
 
 _REACH_SECONDS = 4.0
 _ANSWER_SECONDS = 60.0
@@ -18,7 +19,7 @@ _CHUNK = 1 << 18
 
 
 def download(url: str, target: Path, *, progress: Callable[[int, int | None], None] | None = None) -> Path:
-    """Fetch an https address into a file; it is written as ``<name>.part`` and renamed when it is whole.
+    """Fetch an https address into a file; it has its name only when it is whole.
 
     Args:
         url: address of the file.
@@ -28,24 +29,26 @@ def download(url: str, target: Path, *, progress: Callable[[int, int | None], No
     Raises:
         MissingModelError: no connection (said within seconds), or one that broke off; nothing is kept.
     """
-    part = target.with_name(target.name + ".part")
-    try:
-        _reach(url)
-        with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer, part.open("wb") as file:
-            size = int(answer.headers.get("Content-Length") or 0) or None
-            done = 0
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                done += len(chunk)
-                if progress:
-                    progress(done, size)
-        if size is not None and done != size:
-            raise OSError(f"the connection broke off after {done} of {size} bytes")
-        return part.replace(target)
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise MissingModelError(f"could not download {url}: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(target) as part:
+        try:
+            _fetch(url, part, progress)
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            raise MissingModelError(f"could not download {url}: {error}") from error
+    return target
+
+
+def _fetch(url: str, part: Path, progress: Callable[[int, int | None], None] | None) -> None:
+    _reach(url)
+    with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as answer, part.open("wb") as file:
+        size = int(answer.headers.get("Content-Length") or 0) or None
+        done = 0
+        while chunk := answer.read(_CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            if progress:
+                progress(done, size)
+    if size is not None and done != size:
+        raise OSError(f"the connection broke off after {done} of {size} bytes")
 
 
 def _reach(url: str) -> None:

@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.modules import module as torch_modules
 
 from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.files.atomic import whole_file
 
 HEADER = "aufait"
 """Key of the JSON text among the metadata of the file."""
@@ -52,13 +54,10 @@ def write_weights(module: nn.Module, path: str | Path, header: dict[str, Any]) -
     """
     path = Path(path)
     tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata={HEADER: json.dumps(header, sort_keys=True)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
+        with whole_file(path) as partial:
+            save_file(tensors, partial, metadata={HEADER: json.dumps(header, sort_keys=True)})
+    except SafetensorError as error:
         raise OutputError(f"cannot write {path}: {error}") from error
     return path
 
@@ -205,6 +204,20 @@ def _open(path: Path) -> Iterator[Any]:
         raise InputError(f"{path} is not a whole safetensors file ({error}); get it again or save it again") from error
 
 
+_UNCOUNTED: ContextVar[bool] = ContextVar("uncounted", default=False)
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Inside, a part is made that for a moment holds more than it keeps, and whose sizes no header can choose: a network that
+    another library knows by name."""
+    token = _UNCOUNTED.set(True)
+    try:
+        yield
+    finally:
+        _UNCOUNTED.reset(token)
+
+
 @contextmanager
 def _limited(tensors: Mapping[str, Tensor], misfit: str) -> Iterator[None]:
     """Inside, the making of a network stops as soon as it has more parameters than there are tensors, or larger ones."""
@@ -213,14 +226,16 @@ def _limited(tensors: Mapping[str, Tensor], misfit: str) -> Iterator[None]:
 
     def parameter(owner: nn.Module, name: str, value: Tensor | None) -> None:
         nonlocal count
-        if threading.get_ident() != thread or value is None:
+        if threading.get_ident() != thread or value is None or _UNCOUNTED.get():
             return
         count += 1
         if count > most or value.numel() > largest:
             raise InputError(f"{misfit}: the header states a network of more or larger weights than the file holds")
 
     def buffer(owner: nn.Module, name: str, value: Tensor | None) -> None:
-        if threading.get_ident() == thread and value is not None and value.numel() > max(_LARGEST_BUFFER, largest):
+        if _UNCOUNTED.get() or threading.get_ident() != thread or value is None:
+            return
+        if value.numel() > max(_LARGEST_BUFFER, largest):
             raise InputError(f"{misfit}: the header states sizes that no network has ({name} of {value.numel()} numbers)")
 
     hooks = [

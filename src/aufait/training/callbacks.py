@@ -15,6 +15,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from aufait.errors import OutputError
+from aufait.files.atomic import partial_path
 from aufait.models.checkpoint import save_model
 from aufait.training.lightning_module import RecipeModule
 
@@ -102,7 +103,7 @@ class RunKeeper(lightning.Callback):
 
     def _save(self, trainer: lightning.Trainer) -> None:
         """Every process takes part; the file is whole or the one before."""
-        partial = self.checkpoint.with_name(self.checkpoint.name + ".partial")
+        partial = partial_path(self.checkpoint)
         try:
             trainer.save_checkpoint(partial)
             if trainer.is_global_zero:

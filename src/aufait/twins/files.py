@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import cv2
 import numpy as np
 
 from aufait.errors import MissingExtraError, OutputError
+from aufait.files.atomic import whole_file
 
 JPEG_QUALITY = 95
 _QUALITY = "236"
@@ -33,22 +33,8 @@ def need_landmark_library() -> None:
         raise MissingExtraError("writing BP4D's landmark files (package h5py)", "synth") from error
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``; it takes that name when the block ends well, and goes when it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
 def _write(path: Path, content: bytes) -> None:
-    with whole(path) as temporary:
+    with whole_file(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -98,7 +84,7 @@ def _write_video(path: Path, images: Iterable[np.ndarray], fps: float, container
 
     rate = Fraction(fps).limit_denominator(1000)
     options = {"fflags": "+bitexact"}
-    with whole(path) as temporary, av.open(str(temporary), "w", format=container, container_options=options) as box:
+    with whole_file(path) as temporary, av.open(str(temporary), "w", format=container, container_options=options) as box:
         stream: Any = box.add_stream(codec, rate=rate)
         stream.pix_fmt = pixels
         stream.options = {"flags": "+bitexact+qscale", "global_quality": _QUALITY}
@@ -138,7 +124,7 @@ def write_track(path: Path, points: np.ndarray) -> None:
     Args:
         points: (F, 49, 2) pixels counted from 0.
     """
-    with whole(path) as temporary:
+    with whole_file(path) as temporary:
         _write_track(temporary, points)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from aufait.action_units import AU_SETS
 from aufait.data.datasets.fera2017 import view_pose
+from aufait.files.atomic import whole_file
 from aufait.landmarks import convert
 from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.renderer import Frame
@@ -180,7 +181,7 @@ def _write_bp4d_plus(stage: Stage, plans: Sequence[RecordingPlan]) -> Records:
     """One archive per subject with pictures counted from 0, 34 columns, five intensities, the 49-point track."""
     records: Records = {}
     target = stage.root / "2D+3D" / f"{plans[0].subject}.zip"
-    with files.whole(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with whole_file(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for plan in plans:
             takes = Takes(plan)
             for frame, image in zip(plan.frames.tolist(), stage.film(takes), strict=True):

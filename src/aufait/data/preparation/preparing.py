@@ -24,13 +24,13 @@ from aufait.data.preparation.cache import FaceCache
 from aufait.data.preparation.finding import FinderFactory
 from aufait.data.preparation.shards import shard_stem
 from aufait.data.preparation.sources import mark_synthetic, recording_digest
-from aufait.data.preparation.storage import FORMAT, MANIFEST, PARTIAL, SETTINGS, SHARDS, TABLE, read_json, write_json
+from aufait.data.preparation.storage import FORMAT, MANIFEST, SETTINGS, SHARDS, TABLE, read_json, write_json
 from aufait.data.preparation.workers import Job, Outcome, Plan, run_jobs
 from aufait.data.preparation.writing import assemble
 from aufait.data.recording import Recording
 from aufait.errors import InputError, OutputError
 from aufait.faces.finder import create_finder
-from aufait.files.atomic import output_errors
+from aufait.files.atomic import is_partial, output_errors
 from aufait.inputs.alignments import Alignment, get_alignment
 from aufait.machine import cores
 
@@ -40,7 +40,7 @@ LANDMARKS = ("auto", "distributed", "detect")
 ProgressCallback = Callable[[int, int], None]
 """Called with the frames done so far and all frames."""
 
-_SHARD_SUFFIXES = (".u8", ".safetensors", ".json", PARTIAL)
+_SHARD_SUFFIXES = (".u8", ".safetensors", ".json")
 
 
 def prepare(
@@ -169,7 +169,7 @@ def _strangers(folder: Path) -> list[str]:
     return sorted(
         path.name
         for path in folder.iterdir()
-        if not path.name.endswith(PARTIAL) and not (path.name == SHARDS and path.is_dir() and not any(path.iterdir()))
+        if not is_partial(path) and not (path.name == SHARDS and path.is_dir() and not any(path.iterdir()))
     )
 
 
@@ -215,10 +215,10 @@ def _clear(folder: Path) -> None:
 
 def _sweep(folder: Path, stems: set[str]) -> None:
     """Remove what a killed run left half-written, and shards that belong to no recording."""
-    for path in folder.glob(f"*{PARTIAL}"):
+    for path in filter(is_partial, folder.iterdir()):
         path.unlink()
     for path in (folder / SHARDS).iterdir():
-        if path.name.endswith(PARTIAL) or (path.name.endswith(_SHARD_SUFFIXES) and path.stem not in stems):
+        if is_partial(path) or (path.name.endswith(_SHARD_SUFFIXES) and path.stem not in stems):
             path.unlink()
 
 

@@ -13,9 +13,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from aufait.data.preparation.storage import checksum_of, read_json, whole_file, write_json, write_tensors
+from aufait.data.preparation.storage import checksum_of, read_json, write_json, write_tensors
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
 
 ATTRIBUTE = "attribute:"
@@ -103,7 +104,8 @@ class ShardWriter:
     def __enter__(self) -> Self:
         # A record of an earlier run would vouch for faces that are about to be replaced.
         record_path(self.folder, self.stem).unlink(missing_ok=True)
-        self._file = self._stack.enter_context(whole_file(faces_path(self.folder, self.stem)))
+        partial = self._stack.enter_context(whole_file(faces_path(self.folder, self.stem)))
+        self._file = self._stack.enter_context(partial.open("wb"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:

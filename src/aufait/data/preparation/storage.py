@@ -14,16 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from aufait.errors import InputError
-from aufait.files.atomic import output_errors
+from aufait.files.atomic import whole_file
 
 FORMAT = "aufait-faces-1"
 """Changes whenever older files would be read wrongly."""
@@ -32,40 +30,7 @@ MANIFEST = "manifest.json"
 SETTINGS = "settings.json"
 TABLE = "table.safetensors"
 SHARDS = "shards"
-PARTIAL = ".partial"
 
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that has its name only when it is complete and on the disc; after an error nothing of it stays.
-
-    Raises:
-        OutputError: it cannot be written; the message says why and what to do.
-    """
-    partial = path.with_name(path.name + PARTIAL)
-    with output_errors(path):
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-            _sync_folder(path.parent)
-        except BaseException:
-            with suppress(OSError):
-                partial.unlink()
-            raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where the system can do that."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -75,8 +40,8 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         OutputError: the file cannot be written.
     """
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    with whole_file(path) as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
+    with whole_file(path) as partial:
+        partial.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -112,8 +77,8 @@ def write_tensors(path: Path, tensors: Mapping[str, np.ndarray]) -> dict[str, An
     from safetensors.numpy import save
 
     content = save({name: np.ascontiguousarray(values) for name, values in sorted(tensors.items())})
-    with whole_file(path) as file:
-        file.write(content)
+    with whole_file(path) as partial:
+        partial.write_bytes(content)
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from aufait.errors import InputError, MissingModelError
+from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
 from aufait.files.weights import HEADER, make_filled, packed, parse_json, read_metadata, read_tensors
 from aufait.layers.fused import prepare
@@ -298,10 +299,9 @@ def read_calibration(header: Mapping[str, Any], action_units: Sequence[int]) -> 
 def write_model(path: str | Path, header: dict[str, Any], state: Mapping[str, Tensor]) -> Path:
     """Write a model file with small weights (see ``files.weights.packed``), whole or not at all."""
     target = Path(path)
-    temporary = target.with_suffix(".part")
-    # One entry: the file format does not keep the order of several, and equal models must give equal files.
-    save_file(packed(state), temporary, metadata={HEADER: json.dumps(header, sort_keys=True)})
-    temporary.replace(target)
+    with whole_file(target) as partial:
+        # One entry: the file format does not keep the order of several, and equal models must give equal files.
+        save_file(packed(state), partial, metadata={HEADER: json.dumps(header, sort_keys=True)})
     return target
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from aufait.errors import InputError
 from aufait.faces.template import TEMPLATE_SIZE
+from aufait.files.atomic import whole_file
 from aufait.media.images import read_image
 from aufait.models.default.crop import crop_faces
 from aufait.synthetic.dataset import FrameRecord, read_records
@@ -113,9 +114,8 @@ def load_crops(
         is_man=np.array([r.sex == "man" for r in records]),
     )
     if store:
-        temporary = store.with_suffix(".part.npz")
-        np.savez(temporary, action_units=np.array(action_units), **{k: getattr(result, k) for k in _FIELDS})
-        temporary.replace(store)
+        with whole_file(store) as partial:
+            np.savez(partial, action_units=np.array(action_units), **{k: getattr(result, k) for k in _FIELDS})
     return result
 
 

@@ -23,6 +23,7 @@ from aufait.alignment import compose, warp
 from aufait.errors import OutputError
 from aufait.faces.mesh_networks import CROP_SIZE, MESH_POINTS
 from aufait.faces.mesh_window import window_matrix
+from aufait.files.atomic import write_text
 from aufait.media.images import read_image
 from aufait.models.default.branches import BLENDSHAPES, COARSE_SHAPE, FINE_SHAPE
 from aufait.models.default.crop import photo_transforms
@@ -167,9 +168,7 @@ def _claim(root: Path, settings: dict[str, object]) -> int:
 
 def _note(root: Path, done: int) -> None:
     marker = root / "views.json"
-    temporary = marker.with_suffix(".part")
-    temporary.write_text(json.dumps(json.loads(marker.read_text()) | {"done": done}, indent=1))
-    temporary.replace(marker)
+    write_text(marker, json.dumps(json.loads(marker.read_text()) | {"done": done}, indent=1), overwrite=True)
 
 
 def _read(pictures: Sequence[Path], rows: range) -> list[np.ndarray]:

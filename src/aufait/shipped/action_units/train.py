@@ -25,6 +25,7 @@ from torch import Tensor
 
 from aufait.errors import InputError, OutputError
 from aufait.faces.template import TEMPLATE_SIZE
+from aufait.files.atomic import whole_file
 from aufait.media.images import read_image
 from aufait.models.default.crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.default.network import AUNetwork, AUNetworkConfig
@@ -327,10 +328,9 @@ def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tens
 def _save_checkpoint(folder: Path, epoch: int, network, average, optimiser, schedule) -> None:  # type: ignore[no-untyped-def]
     state = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
     state |= {f"average.{k}": v.contiguous().clone() for k, v in average.state_dict().items()}
-    save_file(state, folder / "checkpoint.safetensors.part", metadata={"epoch": str(epoch)})
-    torch.save({"optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, folder / "checkpoint.pt.part")
-    (folder / "checkpoint.pt.part").replace(folder / "checkpoint.pt")
-    (folder / "checkpoint.safetensors.part").replace(folder / "checkpoint.safetensors")
+    with whole_file(folder / "checkpoint.pt") as rest, whole_file(folder / "checkpoint.safetensors") as weights:
+        save_file(state, weights, metadata={"epoch": str(epoch)})
+        torch.save({"optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, rest)
     (folder / "epoch.json").write_text(json.dumps({"finished": epoch + 1}))
 
 

@@ -341,9 +341,10 @@ def _save_targets(
 ) -> None:
     pictures = [str(real.paths[row]) for row in rows] + [str(halves.paths[row]) for row in half_rows]
     landmarks = np.concatenate([real.landmarks[rows], halves.landmarks[half_rows]])
-    known = {"exceedance": targets.exceedance, "weight": targets.weight}
     with whole_file(path) as partial:
-        np.savez(partial, pictures=np.array(pictures), landmarks=landmarks, **known)
+        np.savez(
+            partial, pictures=np.array(pictures), landmarks=landmarks, exceedance=targets.exceedance, weight=targets.weight
+        )
 
 
 def _train(

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from aufait.errors import InputError
 from aufait.faces.networks import FaceDetectorConfig, FaceDetectorNet, FaceLandmarkConfig, FaceLandmarkNet
 from aufait.faces.weights import load_state, load_weights, save_weights
+from aufait.files.atomic import whole_file
 from aufait.machine import torch_threads
 from aufait.shipped.faces.backgrounds import make_backgrounds
 from aufait.shipped.faces.camera import Draw
@@ -316,11 +317,10 @@ class _Run:
         tensors = {f"network.{key}": value.contiguous() for key, value in self.network.state_dict().items()}
         tensors |= {f"average.{key}": value.contiguous() for key, value in self.average.items()}
         weights, state = self._files()
-        save_file({k: v.clone() for k, v in tensors.items()}, str(weights.with_suffix(".partial")), {"step": str(step)})
         content = {"step": step, "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
-        torch.save(content, state.with_suffix(".partial-state"))
-        weights.with_suffix(".partial").replace(weights)
-        state.with_suffix(".partial-state").replace(state)
+        with whole_file(state) as rest, whole_file(weights) as whole:
+            save_file({k: v.clone() for k, v in tensors.items()}, whole, {"step": str(step)})
+            torch.save(content, rest)
 
     def _load(self) -> int:
         """The step to go on with; 0 where there is no checkpoint."""
