@@ -7,10 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from aufait.faces.appearance import sketch
 from aufait.faces.boxes import keep_best, landmark_boxes, overlap
 from aufait.faces.face import Face
 from aufait.faces.pose import Camera, project
-from aufait.faces.tracking import FaceTracker, assign, sketch
+from aufait.faces.tracking import FaceTracker, assign
 
 SIZE = (640, 360)
 SHAPE = project(np.eye(3)[None], np.array([[0.0, 0.0, 700.0]]), Camera.guess(*SIZE))[0]
@@ -82,7 +83,9 @@ def test_a_face_that_returns_late_gets_a_new_id_and_ids_are_never_reused() -> No
     tracker = FaceTracker()
     for frame in range(10):
         tracker.update([face_at(100, 180)], frame / 30)
+    assert tracker.update([], 11 / 30) == []
     (late,) = tracker.update([face_at(100, 180)], 10 / 30 + 1.5)
+    assert tracker.update([], 10 / 30 + 2.0) == []
     (later,) = tracker.update([face_at(100, 180)], 10 / 30 + 4.0)
     assert (late.track_id, later.track_id) == (1, 2)
 

@@ -1,7 +1,8 @@
 """What both finders share: searching a picture, and following faces through a video.
 
 A back end says how to search a whole picture and how to look again near known faces. Following then costs one look per
-face and frame; the whole picture is searched at the start, twice a second, and when somebody is lost.
+face and frame; the whole picture is searched at the start, twice a second, when somebody is lost, and after a cut, when what
+was known of places is worth nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from aufait.errors import InputError
 from aufait.faces.boxes import box_sizes, check_image, keep_best, overlap, overlap_of_smaller
+from aufait.faces.cuts import CutDetector
 from aufait.faces.face import Face
 from aufait.faces.pose import estimate_pose
 from aufait.faces.tracking import FaceTracker, TrackerConfig
@@ -55,7 +57,8 @@ class FollowingFinder(ABC):
     """Base of the finders: ``find`` for single pictures, ``track`` for the frames of a video in their order.
 
     Args:
-        max_faces: keep this many, the largest; None for all.
+        max_faces: keep this many, None for all: in a picture the largest; in a video the largest at first, and then those who
+            are followed, until they have been lost for ``TrackerConfig.max_lost``.
         min_confidence: faces below are dropped, in [0, 1].
     """
 
@@ -77,7 +80,9 @@ class FollowingFinder(ABC):
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.following = following or FollowingConfig()
-        self._tracker = FaceTracker(tracker)
+        self._tracker = FaceTracker(tracker, max_faces=max_faces)
+        self._cuts = CutDetector()
+        self._size: tuple[int, int] | None = None
         self._last_look: float | None = None
         self._frames_since_look = 0
         self._closed = False
@@ -103,6 +108,7 @@ class FollowingFinder(ABC):
         image = self._checked(image)
         faces = self._distinct(self._search(image, Effort.SEARCH, []))
         faces.sort(key=lambda face: -float(box_sizes(face.box[None])[0]))
+        faces = faces[: self.max_faces]
         return self._with_pose(faces, image)
 
     def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
@@ -110,7 +116,7 @@ class FollowingFinder(ABC):
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            timestamp: seconds, growing from frame to frame; a step back starts new tracks.
+            timestamp: seconds, growing from frame to frame; a step back starts new tracks. The size of the frames may change.
 
         Raises:
             InputError: another shape or type, or a timestamp that is not finite.
@@ -118,6 +124,7 @@ class FollowingFinder(ABC):
         image = self._checked(image)
         if not np.isfinite(timestamp):
             raise InputError(f"timestamp must be a finite number of seconds, got {timestamp}")
+        self._prepare(image)
         expected = self._tracker.predict(timestamp)
         seen = self._distinct(self._look_again(image, expected)) if expected else []
         effort = self._effort(timestamp, missing=len(seen) < max(len(expected), 1))
@@ -129,6 +136,8 @@ class FollowingFinder(ABC):
     def reset(self) -> None:
         """Start of another video: forgets all tracks."""
         self._tracker.reset()
+        self._cuts.reset()
+        self._size = None
         self._last_look = None
         self._frames_since_look = 0
 
@@ -142,6 +151,15 @@ class FollowingFinder(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _prepare(self, image: np.ndarray) -> None:
+        """What a cut or another size before this frame changes for the tracks."""
+        before, self._size = self._size, (image.shape[1], image.shape[0])
+        if self._cuts.cut_before(image):
+            self._tracker.cut()
+            self._last_look = None  # look anew, and well
+        if before is not None and before != self._size:
+            self._tracker.rescale((self._size[0] / before[0], self._size[1] / before[1]))
+
     def _effort(self, timestamp: float, *, missing: bool) -> Effort | None:
         """How hard to search this frame; None to leave it at the faces that are followed."""
         settings = self.following
@@ -154,7 +172,7 @@ class FollowingFinder(ABC):
         return Effort.GLANCE if missing else None
 
     def _distinct(self, known: list[Face], found: list[Face] | None = None) -> list[Face]:
-        """Each person once, sure enough, at most ``max_faces``. A known face wins over one found at the same place."""
+        """Each person once, sure enough. A known face wins over one found at the same place."""
         faces = [f for f in [*known, *(found or [])] if f.confidence >= self.min_confidence]
         if not faces:
             return []
@@ -162,8 +180,6 @@ class FollowingFinder(ABC):
         rank = np.array([face.confidence for face in faces])
         rank[: sum(f.confidence >= self.min_confidence for f in known)] += 1.0 if found is not None else 0.0
         rows = keep_best(boxes, rank, self.following.max_overlap, nested=self.following.nested)
-        if self.max_faces is not None and len(rows) > self.max_faces:
-            rows = sorted(rows, key=lambda row: -float(box_sizes(boxes[row : row + 1])[0]))[: self.max_faces]
         return [faces[row] for row in rows]
 
     def _taken(self, boxes: np.ndarray, known: list[Face]) -> np.ndarray:

@@ -1,32 +1,35 @@
 """Track ids: who is who from one frame to the next.
 
-Each track carries a constant-velocity model of the face's centre and size and a small colour sketch of its looks. New
+Each track carries a constant-velocity model of the face's centre and size and the looks of its head (``appearance``). New
 faces are assigned to tracks by least total cost (position, overlap, size, shape of the landmarks, looks), solved
-exactly. A track that is not seen lives on for a second, moving on at a fading speed; ids are never used twice.
+exactly. A track that is not seen lives on for a second and at least for one frame, moving on at a fading speed; ids are never
+used twice.
 
 Faces that cross: while one hides the other only one is seen; when both are back, motion and looks together tell
-which is which. The sketch is no face recognition: it tells apart people who look different in this very video.
+which is which.
+
+Cuts: after a cut that the pictures show, places mean nothing. All tracks then wait, and a face continues one of them only
+if it looks the same. A cut that they do not show, from one person to another at the same place, is seen by looks that change
+at once and all over the face, more than they ever did before; then the old track waits as well.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from aufait.faces.appearance import Looks, blended, difference, face_difference, head_difference, looks_of
 from aufait.faces.boxes import box_centers, box_sizes, landmark_boxes, overlap
 from aufait.faces.face import Face
-
-_SKETCH_CELLS = 8
-_SKETCH_SAMPLES = 3
 
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """Settings of ``FaceTracker``."""
+    """Settings of ``FaceTracker``. Differences of looks are those of ``faces.appearance``."""
 
     max_lost: float = 1.0
-    """Seconds that a track survives without being seen."""
+    """Seconds that a track survives without being seen; it always survives until one frame has come without it."""
 
     max_distance: float = 1.2
     """Distance between predicted and seen centre, in face sizes, beyond which they cannot be the same face (at
@@ -42,7 +45,58 @@ class TrackerConfig:
     """Difference of the colour sketches, 0 to 1, beyond which two faces cannot be the same unless they overlap."""
 
     looks_weight: float = 4.0
-    """Weight of the difference in looks beside one face size of distance."""
+    """Weight of the difference of the sketches beside one face size of distance."""
+
+    same_looks: float = 0.27
+    """Difference in looks up to which a face after a cut is somebody seen before it."""
+
+    max_away: int = 16
+    """Tracks that wait for a later cut, at most; the longest unseen are forgotten."""
+
+    sudden: float = 4.0
+    """Somebody else may stand at the same place when the face changes by this many times its usual change from frame to
+    frame ..."""
+
+    doubt: float = 0.15
+    """... and by at least this: then it is somebody else if it stays as different for ``doubtful_frames`` ..."""
+
+    replaced: float = 0.22
+    """... and at once if it differs by this, in a picture as sharp as before, and the head (``replaced_head``), too."""
+
+    replaced_head: float = 0.045
+    """Difference of the sketches without which nobody is taken for somebody else at the same place."""
+
+    most_usual: float = 0.1
+    """The usual change counts up to this."""
+
+    time_allowance: float = 0.2
+    """What ``doubt``, ``replaced`` and the first of ``faded`` grow by for frames that are ``allowed_after`` or more apart ..."""
+
+    allowed_after: float = 0.5
+    """... in seconds; in between in proportion: expressions and heads change meanwhile."""
+
+    crowd: float = 1.5
+    """Face sizes: within this distance of somebody else, changed looks may be the other's, and prove nothing."""
+
+    blurred: float = 0.7
+    """A picture is as sharp as before if its edges have at least this share of their strength."""
+
+    doubtful_frames: int = 3
+
+    faded: tuple[float, float] = (0.3, 0.08)
+    """Differences of face and head to all that is remembered of a person from which, ``faded_frames`` in turn and with the
+    head held alike, somebody else has faded in."""
+
+    faded_frames: int = 5
+
+    same_pose: float = 15.0
+    """Degrees of yaw and pitch up to which heads are held alike; in another pose, another memory is kept."""
+
+    memories: int = 4
+    """Poses in which a head is remembered, at most."""
+
+    learning: float = 0.05
+    """Share of the newest looks in a memory, while they differ by less than ``doubt``; a fifth of it above."""
 
     smoothing: float = 0.5
     """Share of a new measurement in the velocity."""
@@ -52,28 +106,61 @@ class TrackerConfig:
 
 
 @dataclass
+class _Memory:
+    """A head as remembered in one pose."""
+
+    looks: Looks
+    turn: np.ndarray  # (2,) degrees of pitch and yaw
+
+
+@dataclass
 class _Track:
     face: Face
-    looks: np.ndarray | None
     velocity: np.ndarray  # (3,) centre x, y in px/s and relative growth of the size per second
     seen: float  # seconds
     hits: int = 1
+    missed: int = 0  # frames since it was seen
+    away: bool = False  # waits for a cut
+    last: Looks | None = None
+    memories: list[_Memory] = field(default_factory=list)
+    usual: float = 0.0  # change of the face from frame to frame
+    doubts: int = 0  # frames since a sudden change that has lasted; 0 for none
+    faded: int = 0  # frames in turn that look like somebody else
 
 
 class FaceTracker:
-    """Gives faces their track ids, frame by frame. One object per video."""
+    """Gives faces their track ids, frame by frame. One object per video.
 
-    def __init__(self, config: TrackerConfig | None = None) -> None:
+    Args:
+        config: settings.
+        max_faces: people that are followed at once; further faces are left out. Who is followed stays until lost.
+    """
+
+    def __init__(self, config: TrackerConfig | None = None, *, max_faces: int | None = None) -> None:
         self.config = config or TrackerConfig()
+        self.max_faces = max_faces
         self._tracks: list[_Track] = []
+        self._away: list[_Track] = []
         self._next_id = 0
         self._now: float | None = None
 
     def reset(self) -> None:
         """Forgets everybody; ids start at 0 again."""
         self._tracks.clear()
+        self._away.clear()
         self._next_id = 0
         self._now = None
+
+    def cut(self) -> None:
+        """A cut lies before the next frame: from here on places mean nothing, and only looks tell who comes back."""
+        self._send_away(self._tracks)
+        self._tracks = []
+
+    def rescale(self, factor: tuple[float, float]) -> None:
+        """The next frames are larger by ``factor`` in x and y: the same scene in other pixels."""
+        for track in (*self._tracks, *self._away):
+            track.face = _scaled(track.face, factor)
+            track.velocity[:2] *= factor
 
     def predict(self, timestamp: float) -> list[Face]:
         """Where each living track should be at ``timestamp`` (seconds): the last face, moved and scaled."""
@@ -89,31 +176,197 @@ class FaceTracker:
             image: (H, W, 3) uint8, for the looks; None to go by place and shape alone.
 
         Returns:
-            The same faces in the same order, with ``track_id`` set.
+            The same faces in the same order, with ``track_id`` set; without those beyond ``max_faces``.
         """
         if self._now is not None and timestamp < self._now:
             self._tracks.clear()
+            self._away.clear()
         self._expire(timestamp)
-        looks = [None if image is None else sketch(image, face.landmarks) for face in faces]
-        pairs = self._assign(faces, looks, timestamp)
-        out = []
-        for row, face in enumerate(faces):
-            track = pairs.get(row)
-            if track is None:
-                track = self._start(face, looks[row], timestamp)
-            else:
-                self._follow(track, face, looks[row], timestamp)
-            out.append(track.face)
+        looks = [None if image is None else looks_of(image, face.landmarks) for face in faces]
+        tracks = [*self._tracks, *self._away]
+        rows = self._assign(faces, looks, tracks, timestamp)
+        self._leave(faces, looks, [tracks[column] for column in rows.values()], timestamp)
+        known = {row: tracks[column] for row, column in rows.items() if not tracks[column].away}
+        back = {row: tracks[column] for row, column in rows.items() if tracks[column].away}
+        for track in self._tracks:
+            track.missed += 1
+        for row, track in known.items():
+            self._follow(track, faces[row], looks[row], timestamp)
+        size = [0.0 if self.max_faces is None else _size(face) for face in faces]  # who may be left out is a matter of size
+        newcomers = sorted(set(range(len(faces))) - set(known), key=lambda row: (row not in back, -size[row]))
+        for row in newcomers:
+            if self.max_faces is None or len(self._tracks) < self.max_faces:
+                returned = back.get(row)
+                known[row] = self._start(faces[row], looks[row], timestamp) if returned is None else returned
+                if returned is not None:
+                    self._return(returned, faces[row], looks[row], timestamp)
         self._now = timestamp
-        return out
+        return [known[row].face for row in sorted(known)]
+
+    # -- Who may be who ---------------------------------------------------------------------------------------------
+
+    def _assign(self, faces: list[Face], looks: list[Looks | None], tracks: list[_Track], timestamp: float) -> dict[int, int]:
+        """Row of a face -> column of its track, at the least total cost."""
+        if not faces or not tracks:
+            return {}
+        there = [track for track in tracks if not track.away]
+        cost = np.full((len(faces), len(tracks)), np.inf)
+        if there:
+            cost[:, : len(there)] = self._costs(faces, looks, there, timestamp)
+        for column in range(len(there), len(tracks)):
+            for row, own in enumerate(looks):
+                apart = np.inf if own is None else _apart(tracks[column], own)
+                # Whoever can be followed is not somebody who comes back.
+                cost[row, column] = 1e3 + apart if apart <= self.config.same_looks else np.inf
+        return {row: column for row, column in assign(cost) if np.isfinite(cost[row, column])}
+
+    def _costs(self, faces: list[Face], looks: list[Looks | None], tracks: list[_Track], timestamp: float) -> np.ndarray:
+        """(faces, tracks) cost of saying that they are the same; inf where they cannot be."""
+        settings = self.config
+        predicted = [self._predicted(track, timestamp) for track in tracks]
+        seen, expected = np.stack([f.box for f in faces]), np.stack([f.box for f in predicted])
+        shared = overlap(seen, expected)
+        sizes, expected_sizes = box_sizes(seen), box_sizes(expected)
+        mean_size = np.maximum((sizes[:, None] + expected_sizes[None]) / 2.0, 1.0)
+        distance = np.linalg.norm(box_centers(seen)[:, None] - box_centers(expected)[None], axis=2) / mean_size
+        growth = np.abs(np.log(np.maximum(sizes, 1.0)[:, None] / np.maximum(expected_sizes, 1.0)[None]))
+        shape = _shape_difference(faces, predicted)
+        different = np.array([[_head_apart(track, own) for track in tracks] for own in looks])
+        absent = np.array([timestamp - track.seen for track in tracks])[None]
+        limit = settings.max_distance + settings.distance_growth * absent
+        impossible = (distance > limit) | (growth > np.log(settings.max_size_ratio))
+        impossible |= (different > settings.max_looks) & (shared < 0.5)
+        others = [[self._is_other(track, own, timestamp) for track in tracks] for own in looks]
+        impossible |= np.array(others) & ~self._crowded(faces, predicted)
+        # The longer a face was away, the less its predicted place says and the more its looks.
+        trust = 1.0 / (1.0 + 3.0 * absent)
+        cost = trust * (distance + 0.7 * (1.0 - shared) + 0.5 * growth + shape) + settings.looks_weight * different
+        return np.where(impossible, np.inf, cost)
+
+    def _is_other(self, track: _Track, looks: Looks | None, timestamp: float) -> bool:
+        """Whether a face cannot be that of a track by its looks alone, wherever it is."""
+        settings = self.config
+        if looks is None or track.last is None:
+            return False
+        more = self._allowance(track, timestamp)
+        if track.doubts >= settings.doubtful_frames or track.faded >= settings.faded_frames:
+            return self._differs(track, looks, settings.doubt + more)
+        limit = max(settings.replaced + more, settings.sudden * min(track.usual, settings.most_usual))
+        sharp = looks.sharpness >= settings.blurred * track.last.sharpness
+        return sharp and face_difference(track.last, looks) > limit and self._differs(track, looks, limit)
+
+    def _allowance(self, track: _Track, timestamp: float) -> float:
+        """How much more a face may have changed since it was last seen."""
+        return self.config.time_allowance * min((timestamp - track.seen) / self.config.allowed_after, 1.0)
+
+    def _crowded(self, faces: list[Face], predicted: list[Face]) -> np.ndarray:
+        """(faces, tracks) whether there is another face near a face, or another track near a track."""
+
+        def near(items: list[Face]) -> np.ndarray:
+            boxes = np.stack([item.box for item in items])
+            centers, sizes = box_centers(boxes), box_sizes(boxes)
+            close = np.linalg.norm(centers[:, None] - centers[None], axis=2) < self.config.crowd * np.maximum(sizes[:, None], sizes)
+            return np.asarray(close.sum(axis=1) > 1)
+
+        return near(faces)[:, None] | near(predicted)[None]
+
+    def _differs(self, track: _Track, looks: Looks, limit: float) -> bool:
+        """Whether looks differ from all that is remembered of a track, in the face and on the head."""
+        return all(
+            face_difference(memory.looks, looks) > limit and head_difference(memory.looks, looks) > self.config.replaced_head
+            for memory in track.memories
+        )
+
+    def _leave(self, faces: list[Face], looks: list[Looks | None], followed: list[_Track], timestamp: float) -> None:
+        """Tracks at whose place somebody else is seen wait for their return."""
+        lost = [track for track in self._tracks if not any(track is other for other in followed)]
+        if not lost or not faces:
+            return
+        predicted = [self._predicted(track, timestamp) for track in lost]
+        there = overlap(np.stack([face.box for face in predicted]), np.stack([face.box for face in faces])) > 0.3  # (lost, faces)
+        there &= ~self._crowded(faces, predicted).T
+        there &= np.array([[self._is_other(track, own, timestamp) for own in looks] for track in lost])
+        gone = [track for track, somebody in zip(lost, there.any(axis=1), strict=True) if somebody]
+        self._tracks = [track for track in self._tracks if not any(track is other for other in gone)]
+        self._send_away(gone)
+
+    # -- The life of a track ----------------------------------------------------------------------------------------
+
+    def _start(self, face: Face, looks: Looks | None, timestamp: float) -> _Track:
+        track = _Track(replace(face, track_id=self._next_id), np.zeros(3), timestamp)
+        self._remember(track, face, looks)
+        self._next_id += 1
+        self._tracks.append(track)
+        return track
+
+    def _follow(self, track: _Track, face: Face, looks: Looks | None, timestamp: float) -> None:
+        elapsed = timestamp - track.seen
+        if elapsed > 1e-6:
+            moved = face.landmarks.mean(axis=0) - track.face.landmarks.mean(axis=0)
+            sizes = np.maximum(box_sizes(np.stack([track.face.box, face.box])), 1.0)
+            grown = np.log(sizes[1] / sizes[0])
+            measured = np.array([*moved, grown]) / elapsed
+            share = 1.0 if track.hits == 1 else self.config.smoothing
+            track.velocity += share * (measured - track.velocity)
+        self._doubt(track, face, looks, timestamp)
+        self._remember(track, face, looks)
+        track.face = replace(face, track_id=track.face.track_id)
+        track.seen, track.hits, track.missed = timestamp, track.hits + 1, 0
+
+    def _return(self, track: _Track, face: Face, looks: Looks | None, timestamp: float) -> None:
+        """Somebody is back after a cut."""
+        self._away = [other for other in self._away if other is not track]
+        track.away, track.velocity, track.doubts, track.faded = False, np.zeros(3), 0, 0
+        track.face = replace(face, track_id=track.face.track_id)
+        track.seen, track.missed, track.last = timestamp, 0, looks
+        self._tracks.append(track)
+
+    def _doubt(self, track: _Track, face: Face, looks: Looks | None, timestamp: float) -> None:
+        """Counts frames in which somebody else may have taken the place of a track."""
+        settings = self.config
+        if looks is None or track.last is None:
+            return
+        step, more = face_difference(track.last, looks), self._allowance(track, timestamp)
+        sudden = step > max(settings.doubt + more, settings.sudden * min(track.usual, settings.most_usual))
+        if (sudden or track.doubts) and self._differs(track, looks, settings.doubt + more):
+            track.doubts += 1
+        else:
+            track.doubts = 0
+        turn = _turn(face)
+        alike = [m for m in track.memories if np.abs(m.turn - turn).max() <= settings.same_pose]
+        least_face, least_head = settings.faded
+        other = bool(alike) and all(
+            face_difference(m.looks, looks) > least_face + more and head_difference(m.looks, looks) > least_head for m in track.memories
+        )
+        track.faded = track.faded + 1 if other else 0
+        track.usual += 0.1 * (min(step, settings.most_usual) - track.usual)
+
+    def _remember(self, track: _Track, face: Face, looks: Looks | None) -> None:
+        track.last = looks
+        if looks is None or track.doubts or track.faded:
+            return
+        turn = _turn(face)
+        nearest = min(track.memories, key=lambda m: float(np.abs(m.turn - turn).max()), default=None)
+        far = nearest is not None and np.abs(nearest.turn - turn).max() > self.config.same_pose
+        if nearest is None or (far and len(track.memories) < self.config.memories):
+            track.memories.append(_Memory(looks, turn))
+            return
+        # Neighbours that overlap leak into each other's looks; learn slowly once a track is known.
+        learning = 0.5 if track.hits < 3 else self.config.learning
+        share = learning if face_difference(nearest.looks, looks) < self.config.doubt else 0.2 * self.config.learning
+        nearest.looks = blended(nearest.looks, looks, share)
+
+    def _send_away(self, tracks: list[_Track]) -> None:
+        for track in tracks:
+            track.away = True
+        self._away = sorted([*self._away, *tracks], key=lambda track: track.seen)[-self.config.max_away :]
 
     def _expire(self, timestamp: float) -> None:
-        self._tracks = [t for t in self._tracks if timestamp - t.seen <= self._patience(t)]
+        self._tracks = [t for t in self._tracks if t.missed == 0 or timestamp - t.seen <= self._patience(t)]
 
     def _patience(self, track: _Track) -> float:
-        """A face seen once or twice may be a mistake of the detector; it is given up sooner, but not before a frame has
-        come without it: in slow videos the next one may be half a second away."""
-        return self.config.max_lost if track.hits > 2 or track.seen == self._now else 0.4 * self.config.max_lost
+        """A face seen once or twice may be a mistake of the detector; it is given up sooner."""
+        return self.config.max_lost if track.hits > 2 else 0.4 * self.config.max_lost
 
     def _predicted(self, track: _Track, timestamp: float) -> Face:
         elapsed = max(timestamp - track.seen, 0.0)
@@ -128,54 +381,34 @@ class FaceTracker:
             mesh = ((mesh - origin) * growth + offset).astype(np.float32)
         return replace(track.face, landmarks=landmarks, box=landmark_boxes(landmarks[None])[0], pose=None, mesh=mesh)
 
-    def _assign(self, faces: list[Face], looks: list[np.ndarray | None], timestamp: float) -> dict[int, _Track]:
-        if not faces or not self._tracks:
-            return {}
-        cost = self._costs(faces, looks, timestamp)
-        return {row: self._tracks[column] for row, column in assign(cost) if np.isfinite(cost[row, column])}
 
-    def _costs(self, faces: list[Face], looks: list[np.ndarray | None], timestamp: float) -> np.ndarray:
-        """(faces, tracks) cost of saying that they are the same; inf where they cannot be."""
-        settings = self.config
-        predicted = [self._predicted(track, timestamp) for track in self._tracks]
-        seen, expected = np.stack([f.box for f in faces]), np.stack([f.box for f in predicted])
-        shared = overlap(seen, expected)
-        sizes, expected_sizes = box_sizes(seen), box_sizes(expected)
-        mean_size = np.maximum((sizes[:, None] + expected_sizes[None]) / 2.0, 1.0)
-        distance = np.linalg.norm(box_centers(seen)[:, None] - box_centers(expected)[None], axis=2) / mean_size
-        growth = np.abs(np.log(np.maximum(sizes, 1.0)[:, None] / np.maximum(expected_sizes, 1.0)[None]))
-        shape = _shape_difference(faces, predicted)
-        different = np.array([[_difference(a, track.looks) for track in self._tracks] for a in looks])
-        absent = np.array([timestamp - track.seen for track in self._tracks])[None]
-        limit = settings.max_distance + settings.distance_growth * absent
-        impossible = (distance > limit) | (growth > np.log(settings.max_size_ratio))
-        impossible |= (different > settings.max_looks) & (shared < 0.5)
-        # The longer a face was away, the less its predicted place says and the more its looks.
-        trust = 1.0 / (1.0 + 3.0 * absent)
-        cost = trust * (distance + 0.7 * (1.0 - shared) + 0.5 * growth + shape) + settings.looks_weight * different
-        return np.where(impossible, np.inf, cost)
+def _size(face: Face) -> float:
+    return float(box_sizes(face.box[None])[0])
 
-    def _start(self, face: Face, looks: np.ndarray | None, timestamp: float) -> _Track:
-        track = _Track(replace(face, track_id=self._next_id), looks, np.zeros(3), timestamp)
-        self._next_id += 1
-        self._tracks.append(track)
-        return track
 
-    def _follow(self, track: _Track, face: Face, looks: np.ndarray | None, timestamp: float) -> None:
-        elapsed = timestamp - track.seen
-        if elapsed > 1e-6:
-            moved = face.landmarks.mean(axis=0) - track.face.landmarks.mean(axis=0)
-            sizes = np.maximum(box_sizes(np.stack([track.face.box, face.box])), 1.0)
-            grown = np.log(sizes[1] / sizes[0])
-            measured = np.array([*moved, grown]) / elapsed
-            share = 1.0 if track.hits == 1 else self.config.smoothing
-            track.velocity += share * (measured - track.velocity)
-        if looks is not None:
-            # Neighbours that overlap leak into each other's sketch; learn slowly once a track is known.
-            share = 0.5 if track.hits < 5 else 0.1
-            track.looks = looks if track.looks is None else (1.0 - share) * track.looks + share * looks
-        track.face = replace(face, track_id=track.face.track_id)
-        track.seen, track.hits = timestamp, track.hits + 1
+def _turn(face: Face) -> np.ndarray:
+    """(2,) degrees of pitch and yaw; 0 where the pose is not known."""
+    return np.zeros(2) if face.pose is None else np.degrees(face.pose.rotation[:2])
+
+
+def _apart(track: _Track, looks: Looks) -> float:
+    """Difference to the nearest of the memories and the last looks of a track; inf where there are none."""
+    known = [memory.looks for memory in track.memories] + ([] if track.last is None or track.doubts or track.faded else [track.last])
+    return min((difference(one, looks) for one in known), default=np.inf)
+
+
+def _head_apart(track: _Track, looks: Looks | None) -> float:
+    """Difference of the sketches to the nearest memory; 0 where either is not known."""
+    return 0.0 if looks is None else min((head_difference(m.looks, looks) for m in track.memories), default=0.0)
+
+
+def _scaled(face: Face, factor: tuple[float, float]) -> Face:
+    """A face in a picture whose sides are longer by ``factor`` in x and y."""
+    landmarks = (face.landmarks * np.float32(factor)).astype(np.float32)
+    mesh = face.mesh
+    if mesh is not None:
+        mesh = (mesh * np.array([*factor, np.sqrt(factor[0] * factor[1])])).astype(np.float32)
+    return replace(face, landmarks=landmarks, box=landmark_boxes(landmarks[None])[0], mesh=mesh)
 
 
 def _shape_difference(faces: list[Face], tracks: list[Face]) -> np.ndarray:
@@ -189,33 +422,6 @@ def _shape_difference(faces: list[Face], tracks: list[Face]) -> np.ndarray:
 
     difference = normalised(faces)[:, None] - normalised(tracks)[None]
     return np.linalg.norm(difference, axis=3).mean(axis=2)
-
-
-def _difference(first: np.ndarray | None, second: np.ndarray | None) -> float:
-    if first is None or second is None:
-        return 0.0
-    return float(np.abs(first - second).mean())
-
-
-def sketch(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """A tiny picture of the head, turned upright: (8, 8, 3) float in [0, 1].
-
-    The square reaches from above the hair to the collar, four distances between eye centre and mouth wide, so that
-    hair and clothes count. Its mean brightness is moved half-way to a medium grey, so that light changes matter less.
-    """
-    points = np.asarray(landmarks, dtype=np.float64)
-    eyes, mouth = points[36:48].mean(axis=0), points[48:60].mean(axis=0)
-    down = (mouth - eyes) * 4.0
-    across = np.array([down[1], -down[0]])
-    steps = (np.arange(_SKETCH_CELLS * _SKETCH_SAMPLES) + 0.5) / (_SKETCH_CELLS * _SKETCH_SAMPLES) - 0.5
-    middle = (eyes + mouth) / 2.0
-    place = middle + steps[None, :, None] * across + steps[:, None, None] * down  # (24, 24, 2)
-    height, width = image.shape[:2]
-    columns = np.clip(np.rint(place[..., 0]), 0, width - 1).astype(np.intp)
-    rows = np.clip(np.rint(place[..., 1]), 0, height - 1).astype(np.intp)
-    samples = image[rows, columns].astype(np.float64) / 255.0
-    cells = samples.reshape(_SKETCH_CELLS, _SKETCH_SAMPLES, _SKETCH_CELLS, _SKETCH_SAMPLES, 3).mean(axis=(1, 3))
-    return np.clip(cells + 0.5 * (0.5 - cells.mean()), 0.0, 1.0)
 
 
 def assign(cost: np.ndarray) -> list[tuple[int, int]]:
