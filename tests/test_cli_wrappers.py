@@ -17,6 +17,7 @@ from aufait.bench.detection import BenchmarkReport, BenchmarkSettings, Detection
 from aufait.cli.app import app
 from aufait.detection import detector as detector_module
 from aufait.errors import AufaitError, InputError, MissingModelError
+from aufait.media import sources
 from aufait.media.video import open_video
 
 runner = CliRunner()
@@ -31,7 +32,7 @@ def fake_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shipped_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     clip = write_clip(tmp_path / "shipped" / "demo.mp4", 6)
-    monkeypatch.setattr(benchmark_module, "demo_clip", lambda: clip)
+    monkeypatch.setattr(sources, "demo_clip", lambda: clip)
     return clip
 
 
@@ -63,7 +64,7 @@ def test_demo_without_the_shipped_clip_says_what_to_do(monkeypatch: pytest.Monke
     def absent() -> Path:
         raise InputError("the shipped clip demo.mp4 is missing; name a video of your own, or install aufait again")
 
-    monkeypatch.setattr(benchmark_module, "demo_clip", absent)
+    monkeypatch.setattr(sources, "demo_clip", absent)
     result = runner.invoke(app, ["demo"])
     assert result.exit_code == 2
     assert "name a video of your own" in " ".join(result.output.split())

@@ -9,7 +9,6 @@ import pytest
 import torch
 from conftest import draw_landmarks, draw_test_image
 
-from aufait.bench.detection import demo_clip
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.builtin import BuiltinFinder
 from aufait.faces.face_check import (
@@ -23,6 +22,7 @@ from aufait.faces.face_check import (
     normalize,
 )
 from aufait.files.weights import write_weights
+from aufait.media.sources import demo_clip
 from aufait.media.video import open_video
 
 

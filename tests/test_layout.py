@@ -20,6 +20,7 @@ ROOT = Path(aufait.__file__).resolve().parent
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("shortcuts",),
     ("reproduction",),
     ("doctor", "bench", "evaluation"),
     ("training", "shipped"),
@@ -31,7 +32,7 @@ LAYERS = (
     ("results", "synthetic"),
     ("faces", "losses"),
     ("layers", "media", "metrics"),
-    ("files", "machine", "plugins", "settings"),
+    ("extras", "files", "machine", "plugins", "settings"),
     ("alignment", "au_centers"),
     ("landmarks", "action_units"),
     ("errors",),

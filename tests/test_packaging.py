@@ -24,7 +24,7 @@ EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shippe
 
 # Optional packages that base code may ask for inside a function, behind a clear error.
 OPTIONAL_IN_BASE = {
-    "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript",
+    "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "pyyaml", "timm",
 }  # fmt: skip
 
 
@@ -93,6 +93,15 @@ def test_every_declared_distribution_is_pinned(project: dict[str, Any]) -> None:
     pins = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = {line.split("==")[0] for line in pins if "==" in line}
     assert declared(project, "dev") <= pinned
+
+
+def test_extras_are_those_of_the_package(project: dict[str, Any]) -> None:
+    from aufait.extras import EXTRAS
+
+    told = {name: set(extra.distributions) for name, extra in EXTRAS.items()}
+    assert told == {name: names(project["optional-dependencies"][name]) - {"aufait"} for name in told}
+    assert {DISTRIBUTIONS.get(name, name) for extra in EXTRAS.values() for name in extra.packages} == set().union(*told.values())
+    assert set(project["optional-dependencies"]) - set(told) == {"dev", "lint"}
 
 
 def test_versions_agree() -> None:

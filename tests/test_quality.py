@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aufait.bench.detection import demo_clip
 from aufait.detection.quality import RECOMMENDED_QUALITY, quality_factors, quality_scores
 from aufait.faces.builtin import BuiltinFinder
 from aufait.faces.face import Face, HeadPose
 from aufait.faces.face_check import REGIONS
+from aufait.media.sources import demo_clip
 from aufait.media.video import open_video
 
 

@@ -131,7 +131,7 @@ def hero(path: Path, moment: float = 1.6, width: int = 1120) -> None:
     from PIL import Image
 
     from aufait import Detector
-    from aufait.bench.detection import demo_clip
+    from aufait.media.sources import demo_clip
     from aufait.media.video import open_video
     from aufait.visualization.results.annotate import Annotator
     from aufait.visualization.results.timeline import Timeline

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from aufait.errors import MissingModelError
-from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, cache_folder, find_task_file, named_task_file
+from aufait.extras import EXTRAS
+from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, find_task_file, named_task_file
 from aufait.faces.weights import weights_available, weights_path
+from aufait.files.cache import cache_folder
 from aufait.files.hashes import file_sha256
 from aufait.files.versions import installed_version
 from aufait.machine import cores
@@ -20,16 +22,6 @@ Status = Literal["ok", "optional", "missing"]
 """ok; absent but not needed; absent although the base installation should have it."""
 
 _BASE_PACKAGES = ("torch", "numpy", "pillow", "av", "safetensors", "typer", "rich")
-_EXTRA_PACKAGES: dict[str, tuple[str, ...]] = {
-    "parquet": ("pyarrow",),
-    "synth": ("numba", "scipy", "opencv-python-headless"),
-    "plot": ("matplotlib",),
-}
-_EXTRA_PURPOSE = {
-    "parquet": "tables in Parquet format",
-    "synth": "rendering of synthetic faces, training",
-    "plot": "the timeline picture and its place on the page",
-}
 _BUILTIN_WEIGHTS = ("face_detector", "face_landmarks")
 _SHIPPED_WEIGHTS = (*_BUILTIN_WEIGHTS, "au_default", "face_check")
 _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufait"
@@ -79,15 +71,15 @@ def _packages() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    for extra, packages in _EXTRA_PACKAGES.items():
-        versions = {package: installed_version(package) for package in packages}
+    for extra, (purpose, packages) in EXTRAS.items():
+        versions = {package: installed_version(package) for package in packages.values()}
         absent = [package for package, version in versions.items() if version is None]
         if absent:
             yield Check(
                 "Extras",
                 extra,
                 "optional",
-                f"without {', '.join(absent)} ({_EXTRA_PURPOSE[extra]})",
+                f"without {', '.join(absent)} ({purpose})",
                 f"pip install 'aufait[{extra}]'",
             )
         else:

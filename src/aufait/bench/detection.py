@@ -22,6 +22,7 @@ import numpy as np
 
 from aufait.errors import AufaitError, InputError
 from aufait.machine import describe_machine, peak_mebibytes
+from aufait.media.sources import demo_clip
 
 _ERROR = "error: "
 _SOURCE_FRAMES = 150  # of the source video are used, which bounds the memory of the preparation
@@ -134,18 +135,6 @@ def prepare_video(settings: BenchmarkSettings, target: Path) -> Path:
         for number, image in enumerate(islice(cycle(images + images[-2:0:-1]), settings.frames)):
             writer.write(image, number / 25.0)
     return target
-
-
-def demo_clip() -> Path:
-    """Path of the shipped clip.
-
-    Raises:
-        InputError: this installation has none.
-    """
-    path = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
-    if not path.is_file():
-        raise InputError(f"the shipped clip {path} is missing; name a video of your own, or install aufait again")
-    return path
 
 
 def _command(settings: BenchmarkSettings) -> str:

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError, printable
+from aufait.extras import extra_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,21 +32,6 @@ EXIT_NO_FACE = 6
 EXIT_INTERRUPTED = 130
 
 _HOME = re.compile(r"^(--[\w-]+=|-\w)?(~(?:[/\\].*)?)$", re.DOTALL)
-
-# Which extra brings a package that commands import lazily.
-_EXTRA_OF_PACKAGE = {
-    "numba": "synth",
-    "scipy": "synth",
-    "cv2": "synth",
-    "h5py": "train",
-    "lightning": "train",
-    "yaml": "train",
-    "matplotlib": "plot",
-    "onnx": "export",
-    "onnxruntime": "export",
-    "onnxscript": "export",
-    "pyarrow": "parquet",
-}
 
 
 def debugging() -> bool:
@@ -179,8 +165,9 @@ def as_aufait_error(error: BaseException) -> AufaitError | None:
         return error
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
-        if package in _EXTRA_OF_PACKAGE:
-            return MissingExtraError(f"this command (package {package})", _EXTRA_OF_PACKAGE[package])
+        extra = extra_of(package)
+        if extra is not None:
+            return MissingExtraError(f"this command (package {package})", extra)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"the disc is full{_at(error)}; free some space or choose another output folder")
     if isinstance(error, PermissionError):

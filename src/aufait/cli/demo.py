@@ -31,12 +31,11 @@ def demo(
 
     The shipped clip is rendered by aufait's own face engine: nobody on it is real.
     """
-    from aufait.bench.detection import demo_clip
     from aufait.cli.progress import make_reporter
     from aufait.detection.detector import Detector
     from aufait.detection.jobs import run_tasks
     from aufait.detection.plan import OutputOptions, can_plot, check_outputs, plan_tasks
-    from aufait.media.sources import expand_inputs
+    from aufait.media.sources import demo_clip, expand_inputs
 
     clip = file or demo_clip()
     options = OutputOptions(annotate=True, plot=can_plot(), report=True, overwrite=overwrite or out == DEFAULT_FOLDER)

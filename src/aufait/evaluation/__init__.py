@@ -19,16 +19,18 @@ from aufait.evaluation.predictions import Predictions, concatenate
 
 if TYPE_CHECKING:
     from aufait.evaluation.cross_validation import CrossValidation, cross_validate
+    from aufait.evaluation.reports.comparison import comparison_report
     from aufait.evaluation.reports.published import PublishedResult, published_for, published_results
     from aufait.evaluation.reports.report import Report, build_report
     from aufait.evaluation.reports.writers import write_report
-    from aufait.evaluation.significance import Comparison, compare, comparison_report
+    from aufait.evaluation.significance import Comparison, compare
 
 _HOMES = {
     "cross_validation": ("CrossValidation", "cross_validate"),
     "reports.published": ("PublishedResult", "published_for", "published_results"),
     "reports.report": ("Report", "build_report"),
-    "significance": ("Comparison", "compare", "comparison_report"),
+    "reports.comparison": ("comparison_report",),
+    "significance": ("Comparison", "compare"),
     "reports.writers": ("write_report",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -144,7 +144,8 @@ def create_finder(
 
 
 def _create_auto(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
-    from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, cache_folder, named_task_file
+    from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, named_task_file
+    from aufait.files.cache import cache_folder
 
     try:
         finder = _create_mesh(model_path, device, max_faces, min_confidence)

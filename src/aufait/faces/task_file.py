@@ -16,6 +16,7 @@ from pathlib import Path
 
 from aufait.errors import MissingModelError
 from aufait.faces.tflite_weights import Operator, read_operators
+from aufait.files.cache import cache_folder
 from aufait.files.download import download
 
 TASK_NAME = "face_landmarker.task"
@@ -33,14 +34,6 @@ NETWORKS = {
     "blendshapes": "face_blendshapes.tflite",
 }
 """Our name of each network -> its name in the archive."""
-
-
-def cache_folder() -> Path:
-    """Folder for files that a user chose to download: ``AUFAIT_CACHE``, else ``aufait`` in the XDG cache."""
-    base = os.environ.get("AUFAIT_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aufait"
 
 
 def find_task_file(path: Path | None = None) -> Path:

@@ -324,3 +324,15 @@ def _nearest(path: Path) -> str:
 def _natural(name: str) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", name.casefold())
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part]
+
+
+def demo_clip() -> Path:
+    """Path of the shipped clip.
+
+    Raises:
+        InputError: this installation has none.
+    """
+    path = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
+    if not path.is_file():
+        raise InputError(f"the shipped clip {path} is missing; name a video of your own, or install aufait again")
+    return path

@@ -20,6 +20,7 @@ import numpy as np
 
 from aufait.errors import MissingModelError
 from aufait.files.arrays import archive_errors, read_npz
+from aufait.files.cache import cache_folder
 from aufait.synthetic.drawing.materials import Material
 
 ASSET_NAME = "ict_facekit.npz"
@@ -95,14 +96,6 @@ def find_assets(path: str | Path | None = None) -> Path:
         f"the face geometry {ASSET_NAME} was not found in: {', '.join(map(str, candidates))}. Set AUFAIT_ASSETS to the "
         "file or its folder, or fetch and convert it once with: aufait synth --fetch-assets"
     )
-
-
-def cache_folder() -> Path:
-    """Folder for files that a user chose to download: ``AUFAIT_CACHE``, else the XDG cache."""
-    base = os.environ.get("AUFAIT_CACHE")
-    if base:
-        return Path(base)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "aufait"
 
 
 def load_face_model(path: str | Path | None = None, *, verify: bool = False) -> FaceModel:

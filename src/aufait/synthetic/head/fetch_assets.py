@@ -20,6 +20,7 @@ import numpy as np
 
 from aufait.errors import InputError, MissingModelError
 from aufait.files.atomic import AtomicOutput, output_errors, write_text
+from aufait.files.cache import cache_folder
 from aufait.files.download import download
 from aufait.synthetic.head.asset_content import (
     EXPRESSIONS,
@@ -33,7 +34,7 @@ from aufait.synthetic.head.asset_content import (
     content_problem,
     part_rows,
 )
-from aufait.synthetic.head.assets import ASSET_NAME, cache_folder
+from aufait.synthetic.head.assets import ASSET_NAME
 
 COMMIT = "da5f95a607f5e6b37755b38d3385d7f2853732e5"
 ARCHIVE_URL = f"https://github.com/ICT-VGL/ICT-FaceKit/archive/{COMMIT}.zip"

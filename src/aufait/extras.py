@@ -1,0 +1,48 @@
+"""The extras of the installation: what each is for, and what it brings. ``pyproject.toml`` says the same to pip, with versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Extra(NamedTuple):
+    """One extra.
+
+    Attributes:
+        purpose: what it is for, in a few words.
+        packages: import name -> name of the distribution.
+    """
+
+    purpose: str
+    packages: Mapping[str, str]
+
+    @property
+    def distributions(self) -> tuple[str, ...]:
+        """Names as pip knows them."""
+        return tuple(self.packages.values())
+
+
+EXTRAS: Mapping[str, Extra] = MappingProxyType(
+    {
+        "parquet": Extra("tables in Parquet format", {"pyarrow": "pyarrow"}),
+        "plot": Extra("the timeline picture and its place on the page", {"matplotlib": "matplotlib"}),
+        "synth": Extra(
+            "rendering of synthetic faces, twins of the data sets",
+            {"numba": "numba", "scipy": "scipy", "cv2": "opencv-python-headless", "h5py": "h5py"},
+        ),
+        "train": Extra(
+            "training by recipes", {"lightning": "lightning", "yaml": "pyyaml", "tensorboard": "tensorboard"}
+        ),
+        "export": Extra(
+            "ONNX files of networks", {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
+        ),
+        "timm": Extra("backbones of the timm library", {"timm": "timm"}),
+    }
+)
+
+
+def extra_of(package: str) -> str | None:
+    """The extra that brings a package, by its import name; None where none does."""
+    return next((name for name, extra in EXTRAS.items() if package in extra.packages), None)
