@@ -69,6 +69,7 @@ def detect(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Write each video or picture again with boxes, landmarks and bars.")
     ] = False,
+    no_sound: Annotated[bool, typer.Option("--no-sound", help="Leave the sound out of the annotated copy.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Write a timeline picture for each video.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write an HTML page that shows the results.")] = False,
     explain: Annotated[
@@ -112,6 +113,7 @@ def detect(
     options = OutputOptions(
         formats=tuple(dict.fromkeys([*names, *(["parquet"] if parquet else [])])),
         annotate=annotate,
+        sound=not no_sound,
         plot=plot,
         report=report or explain,
         explain=explain,

@@ -190,9 +190,10 @@ def _analyze(
                             if on_frame is not None:
                                 rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
                                 on_frame(Progress(task, outcome.frames, info.frame_count, rate))
-                    _judge(outcome, info)
-                    notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
-                    outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
+                _judge(outcome, info)
+                outcome.problems += [Problem(f"{task.title}: {note}", 0) for note in outputs.notes]
+                notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
+                outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
                 if options.explain:
                     frames.close()  # type: ignore[attr-defined]  # until then the detector follows a camera
                     outputs.explain(detector)

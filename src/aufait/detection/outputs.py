@@ -150,6 +150,11 @@ class TaskOutputs:
         if self._report is not None:
             self._report.add(analysis, frame.image)
 
+    @property
+    def notes(self) -> list[str]:
+        """What should be known about the files: sound that is missing from the annotated copy."""
+        return [] if self._video is None else list(self._video.notes)
+
     def note_problems(self, problems: Sequence[str], notes: Sequence[str] = ()) -> None:
         """Puts problems with the input, and what else should be known of it, into the provenance record."""
         for problem in problems:
@@ -202,10 +207,13 @@ class TaskOutputs:
     def _open_video(self) -> Any:
         from aufait.media.video_writer import VideoWriter
 
-        size = self._info.size or (0, 0)
-        return VideoWriter(
-            self._task.annotated(), size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite
-        )
+        size, path = self._info.size or (0, 0), self._task.annotated()
+        sound, shifts = None, getattr(self._info.reader, "shifts", None)
+        if self._options.sound and shifts is not None:  # neither cameras nor pages of pictures have sound
+            from aufait.media.sound import open_sound
+
+            sound = open_sound(self._task.inputs[0], shifts)
+        return VideoWriter(path, size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite, sound=sound)
 
     def _open_pictures(self) -> None:
         """Prepares everything that is drawn."""
@@ -256,6 +264,8 @@ class TaskOutputs:
         for table in self._tables:
             self.paths.append(table.close())
         film = None if self._video is None else self._video.close()
+        if self._video is not None:
+            self._provenance.update(annotated=self._video.facts)
         self.paths += [film] if film is not None else self._pictures
         drawing = None if self._timeline is None else self._timeline.to_png()
         if self._options.plot and drawing is not None:

@@ -35,6 +35,8 @@ class OutputOptions:
     """Table formats, of ``FORMATS``."""
     annotate: bool = False
     """Draw boxes, landmarks and action units into a copy of the video or picture."""
+    sound: bool = True
+    """Keep the sound of a video in its annotated copy."""
     plot: bool = False
     """Draw a timeline of each video."""
     report: bool = False

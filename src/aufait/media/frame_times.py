@@ -11,6 +11,7 @@ from typing import Any
 
 _LEAP = 10.0  # seconds (or frames, if these are rarer) from which on a step forward is worth a word
 _BACK = 0.5  # seconds (or three frames) from which on a step back is a new clock, not disorder
+_RUN_OVER = 3600.0  # seconds forward from which on a clock that runs over has started again
 _KEPT = 100  # entries of each list; a file may be nothing but jumps
 
 
@@ -35,10 +36,12 @@ class FrameTimes:
     - A step back of half a second or more, behind which time goes on, joins two recordings: what follows is shifted so that it
       comes one frame after what was before.
     - A single time that is absent, repeats or does not fit between its neighbours is put between them and counted.
-    - A step forward is kept, however large.
+    - A step forward is kept, however large; but where clocks are known to run over (transport and program streams, every 26.5
+      hours), a step of more than an hour joins two recordings too: FFmpeg takes a step back for a clock that ran over.
 
     Args:
         step: seconds from frame to frame where nothing better is known.
+        runs_over: whether the container's clock does.
 
     Attributes:
         joints: places where the clock starts again, and what is added from there on.
@@ -50,8 +53,8 @@ class FrameTimes:
         shifts: everything that was ever added to stored times, in order; 0 first.
     """
 
-    def __init__(self, step: float) -> None:
-        self.step = step
+    def __init__(self, step: float, *, runs_over: bool = False) -> None:
+        self.step, self._runs_over = step, runs_over
         self.joints: list[Jump] = []
         self.leaps: list[Jump] = []
         self.estimated: list[int] = []
@@ -101,13 +104,15 @@ class FrameTimes:
         if stored is None:
             return self._guess(between, untimed=True)
         time = stored + shift
+        goes_on = following is not None and stored < following <= stored + leap
+        if self._runs_over and goes_on and time > before + _RUN_OVER:
+            return self._join(stored, before + self.step)
         if time > before and not (fits and after is not None and time > after + leap):
             if time > before + leap and len(self.leaps) < _KEPT:
                 self.leaps.append(Jump(self.frames, stored, shift))
             return time
         if fits:
             return self._guess(between)
-        goes_on = following is not None and stored < following <= stored + leap
         if goes_on and before - time >= max(_BACK, 3 * self.step):
             return self._join(stored, before + self.step)
         return self._guess(before + self.step / 4)  # less than a frame, so that the stored times catch up

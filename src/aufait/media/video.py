@@ -27,9 +27,12 @@ import numpy as np
 
 from aufait.errors import InputError
 from aufait.media import deinterlace
+from aufait.media.addresses import Address, find_address
 from aufait.media.colours import RgbConverter
+from aufait.media.containers import breaking_off, check_stream, decoder_threads, error_text, open_container
 from aufait.media.frame_times import FrameTimes
-from aufait.media.sources import check_file, content_kind, describe_content
+from aufait.media.limits import check_frame
+from aufait.media.sources import check_file, content_kind
 
 if TYPE_CHECKING:
     from aufait.media.pages import PictureSequence
@@ -39,6 +42,7 @@ _SHORT_SECONDS = 0.25
 _SHORT_SHARE = 0.98
 _MAX_SIDE = 16_384  # of a picture whose oblong pixels are made square by stretching
 _KEPT_SIZES = 100
+_CLOCKS_RUN_OVER = {"mpegts", "mpeg"}
 _LATE_START = 10.0  # seconds from which on a first frame is worth a word
 
 
@@ -93,13 +97,14 @@ class VideoReader:
     off the iteration ends after the last good frame. Afterwards ``corrupt`` and ``error`` say what was wrong.
 
     Args:
-        path: video file; its content decides, not its extension.
+        path: video file, whose content decides, not its extension; or a network address.
         stream: number of the video stream in the container, from 0; None for the one with most pixels over all frames. Cover
             pictures are never taken.
         threads: decoder threads; 0 lets the decoder choose.
 
     Attributes:
         info: ``VideoInfo`` from the header.
+        live: whether frames come in their own time; False where they are there when they are asked for.
         frames: frames delivered so far.
         corrupt: frames and packets found damaged so far.
         error: None, or a sentence on why the video ended early; final once the iteration is over.
@@ -111,11 +116,9 @@ class VideoReader:
             frame decodes.
     """
 
-    live = False
-    """Its frames are there when they are asked for."""
-
-    def __init__(self, path: str | os.PathLike[str], *, stream: int | None = None, threads: int = 0) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | Address, *, stream: int | None = None, threads: int = 0) -> None:
+        self.path = path if isinstance(path, Address) else Path(path)
+        self.live = isinstance(path, Address) and path.live
         self.frames = 0
         self.corrupt = 0
         self.error: str | None = None
@@ -128,11 +131,12 @@ class VideoReader:
         self._container = open_container(self.path)
         try:
             self._stream = video_stream(self._container, self.path, stream)
+            check_stream(self.path, self._stream)
             self._note_other_streams(stream)
             self._stream.thread_type = "AUTO"
-            self._stream.thread_count = threads
+            self._stream.thread_count = threads or decoder_threads(self._stream)
             self._first_dts: int | None = None
-            self._times = FrameTimes(self._step())
+            self._times = FrameTimes(self._step(), runs_over=self._container.format.name in _CLOCKS_RUN_OVER)
             self._decoding = self._decode()
             # The turn is known only with the first frame.
             if (first := next(self._decoding, None)) is None:
@@ -142,6 +146,7 @@ class VideoReader:
             self._orientation = _orientation(first)
             self._aspect = _pixel_aspect(self._stream.sample_aspect_ratio)
             self.info = self._describe(first)
+            check_frame(str(self.path), *self.info.size)
         except BaseException:
             self.close()
             raise
@@ -216,8 +221,7 @@ class VideoReader:
         times = self._times
         if times.joined:
             first, more = times.joints[0], f" ({times.joined} such places)" if times.joined > 1 else ""
-            where = f"frame {first.frame}, back to {first.stored:.3f} s{more}"
-            self._note(f"its clock starts again at {where}; times go on from the frame before")
+            self._note(f"its clock starts again at frame {first.frame}{more}; times go on from the frame before")
         if times.leaps:
             first = times.leaps[0]
             more = f" ({len(times.leaps)} such places)" if len(times.leaps) > 1 else ""
@@ -308,7 +312,7 @@ class VideoReader:
             except StopIteration:
                 return
             except (av.error.FFmpegError, ValueError) as error:
-                self.error = f"the file breaks off or is damaged ({error_text(error)})"
+                self.error = breaking_off(self.path, error)
                 with suppress(av.error.FFmpegError):
                     yield _Flush(self._stream)
                 return
@@ -353,8 +357,12 @@ class _Flush:
         return list(self._stream.decode(None))
 
 
-def open_video(path: str | os.PathLike[str], *, stream: int | None = None) -> VideoReader | PictureSequence:
+def open_video(path: str | os.PathLike[str] | Address, *, stream: int | None = None) -> VideoReader | PictureSequence:
     """Open a video for reading, see ``VideoReader``; or a picture with its pages or animation frames as a sequence."""
+    if isinstance(path, str):
+        path = find_address(path) or path
+    if isinstance(path, Address):
+        return VideoReader(path, stream=stream)
     check_file(Path(path), "video")
     if content_kind(path) == "image":
         from aufait.media.pages import PictureSequence
@@ -446,26 +454,7 @@ class Camera:
         self._container.close()
 
 
-def open_container(path: Path) -> Any:
-    """Open a local video file with PyAV, whatever the file itself names.
-
-    Raises:
-        InputError: not a file, or not one that can be opened.
-    """
-    check_file(path, "video")
-    try:
-        # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
-        return av.open(
-            str(path.resolve()), options={"protocol_whitelist": "file,crypto,data"}, metadata_errors="ignore"
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path} cannot be opened as a video ({error_text(error)}): {describe_content(path)}. "
-            "Recordings that were cut off often lack their index and cannot be opened by any program"
-        ) from error
-
-
-def video_stream(container: Any, path: Path, number: int | None = None) -> Any:
+def video_stream(container: Any, path: Path | Address, number: int | None = None) -> Any:
     """The stream with this number or, without one, that with most pixels over all frames.
 
     Raises:
@@ -594,8 +583,3 @@ def _camera_problem(device: str, file: str, error: BaseException) -> str:
     return (
         f"camera {device} ({file}) cannot be opened: {error_text(error)}; {cameras}. Check that no other program uses it"
     )
-
-
-def error_text(error: BaseException) -> str:
-    """What FFmpeg or the system said, without a full stop."""
-    return str(getattr(error, "strerror", None) or error).strip().rstrip(".")
