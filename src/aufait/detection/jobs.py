@@ -181,15 +181,15 @@ def _analyze(
         outputs = TaskOutputs(task, options, info, detector.action_units, detector.settings, command)
         try:
             with outputs:
-                with BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink:
-                    # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
-                    with suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext():
-                        for frame in frames:
-                            sink.put(frame)
-                            _count(outcome, frame)
-                            if on_frame is not None:
-                                rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
-                                on_frame(Progress(task, outcome.frames, info.frame_count, rate))
+                # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
+                stopped = suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext()
+                with BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink, stopped:
+                    for frame in frames:
+                        sink.put(frame)
+                        _count(outcome, frame)
+                        if on_frame is not None:
+                            rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
+                            on_frame(Progress(task, outcome.frames, info.frame_count, rate))
                 _judge(outcome, info)
                 outcome.problems += [Problem(f"{task.title}: {note}", 0) for note in outputs.notes]
                 notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]

@@ -209,10 +209,11 @@ class TaskOutputs:
 
         size, path = self._info.size or (0, 0), self._task.annotated()
         sound, shifts = None, getattr(self._info.reader, "shifts", None)
-        if self._options.sound and shifts is not None:  # neither cameras nor pages of pictures have sound
+        place = next(iter(self._task.inputs), None)
+        if self._options.sound and shifts is not None and isinstance(place, Path):  # cameras and pages have none, networks but one
             from aufait.media.sound import open_sound
 
-            sound = open_sound(self._task.inputs[0], shifts)
+            sound = open_sound(place, shifts)
         return VideoWriter(path, size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite, sound=sound)
 
     def _open_pictures(self) -> None:

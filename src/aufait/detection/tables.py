@@ -10,13 +10,13 @@ CSV columns, from left to right:
 2. Ours: ``presentation_time`` (seconds, all digits; in tables of pictures ``success``), the face box, ``quality`` 0-1,
    ``AUxx_p`` probability of every action unit of the model, ``_r`` and ``_c`` of those that OpenFace lacks,
    ``AUxx_left_r``, ``AUxx_right_r``, ``AUxx_left_p``, ``AUxx_right_p`` of the two-sided ones (the subject's sides),
-   ``source``. A source that a spreadsheet would take for a formula (``=a.jpg``, ``@a.jpg``) is written as ``./=a.jpg``,
+   ``width`` and ``height`` of the frame in pixels, ``source``. A source that a spreadsheet would take for a formula (``=a.jpg``, ``@a.jpg``) is written as ``./=a.jpg``,
    which names the same file.
 
 OpenFace's AU45 (blink) columns are filled from AU43 (eyes closed) when the model scores no AU45: in one frame they look
 the same. Columns of action units that the model does not score are left empty, and so is what it does not give: a published network
 has no sides, most have no intensities. A frame without a face has one row with
-success 0, OpenFace's zeros, and our columns empty.
+success 0, OpenFace's zeros, and our columns empty but for time, size and source.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ TableKind = Literal["video", "image"]
 POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
 LANDMARK_COLUMNS = tuple(f"x_{i}" for i in range(68)) + tuple(f"y_{i}" for i in range(68))
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
+SIZE_COLUMNS = ("width", "height")
 
 _FLUSH_BYTES = 1 << 16
 _ROW_GROUP_ROWS = 2048
@@ -69,6 +70,7 @@ def extra_columns(action_units: Sequence[int], kind: TableKind = "video") -> tup
         *(_column(unit, "r") for unit in extra_r),
         *(_column(unit, "c") for unit in extra_c),
         *(_column(unit, side) for unit in sided for side in _SIDES),
+        *SIZE_COLUMNS,
         "source",
     )
 
@@ -229,7 +231,7 @@ class _RowFormat:
             own = "%r," if kind == "video" else "1,"
             own += "%.1f," * 4 + "%.3f," + "%.4f," * len(action_units)
             own += ("%.2f," if graded else ",") * len(extra_r) + "%.1f," * len(extra_c)
-            own += ("%.2f,%.2f,%.4f,%.4f," if both_sides else "," * 4) * len(sided) + "%s\n"
+            own += ("%.2f,%.2f,%.4f,%.4f," if both_sides else "," * 4) * len(sided) + "%d,%d,%s\n"
             return index + "%.1f," * 136 + units + own
 
         self._templates = {key: template(*key) for key in product((False, True), repeat=3)}
@@ -253,14 +255,14 @@ class _RowFormat:
             times: tuple[Any, ...] = (frame.timestamp,)
         else:
             start, times = (rank, face.confidence), ()
-        return template % (*start, *pose, *middle, *times, *own, *tail, _quoted(frame.source))
+        return template % (*start, *pose, *middle, *times, *own, *tail, *frame.size, _quoted(frame.source))
 
     def no_face(self, frame: FrameAnalysis) -> str:
         """The line of a frame without a face."""
         source = _quoted(frame.source)
         if self._kind == "video":
-            return self._no_face % (frame.frame, frame.timestamp, frame.timestamp, source)
-        return self._no_face % source
+            return self._no_face % (frame.frame, frame.timestamp, frame.timestamp, *frame.size, source)
+        return self._no_face % (*frame.size, source)
 
 
 def _side_scores(face: FaceAnalysis) -> tuple[np.ndarray, ...] | None:
@@ -275,7 +277,7 @@ def _no_face_template(kind: TableKind, extras: int) -> str:
     pose = "0.0,0.0,0.0,0.000,0.000,0.000,"
     units = "0," * (len(AU_SETS["openface_intensity"]) + len(AU_SETS["openface_occurrence"]))
     zeros = pose + "0.0," * 136 + units
-    empty = "," * (extras - 2) + "%s\n"
+    empty = "," * (extras - 4) + "%d,%d,%s\n"
     return "%d,0,%.3f,0.00,0," + zeros + "%r," + empty if kind == "video" else "0,0.00," + zeros + "0," + empty
 
 
