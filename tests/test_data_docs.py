@@ -43,7 +43,7 @@ def run_commands(page: str, places: Mapping[str, object], *more: str) -> str:
     output = ""
     for arguments in commands(page):
         given = [replaced(one, places) for one in arguments]
-        extra = more if given[0] in ("prepare", "synth") and "--verify" not in given else ()
+        extra = more if given[0] in ("prepare", "twin") and "--verify" not in given else ()
         result = CliRunner().invoke(app, [*given, *extra])
         assert result.exit_code == 0, (given, result.output)
         output += result.output
@@ -112,11 +112,11 @@ def test_prepare_a_data_set(disfa: Path, tmp_path: Path, heads: None) -> None:
 def test_synthetic_twins(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
     monkeypatch.chdir(tmp_path)
-    assert [one[0] for one in commands("twins.md")] == ["synth", "data", "prepare", "synth", "synth"]
+    assert [one[0] for one in commands("twins.md")] == ["twin", "data", "prepare", "twin", "twin"]
     quick = ["--size", "64", "--supersample", "1", "--workers", "1", "--assets", str(shared / "assets")]
     for arguments in commands("twins.md"):
         given = [{"12": "3", "120": "4", "30": "2"}.get(one, one) for one in arguments]
-        given += quick if given[0] == "synth" else ["--workers", "1"] if given[0] == "prepare" else []
+        given += quick if given[0] == "twin" else ["--workers", "1"] if given[0] == "prepare" else []
         result = CliRunner().invoke(app, given)
         assert result.exit_code == 0, (given, result.output)
         assert given[0] != "data" or "figures on them are synthetic" in result.output

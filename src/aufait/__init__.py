@@ -27,89 +27,56 @@ if TYPE_CHECKING:
     from aufait.models.registry import ModelEntry, create_criterion, create_model, list_models, register_model
     from aufait.models.system import AUSystem
     from aufait.results import FaceAnalysis, FrameAnalysis
+    from aufait.shortcuts import detect, evaluate, train
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "ACTION_UNITS": "aufait.action_units",
-    "AULabels": "aufait.losses.labels",
-    "AUOutput": "aufait.models.outputs",
-    "AUPredictor": "aufait.models.default.predictor",
-    "AUSystem": "aufait.models.system",
-    "ActionUnit": "aufait.action_units",
-    "AufaitError": "aufait.errors",
-    "Criterion": "aufait.models.criterion",
-    "Detector": "aufait.detection.detector",
-    "FaceAnalysis": "aufait.results",
-    "FrameAnalysis": "aufait.results",
-    "InputError": "aufait.errors",
-    "LabelStatistics": "aufait.losses.statistics",
-    "Losses": "aufait.losses.labels",
-    "MissingExtraError": "aufait.errors",
-    "MissingModelError": "aufait.errors",
-    "ModelConfig": "aufait.models.configuration",
-    "ModelEntry": "aufait.models.registry",
-    "OccurrenceCriterion": "aufait.models.criterion",
-    "OutputError": "aufait.errors",
-    "check_network": "aufait.models.contract",
-    "create_criterion": "aufait.models.registry",
-    "create_finder": "aufait.faces",
-    "create_model": "aufait.models.registry",
-    "list_models": "aufait.models.registry",
-    "load_model": "aufait.models.checkpoint",
-    "open_dataset": "aufait.data.datasets",
-    "register_dataset": "aufait.data.datasets",
-    "register_finder": "aufait.faces.finder",
-    "register_model": "aufait.models.registry",
-    "register_protocol": "aufait.data.protocols",
-    "save_model": "aufait.models.checkpoint",
+_HOMES = {
+    "action_units": ("ACTION_UNITS", "ActionUnit"),
+    "data.datasets": ("open_dataset", "register_dataset"),
+    "data.protocols": ("register_protocol",),
+    "detection.detector": ("Detector",),
+    "errors": ("AufaitError", "InputError", "MissingExtraError", "MissingModelError", "OutputError"),
+    "faces": ("create_finder",),
+    "faces.finder": ("register_finder",),
+    "losses.labels": ("AULabels", "Losses"),
+    "losses.statistics": ("LabelStatistics",),
+    "models.checkpoint": ("load_model", "save_model"),
+    "models.configuration": ("ModelConfig",),
+    "models.contract": ("check_network",),
+    "models.criterion": ("Criterion", "OccurrenceCriterion"),
+    "models.default.predictor": ("AUPredictor",),
+    "models.outputs": ("AUOutput",),
+    "models.registry": ("ModelEntry", "create_criterion", "create_model", "list_models", "register_model"),
+    "models.system": ("AUSystem",),
+    "results": ("FaceAnalysis", "FrameAnalysis"),
+    "shortcuts": ("detect", "evaluate", "train"),
 }
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACTION_UNITS",
-    "AULabels",
-    "AUOutput",
-    "AUPredictor",
-    "AUSystem",
-    "ActionUnit",
-    "AufaitError",
-    "Criterion",
-    "Detector",
-    "FaceAnalysis",
-    "FrameAnalysis",
-    "InputError",
-    "LabelStatistics",
-    "Losses",
-    "MissingExtraError",
-    "MissingModelError",
-    "ModelConfig",
-    "ModelEntry",
-    "OccurrenceCriterion",
-    "OutputError",
-    "__version__",
+    # pictures and videos
+    "detect", "Detector", "FaceAnalysis", "FrameAnalysis", "create_finder",
+    # networks of the papers and your own
+    "train", "evaluate", "open_dataset", "create_model", "list_models", "load_model", "save_model", "create_criterion",
     "check_network",
-    "create_criterion",
-    "create_finder",
-    "create_model",
-    "list_models",
-    "load_model",
-    "open_dataset",
-    "register_dataset",
-    "register_finder",
-    "register_model",
-    "register_protocol",
-    "save_model",
-]
+    # what your own network, data set, protocol or finder is made of and told by
+    "AUSystem", "ModelConfig", "ModelEntry", "AUOutput", "AULabels", "LabelStatistics", "Losses", "Criterion",
+    "OccurrenceCriterion", "AUPredictor", "register_model", "register_dataset", "register_protocol", "register_finder",
+    # facts and errors
+    "ACTION_UNITS", "ActionUnit", "AufaitError", "InputError", "OutputError", "MissingModelError", "MissingExtraError",
+    "__version__",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name from the module it lives in, once."""
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'aufait' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
+    value = getattr(importlib.import_module(f"aufait.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+    return sorted(__all__)

@@ -14,11 +14,8 @@ from aufait.cli.progress import Bar
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
-    from aufait.data.dataset import AUDataset
     from aufait.data.preparation import FaceCache
-    from aufait.data.protocols import Protocol
     from aufait.evaluation import Evaluation, Predictions
-    from aufait.evaluation.networks import TrainedNetwork
     from aufait.evaluation.reports.tables import Table
     from aufait.training.recipe import Recipe
 
@@ -121,7 +118,7 @@ def evaluate(
         _report_saved(predictions, protocol, per or [], output, chosen, overwrite, quiet, common)
     elif data:
         _refuse_unused("--data", {"--cache": caches, "--occlusion": occlusion})
-        from aufait.cli.evaluate_pictures import evaluate_pictures
+        from aufait.evaluation.pictures import evaluate_pictures
 
         assert network is not None
         with Bar(quiet=quiet) as bar:
@@ -133,12 +130,19 @@ def evaluate(
             _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
     else:
+        from aufait.evaluation.trained import evaluate_on_faces
         from aufait.machine import resolve_device
 
         assert network is not None
         _refuse_shipped(network)
-        job = _Job(network, caches or [], protocol, fold, split, shared, partial, batch, resolve_device(device), quiet)
-        for folder, evaluation, found in job.run(output, per or [], _conditions(occlusion), common):
+        with Bar(quiet=quiet) as bar:
+            scored = evaluate_on_faces(
+                network, open_caches(caches or []), protocol=protocol, fold=fold, split=split, per=per or [],
+                visible=_conditions(occlusion), shared=shared, partial=partial, batch=batch, device=resolve_device(device),
+                common=common, report=bar.report,
+            )  # fmt: skip
+        for name, (evaluation, found) in scored.items():
+            folder = output if len(scored) == 1 else output / name
             _save(found, folder)
             _finish(evaluation, folder, chosen, overwrite, quiet)
 
@@ -260,79 +264,6 @@ def _print_table(table: Table, heading: str) -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-class _Job:
-    """``aufait evaluate NETWORK``."""
-
-    def __init__(
-        self, network: Path, caches: Sequence[str], protocol: str | None, fold: str | None, split: str, shared: bool, partial: bool,
-        batch: int, device: str, quiet: bool,
-    ) -> None:  # fmt: skip
-        from aufait.evaluation.networks import open_network
-        from aufait.evaluation.testing import NetworkTest
-
-        self.network: TrainedNetwork = open_network(network)
-        self.caches = open_caches(caches)
-        self.protocol = self._find_protocol(protocol)
-        trained = self.network.facts.get("fold") if self.network.facts.get("protocol") == self.protocol.name else None
-        self.fold = fold if fold is not None else str(trained or 1)
-        self.split, self.quiet = split.strip().lower().replace("_", "-"), quiet
-        self.strict = not partial and not any(cache.synthetic for cache in self.caches.values())
-        facts = self.network.facts
-        about = {
-            "run": self.network.path.as_posix(), "recipe": facts.get("recipe", ""), "trained_on": facts.get("protocol", ""),
-            "protocol": self.protocol.name, "fold": self.fold, "changes": facts.get("changes", {}),
-        }  # fmt: skip
-        self.test = NetworkTest(self.network, self.split, batch, device, shared, about)
-
-    def _find_protocol(self, name: str | None) -> Protocol:
-        from aufait.training.plan import find_protocol
-
-        facts = self.network.facts
-        recipe, trained = facts.get("protocol_name"), facts.get("protocol")
-        if name in (None, trained, recipe) and recipe is not None:
-            own = find_protocol(recipe, self.caches, facts.get("protocol_seed"))
-            if own.name == trained:  # the folds it was trained for, also where they are drawn
-                return own
-        if name is None and trained is None:
-            raise InputError("the model file names no protocol; choose one with --protocol (aufait data list shows them)")
-        return find_protocol(name or str(trained), self.caches)
-
-    def run(
-        self, output: Path, per: Sequence[str], visible: Sequence[str], common: Mapping[str, Any]
-    ) -> list[tuple[Path, Evaluation, dict[str, Predictions]]]:
-        """Folder, scores and predictions by visible part of the face, of each test set."""
-        from aufait.evaluation import evaluate as score
-        from aufait.evaluation.groups import check_groups
-        from aufait.evaluation.networks import choose_part
-
-        labels = {name: cache.dataset() for name, cache in self.caches.items()}
-        parts, notes = choose_part(self.network, self.protocol, labels, self.fold, self.split, strict=self.strict)
-        results = []
-        for part in parts.values():
-            check_groups(per, part)
-        for name, part in parts.items():
-            found = {one: self._predict(name, part, one) for one in ("full", *visible)}
-            warned = (*notes, *_warnings(found["full"]))
-            evaluation = score(found["full"], self.protocol, per=per, conditions=found if visible else None, notes=warned, **common)
-            results.append((output if len(parts) == 1 else output / name, evaluation, found))
-        return results
-
-    def _predict(self, name: str, part: AUDataset, visible: str) -> Predictions:
-        from aufait.evaluation.occlusion import CONDITIONS
-
-        what = f"{name}, {CONDITIONS[visible]}"
-        with Bar(quiet=self.quiet) as bar:
-            return self.test.predictions(
-                self.caches[name], part, visible=visible, progress=lambda done, total: bar.report(done, total, what)
-            )
-
-
-def _warnings(found: Predictions) -> list[str]:
-    if str(found.about.get("leakage", "")).startswith("not possible"):
-        return ["Whom the network was trained on is not known; whether this is a test cannot be checked."]
-    return []
-
-
 def _refuse_shipped(network: Path) -> None:
     """The shipped models look at pictures in their own way, not at prepared faces."""
     from aufait.models.default.predictor import MODELS
@@ -361,6 +292,7 @@ def _report_saved(
 ) -> None:  # fmt: skip
     from aufait.evaluation import Predictions
     from aufait.evaluation import evaluate as score
+    from aufait.evaluation.trained import untold
 
     found = Predictions.load(path)
     name = protocol or found.about.get("protocol")
@@ -369,7 +301,7 @@ def _report_saved(
         from aufait.data.protocols import get_protocol, list_protocols
 
         wanted = get_protocol(name) if protocol is not None or name in list_protocols() else None
-    notes = [*found.about.get("notes", ()), *_warnings(found)]
+    notes = [*found.about.get("notes", ()), *untold(found)]
     if found.about.get("split") in ("train", "held-out"):
         notes.append("These are training subjects, not a test.")
     _finish(score(found, wanted, per=per, notes=notes, **common), output, formats, overwrite, quiet)

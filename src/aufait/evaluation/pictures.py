@@ -1,4 +1,4 @@
-"""``aufait evaluate MODEL --data NAME=ROOT``: a detector on the pictures of a data set, without prepared faces."""
+"""Test of a detector on the pictures of a data set, without prepared faces: ``aufait evaluate MODEL --data NAME=ROOT``."""
 
 from __future__ import annotations
 

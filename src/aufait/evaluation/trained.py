@@ -1,0 +1,113 @@
+"""Test of a trained network on prepared faces, from its file to scores: ``aufait evaluate RUN --cache FOLDER``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aufait.data.preparation.cache import FaceCache
+from aufait.data.protocols import Protocol
+from aufait.errors import InputError
+from aufait.evaluation.evaluate import Evaluation, evaluate
+from aufait.evaluation.groups import check_groups
+from aufait.evaluation.networks import TrainedNetwork, choose_part, open_network
+from aufait.evaluation.occlusion import CONDITIONS
+from aufait.evaluation.predictions import Predictions
+from aufait.evaluation.testing import NetworkTest
+from aufait.training.plan import find_protocol
+
+
+def evaluate_on_faces(
+    path: str | Path,
+    caches: Mapping[str, FaceCache],
+    *,
+    protocol: str | None = None,
+    fold: int | str | None = None,
+    split: str = "test",
+    per: Sequence[str] = (),
+    visible: Sequence[str] = (),
+    shared: bool = False,
+    partial: bool = False,
+    batch: int = 32,
+    device: str = "cpu",
+    common: Mapping[str, Any],
+    report: Callable[[int, int, str], None] = lambda *_: None,
+) -> dict[str, tuple[Evaluation, dict[str, Predictions]]]:
+    """Name of each test set -> scores, and predictions by visible part of the face.
+
+    Args:
+        path: folder of a run or weights file.
+        caches: name of the data set -> prepared faces.
+        protocol: None takes the one that the network was trained by.
+        fold: None takes the one that the network was trained on, else the first.
+        split: one of ``networks.SPLITS``.
+        per: what to divide by as well.
+        visible: further conditions besides the full face, keys of ``occlusion.CONDITIONS``.
+        shared: score the action units that network and protocol share.
+        partial: accept data that lack subjects of the protocol.
+        batch: faces at a time.
+        device: where the network runs.
+        common: arguments of ``evaluate``.
+        report: is called with frames done, frames in all, and of what.
+
+    Raises:
+        InputError: network, data and protocol do not fit together, or the network was trained on people of the test.
+    """
+    network = open_network(path)
+    rules = protocol_of(network, caches, protocol)
+    trained = network.facts.get("fold") if network.facts.get("protocol") == rules.name else None
+    fold = str(fold if fold is not None else trained or 1)
+    split = split.strip().lower().replace("_", "-")
+    strict = not partial and not any(cache.synthetic for cache in caches.values())
+    labels = {name: cache.dataset() for name, cache in caches.items()}
+    parts, notes = choose_part(network, rules, labels, fold, split, strict=strict)
+    for part in parts.values():
+        check_groups(per, part)
+    test = NetworkTest(network, split, batch, device, shared, _about(network, rules, fold))
+    results = {}
+    for name, part in parts.items():
+        found = {
+            one: test.predictions(caches[name], part, visible=one, progress=_telling(report, name, one))
+            for one in ("full", *visible)
+        }
+        told = (*notes, *untold(found["full"]))
+        conditions = found if visible else None
+        results[name] = evaluate(found["full"], rules, per=per, conditions=conditions, notes=told, **common), found
+    return results
+
+
+def protocol_of(network: TrainedNetwork, caches: Mapping[str, FaceCache], name: str | None = None) -> Protocol:
+    """The protocol of a name; None gives the one that a network was trained by, with its own folds also where they are drawn.
+
+    Raises:
+        InputError: unknown protocol, or none is named here and in the file.
+    """
+    facts = network.facts
+    recipe, trained = facts.get("protocol_name"), facts.get("protocol")
+    if name in (None, trained, recipe) and recipe is not None:
+        own = find_protocol(recipe, caches, facts.get("protocol_seed"))
+        if own.name == trained:
+            return own
+    if name is None and trained is None:
+        raise InputError("the model file names no protocol; choose one with --protocol (aufait data list shows them)")
+    return find_protocol(name or str(trained), caches)
+
+
+def untold(found: Predictions) -> tuple[str, ...]:
+    """What a reader must know where nobody knows whom a network learned from."""
+    if str(found.about.get("leakage", "")).startswith("not possible"):
+        return ("Whom the network was trained on is not known; whether this is a test cannot be checked.",)
+    return ()
+
+
+def _about(network: TrainedNetwork, protocol: Protocol, fold: str) -> dict[str, Any]:
+    facts = network.facts
+    return {
+        "run": network.path.as_posix(), "recipe": facts.get("recipe", ""), "trained_on": facts.get("protocol", ""),
+        "protocol": protocol.name, "fold": fold, "changes": facts.get("changes", {}),
+    }  # fmt: skip
+
+
+def _telling(report: Callable[[int, int, str], None], name: str, visible: str) -> Callable[[int, int], None]:
+    return lambda done, total: report(done, total, f"{name}, {CONDITIONS[visible]}")
