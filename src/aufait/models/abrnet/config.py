@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from aufait.errors import InputError
 from aufait.layers.region_learning import RegionLearning
+from aufait.layers.timm_backbone import is_timm
 from aufait.models.configuration import ModelConfig
 from aufait.models.trial import Trial, sizes
 
@@ -30,6 +31,10 @@ class ABRNetConfig(ModelConfig):
 
     image_size: int = 176
     """Side of the input in pixels, a multiple of 16 (section 3.1)."""
+
+    backbone: str = "region"
+    """What makes the shared feature map of a quarter of the side: "region", the module of JAA-Net (section 2.1), or "timm:NAME",
+    the first stages of a network of the timm collection with fresh weights."""
 
     unit: int = 8
     """Channel unit c of the region module and the extractors, as in JAA-Net, which section 2.1 refers to."""
@@ -92,6 +97,8 @@ class ABRNetConfig(ModelConfig):
         self._multiple("image_size", RegionLearning.SIZE_FACTOR, "the patches of the region module")
         if self.image_size < 32:
             raise InputError(f"abrnet: image_size must be at least 32, so that three poolings leave a pixel, got {self.image_size}")
+        if not is_timm(self.backbone):
+            self._choose("backbone", ("region", "timm:NAME"))
         self._multiple("unit", 4, "the branches of the region module halve it twice")
         for name in ("feature_size", "relation_size", "classifier_size"):
             self._at_least(name, 1)

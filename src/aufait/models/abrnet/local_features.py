@@ -15,6 +15,7 @@ from aufait.layers.attention_refinement import AttentionRefinement
 from aufait.layers.grouped import GroupedLinear
 from aufait.layers.high_level import HighLevelExtractor
 from aufait.layers.region_learning import RegionLearning
+from aufait.layers.timm_backbone import TimmBackbone
 from aufait.models.abrnet.config import ABRNetConfig
 
 
@@ -29,7 +30,8 @@ class LocalFeatures(nn.Module):
         super().__init__()
         units, side = len(config.action_units), config.image_size // 4
         self.activation = config.feature_activation
-        self.region = RegionLearning(config.unit)
+        own = config.backbone == "region"
+        self.region = RegionLearning(config.unit) if own else TimmBackbone(config.backbone, config.image_size, stride=4)
         self.predefined = PredefinedAttention(config.action_units, config.image_size, side + AttentionRefinement.SHRINK)
         self.refinement = AttentionRefinement(units, 8 * config.unit)
         self.extractor = HighLevelExtractor(self.region.out_channels, config.unit, groups=units)

@@ -8,13 +8,16 @@ Our readings here: pixels are scaled to [-1, 1] as in JAA-Net; one classifier pe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.errors import InputError
 from aufait.layers.grouped import GroupedLinear
+from aufait.layers.timm_backbone import TimmBackbone
 from aufait.models.abrnet.config import ABRNetConfig
 from aufait.models.abrnet.fusion import make_fusion, mean_probability_logits
 from aufait.models.abrnet.local_features import LocalFeatures
@@ -53,6 +56,7 @@ class ABRNet(AUSystem):
     """
 
     landmark_points: ClassVar[int] = 49
+    has_backbone: ClassVar[bool] = True
     pixel_mean: ClassVar[float] = 0.5
     pixel_std: ClassVar[float] = 0.5
     transfer_rule: ClassVar[TransferRule] = TransferRule(JAA_NET_STAND_INS, ("classifiers.", "local.project"))
@@ -71,6 +75,16 @@ class ABRNet(AUSystem):
         if config.fused_layers:
             self.fusion = make_fusion(config.fusion, config.fused_layers, config.feature_size)
         self.classifiers = AUClassifiers(units, config.feature_size, config.classifier_size, config.classifier_activation)
+
+    def use_backbone(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy what timm saved of ``config.backbone``.
+
+        Raises:
+            InputError: the backbone is the paper's region module, or the weights are of another network.
+        """
+        if not isinstance(self.local.region, TimmBackbone):
+            raise InputError("ABRNet's region module has no published weights; set backbone to timm:NAME, or leave pretrained out")
+        self.local.region.use_weights(weights)
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """Predict the action units of aligned faces.

@@ -41,6 +41,8 @@ def residual_layer(in_channels: int, out_channels: int, stride: int) -> nn.Seque
 class ResNet18Backbone(nn.Module):
     """The network without its classifier; ``stem`` and the four layers can be called one by one."""
 
+    out_channels = 512
+
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)

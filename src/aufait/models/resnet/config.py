@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from aufait.errors import InputError
+from aufait.layers.timm_backbone import is_timm
 from aufait.models.configuration import ModelConfig
 from aufait.models.trial import LARGER, Trial, sizes
 
@@ -20,6 +22,9 @@ class ResNetConfig(ModelConfig):
 
     image_size: int = 256
     """Side of the square input in pixels (AUNet section V-C); a multiple of 32."""
+
+    backbone: str = "resnet18"
+    """What makes the last feature map: "resnet18", or "timm:NAME", a network of the timm collection with fresh weights."""
 
     normalization: str = "none"
     """"none": pixels in [0, 1], as AU-FAN's (AUNet section V-D: the same settings); "imagenet": minus ImageNet's mean, divided by
@@ -59,6 +64,10 @@ class ResNetConfig(ModelConfig):
     def validate(self) -> None:
         """See ``ModelConfig.validate``."""
         self._multiple("image_size", 32, "the network halves it five times")
+        if not is_timm(self.backbone):
+            self._choose("backbone", ("resnet18", "timm:NAME"))
+        if self.backbone != "resnet18" and self.use_tdn:
+            raise InputError(f"resnet18: use_tdn adds differences inside ResNet18's layers, got backbone {self.backbone!r}")
         self._choose("normalization", ("none", "imagenet"))
         self._choose("vae_loss", ("paper", "released"))
         self._choose("nose", ("subnasale", "nose_tip"))

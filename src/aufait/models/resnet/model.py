@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aufait.errors import InputError
+from aufait.layers.timm_backbone import TimmBackbone
 from aufait.models.aunet.label_vae_fitting import label_vaes
 from aufait.models.explanation import ACTIVATION, Explanation
 from aufait.models.outputs import AUOutput
@@ -32,7 +33,8 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 class ResNet18(AUSystem):
     """Images are (B, 3, S, S); with ``use_tdn`` (B, 3, 3, S, S) = current, earlier and later frame.
 
-    11,182,668 parameters for 12 action units without ``use_tdn``. Output: ``features`` (B, 512), the pooled vector.
+    11,182,668 parameters for 12 action units without ``use_tdn``. Output: ``features`` (B, 512), the pooled vector; as many values
+    as its last map has channels where ``config.backbone`` names a network of timm.
     """
 
     input_alignment: ClassVar[str] = "aunet"
@@ -45,9 +47,10 @@ class ResNet18(AUSystem):
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)
         self.frames = 3 if config.use_tdn else 1  # type: ignore[misc]  # a setting here, a constant of other networks
-        self.backbone = ResNet18Backbone()
+        own = config.backbone == "resnet18"
+        self.backbone: Any = ResNet18Backbone() if own else TimmBackbone(config.backbone, config.image_size)
         self.temporal = TemporalDifference(config.alpha, config.beta) if config.use_tdn else None
-        self.classifier = nn.Linear(512, len(config.action_units))
+        self.classifier = nn.Linear(self.backbone.out_channels, len(config.action_units))
         self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(_IMAGENET_STD)[:, None, None], persistent=False)
 
@@ -62,11 +65,14 @@ class ResNet18(AUSystem):
         return self.config.interval if self.config.use_tdn else 0
 
     def use_backbone(self, weights: Mapping[str, Tensor]) -> None:
-        """Copy a ResNet18 with the names of common releases; its classifier (fc) is left out.
+        """Copy a ResNet18 with the names of common releases, or what timm saved of another backbone; the classifier is left out.
 
         Raises:
             InputError: the weights are of another network; the message says what is missing or left over.
         """
+        if isinstance(self.backbone, TimmBackbone):
+            self.backbone.use_weights(weights)
+            return
         given = {name: value for name, value in weights.items() if not name.startswith("fc.")}
         own = self.backbone.state_dict()
         counters = {name for name in own if name.endswith("num_batches_tracked")}  # absent from older files
