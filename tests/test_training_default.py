@@ -26,6 +26,7 @@ from aufait.shipped.action_units.calibration import (
     quiet_at_rest,
 )
 from aufait.shipped.action_units.crops import CropSet
+from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
 from aufait.shipped.action_units.report import evaluate, model_card
 from aufait.shipped.action_units.train import RealCrops, TrainConfig, positive_weights
 
@@ -218,6 +219,41 @@ def test_real_faces_pull_towards_what_is_known_of_them(made_up: CropSet, tmp_pat
     inputs = torch.from_numpy(showing.crops[:, :, 8:120, 8:120].copy())
     scores = {name: AUPredictor(network).predict_crops(inputs).probability[:, 0].mean() for name, network in networks.items()}
     assert scores["with"] < scores["without"]
+
+
+def test_the_teachers_log_odds_order_faces_that_no_target_tells_apart(made_up: CropSet, tmp_path: Path) -> None:
+    faces = made_up_crops(32, seed=5)
+    nothing = Targets(np.zeros((32, 2, 2, 5), np.float32), np.zeros((32, 2, 2, 5), np.float32))
+    mouth = faces.intensity[:, 1, 0]  # the teacher gives AU1 where renders give AU12
+    word = np.repeat(np.repeat((2 * mouth - 4)[:, None, None, None], 2, axis=2), 5, axis=3).repeat(2, axis=1)
+    real = RealCrops(faces.crops, nothing, np.zeros(32, bool), word.astype(np.float32))
+    teach = DistillationConfig(weight=4.0, taught=(1,), stressed=(), kept=())
+    asked = replace(CONFIG, epochs=10, real_share=0.5, averaging=0.9, learning_rate=1e-2, distillation=teach)
+    apart = {}
+    for name, config in (("heard", asked), ("deaf", replace(asked, distillation=DistillationConfig(weight=0.0)))):
+        (tmp_path / name).mkdir()
+        network = module._fit(tmp_path / name, made_up, config, torch.device("cpu"), lambda line: None, real=real)
+        scores = AUPredictor(network).crop_logits(torch.from_numpy(faces.crops[:, :, 8:120, 8:120].copy()))[:, 0, :, 1].amax(dim=1)
+        apart[name] = np.corrcoef(scores.detach().numpy(), mouth)[0, 1]
+    assert apart["heard"] > apart["deaf"] + 0.2
+
+
+def test_word_is_the_teachers_for_some_units_and_the_models_own_for_others() -> None:
+    teacher, before = np.full((3, 4, 2, 5), 2.0, np.float32), np.full((3, 4, 2, 5), -4.0, np.float32)
+    config = DistillationConfig(softness=2.0, taught=(1, 7), stressed=(7,), kept=(4,))
+    word = softened_word(teacher, before, (1, 4, 7, 20), config)
+    assert word.exceedance[0, :3, 0, 0] == pytest.approx(1 / (1 + np.exp([-1.0, 2.0, -1.0])), abs=1e-5)
+    assert word.weight[0, :, 0, 0].tolist() == [1.0, 1.0, 2.0, 0.0]
+    assert softened_word(teacher, None, (1, 4, 7, 20), config).weight[0, :, 0, 0].tolist() == [1.0, 0.0, 2.0, 0.0]
+
+
+def test_word_loss_is_nothing_where_the_answer_is_the_word() -> None:
+    word = torch.randn(4, 2, 2, 5, dtype=torch.double) * 3
+    wanted, trust = (word / 2).sigmoid(), torch.ones_like(word)
+    assert word_loss(word, wanted, trust, 2.0).item() == pytest.approx(0.0, abs=1e-12)
+    assert word_loss(word + 1, wanted, trust, 2.0).item() > 0.05
+    assert word_loss(word + 1, wanted, torch.zeros_like(trust), 2.0).item() == 0.0
+    assert word_loss(word, (word * 1e9).sigmoid(), trust, 2.0).isfinite()  # certain words
 
 
 def test_persons_held_out_by_folder_are_never_trained_on(

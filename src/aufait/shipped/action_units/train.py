@@ -36,6 +36,7 @@ from aufait.shipped.action_units.branch_targets import Targets, from_intensities
 from aufait.shipped.action_units.calibration import fit_calibration
 from aufait.shipped.action_units.chimeras import FRONTAL_YAW, frontal_faces, join_crops, join_labels, pair_up
 from aufait.shipped.action_units.crops import CropSet, load_all_crops
+from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
 from aufait.shipped.action_units.report import evaluate, model_card
 from aufait.synthetic.dataset import read_records
 
@@ -69,6 +70,7 @@ class TrainConfig:
     seed: int = 0
     network: AUNetworkConfig = field(default_factory=AUNetworkConfig)
     augmentation: AugmentConfig = field(default_factory=AugmentConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
 
 
 def full_size() -> TrainConfig:
@@ -83,11 +85,15 @@ def full_size() -> TrainConfig:
 
 @dataclass(frozen=True, eq=False)
 class RealCrops:
-    """Aligned crops (N, 3, 128, 128) uint8 of real faces, what is known of them, and (N,) bool which are frontal."""
+    """Aligned crops (N, 3, 128, 128) uint8 of real faces, what is known of them, and (N,) bool which are frontal.
+
+    ``word``: (N, A, 2, 5) the teacher's logits before calibration, None where it left none.
+    """
 
     crops: np.ndarray
     targets: Targets
     frontal: np.ndarray
+    word: np.ndarray | None = None
 
 
 def load_real_crops(path: str | Path) -> RealCrops:
@@ -99,14 +105,14 @@ def load_real_crops(path: str | Path) -> RealCrops:
     try:
         with np.load(path, allow_pickle=False) as kept:
             pictures, landmarks = kept["pictures"].tolist(), kept["landmarks"]
-            targets = Targets(kept["exceedance"], kept["weight"])
+            targets, word = Targets(kept["exceedance"], kept["weight"]), kept["logits"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is not the real_targets.npz of aufait train-mesh: {error}") from error
     again: dict[str, np.ndarray] = {}
     for picture, points in zip(pictures, landmarks, strict=True):
         if picture not in again:
             again[picture] = crop_faces(read_image(picture), points[None], size=TEMPLATE_SIZE)[0].numpy()
-    return RealCrops(np.stack([again[picture] for picture in pictures]), targets, frontal_faces(landmarks))
+    return RealCrops(np.stack([again[picture] for picture in pictures]), targets, frontal_faces(landmarks), word)
 
 
 def train_default(
@@ -234,10 +240,11 @@ def _fit(
     )
     first = _resume(folder, network, average, optimiser, schedule, say)
     weight = positive_weights(train.intensity, config.max_positive_weight).to(device)
+    word = _word(real, init, config)
     for epoch in range(first, config.epochs):
         start = time.monotonic()
         network.train()
-        loss = _one_epoch(network, average, optimiser, schedule, train, real, weight, config, epoch, steps)
+        loss = _one_epoch(network, average, optimiser, schedule, train, real, word, weight, config, epoch, steps)
         _save_checkpoint(folder, epoch, network, average, optimiser, schedule)
         say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
     result = AUNetwork(config.network).to(device)
@@ -248,6 +255,24 @@ def _fit(
             if value.is_floating_point():
                 value.lerp_(first_state[name].to(value), config.keep_initial)
     return result.eval()
+
+
+def _word(real: RealCrops | None, init: str | Path | None, config: TrainConfig) -> Targets | None:
+    """What the real faces are to be given in log-odds, by the teacher and by the model as it starts; None for nothing."""
+    if real is None or real.word is None or not config.distillation.weight:
+        return None
+    before = None
+    if init is not None:
+        crops, first = torch.from_numpy(real.crops), AUPredictor.load(init)
+        with torch.inference_mode():
+            before = np.concatenate([first.crop_logits(_window(part)).cpu().numpy() for part in crops.split(128)])
+    return softened_word(real.word, before, config.network.action_units, config.distillation)
+
+
+def _window(crops: Tensor) -> Tensor:
+    """The middle of crops (N, 3, 128, 128) that the network sees."""
+    offset = (TEMPLATE_SIZE - CROP_SIZE) // 2
+    return crops[..., offset : offset + CROP_SIZE, offset : offset + CROP_SIZE]
 
 
 def _initial_state(init: str | Path, config: TrainConfig) -> dict[str, Tensor]:
@@ -264,6 +289,7 @@ def _one_epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     train: CropSet,
     real: RealCrops | None,
+    word: Targets | None,
     weight: Tensor,
     config: TrainConfig,
     epoch: int,
@@ -282,13 +308,17 @@ def _one_epoch(
         kinds = [_Drawn(train.crops[rows], rendered, np.abs(train.yaw[rows]) <= FRONTAL_YAW)]
         if real is not None and real_count:
             others = torch.randint(len(real.crops), (real_count,), generator=generator).numpy()
-            kinds.append(_Drawn(real.crops[others], real.targets.select(others), real.frontal[others]))
+            said = None if word is None else word.select(others)
+            kinds.append(_Drawn(real.crops[others], real.targets.select(others), real.frontal[others], said))
         crops, labels = _joined([kind.with_chimeras(config, generator) for kind in kinds])
-        inputs, (wanted, trust) = augment(crops, labels, generator, config.augmentation)
+        inputs, (wanted, trust, softened, heard) = augment(crops, labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(inputs)
         loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)
+        if word is not None:
+            distance = word_loss(logits.float(), softened.to(device), heard.to(device), config.distillation.softness)
+            loss = loss + config.distillation.weight * distance
         value = loss.detach().item()
         if not math.isfinite(value):
             raise InputError(f"the loss is {value} in epoch {epoch + 1}, step {step}; lower the learning rate")
@@ -309,16 +339,20 @@ class _Drawn:
     crops: np.ndarray
     targets: Targets
     frontal: np.ndarray
+    word: Targets | None = None
 
     def with_chimeras(self, config: TrainConfig, generator: torch.Generator) -> tuple[Tensor, list[Tensor]]:
-        """Crops and labels, some of them put together from the halves of two faces."""
+        """Crops, some of them put together from the halves of two faces; their targets and weights, and those of the word."""
         crops = torch.from_numpy(self.crops)
-        wanted, trust = torch.from_numpy(self.targets.exceedance), torch.from_numpy(self.targets.weight)
+        silent = Targets(np.zeros_like(self.targets.exceedance), np.zeros_like(self.targets.weight))
+        pairs = [
+            (torch.from_numpy(part.exceedance), torch.from_numpy(part.weight)) for part in (self.targets, self.word or silent)
+        ]
         rows, others = pair_up(torch.from_numpy(self.frontal), config.chimeras, generator)
-        if not len(rows):
-            return crops, [wanted, trust]
-        units = config.network.action_units
-        return join_crops(crops, rows, others, generator), list(join_labels(wanted, trust, rows, others, units))
+        if len(rows):
+            crops = join_crops(crops, rows, others, generator)
+            pairs = [join_labels(wanted, trust, rows, others, config.network.action_units) for wanted, trust in pairs]
+        return crops, [label for pair in pairs for label in pair]
 
 
 def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
@@ -352,10 +386,8 @@ def _resume(folder: Path, network, average, optimiser, schedule, say: Callable[[
 @torch.inference_mode()
 def _predict(network: AUNetwork, crops: CropSet, device: torch.device, batch: int = 128) -> Tensor:
     """(N, A, 2, 5) uncalibrated logits, each crop averaged with its mirror image, as the predictor does."""
-    offset = (TEMPLATE_SIZE - CROP_SIZE) // 2
     parts = []
     for start in range(0, len(crops), batch):
-        window = crops.crops[start : start + batch, :, offset : offset + CROP_SIZE, offset : offset + CROP_SIZE]
-        inputs = network_input(torch.from_numpy(window)).to(device)
+        inputs = network_input(_window(torch.from_numpy(crops.crops[start : start + batch]))).to(device)
         parts.append((network(inputs) + mirror_sides(network(inputs.flip(3)))).cpu() / 2)
     return torch.cat(parts)

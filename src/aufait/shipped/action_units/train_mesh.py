@@ -65,7 +65,8 @@ from aufait.shipped.real_faces import RealFace, read_real_faces
 from aufait.synthetic.dataset import FrameRecord, read_records
 
 REAL_TARGETS = "real_targets.npz"
-"""What ``train_default`` reads to teach the compact model real faces: pictures, landmarks, what is known or the teacher says."""
+"""What ``train_default`` reads to teach the compact model real faces: pictures, landmarks, what is known or the teacher says, and
+the log-odds of the model that came of it."""
 
 ONE_SIDED = (6, 7, 12, 14)
 """Units that rest on the resting half of a half face."""
@@ -184,12 +185,13 @@ def train_mesh(
     wanted = balanced(joined([targets.select(rows), half_targets.select(half_rows)]), most=recipe.most_absent)
     quiet = smiles_and_rest(seen, known, units)[rows]
     wanted = without_side_effects(wanted, np.concatenate([quiet, np.zeros(len(half_rows), bool)]), units, recipe.quiet_smiles)
-    _save_targets(folder / REAL_TARGETS, real, rows, halves, half_rows, wanted)
     real_sets = [
         ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
         ViewSet(halves.views, half_rows, wanted.select(np.arange(len(rows), len(wanted)))),
     ]
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=recipe.keep_teacher)
+    said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in ((real, rows), (halves, half_rows))])
+    _save_targets(folder / REAL_TARGETS, real, rows, halves, half_rows, wanted, said)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
     table, figures = calibrator.fit(model, pixels, start)
@@ -337,13 +339,21 @@ def _half_faces(
 
 
 def _save_targets(
-    path: Path, real: Portraits, rows: np.ndarray, halves: Portraits, half_rows: np.ndarray, targets: Targets
+    path: Path,
+    real: Portraits,
+    rows: np.ndarray,
+    halves: Portraits,
+    half_rows: np.ndarray,
+    targets: Targets,
+    logits: np.ndarray,
 ) -> None:
+    """Pictures, landmarks, targets, and the trained model's (N, A, 2, 5) logits before calibration."""
     pictures = [str(real.paths[row]) for row in rows] + [str(halves.paths[row]) for row in half_rows]
     landmarks = np.concatenate([real.landmarks[rows], halves.landmarks[half_rows]])
     with whole_file(path) as partial:
+        wanted, trust = targets.exceedance, targets.weight
         np.savez(
-            partial, pictures=np.array(pictures), landmarks=landmarks, exceedance=targets.exceedance, weight=targets.weight
+            partial, pictures=np.array(pictures), landmarks=landmarks, exceedance=wanted, weight=trust, logits=logits
         )
 
 

@@ -1,0 +1,70 @@
+"""What a better model says of real faces, for the compact model to come near: its log-odds, softened.
+
+No real face in training is coded, and portraits hardly show some units. The hard word of a teacher about those only teaches that
+photographs do not show them (see ``branch_targets``). Its log-odds say more: which of two faces at rest looks more like narrowed
+lids. So the compact model is asked for the log-odds of the mesh model before calibration, level by level and side by side, about
+the units where portraits differ. About the others it is asked for what it said itself before, so that real faces do not wear off
+what renders have taught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aufait.shipped.action_units.branch_targets import Targets
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """What is asked for, and how strongly."""
+
+    weight: float = 1.0
+    """Of this loss beside that of the targets; 0 for none."""
+    softness: float = 2.0
+    """Log-odds are divided by it on both sides (Hinton et al., "Distilling the knowledge in a neural network", 2015), so that
+    units which are plainly absent count for less than those in doubt, but count."""
+    taught: tuple[int, ...] = (1, 5, 6, 7, 9, 10, 12, 15, 26)
+    """Units about which the teacher is heard."""
+    stressed: tuple[int, ...] = (7, 15)
+    """Those of them that count twice."""
+    kept: tuple[int, ...] = (2, 4, 17, 23, 24, 25, 28, 43)
+    """Units about which the model is held to what it said before."""
+
+
+def softened_word(
+    teacher: np.ndarray, before: np.ndarray | None, action_units: Sequence[int], config: DistillationConfig
+) -> Targets:
+    """Softened exceedances with weights.
+
+    Args:
+        teacher: (N, A, 2, 5) logits of the teacher before calibration.
+        before: the same of the model that is to be trained, as it starts; None when it starts from nothing.
+        action_units: A numbers in output order.
+        config: which units.
+    """
+    word, weight = np.array(teacher, np.float32), np.zeros(teacher.shape, np.float32)
+    for column, unit in enumerate(action_units):
+        if unit in config.taught:
+            weight[:, column] = 2.0 if unit in config.stressed else 1.0
+        elif unit in config.kept and before is not None:
+            word[:, column], weight[:, column] = before[:, column], 1.0
+    return Targets((1.0 / (1.0 + np.exp(-word / config.softness))).astype(np.float32), weight)
+
+
+def word_loss(logits: Tensor, wanted: Tensor, trust: Tensor, softness: float) -> Tensor:
+    """Weighted mean divergence of the softened answers from the word, times softness squared, so that gradients keep their size.
+
+    Args:
+        logits: (B, A, 2, 5) before calibration.
+        wanted: (B, A, 2, 5) softened exceedances.
+        trust: (B, A, 2, 5) weights.
+        softness: what both are softened by.
+    """
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits / softness, wanted, reduction="none")
+    floor = -torch.xlogy(wanted, wanted) - torch.xlogy(1 - wanted, 1 - wanted)
+    return ((loss - floor) * trust).sum() / trust.sum().clamp_min(1.0) * softness**2
