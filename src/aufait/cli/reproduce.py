@@ -40,7 +40,7 @@ def reproduce(
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Small twins and networks, a few steps, one fold: minutes on 2 cores.")
+        bool, typer.Option("--quick", help="As aufait train --quick and smaller still, small twins, one fold: minutes on 2 cores.")
     ] = False,
     output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reproduced"),
     work: Annotated[

@@ -17,7 +17,7 @@ class Trial:
     Attributes:
         quick: for ``--quick`` and ``--small``: a narrower network, a smaller picture.
         small: further ones for ``--small``, which trains long enough to learn something.
-        tiny: for ``aufait reproduce --quick``: smaller still.
+        tiny: further ones where one command trains dozens of networks, ``aufait reproduce --quick``: smaller still.
         drawn: further ones there for networks that figures look into, so that there is something to see.
         rarity: setting of the network that weighs action units by how rare they are, which fails for those that never occur.
     """

@@ -53,13 +53,6 @@ QUICK_TWINS: Mapping[str, Mapping[str, int]] = {
 FULL_TWINS: Mapping[str, int] = {"subjects": 12}
 """Size of twins otherwise; the command can ask for other numbers."""
 
-QUICK_SETTINGS: Mapping[str, Any] = {
-    "epochs": 1, "batch_size": 8, "max_faces": 32, "hold_out": 0.0, "accumulate": 1, "label_vae.epochs": 5,
-    "optimizer": "adam", "learning_rate": 0.001, "schedule": "constant",
-}  # fmt: skip
-"""Training of ``--quick``: a handful of steps. Scores made so say nothing; that everything runs is what they show."""
-
-
 @dataclass
 class Laboratory:
     """Data, trainings and predictions for items.
@@ -69,7 +62,7 @@ class Laboratory:
         sources: data set -> folders of prepared faces or the data set's own folder; data sets that are not in it are taken from
             twins where ``twins`` is true.
         twins: whether absent data sets are rendered.
-        quick: small twins, small networks, a few steps, the first fold only.
+        quick: recipes as by ``aufait train --quick`` and smaller still (``recipes/tiny.yaml``), small twins, the first fold only.
         twin_size: arguments of ``write_twin`` that replace the defaults (subjects, tasks, frames).
         workers: processes for rendering and preparation; None for one per core.
         device: where networks run.
@@ -330,6 +323,7 @@ class Laboratory:
 
     def _recipe(self, run: PaperRun, fold: int) -> Recipe:
         from aufait.models.registry import model_entry
+        from aufait.training.recipe import QUICK, TINY, overlay_of
 
         recipe = base_recipe(run)
         settings: dict[str, Any] = {
@@ -343,7 +337,7 @@ class Laboratory:
         settings |= {f"model_settings.{name}": value for name, value in run.settings.items()}
         if self.quick:
             trial = model_entry(run.model).config.TRIAL
-            settings |= {**trial.tiny, **QUICK_SETTINGS}
+            settings |= {**overlay_of(run.model, QUICK), **overlay_of(run.model, TINY)}
             if trial.rarity is not None and self._lacks_units(run, fold):  # it would fail for units that never occur
                 settings[f"model_settings.{trial.rarity}"] = False
             if run.name in drawn_runs():

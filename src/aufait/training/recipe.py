@@ -24,7 +24,9 @@ OPTIMIZERS = ("sgd", "adam", "adamw", "adadelta")
 SCHEDULES = ("constant", "step", "milestones", "cosine")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 MONITORS = ("auto", "f1_frame", "roc_area", "icc_3_1", "loss")
-QUICK, SMALL = "quick", "small"
+QUICK, SMALL, TINY = "quick", "small", "tiny"
+"""Overlays: sizes in which any recipe can be tried out; files beside the recipes, and ``TRIAL`` of each system."""
+
 _OPEN = ("model_settings", "start_settings")
 _FOLDER = "aufait.recipes"
 
@@ -310,7 +312,7 @@ class Recipe:
 def list_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
     files = (Path(file.name) for file in resources.files(_FOLDER).iterdir())
-    return sorted(file.stem for file in files if file.suffix == ".yaml" and file.stem not in (QUICK, SMALL))
+    return sorted(file.stem for file in files if file.suffix == ".yaml" and file.stem not in (QUICK, SMALL, TINY))
 
 
 def load_recipe(
@@ -333,8 +335,21 @@ def load_recipe(
     values = _read(name)
     model = str(values.get("model") or "")
     for overlay in ([QUICK] * quick + [QUICK, SMALL] * small) if model else ():
-        _put_all(values, _overlay(model, overlay))
+        _put_all(values, overlay_of(model, overlay))
     return Recipe.from_dict(_put_all(values, settings))
+
+
+def overlay_of(model: str, name: str) -> dict[str, Any]:
+    """Dotted keys and values of an overlay: those for all networks, then those for the network's system.
+
+    Args:
+        model: name of the network.
+        name: "quick", "small" (on top of "quick": longer) or "tiny" (on top of "quick": smaller still).
+    """
+    from aufait.models.registry import model_entry
+
+    trial = model_entry(model).config.TRIAL
+    return {**_mapping(parse_yaml(_text_of(name), name), name), **getattr(trial, name)}
 
 
 def known_keys() -> list[str]:
@@ -367,14 +382,6 @@ def _mapping(values: Any, where: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise InputError(f"{where} must hold keys and values, got {type(values).__name__}")
     return values
-
-
-def _overlay(model: str, name: str) -> dict[str, Any]:
-    """Settings of an overlay: those for all, then those for the network's system."""
-    from aufait.models.registry import model_entry
-
-    trial = model_entry(model).config.TRIAL
-    return {**_mapping(parse_yaml(_text_of(name), name), name), **(trial.quick if name == QUICK else trial.small)}
 
 
 def _pair(text: str) -> tuple[str, Any]:
