@@ -10,8 +10,8 @@ CSV columns, from left to right:
 2. Ours: ``presentation_time`` (seconds, all digits; in tables of pictures ``success``), the face box, ``quality`` 0-1,
    ``AUxx_p`` probability of every action unit of the model, ``_r`` and ``_c`` of those that OpenFace lacks,
    ``AUxx_left_r``, ``AUxx_right_r``, ``AUxx_left_p``, ``AUxx_right_p`` of the two-sided ones (the subject's sides),
-   ``width`` and ``height`` of the frame in pixels, ``source``. A source that a spreadsheet would take for a formula (``=a.jpg``, ``@a.jpg``) is written as ``./=a.jpg``,
-   which names the same file.
+   ``width`` and ``height`` of the frame in pixels, ``source``. A source that a spreadsheet would take for a formula
+   (``=a.jpg``, ``@a.jpg``) is written as ``./=a.jpg``, which names the same file.
 
 OpenFace's AU45 (blink) columns are filled from AU43 (eyes closed) when the model scores no AU45: in one frame they look
 the same. Columns of action units that the model does not score are left empty, and so is what it does not give: a published network

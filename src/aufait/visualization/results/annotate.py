@@ -80,6 +80,7 @@ class Annotator:
         self.caption = caption
         self._places: dict[int, tuple[_Layout, int, int, int]] = {}  # face -> layout, rows, x, y
         self._unseen: dict[int, int] = {}
+        self._size: tuple[int, ...] = ()
 
     def __call__(self, image: np.ndarray, frame: FrameAnalysis) -> np.ndarray:
         """Return a copy of the picture with the analysis drawn in.
@@ -95,6 +96,9 @@ class Annotator:
             raise ValueError(f"image must be (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
         canvas = np.array(image, order="C")
         scale = _scale(canvas)
+        if canvas.shape != self._size:  # places in frames of another size are none in this one
+            self.reset()
+            self._size = canvas.shape
         for face in frame.faces:
             self._draw_face(canvas, face, scale)
         panels = self._draw_panels(canvas, frame.faces, scale) if self.panels else []

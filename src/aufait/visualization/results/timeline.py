@@ -9,6 +9,7 @@ thousand frames neighbouring ones share a bin.
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -36,7 +37,9 @@ DRAWN_FACES = 6
 _INK, _MUTED, _GRID, _GAP = "#1c2430", "#5b6675", "#dfe4ea", "#eceff3"
 _ROW_INCHES, _PANEL_INCHES, _FRAME_INCHES, _WIDTH_INCHES = 0.36, 0.42, 1.5, 11.0
 _CLOCK_FROM = 180  # seconds from which on the axis shows minutes
-_CLOCK_STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14400)
+_CLOCK_STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+_GAP_SECONDS, _GAP_STEPS, _MAX_GAPS = 10.0, 5.0, 100  # between two frames from which on the time between them is left out
+_HOUR = 3600
 _FILL = 0.86  # of a row's height that intensity 5 takes
 
 
@@ -97,6 +100,7 @@ class Timeline:
         self._in_bin = 0
         self._starts = np.zeros(max_bins)
         self._last = 0.0
+        self._gaps: list[tuple[float, float]] = []
         self._courses: dict[int, _Course] = {}
         self._left_out: set[int] = set()
 
@@ -104,6 +108,8 @@ class Timeline:
         """Take in one frame; frames come in the order of time."""
         if self.title is None:
             self.title = PurePath(frame.source).name
+        if self.frames and frame.timestamp > self._last + _GAP_SECONDS and len(self._gaps) < _MAX_GAPS:
+            self._gaps.append((self._last, frame.timestamp))
         place = self._bin_of(frame.timestamp)
         for face in frame.faces:
             course = self._course_of(face)
@@ -179,14 +185,23 @@ class Timeline:
         end = max(self._last + step / self._per_bin, float(starts[-1]) + 1e-6) if self._used else 1.0
         return np.append(starts, end)
 
+    def _step(self, edges: np.ndarray) -> float:
+        """Seconds from frame to frame, as a rule."""
+        return float(np.median(np.diff(edges))) / self._per_bin
+
     def _draw_face(self, axes: Axes, face_id: int, units: list[int], *, last: bool) -> None:
         course, edges = self._courses[face_id], self._edges()
         seen = course.count[: self._used] > 0
         rows = max(1, len(units))
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(rows - 0.04, -0.04)
+        hatched: dict[str, Any] = {"facecolor": _GAP, "edgecolor": "#cfd6de", "hatch": "////", "linewidth": 0}
         for start, end in _runs(~seen):
-            axes.axvspan(edges[start], edges[end], facecolor=_GAP, edgecolor="#cfd6de", hatch="////", linewidth=0)
+            axes.axvspan(edges[start], edges[end], **hatched)
+        step = self._step(edges)
+        for before, after in self._gaps:
+            if after - before > _GAP_STEPS * step:  # the file has no frames there: the last one says nothing about it
+                axes.axvspan(before + step, after, zorder=4, **hatched)
         colour = to_hex(_darker(face_colour(face_id)))
         for row, position in enumerate(units):
             self._draw_row(axes, course, position, row, seen, edges, colour)
@@ -261,21 +276,31 @@ def _style(axes: Axes, course: _Course, units: list[int], *, last: bool) -> None
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_MUTED)
     start, end = axes.get_xlim()
-    if end - start > _CLOCK_FROM:
-        step = next((step for step in _CLOCK_STEPS if (end - start) / step <= 10), _CLOCK_STEPS[-1])
-        axes.xaxis.set_major_locator(MultipleLocator(step))
-        axes.xaxis.set_major_formatter(FuncFormatter(_clock))
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=12))
+    steps = [step for step in _CLOCK_STEPS if (end - start) / step <= 10]
+    clock = end > _CLOCK_FROM
+    locator = MultipleLocator(steps[0]) if end - start > _CLOCK_FROM and steps else MaxNLocator(nbins=8 if clock else 12)
+    axes.xaxis.set_major_locator(locator)
+    if clock:
+        ticks = locator.tick_values(start, end)
+        step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds, step, hours=end >= _HOUR)))
     axes.grid(axis="x", color=_GRID, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
     if last:
-        axes.set_xlabel("time, min:s" if end - start > _CLOCK_FROM else "time, s", fontsize=9, color=_MUTED)
+        unit = "s" if not clock else "h:min:s" if end >= _HOUR else "min:s"
+        axes.set_xlabel(f"time, {unit}", fontsize=9, color=_MUTED)
 
 
-def _clock(seconds: float, _: int | None = None) -> str:
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}"
+def _clock(seconds: float, step: float = 1.0, *, hours: bool = False) -> str:
+    """A time as on a clock, with as many decimals as steps of this many seconds need."""
+    decimals = max(0, math.ceil(-math.log10(step) - 1e-9)) if step > 0 else 0
+    whole = round(abs(seconds), decimals)
+    minutes, rest = divmod(whole, 60)
+    tail = f"{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
+    sign = "-" if seconds < 0 and whole else ""
+    if hours:
+        return f"{sign}{int(minutes // 60)}:{int(minutes % 60):02d}:{tail}"
+    return f"{sign}{int(minutes)}:{tail}"
 
 
 def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
