@@ -81,9 +81,19 @@ def test_what_cannot_be_used_says_why(folder, given, message):
         expand_inputs([str(folder / given)])
 
 
-def test_network_addresses_are_refused():
-    with pytest.raises(InputError, match="network address"):
-        expand_inputs(["https://example.org/a.mp4"])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("ftp://example.org/a.mp4", "of a kind that is not opened"),
+        ("file:///a.mp4", "name the path itself"),
+        ("http:///a.mp4", "names no host"),
+        ("rtsp://camera:99999/1", "a port that cannot be"),
+        ("http://host/a b.mp4", "spaces or control characters"),
+    ],
+)
+def test_addresses_that_are_not_opened_say_why(given, message):
+    with pytest.raises(InputError, match=message):
+        expand_inputs([given])
 
 
 def test_no_input():

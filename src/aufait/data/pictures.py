@@ -206,7 +206,8 @@ class Video:
 
 def read_header(path: Path) -> VideoHeader:
     """Number and rate of frames as the container states them; takes milliseconds and decodes nothing."""
-    from aufait.media.video import open_container, video_stream
+    from aufait.media.containers import open_container
+    from aufait.media.video import video_stream
 
     try:
         with open_container(path) as box:

@@ -32,6 +32,7 @@ from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch
 from aufait.errors import AufaitError, InputError, InputWarning
 from aufait.machine import default_threads, resolve_device, torch_threads
+from aufait.media.addresses import Address, find_address
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 if TYPE_CHECKING:
@@ -232,13 +233,14 @@ class Detector:
         finally:
             self._busy.release()
 
-    def stream(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
+    def stream(self, source: str | Path | Address | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
         """Analyses a video frame by frame, in order, with memory constant in its length.
 
         Faces keep their ``face_id`` while they are followed. There is one result per frame, also without a face.
 
         Args:
-            source: path of a video, or of a picture with pages or animation frames; or the number of a camera.
+            source: path of a video, or of a picture with pages or animation frames; the address of a video or network camera
+                (http, https, rtsp, rtsps); or the number of a camera.
             video_stream: number of the stream in a file with several, None for the main one. What else is odd about a file comes
                 as an ``InputWarning``.
 
@@ -249,18 +251,15 @@ class Detector:
         for frame in self.stream_frames(source, video_stream=video_stream):
             yield frame.analysis
 
-    def stream_frames(self, source: str | Path | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
+    def stream_frames(self, source: str | Path | Address | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
         """Like ``stream``, with the picture beside each result. Opens the source itself."""
         from aufait.media.video import Camera, open_video
 
-        if not isinstance(source, int | str | os.PathLike):
+        if not isinstance(source, int | str | os.PathLike | Address):
             raise InputError(f"a video is named by its path, a camera by its number; got {type(source).__name__}")
-        name = f"camera {source}" if isinstance(source, int) else str(source)
-        with (
-            Camera(source)
-            if isinstance(source, int)
-            else open_video(Path(source).expanduser(), stream=video_stream) as frames
-        ):
+        place = source if isinstance(source, int | Address) else find_address(os.fspath(source)) or Path(source).expanduser()
+        name = f"camera {source}" if isinstance(source, int) else str(place if isinstance(place, Address) else source)
+        with Camera(place) if isinstance(place, int) else open_video(place, stream=video_stream) as frames:
             told = 0
             for frame in self.follow(frames, source=name):
                 for note in frames.notes[told:]:
@@ -334,10 +333,13 @@ class Detector:
             return
         from aufait.media.sources import expand_inputs
 
-        for source in expand_inputs([name_of(item)]):
+        for source in expand_inputs([os.fspath(item)]):  # type: ignore[arg-type] # what is no picture in memory is a path
             if source.kind == "unusable":
                 raise InputError(source.problem or f"{source.path} cannot be used")
-            yield from self.stream(source.path) if source.kind == "video" else [self.analyze_image(source.path)]
+            if source.kind == "video" or isinstance(source.path, Address):
+                yield from self.stream(source.path)
+            else:
+                yield self.analyze_image(source.path)
 
     def _torch_threads(self) -> AbstractContextManager[None]:
         """One thread in a process made by ``fork``: it has none of the threads that torch would wait for."""

@@ -182,7 +182,7 @@ def _analyze(
         try:
             with outputs:
                 # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
-                stopped = suppress(KeyboardInterrupt) if task.kind == "camera" else nullcontext()
+                stopped = suppress(KeyboardInterrupt) if task.live else nullcontext()
                 with BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink, stopped:
                     for frame in frames:
                         sink.put(frame)
@@ -206,7 +206,8 @@ def _open_source(
     task: Task, detector: Detector, outcome: Outcome
 ) -> Iterator[tuple[StreamInfo, Iterator[AnalyzedFrame]]]:
     if task.kind == "image":
-        with Prefetch(_read_pictures(task.inputs), depth=2) as pictures:
+        paths = [place for place in task.inputs if isinstance(place, Path)]  # addresses name videos only
+        with Prefetch(_read_pictures(paths), depth=2) as pictures:
             yield StreamInfo(frame_count=len(task.inputs)), _analyze_pictures(pictures, detector, outcome)
         return
     from aufait.media.video import Camera, open_video

@@ -189,7 +189,11 @@ class TaskOutputs:
             info = self._info
             facts = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
             times = {"start": info.start, "first_frame": info.first_frame}
-            writer.add_input(self._task.inputs[0], "video", **facts, **times)
+            place = self._task.inputs[0]
+            if isinstance(place, Path):
+                writer.add_input(place, "video", **facts, **times)
+            else:
+                writer.add_input(str(place), "address", **facts, **times)
         elif self._task.kind == "camera":
             writer.add_input(self._task.title, "camera", size=self._info.size)
         return writer

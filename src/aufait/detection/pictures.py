@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from aufait.errors import InputError
+from aufait.media.addresses import shown
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +65,7 @@ def as_inputs(inputs: Any) -> Sequence[ImageLike]:
 def name_of(picture: ImageLike) -> str:
     """What to call a picture in results and messages."""
     if isinstance(picture, str | os.PathLike):
-        return os.fspath(picture)
+        return shown(os.fspath(picture))
     return "bytes" if isinstance(picture, bytes | bytearray | memoryview) else "picture" if _is_pillow(picture) else "array"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +19,10 @@ from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.files.atomic import partial_path
 
 if TYPE_CHECKING:
+    from aufait.media.addresses import Address
     from aufait.media.sources import Source
+
+_LONGEST_NAME = 180  # bytes of the 255 that file systems take: behind come words such as _annotated, .partial and an extension
 
 FORMATS = ("csv", "parquet")
 """Table formats by name."""
@@ -60,7 +64,7 @@ class Task:
 
     Attributes:
         kind: "video", "image" or "camera".
-        inputs: the input files; one for a video, none for a camera.
+        inputs: the input files, or the address of a video; one for a video, none for a camera.
         names: a name for each input that no other input has, for its annotated copy.
         folder: where the outputs go.
         stem: first part of the names of the table, provenance record, timeline and page.
@@ -69,12 +73,17 @@ class Task:
     """
 
     kind: Literal["video", "image", "camera"]
-    inputs: tuple[Path, ...]
+    inputs: tuple[Path | Address, ...]
     names: tuple[str, ...]
     folder: Path
     stem: str
     camera: int | None = None
     stream: int | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the source has no end of its own: a camera, here or in the network."""
+        return self.kind == "camera" or any(getattr(place, "live", False) for place in self.inputs)
 
     @property
     def title(self) -> str:
@@ -143,19 +152,20 @@ def camera_task(number: int, folder: Path) -> Task:
     return Task("camera", (), (f"camera{number}",), folder, f"camera{number}", number)
 
 
-def unique_names(paths: Sequence[Path], reserved: Iterable[str] = ()) -> list[str]:
+def unique_names(paths: Sequence[Path | Address], reserved: Iterable[str] = ()) -> list[str]:
     """A name for each path: its stem where that is unique, else with the extension, the folder or a number added.
 
     ``clip.mp4`` and ``clip.mov`` become ``clip_mp4`` and ``clip_mov``; ``a/clip.mp4`` and ``b/clip.mp4`` become
-    ``a_clip`` and ``b_clip``. Capitals do not tell names apart, because on some file systems they do not.
+    ``a_clip`` and ``b_clip``. Capitals do not tell names apart, because on some file systems they do not. What is too long for
+    a file system, with what is put behind it, is cut, and a hash of the whole put in place of the rest.
     """
-    ways: list[Callable[[Path], str]] = [
-        lambda path: path.stem,
-        lambda path: f"{path.stem}_{path.suffix.lstrip('.').lower()}",
-        lambda path: f"{path.absolute().parent.name}_{path.stem}",
-        lambda path: f"{path.absolute().parent.name}_{path.stem}_{path.suffix.lstrip('.').lower()}",
+    ways: list[Callable[[Path | Address], str]] = [
+        lambda path: _short(path.stem),
+        lambda path: _short(f"{path.stem}_{path.suffix.lstrip('.').lower()}"),
+        lambda path: _short(f"{path.absolute().parent.name}_{path.stem}"),
+        lambda path: _short(f"{path.absolute().parent.name}_{path.stem}_{path.suffix.lstrip('.').lower()}"),
     ]
-    names: dict[Path, str] = {}
+    names: dict[Path | Address, str] = {}
     taken = {name.casefold() for name in reserved}
     left = list(dict.fromkeys(paths))
     for way in ways:
@@ -166,10 +176,19 @@ def unique_names(paths: Sequence[Path], reserved: Iterable[str] = ()) -> list[st
         taken |= {name.casefold() for name in settled.values()}
         left = [path for path in left if path not in settled]
     for path in left:
-        number = next(n for n in range(2, len(paths) + 3) if f"{path.stem}_{n}".casefold() not in taken)
-        names[path] = f"{path.stem}_{number}"
+        stem = _short(path.stem)
+        number = next(n for n in range(2, len(paths) + 3) if f"{stem}_{n}".casefold() not in taken)
+        names[path] = f"{stem}_{number}"
         taken.add(names[path].casefold())
     return [names[path] for path in paths]
+
+
+def _short(name: str) -> str:
+    """The name, cut where it leaves no room for what is put behind it; a hash of the whole keeps it apart from others."""
+    coded = name.encode("utf-8", "surrogateescape")
+    if len(coded) <= _LONGEST_NAME:
+        return name
+    return f"{coded[: _LONGEST_NAME - 12].decode('utf-8', 'ignore')}-{sha256(coded).hexdigest()[:10]}"
 
 
 def can_plot() -> bool:

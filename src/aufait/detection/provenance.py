@@ -20,6 +20,7 @@ from typing import Any, Self
 from aufait.files.atomic import AtomicOutput, output_errors
 from aufait.files.hashes import file_sha256
 from aufait.files.versions import software_versions
+from aufait.media.addresses import shown
 from aufait.results import FrameAnalysis
 
 SCHEMA_VERSION = 1
@@ -104,13 +105,14 @@ class ProvenanceWriter:
         """Record an input file by name, size and SHA-256; the hash is computed in the background.
 
         Args:
-            path: the file.
-            kind: "image", "video" or "camera"; a camera is named, not hashed.
+            path: the file, camera or network address.
+            kind: "image", "video", "camera" or "address"; the last two are named, not hashed.
             facts: anything else worth keeping, such as size in pixels and codec.
         """
-        entry: dict[str, Any] = {"name": Path(path).name, "kind": kind, "bytes": None, "sha256": None, **facts}
+        name = str(path) if kind == "address" else Path(path).name
+        entry: dict[str, Any] = {"name": name, "kind": kind, "bytes": None, "sha256": None, **facts}
         self._inputs.append(entry)
-        if kind != "camera":
+        if kind not in ("camera", "address"):
             thread = threading.Thread(target=_identify, args=(Path(path), entry), name="aufait-sha256", daemon=True)
             thread.start()
             self._hashing.append(thread)
@@ -180,7 +182,7 @@ def _identify(path: Path, entry: dict[str, Any]) -> None:
 def _command(command: Iterable[str] | None) -> list[str] | None:
     if command is None:
         return None
-    words = [str(word) for word in command]
+    words = [shown(str(word)) for word in command]
     return [PurePath(words[0]).name, *words[1:]] if words else []
 
 

@@ -155,7 +155,7 @@ def picture_pages(image: Image.Image) -> Sequence[int]:
         return [0]
     if image.format != "TIFF":
         return range(getattr(image, "n_frames", 1))  # what the file claims, which may be billions
-    full = []
+    full: list[int] = []
     for number in range(MAX_PAGES + 1):
         try:
             image.seek(number)

@@ -115,8 +115,8 @@ def _scans(image: Image.Image) -> int:
 
 
 def _file_size(image: Image.Image) -> int:
-    file = image.fp
-    assert file is not None  # nothing has been loaded yet
-    here, end = file.tell(), file.seek(0, os.SEEK_END)
+    file = image.fp  # type: ignore[attr-defined] # open until the pixels are loaded
+    here: int = file.tell()
+    end: int = file.seek(0, os.SEEK_END)
     file.seek(here)
     return end

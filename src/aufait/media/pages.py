@@ -12,6 +12,7 @@ from typing import Self
 from PIL import Image
 
 from aufait.errors import InputError
+from aufait.media.addresses import Address
 from aufait.media.images import decoding, open_image, picture_pages
 from aufait.media.limits import check_picture
 from aufait.media.pixels import orientation, to_array
@@ -101,7 +102,9 @@ def as_sequences(sources: Iterable[Source]) -> list[Source]:
     return [replace(source, kind="video") if source.kind == "image" and _has_pages(source.path) else source for source in sources]
 
 
-def _has_pages(path: Path) -> bool:
+def _has_pages(path: Path | Address) -> bool:
+    if isinstance(path, Address):
+        return False
     try:
         with decoding(str(path), path), open_image(path) as image:
             return len(picture_pages(image)) > 1

@@ -5,6 +5,7 @@ What a file is, its first bytes say; the extension only serves to name a damaged
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from aufait.errors import InputError, printable
+from aufait.media.addresses import Address, find_address, shown
 from aufait.settings import nearest
 
 Kind = Literal["image", "video", "unusable"]
@@ -81,12 +83,12 @@ class Source:
 
     Attributes:
         kind: "image", "video", or "unusable" where ``problem`` says why.
-        path: the file.
+        path: the file, or the network address of a video.
         problem: None for a usable file, else a sentence for the user that names the file and the remedy.
     """
 
     kind: Kind
-    path: Path
+    path: Path | Address
     problem: str | None = None
 
 
@@ -98,7 +100,7 @@ def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool =
     folder that cannot be used does not stop the others: it comes back as an ``unusable`` source.
 
     Args:
-        inputs: files, folders and patterns.
+        inputs: files, folders and patterns; network addresses of videos.
         recursive: look into the folders of a folder too.
 
     Raises:
@@ -139,20 +141,26 @@ def check_file(path: Path, wanted: Literal["picture", "video"]) -> None:
     Raises:
         InputError: a folder, a pipe or device, missing, unreadable, or empty.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; a {wanted} file was expected")
-    if problem := _special_file(path):
-        raise InputError(problem)
     try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; a {wanted} file was expected")
+        if problem := _special_file(path):
+            raise InputError(problem)
         empty = path.stat().st_size == 0
         with path.open("rb"):
             pass
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; check the spelling and the current folder") from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; check its permissions") from error
+        raise InputError(_unreadable(path, error)) from error
     if empty:
         raise InputError(f"{path} is empty (0 bytes); copy it again from its origin")
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{str(path)[:60]}... has a name of {len(str(path))} characters, more than the file system takes; check the spelling"
+    return f"{path} cannot be read: {error.strerror}; check its permissions"
 
 
 def _special_file(path: Path) -> str | None:
@@ -227,15 +235,28 @@ def _kind_of(head: bytes) -> Literal["image", "video"] | None:
 
 
 def _expand_one(name: str, recursive: bool) -> list[Source]:
-    path = Path(name).expanduser()
+    try:
+        if address := find_address(name):
+            return [Source("video", address)]
+    except InputError as error:
+        return [_unusable(Path(shown(name)), str(error))]
+    if not name:
+        return [_unusable(Path(), "an input has an empty name; name a picture, video or folder, . for the current one")]
+    try:
+        return _expand_path(name, Path(name).expanduser(), recursive)
+    except OSError as error:
+        return [_unusable(Path(name), _unreadable(Path(name), error))]
+    except RuntimeError:  # ~somebody who has no account
+        return [_unusable(Path(name), f"{name} does not exist; there is no such home folder")]
+
+
+def _expand_path(name: str, path: Path, recursive: bool) -> list[Source]:
     if path.is_dir():
         return _expand_folder(path, recursive)
     if path.exists():
         return [_classify(path)]
     if name == "-":
         return [_unusable(path, "standard input cannot be searched like a file; save what comes out of it and name that file")]
-    if re.match(r"[a-z][a-z0-9+.-]+://", name):
-        return [_unusable(path, f"{name} is a network address; download the file first and name the local copy")]
     if glob.has_magic(name):
         return _expand_pattern(name, recursive)
     return [_unusable(path, f"{name} does not exist{_nearest(path)}")]
