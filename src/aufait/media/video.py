@@ -32,6 +32,7 @@ from aufait.media.colours import RgbConverter
 from aufait.media.containers import breaking_off, check_stream, decoder_threads, error_text, open_container
 from aufait.media.frame_times import FrameTimes
 from aufait.media.limits import check_frame
+from aufait.media.missing_end import missing_bytes
 from aufait.media.sources import check_file, content_kind
 
 if TYPE_CHECKING:
@@ -322,11 +323,12 @@ class VideoReader:
         """Compare what was decoded with what the header promised: a cut-off file often ends without any complaint."""
         promised, duration = self._stream.frames, _duration(self._container, self._stream)
         start = float((self._stream.start_time or 0) * (self._stream.time_base or 0))
-        if not promised or duration is None or count >= promised * _SHORT_SHARE - 2:
-            return None
-        if end >= start + duration - _SHORT_SECONDS:
-            return None
-        return f"the video ends after {end:.2f} s of {start + duration:.2f} s ({count} of {promised} frames)"
+        few = promised and count < promised * _SHORT_SHARE - 2
+        if few and duration is not None and end < start + duration - _SHORT_SECONDS:
+            return f"the video ends after {end:.2f} s of {start + duration:.2f} s ({count} of {promised} frames)"
+        if isinstance(self.path, Path) and not (promised and count >= promised) and (missing := missing_bytes(self.path)):
+            return f"the file is cut off, {missing} bytes are missing at its end; the video ends after {end:.2f} s"
+        return None
 
     def _describe(self, first: Any) -> VideoInfo:
         width, height = _square_size(first.width, first.height, self._aspect)
