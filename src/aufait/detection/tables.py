@@ -147,10 +147,10 @@ class OpenFaceCsvWriter(OutputWriter):
         """Put everything that was written so far on the disc, for programs that read along."""
         self._flush()
 
-    def close(self) -> Path:
-        """Finish the table, give it its final name and return that."""
+    def complete(self) -> Path:
+        """Finish the table under its partial name and return that."""
         if self._closed:
-            return self.path
+            return self._output.partial
         try:
             self._flush()
             with output_errors(self.path):
@@ -160,7 +160,7 @@ class OpenFaceCsvWriter(OutputWriter):
             raise
         self._closed = True
         self._file.close()
-        return self._output.commit()
+        return self._output.partial
 
     def abandon(self) -> Path | None:
         """Stop: keep the whole rows under the partial name and return that, or None where there is no row."""
@@ -366,16 +366,16 @@ class ParquetWriter(OutputWriter):
         if len(self._frames) >= _ROW_GROUP_ROWS:
             self._flush()
 
-    def close(self) -> Path:
-        """Finish the table, give it its final name and return that."""
+    def complete(self) -> Path:
+        """Finish the table under its partial name and return that."""
         if self._closed:
-            return self.path
+            return self._output.partial
         try:
             self._finish()
         except BaseException:
             self._output.discard()
             raise
-        return self._output.commit()
+        return self._output.partial
 
     def abandon(self) -> Path | None:
         """Stop: keep the rows under the partial name and return that, or None where there is no row."""

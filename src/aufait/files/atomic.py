@@ -45,16 +45,16 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
-            _sync(partial)
+            sync_to_disc(partial)
             partial.replace(path)
-            _sync(path.parent)
+            sync_to_disc(path.parent)
         except BaseException:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
 
 
-def _sync(path: Path) -> None:
+def sync_to_disc(path: Path) -> None:
     """Make a file, or the names in a folder, survive a power cut, where the system can do that."""
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
@@ -87,9 +87,16 @@ def _advice(error: OSError) -> str:
 class OutputWriter(ABC):
     """A writer used in a ``with`` block: whole at its regular end, kept under the partial name after an exception."""
 
+    _output: AtomicOutput
+
     @abstractmethod
+    def complete(self) -> Path:
+        """Complete the file under its partial name and return that, for files that become final together."""
+
     def close(self) -> Path:
-        """Complete the file and give it its final name."""
+        """Complete the file, give it its final name and return that."""
+        self.complete()
+        return self._output.commit()
 
     @abstractmethod
     def abandon(self) -> Path | None:
@@ -122,6 +129,7 @@ class AtomicOutput:
         self.path = Path(path)
         self.overwrite = overwrite
         self.partial = partial_path(self.path)
+        self._open = True
         self._refuse_existing()
         with output_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,21 +144,25 @@ class AtomicOutput:
             raise OutputError(f"{self.path} exists already; choose another name or allow overwriting (--overwrite)")
 
     def commit(self) -> Path:
-        """Give the finished file its final name and return it.
+        """Give the finished file its final name and return it; does nothing a second time.
 
         The file must be closed (Windows will not rename open ones).
         """
-        self._refuse_existing()
-        with output_errors(self.path):
-            self.partial.replace(self.path)
+        if self._open:
+            self._refuse_existing()
+            with output_errors(self.path):
+                self.partial.replace(self.path)
+            self._open = False
         return self.path
 
     def keep_partial(self) -> Path:
         """Leave what was written under the partial name and return that name."""
+        self._open = False
         return self.partial
 
     def discard(self) -> None:
         """Remove what was written; does nothing after ``commit``."""
+        self._open = False
         with suppress(OSError):
             self.partial.unlink(missing_ok=True)
 

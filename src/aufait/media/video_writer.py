@@ -175,17 +175,17 @@ class VideoWriter(OutputWriter):
         if self._sound is not None:
             self._sound.begin(zero)
 
-    def close(self) -> Path:
-        """Finish the file, give it its final name and return that."""
+    def complete(self) -> Path:
+        """Finish the file under its partial name and return that."""
         if self._closed:
-            return self.path
+            return self._output.partial
         try:
             with output_errors(self.path), _encoder_errors(self.path):
                 self._finish(whole=True)
         except BaseException:
             self._output.discard()
             raise
-        return self._output.commit()
+        return self._output.partial
 
     def abandon(self) -> Path | None:
         """Stop: keep what was written under the partial name and return that, or None where nothing was written."""
