@@ -137,6 +137,14 @@ def read_content(path: Path) -> bytes:
     return content
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; where the system does not even look the name up (too long, odd characters) there is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def note_unreadable(path: Path, error: OSError, log: AnomalyLog) -> None:
     """Write down, once, that a file or folder cannot be read and what to do about it."""
     advice = "; check its permissions" if isinstance(error, PermissionError) else ""

@@ -23,7 +23,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
 from aufait.data.labels import Labels
 from aufait.data.pictures import ImageFolder, Media, Video
-from aufait.data.trees import listing, read_content
+from aufait.data.trees import is_file, listing, read_content
 from aufait.errors import InputError
 from aufait.landmarks import SCHEMES
 from aufait.settings import nearest
@@ -474,7 +474,7 @@ class _TableLandmarks:
 
 def _video(video: str, rows: list[_Row], where: _Where) -> tuple[Media | None, np.ndarray]:
     path = where.base / video
-    if not path.is_file():
+    if not is_file(path):
         return None, np.array([row.frame if row.frame is not None else 0 for row in rows], dtype=np.int64)
     media = Video(path, first=where.first_frame)
     frames = []
@@ -493,7 +493,7 @@ def _video(video: str, rows: list[_Row], where: _Where) -> tuple[Media | None, n
 
 def _note_missing(video: str, rows: list[_Row], where: _Where, log: AnomalyLog) -> None:
     """Name the files that the table lists and that are not there."""
-    absent = [row for row in rows if not (where.base / (video or row.path)).is_file()]
+    absent = [row for row in rows if not is_file(where.base / (video or row.path))]
     if absent:
         names = list(dict.fromkeys(video or row.path for row in absent))
         shown = ", ".join(str(where.base / name) for name in names[:_SHOWN_FILES])
@@ -514,7 +514,7 @@ def _pictures(rows: list[_Row], where: _Where) -> tuple[Media | None, np.ndarray
     frames = np.array(
         [order.setdefault(row.path, len(order) + 1) if row.frame is None else row.frame for row in rows], dtype=np.int64
     )
-    there = [(int(frame), row.path) for frame, row in zip(frames, rows, strict=True) if (where.base / row.path).is_file()]
+    there = [(int(frame), row.path) for frame, row in zip(frames, rows, strict=True) if is_file(where.base / row.path)]
     by_frame = dict(reversed(there))
     numbers = np.array(sorted(by_frame), dtype=np.int64)
     media = ImageFolder(where.base, numbers, [by_frame[int(number)] for number in numbers]) if there else None
