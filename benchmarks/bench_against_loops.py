@@ -49,6 +49,10 @@ def compare_all(settings: ModelBenchmark, tell: Callable[[str], None]) -> Iterat
         yield _region_module(oracles, settings)
         tell("JAA-Net v2 against loops")
         yield _jaa_net(oracles, settings)
+        tell("Deep Regions against loops")
+        yield _deep_regions(oracles, settings)
+        tell("DRML against a loop")
+        yield _drml(oracles, settings)
         tell("AUNet stream against three passes per frame")
         yield _stream(settings)
         tell("CRF: attention against dense")
@@ -85,6 +89,22 @@ def _jaa_net(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
     images = ours.example_inputs(settings.batch)["images"]
     times = time_in_turns(lambda: ours(images), lambda: loop(images), settings.repeats)
     return Comparison("JAA-Net v2", "loops over patches, AUs and pixels", *times, bar=2.0)
+
+
+def _deep_regions(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
+    ours = create_model("deep-regions").eval()
+    loop = oracles.DeepRegionsLoop(ours)
+    inputs = ours.example_inputs(settings.batch)
+    times = time_in_turns(lambda: ours(**inputs), lambda: loop(**inputs), settings.repeats)
+    return Comparison("Deep Regions", "loops over faces and patches", *times, bar=1.5)
+
+
+def _drml(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
+    ours = create_model("drml").eval()
+    loop = oracles.DRMLLoop(ours)
+    images = ours.example_inputs(settings.batch)["images"]
+    times = time_in_turns(lambda: ours(images), lambda: loop(images), settings.repeats)
+    return Comparison("DRML", "loop over 64 regions", *times, bar=1.5)
 
 
 def _put_landmarks_on_the_face(model: torch.nn.Module) -> None:

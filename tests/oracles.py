@@ -1,4 +1,4 @@
-"""Plain-loop twins of the shared layers and of JAA-Net: one small module per patch and per action unit, one Python step per pixel.
+"""Plain-loop twins of the shared layers, JAA-Net, Deep Regions and DRML: a small module per patch or action unit, a step per pixel.
 
 They are arranged as the authors' released program is, and serve as the truth our batched layers are held against: in the tests
 for equality, in the benchmarks for speed. ``copy_*`` functions put our weights into them.
@@ -18,6 +18,9 @@ from aufait.layers.attention_refinement import AttentionRefinement
 from aufait.layers.high_level import HighLevelExtractor
 from aufait.layers.region_learning import RegionLearning
 from aufait.layers.region_stage import GRIDS, PatchConvolution, RegionStage
+from aufait.models.deep_regions import DeepRegions
+from aufait.models.deep_regions.config import KERNEL_PRESETS
+from aufait.models.drml import DRML
 from aufait.models.jaa_net import JAANet, JAANetConfig
 from aufait.models.outputs import AUOutput
 
@@ -263,3 +266,93 @@ def loop_of(ours: RegionLearning | AttentionRefinement | HighLevelExtractor, loo
     elif isinstance(loop, HighLevelLoop):
         copy_groups(ours, list(loop.extractors))
     return loop.train(ours.training)
+
+
+class OnePatch(nn.Module):
+    """Conv2 to Conv6 of a single patch."""
+
+    def __init__(self, model: DeepRegions, patch: int) -> None:
+        super().__init__()
+        shapes = KERNEL_PRESETS[model.config.kernel_preset]
+        inputs = [32, *(shape.filters for shape in shapes)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(channels, shape.filters, shape.kernel, shape.stride, shape.padding)
+            for channels, shape in zip(inputs, shapes, strict=False)
+        )
+        for number, (layer, shape) in enumerate(zip(self.convolutions, shapes, strict=True), start=2):
+            grouped = model.regions.layers.get_submodule(f"conv{number}")
+            own = slice(patch * shape.filters, (patch + 1) * shape.filters)
+            layer.load_state_dict({"weight": grouped.weight[own], "bias": grouped.bias[own]})
+
+    def forward(self, patch: Tensor) -> Tensor:
+        for layer in self.convolutions:
+            patch = layer(patch).relu()
+        return patch.flatten(1)
+
+
+def slice_patch(feature_map: Tensor, x: float, y: float, size: int) -> Tensor:
+    """A window (C, size, size) of one map (C, H, W) by plain slicing."""
+    height, width = feature_map.shape[1:]
+    half = size // 2
+    # The centre is held in the range that keeps the window inside; Python rounds halves to even, too.
+    left = round(min(max(x, half), width - size + half)) - half
+    top = round(min(max(y, half), height - size + half)) - half
+    return feature_map[:, top : top + size, left : left + size]
+
+
+class DeepRegionsLoop(nn.Module):
+    """The network as nested loops over faces and patches."""
+
+    def __init__(self, model: DeepRegions) -> None:
+        super().__init__()
+        self.model = model
+        self.patches = nn.ModuleList(OnePatch(model, patch) for patch in range(model.config.groups))
+
+    def local_features(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        feature_map = F.conv2d(images, self.model.conv1.weight, self.model.conv1.bias).relu()
+        faces = []
+        for face, points in zip(feature_map, landmarks.tolist(), strict=True):
+            vectors = []
+            for number, layers in zip(self.model.config.patch_landmarks, self.patches, strict=True):
+                x, y = points[number - 1]
+                vectors.append(layers(slice_patch(face, x - 5, y - 5, 48)[None])[0])
+            faces.append(torch.cat(vectors))
+        return torch.stack(faces)
+
+    def forward(self, images: Tensor, landmarks: Tensor) -> Tensor:
+        hidden = self.model.fully7(self.local_features(images, landmarks)).relu()
+        return self.model.output(self.model.fully8(hidden).relu())
+
+
+class DRMLLoop(nn.Module):
+    """DRML with a loop over its 64 regions, each with layers of its own."""
+
+    def __init__(self, model: DRML) -> None:
+        super().__init__()
+        self.model = model
+        channels, region = model.config.stem_channels, model.region
+        self.norms, self.convolutions = nn.ModuleList(), nn.ModuleList()
+        for number in range(region.grid**2):
+            part = slice(number * channels, (number + 1) * channels)
+            norm, convolution = nn.BatchNorm2d(channels, affine=False), nn.Conv2d(channels, channels, 3, padding=1)
+            norm.load_state_dict({name: value[part] if value.ndim else value for name, value in region.norm.state_dict().items()})
+            convolution.load_state_dict({"weight": region.conv.weight[part], "bias": region.conv.bias[part]})
+            self.norms.append(norm)
+            self.convolutions.append(convolution)
+
+    def forward(self, images: Tensor) -> Tensor:
+        model = self.model
+        stem = model.stem(model.prepare(images, None)[0])
+        side = stem.shape[-1] // model.region.grid
+        rows = []
+        for row in range(model.region.grid):
+            line = []
+            for column in range(model.region.grid):
+                number = row * model.region.grid + column
+                part = stem[..., row * side : (row + 1) * side, column * side : (column + 1) * side]
+                line.append(part + self.convolutions[number](self.norms[number](part).relu()))
+            rows.append(torch.cat(line, -1))
+        features = model.convolutions(model.norm(F.max_pool2d(torch.cat(rows, -2).relu(), 2))).flatten(1)
+        for layer in model.hidden:
+            features = layer(features).relu()
+        return model.output(features)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from oracles import DeepRegionsLoop, OnePatch, slice_patch
 from torch import Tensor, nn
 
 import aufait
@@ -19,65 +20,6 @@ from aufait.models.profile import profile_model
 
 SMALL: dict[str, Any] = {"fc7_width": 24}
 """A narrow Fully7: the network of the paper in everything else, at a fraction of its weights."""
-
-
-# --- oracle: one patch after the other, with modules of its own ------------------------------------------------------------------
-
-
-class OnePatch(nn.Module):
-    """Conv2 to Conv6 of a single patch."""
-
-    def __init__(self, model: DeepRegions, patch: int) -> None:
-        super().__init__()
-        shapes = KERNEL_PRESETS[model.config.kernel_preset]
-        inputs = [32, *(shape.filters for shape in shapes)]
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(channels, shape.filters, shape.kernel, shape.stride, shape.padding)
-            for channels, shape in zip(inputs, shapes, strict=False)
-        )
-        for number, (layer, shape) in enumerate(zip(self.convolutions, shapes, strict=True), start=2):
-            grouped = model.regions.layers.get_submodule(f"conv{number}")
-            own = slice(patch * shape.filters, (patch + 1) * shape.filters)
-            layer.load_state_dict({"weight": grouped.weight[own], "bias": grouped.bias[own]})
-
-    def forward(self, patch: Tensor) -> Tensor:
-        for layer in self.convolutions:
-            patch = layer(patch).relu()
-        return patch.flatten(1)
-
-
-def slice_patch(feature_map: Tensor, x: float, y: float, size: int) -> Tensor:
-    """A window (C, size, size) of one map (C, H, W) by plain slicing."""
-    height, width = feature_map.shape[1:]
-    half = size // 2
-    # The centre is held in the range that keeps the window inside; Python rounds halves to even, too.
-    left = round(min(max(x, half), width - size + half)) - half
-    top = round(min(max(y, half), height - size + half)) - half
-    return feature_map[:, top : top + size, left : left + size]
-
-
-class LoopedDeepRegions(nn.Module):
-    """The network as nested loops over faces and patches."""
-
-    def __init__(self, model: DeepRegions) -> None:
-        super().__init__()
-        self.model = model
-        self.patches = nn.ModuleList(OnePatch(model, patch) for patch in range(model.config.groups))
-
-    def local_features(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        feature_map = F.conv2d(images, self.model.conv1.weight, self.model.conv1.bias).relu()
-        faces = []
-        for face, points in zip(feature_map, landmarks.tolist(), strict=True):
-            vectors = []
-            for number, layers in zip(self.model.config.patch_landmarks, self.patches, strict=True):
-                x, y = points[number - 1]
-                vectors.append(layers(slice_patch(face, x - 5, y - 5, 48)[None])[0])
-            faces.append(torch.cat(vectors))
-        return torch.stack(faces)
-
-    def forward(self, images: Tensor, landmarks: Tensor) -> Tensor:
-        hidden = self.model.fully7(self.local_features(images, landmarks)).relu()
-        return self.model.output(self.model.fully8(hidden).relu())
 
 
 def with_lively_biases(model: DeepRegions) -> DeepRegions:
@@ -105,7 +47,7 @@ def inputs(network: DeepRegions) -> dict[str, Tensor]:
 
 def test_grouped_network_equals_loop_over_patches(network: DeepRegions, inputs: dict[str, Tensor]) -> None:
     with torch.no_grad():
-        expected = LoopedDeepRegions(network)(**inputs)
+        expected = DeepRegionsLoop(network)(**inputs)
         output = network(**inputs)
     assert output.features.shape == (2, 1024)
     assert expected.std() > 0.01

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from oracles import DRMLLoop
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -26,6 +27,14 @@ SMALL = {"image_size": 66, "stem_channels": 4, "channels": 8, "hidden_sizes": (6
 def small_network(**overrides) -> DRML:
     torch.manual_seed(0)
     return DRML(DRMLConfig.create((1, 6, 12), **{**SMALL, **overrides}))
+
+
+def test_network_equals_the_loop_over_regions():
+    model = small_network().eval()
+    nn.init.normal_(model.region.norm.running_mean, std=0.1)
+    images = model.example_inputs(2)["images"]
+    with torch.no_grad():
+        torch.testing.assert_close(model(images).logits, DRMLLoop(model)(images), atol=1e-5, rtol=1e-4)
 
 
 def test_region_layer_equals_64_separate_modules():

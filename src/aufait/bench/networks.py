@@ -187,6 +187,8 @@ class ModelReport:
     settings: ModelBenchmark
     rows: tuple[ModelRow, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    peak: float | None = None
+    """Floating-point operations per second of the device at most; None where that is not known."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, ready for JSON."""
@@ -197,10 +199,11 @@ class ModelReport:
         settings = self.settings
         how = "compiled" if settings.compiled else "eager"
         threads = f", {settings.threads} threads" if settings.device == "cpu" else ""
+        peak = "" if self.peak is None else f" Peak of the device: {self.peak / 1e9:,.0f} GFLOP/s."
         return [
             f"Machine: {self.machine}.",
             f"Command: `{settings.command}`.",
-            f"Median of {settings.repeats} (smallest-largest), {how}, {settings.dtype}, batch {settings.batch}{threads}.",
+            f"Median of {settings.repeats} (smallest-largest), {how}, {settings.dtype}, batch {settings.batch}{threads}.{peak}",
         ]
 
     def model_table(self) -> list[tuple[str, ...]]:
@@ -272,8 +275,9 @@ def benchmark_models(
     tell = on_row or (lambda name: None)
     with torch_threads(settings.threads):
         comparisons = tuple(compare(settings, tell)) if compare else ()
-        rows = tuple(_measure(name, settings, tell) for name in names)
-    return ModelReport(describe_machine(), settings, rows, comparisons)
+        peak = peak_flops(settings.device, settings.dtype)
+        rows = tuple(_measure(name, settings, peak, tell) for name in names)
+    return ModelReport(describe_machine(), settings, rows, comparisons, peak)
 
 
 def time_in_turns(ours: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[Timing, Timing]:
@@ -319,14 +323,30 @@ def check_device(name: str) -> None:
 
 
 def peak_flops(device: str, dtype: str) -> float | None:
-    """Floating-point operations per second that a GPU can do at most in a half precision, or ``None`` where that is not known."""
+    """Floating-point operations per second that a device can do at most, or ``None`` where that is not known.
+
+    Of a GPU in a half precision by its maker's data sheet; of the CPU in single precision by the best of several large matrix
+    products, with the threads that torch has now.
+    """
+    if device == "cpu" and dtype == "float32":
+        return _fastest_product()
     if not device.startswith("cuda") or dtype == "float32":
         return None
     name = torch.cuda.get_device_name(device)
     return next((peak * 1e12 for part, peak in _HALF_PEAKS if part in name), None)
 
 
-def _measure(name: str, settings: ModelBenchmark, tell: Callable[[str], None]) -> ModelRow:
+def _fastest_product(side: int = 1536, repeats: int = 12) -> float:
+    first, second = torch.rand(side, side), torch.rand(side, side)
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        torch.mm(first, second)
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / min(seconds)
+
+
+def _measure(name: str, settings: ModelBenchmark, peak: float | None, tell: Callable[[str], None]) -> ModelRow:
     tell(name)
     torch.manual_seed(0)
     model = create_model(name).eval()
@@ -336,7 +356,6 @@ def _measure(name: str, settings: ModelBenchmark, tell: Callable[[str], None]) -
     inputs = {key: value.to(settings.device) for key, value in model.example_inputs(settings.batch).items()}
     network: Callable[..., Any] = torch.compile(model) if settings.compiled else model
     timing = _time_network(network, inputs, settings)
-    peak = peak_flops(settings.device, settings.dtype)
     share = None if peak is None else 2 * facts.macs * settings.batch / timing.median / peak
     return ModelRow(facts, settings.batch, timing, share)
 
