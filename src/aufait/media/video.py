@@ -484,12 +484,18 @@ def shown_streams(container: Any) -> list[Any]:
 
 def _pixels(stream: Any, counted: bool) -> tuple[int, bool]:
     frames = stream.frames if counted else 1
-    return frames * stream.width * stream.height, bool(stream.disposition & av.stream.Disposition.default)
+    return frames * _side(stream, "width") * _side(stream, "height"), bool(stream.disposition & av.stream.Disposition.default)
+
+
+def _side(stream: Any, name: str) -> int:
+    """Pixels; 0 in a damaged file whose codec has no decoder here."""
+    return getattr(stream, name, 0) or 0
 
 
 def _described(stream: Any) -> str:
     frames = f", {stream.frames} frames" if stream.frames else ""
-    return f"stream {stream.index} ({stream.codec_context.name}, {stream.width} x {stream.height}{frames})"
+    codec = getattr(stream.codec_context, "name", "unknown codec")
+    return f"stream {stream.index} ({codec}, {_side(stream, 'width')} x {_side(stream, 'height')}{frames})"
 
 
 def _duration(container: Any, stream: Any) -> float | None:
