@@ -467,6 +467,9 @@ def video_stream(container: Any, path: Path | Address, number: int | None = None
         kinds = {"a cover picture" if stream.type == "video" else stream.type for stream in container.streams}
         held = ", ".join(sorted(kinds)) or "nothing"
         raise InputError(f"{path} has no video stream (it holds {held}); choose a file with pictures in it")
+    streams = [stream for stream in streams if stream.codec_context is not None]
+    if not streams:
+        raise InputError(f"nothing here decodes the video in {path}: it is damaged or of a rare kind; convert it to MP4 (H.264)")
     if number is not None:
         chosen = [stream for stream in streams if stream.index == number]
         if not chosen:
@@ -484,18 +487,12 @@ def shown_streams(container: Any) -> list[Any]:
 
 def _pixels(stream: Any, counted: bool) -> tuple[int, bool]:
     frames = stream.frames if counted else 1
-    return frames * _side(stream, "width") * _side(stream, "height"), bool(stream.disposition & av.stream.Disposition.default)
-
-
-def _side(stream: Any, name: str) -> int:
-    """Pixels; 0 in a damaged file whose codec has no decoder here."""
-    return getattr(stream, name, 0) or 0
+    return frames * stream.width * stream.height, bool(stream.disposition & av.stream.Disposition.default)
 
 
 def _described(stream: Any) -> str:
     frames = f", {stream.frames} frames" if stream.frames else ""
-    codec = getattr(stream.codec_context, "name", "unknown codec")
-    return f"stream {stream.index} ({codec}, {_side(stream, 'width')} x {_side(stream, 'height')}{frames})"
+    return f"stream {stream.index} ({stream.codec_context.name}, {stream.width} x {stream.height}{frames})"
 
 
 def _duration(container: Any, stream: Any) -> float | None:
