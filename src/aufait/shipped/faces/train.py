@@ -223,7 +223,7 @@ def _train_detector(
         return {**terms, "total": terms["score"] + 2.0 * terms["edges"]}
 
     rate = config.detector_rate * start.factor
-    run = _Run(network, step, config.detector_steps, rate, config, out / "checkpoints" / "face_detector")
+    run = _NetworkTraining(network, step, config.detector_steps, rate, config, out / "checkpoints" / "face_detector")
     run.train(device, resume)
     return network
 
@@ -245,12 +245,12 @@ def _train_landmarks(
         return {**terms, "total": points + config.flat_weight * terms["flat"] + terms["face"]}
 
     rate = config.landmark_rate * start.factor
-    run = _Run(network, step, config.landmark_steps, rate, config, out / "checkpoints" / "face_landmarks")
+    run = _NetworkTraining(network, step, config.landmark_steps, rate, config, out / "checkpoints" / "face_landmarks")
     run.train(device, resume)
     return network
 
 
-class _Run:
+class _NetworkTraining:
     """The training loop of one network, with checkpoints and a moving average of the weights."""
 
     def __init__(
