@@ -491,6 +491,8 @@ def _pixels(stream: Any, counted: bool) -> tuple[int, bool]:
 
 
 def _described(stream: Any) -> str:
+    if stream.codec_context is None:
+        return f"stream {stream.index} (nothing here decodes it)"
     frames = f", {stream.frames} frames" if stream.frames else ""
     return f"stream {stream.index} ({stream.codec_context.name}, {stream.width} x {stream.height}{frames})"
 
