@@ -60,7 +60,7 @@ class Address:
 
     def absolute(self) -> PurePosixPath:
         """Host and path, to tell addresses of the same name apart."""
-        return PurePosixPath("//", self._parts.netloc.rpartition("@")[2], self._parts.path.lstrip("/"), self._parts.query)
+        return PurePosixPath("/", self._parts.netloc.rpartition("@")[2], unquote(self._parts.path).lstrip("/"))
 
     resolve = absolute
 

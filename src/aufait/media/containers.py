@@ -131,8 +131,9 @@ def _unreachable(address: Address, error: BaseException, seconds: float) -> str:
 def _refused_format(file: str, options: dict[str, str]) -> str | None:
     """Which format that is not on the list FFmpeg found, in its own words; None where that was not the reason."""
     with _LOG:
-        before = av.logging.get_level()
+        before, repeats = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_level(av.logging.ERROR)
+        av.logging.set_skip_repeated(False)
         try:
             with av.logging.Capture() as lines:
                 av.open(file, options=options, metadata_errors="ignore").close()
@@ -140,6 +141,7 @@ def _refused_format(file: str, options: dict[str, str]) -> str | None:
             pass
         finally:
             av.logging.set_level(before)
+            av.logging.set_skip_repeated(repeats)
     name = next((name for _, name, text in lines if "not on whitelist" in text), None)
     if name is None:
         return None

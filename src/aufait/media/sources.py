@@ -71,6 +71,9 @@ _OTHER: tuple[tuple[bytes, str], ...] = (
     (b"fLaC", "an audio file"),
     (b"8BPS", "a Photoshop document; export it as PNG"),
     (b"%!PS", "a PostScript file; export it as PNG"),
+    (b"#EXTM3U", "a playlist; name the videos in it"),
+    (b"ffconcat", "a list of videos; name the videos in it"),
+    (b"WEBVTT", "a file of subtitles"),
     (b"<svg", "a vector drawing; export it as PNG"),
     (b"<?xml", "an XML or SVG file; export drawings as PNG"),
 )
@@ -112,7 +115,8 @@ def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool =
     found: dict[str, Source] = {}
     for name in names:
         for source in _expand_one(name, recursive):
-            found.setdefault(str(source.path.absolute()), source)
+            place = source.path
+            found.setdefault(place.url if isinstance(place, Address) else str(place.absolute()), source)
     sources = list(found.values())
     if all(source.kind == "unusable" for source in sources):
         problems = [source.problem or "" for source in sources]
