@@ -44,8 +44,13 @@ def looks_of(image: np.ndarray, landmarks: np.ndarray) -> Looks:
         image: (H, W, 3) uint8 RGB.
         landmarks: (68, 2) pixels.
     """
+    return face_looks(image, landmarks, sketch(image, landmarks))
+
+
+def face_looks(image: np.ndarray, landmarks: np.ndarray, head: np.ndarray) -> Looks:
+    """The same with a sketch ``head`` that is known already."""
     edges, sharpness = _edges(image, landmarks)
-    return Looks(sketch(image, landmarks), edges, sharpness)
+    return Looks(head, edges, sharpness)
 
 
 def head_difference(first: Looks, second: Looks) -> float:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aufait.faces.appearance import Looks, blended, difference, face_difference, head_difference, looks_of
+from aufait.faces.appearance import Looks, blended, difference, face_difference, face_looks, head_difference, looks_of
 from aufait.faces.boxes import box_centers, box_sizes, landmark_boxes, overlap
 from aufait.faces.face import Face
 
@@ -61,7 +61,7 @@ class TrackerConfig:
     """... and by at least this: then it is somebody else if it stays as different for ``doubtful_frames`` ..."""
 
     replaced: float = 0.22
-    """... and at once if it differs by this, in a picture as sharp as before, and the head (``replaced_head``), too."""
+    """... and at once if it differs by this, and the head (``replaced_head``), too."""
 
     replaced_head: float = 0.045
     """Difference of the sketches without which nobody is taken for somebody else at the same place."""
@@ -78,24 +78,29 @@ class TrackerConfig:
     crowd: float = 1.5
     """Face sizes: within this distance of somebody else, changed looks may be the other's, and prove nothing."""
 
-    blurred: float = 0.7
-    """A picture is as sharp as before if its edges have at least this share of their strength."""
+    blurred: float = 0.55
+    """Looks prove nothing when the edges have less than this share of their remembered strength: the picture is blurred, or
+    the face is covered."""
+
+    likelier: float = 0.5
+    """Who is followed is somebody who waits when that one's difference in looks is less than this share of his own."""
 
     doubtful_frames: int = 3
 
-    faded: tuple[float, float] = (0.3, 0.08)
-    """Differences of face and head to all that is remembered of a person from which, ``faded_frames`` in turn and with the
-    head held alike, somebody else has faded in."""
+    faded: tuple[float, float] = (0.22, 0.1)
+    """Differences of face and head to all that is remembered of a person from which, ``faded_frames`` in turn, somebody else
+    has faded in; twice that of the head where it is held otherwise than ever."""
 
     faded_frames: int = 5
 
     same_pose: float = 15.0
-    """Degrees of yaw and pitch up to which heads are held alike; in another pose, another memory is kept."""
+    """Degrees of yaw and pitch up to which heads are held alike; in another pose, another memory is kept, unless the head
+    (``faded``) looks otherwise, too."""
 
     memories: int = 4
     """Poses in which a head is remembered, at most."""
 
-    learning: float = 0.05
+    learning: float = 0.03
     """Share of the newest looks in a memory, while they differ by less than ``doubt``; a fifth of it above."""
 
     smoothing: float = 0.5
@@ -125,6 +130,7 @@ class _Track:
     memories: list[_Memory] = field(default_factory=list)
     usual: float = 0.0  # change of the face from frame to frame
     doubts: int = 0  # frames since a sudden change that has lasted; 0 for none
+    stays: bool = False  # whether half of the face still is where it was, as it was
     faded: int = 0  # frames in turn that look like somebody else
 
 
@@ -184,6 +190,8 @@ class FaceTracker:
         self._expire(timestamp)
         looks = [None if image is None else looks_of(image, face.landmarks) for face in faces]
         tracks = [*self._tracks, *self._away]
+        for track in self._tracks:
+            track.stays = image is not None and self._stays(track, looks, image)
         rows = self._assign(faces, looks, tracks, timestamp)
         self._leave(faces, looks, [tracks[column] for column in rows.values()], timestamp)
         known = {row: tracks[column] for row, column in rows.items() if not tracks[column].away}
@@ -210,14 +218,16 @@ class FaceTracker:
         if not faces or not tracks:
             return {}
         there = [track for track in tracks if not track.away]
-        cost = np.full((len(faces), len(tracks)), np.inf)
-        if there:
-            cost[:, : len(there)] = self._costs(faces, looks, there, timestamp)
-        for column in range(len(there), len(tracks)):
-            for row, own in enumerate(looks):
-                apart = np.inf if own is None else _apart(tracks[column], own)
-                # Whoever can be followed is not somebody who comes back.
-                cost[row, column] = 1e3 + apart if apart <= self.config.same_looks else np.inf
+        waiting = tracks[len(there) :]
+        apart = np.array([[np.inf if own is None else _apart(track, own) for track in waiting] for own in looks])
+        # Whoever can be followed is not somebody who comes back.
+        returning = np.where(apart <= self.config.same_looks, 1e3 + apart, np.inf).reshape(len(faces), len(waiting))
+        following = self._costs(faces, looks, there, timestamp) if there else np.zeros((len(faces), 0))
+        for row, own in enumerate(looks):
+            if own is not None and len(waiting) and apart[row].min() <= self.config.same_looks:
+                known = np.array([_apart(track, own) for track in there])
+                following[row, self.config.likelier * known > apart[row].min()] = np.inf
+        cost = np.concatenate([following, returning], axis=1)
         return {row: column for row, column in assign(cost) if np.isfinite(cost[row, column])}
 
     def _costs(self, faces: list[Face], looks: list[Looks | None], tracks: list[_Track], timestamp: float) -> np.ndarray:
@@ -252,8 +262,15 @@ class FaceTracker:
         if track.doubts >= settings.doubtful_frames or track.faded >= settings.faded_frames:
             return self._differs(track, looks, settings.doubt + more)
         limit = max(settings.replaced + more, settings.sudden * min(track.usual, settings.most_usual))
-        sharp = looks.sharpness >= settings.blurred * track.last.sharpness
-        return sharp and face_difference(track.last, looks) > limit and self._differs(track, looks, limit)
+        return not track.stays and face_difference(track.last, looks) > limit and self._differs(track, looks, limit)
+
+    def _stays(self, track: _Track, looks: list[Looks | None], image: np.ndarray) -> bool:
+        """Whether one half of a face is seen where it was in the last frame, for one that seems to have changed.
+
+        The landmarks of a face that is half covered may lie anywhere; its other half has not moved for that."""
+        if track.last is None or all(own is None or face_difference(track.last, own) <= self.config.doubt for own in looks):
+            return False
+        return face_difference(track.last, face_looks(image, track.face.landmarks, track.last.head)) <= self.config.doubt
 
     def _allowance(self, track: _Track, timestamp: float) -> float:
         """How much more a face may have changed since it was last seen."""
@@ -271,9 +288,11 @@ class FaceTracker:
         return near(faces)[:, None] | near(predicted)[None]
 
     def _differs(self, track: _Track, looks: Looks, limit: float) -> bool:
-        """Whether looks differ from all that is remembered of a track, in the face and on the head."""
+        """Whether looks differ from all that is remembered of a track, in the face and on the head, and can be relied on."""
         return all(
-            face_difference(memory.looks, looks) > limit and head_difference(memory.looks, looks) > self.config.replaced_head
+            face_difference(memory.looks, looks) > limit
+            and head_difference(memory.looks, looks) > self.config.replaced_head
+            and looks.sharpness >= self.config.blurred * memory.looks.sharpness
             for memory in track.memories
         )
 
@@ -328,16 +347,13 @@ class FaceTracker:
             return
         step, more = face_difference(track.last, looks), self._allowance(track, timestamp)
         sudden = step > max(settings.doubt + more, settings.sudden * min(track.usual, settings.most_usual))
-        if (sudden or track.doubts) and self._differs(track, looks, settings.doubt + more):
+        if ((sudden and not track.stays) or track.doubts) and self._differs(track, looks, settings.doubt + more):
             track.doubts += 1
         else:
             track.doubts = 0
-        turn = _turn(face)
-        alike = [m for m in track.memories if np.abs(m.turn - turn).max() <= settings.same_pose]
-        least_face, least_head = settings.faded
-        other = bool(alike) and all(
-            face_difference(m.looks, looks) > least_face + more and head_difference(m.looks, looks) > least_head for m in track.memories
-        )
+        alike = any(np.abs(memory.turn - _turn(face)).max() <= settings.same_pose for memory in track.memories)
+        least_face, least_head = settings.faded[0] + more, settings.faded[1] * (1.0 if alike else 2.0)
+        other = self._differs(track, looks, least_face) and _head_apart(track, looks) > least_head
         track.faded = track.faded + 1 if other else 0
         track.usual += 0.1 * (min(step, settings.most_usual) - track.usual)
 
@@ -348,7 +364,8 @@ class FaceTracker:
         turn = _turn(face)
         nearest = min(track.memories, key=lambda m: float(np.abs(m.turn - turn).max()), default=None)
         far = nearest is not None and np.abs(nearest.turn - turn).max() > self.config.same_pose
-        if nearest is None or (far and len(track.memories) < self.config.memories):
+        new = far and len(track.memories) < self.config.memories and _head_apart(track, looks) < self.config.faded[1]
+        if nearest is None or new:
             track.memories.append(_Memory(looks, turn))
             return
         # Neighbours that overlap leak into each other's looks; learn slowly once a track is known.
@@ -393,7 +410,8 @@ def _turn(face: Face) -> np.ndarray:
 
 def _apart(track: _Track, looks: Looks) -> float:
     """Difference to the nearest of the memories and the last looks of a track; inf where there are none."""
-    known = [memory.looks for memory in track.memories] + ([] if track.last is None or track.doubts or track.faded else [track.last])
+    sure = track.last is not None and not (track.doubts or track.faded)
+    known = [memory.looks for memory in track.memories] + ([track.last] if sure else [])
     return min((difference(one, looks) for one in known), default=np.inf)
 
 
