@@ -14,7 +14,7 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo test test-slow lint bench constraints clean
+.PHONY: help demo test test-slow lint bench fuzz constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test       ruff, mypy and the quick tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
+	@echo "make fuzz       damages 100,000 files and watches what becomes of them; goes on where it stopped"
 	@echo "make bench      speed and memory on this machine"
 
 $(VENV)/.created:
@@ -55,6 +56,12 @@ test-slow: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/aufait bench detect
+
+# Hours on one core; CASES=5000 for a quick look. A second core: a second call with FIRST=1000000 and the same folder.
+CASES ?= 100000
+FIRST ?= 0
+fuzz: $(VENV)/.dev
+	$(TEST_ENV) $(BIN)/python tests/fuzz/harness.py --cases $(CASES) --first $(FIRST) --folder build/fuzz
 
 # Rewrites the pins from what .venv holds; pip itself and the package are left out.
 constraints: $(VENV)/.dev
