@@ -284,10 +284,9 @@ def _early_end(info: StreamInfo, outcome: Outcome) -> str | None:
     if info.reader is not None and info.reader.error:
         return info.reader.error
     # Some containers end without complaint where they were cut. A sound track that runs on a little is no sign of that.
-    length = outcome.last_timestamp - (info.start or 0.0)
     clocked = not getattr(info.reader, "shifts", [0.0])[1:]  # of joined recordings a header knows nothing
-    if info.duration is not None and clocked and length < _WHOLE_SHARE * info.duration - 1.0:
-        return f"the video ends after {length:.2f} s, its header says {info.duration:.2f} s"
+    if info.duration is not None and clocked and outcome.last_timestamp < _WHOLE_SHARE * info.duration - 1.0:
+        return f"the video ends after {outcome.last_timestamp:.2f} s, its header says {info.duration:.2f} s"
     return None
 
 

@@ -500,7 +500,12 @@ def _described(stream: Any) -> str:
 def _duration(container: Any, stream: Any) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration and container.duration > 0 else None
+    if not container.duration or container.duration < 0:
+        return None
+    start = container.start_time or 0
+    if container.format.name.startswith("matroska") and 0 < start < container.duration:  # there it counts from zero
+        return float(container.duration - start) / 1_000_000
+    return float(container.duration) / 1_000_000
 
 
 def _end_of(frame: Any) -> float:
