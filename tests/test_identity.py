@@ -273,7 +273,7 @@ def test_max_faces_stays_with_the_person_it_began_with() -> None:
 
 
 def test_max_faces_takes_somebody_else_when_its_person_is_lost_for_good() -> None:
-    pictures = [scene((2, 370.0, 170.0), *([(1, 110.0, 170.0)] if frame < 10 else []), noise=frame) for frame in range(60)]
+    pictures = [scene((1, 110.0, 170.0), (2, 370.0, 170.0), noise=frame) for frame in range(60)]
     faces = [[face_at(370, 170, 0.7)] + ([face_at(110, 170)] if frame < 10 else []) for frame in range(60)]
     ids = watch(pictures, faces, max_faces=1)
     assert ids[:10] == [[0]] * 10 and ids[10:30] == [[]] * 20 and ids[-10:] == [[1]] * 10
