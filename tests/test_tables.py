@@ -77,7 +77,7 @@ def test_our_columns_follow(tmp_path):
     assert ours[6 : 6 + 19] == [f"AU{unit:02d}_p" for unit in DEFAULT_ACTION_UNITS]
     assert ours[25:28] == ["AU24_r", "AU28_r", "AU43_r"] and ours[28:30] == ["AU24_c", "AU43_c"]
     assert ours[30:34] == ["AU01_left_r", "AU01_right_r", "AU01_left_p", "AU01_right_p"]
-    assert ours[-1] == "source" and "AU25_left_r" not in ours
+    assert ours[-3:] == ["width", "height", "source"] and "AU25_left_r" not in ours
 
 
 def test_units_and_number_formats_are_openface_s(tmp_path):
@@ -116,6 +116,7 @@ def test_frame_without_face_has_one_row_of_zeros(tmp_path):
     assert all(float(empty[name]) == 0 for name in OPENFACE[6:])
     assert [empty[name] for name in ("quality", "AU01_p", "box_x0", "AU12_left_r")] == [""] * 4
     assert empty["source"] == "clip.mp4" and float(empty["presentation_time"]) == 0
+    assert (int(empty["width"]), int(empty["height"])) == make_frame().size
 
 
 def test_faces_of_a_frame_follow_each_other(tmp_path):

@@ -137,6 +137,53 @@ def test_no_global_plotting_state_is_touched():
     assert ("matplotlib.pyplot" in sys.modules) == before
 
 
+def times_on_the_axis(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
+    """Labels of the axis, and its title."""
+    found: list = []
+    draw = Timeline._draw_face
+
+    def watch(self, axes, *rest, **how):
+        draw(self, axes, *rest, **how)
+        found.append(axes)
+
+    monkeypatch.setattr(Timeline, "_draw_face", watch)
+    timeline.to_png(dpi=40)
+    return [label.get_text() for label in found[-1].get_xticklabels()], found[-1].get_xlabel()
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "label", "title"),
+    [
+        (0.0, 0.04, "0.5", "time, s"),
+        (36_000.0, 0.04, "10:00:01.0", "time, h:min:s"),
+        (0.0, 10.0, "5:00", "time, min:s"),
+        (7200.0, 100.0, "2:30:00", "time, h:min:s"),
+    ],
+)
+def test_the_axis_of_time_can_be_read(monkeypatch, start, step, label, title):
+    timeline = Timeline()
+    for number in range(60):
+        timeline.add(make_frame(number + 1, make_face(au12=3.0), timestamp=start + number * step))
+    labels, below = times_on_the_axis(timeline, monkeypatch)
+    assert label in labels and below == title and not any("e" in text for text in labels)
+
+
+def test_time_without_frames_is_hatched():
+    def drawn(gap: float) -> np.ndarray:
+        timeline = Timeline()
+        for number in range(200):
+            time = number / 10 + (gap if number >= 100 else 0)
+            timeline.add(make_frame(number + 1, make_face(au12=3.0), timestamp=time))
+        return picture(timeline)
+
+    whole, with_gap = drawn(0.0), drawn(20.0)
+    row = int(np.argmax((whole[..., 2].astype(int) - whole[..., 0] > 60).sum(axis=1)))  # through the bar of AU12
+    strong = (with_gap[row, :, 2].astype(int) - with_gap[row, :, 0]) > 60
+    span = np.flatnonzero(strong)
+    inside = strong[span[0] : span[-1]]
+    assert 0.4 < 1 - inside.mean() < 0.6  # half of the time has no frames
+
+
 def test_odd_bins_are_refused():
     with pytest.raises(ValueError, match="even"):
         Timeline(max_bins=7)
