@@ -177,7 +177,7 @@ def main() -> int:
         "cases": 0, "outcomes": {}, "faults": [], "seconds": 0.0, "megabytes": 0
     }  # fmt: skip
     while state["cases"] < given.cases:
-        found = fuzz(given.first + state["cases"], min(1000, given.cases - state["cases"]), given.folder)
+        found = fuzz(given.first + state["cases"], min(5000, given.cases - state["cases"]), given.folder)
         for kind, results in found["outcomes"].items():
             own = state["outcomes"].setdefault(kind, {})
             for result, count in results.items():

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aufait.cli.console import stdout
+from aufait.cli.console import EXIT_SOME_FAILED, stdout
 
 if TYPE_CHECKING:
     from aufait.doctor import Check
 
 _MARKS = {"ok": "[green]ok[/green]", "optional": "[yellow]absent[/yellow]", "missing": "[red]missing[/red]"}
 _EXIT_MISSING = 4
+_SHOWN = 100
+"""Characters of what came; --json has all."""
 
 
 def doctor(
@@ -21,6 +23,10 @@ def doctor(
         typer.Option(
             "--fetch", help="Download face_landmarker.task (3.8 MB) for the mesh finder, once. Nothing else uses the network."
         ),
+    ] = False,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="Try a minute of odd and damaged files, made on the spot, on this installation."),
     ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -31,6 +37,9 @@ def doctor(
         from aufait.faces.task_file import fetch_task_file
 
         stdout().print(f"{fetch_task_file()}", soft_wrap=True)
+    if self_test:
+        _run_self_test(json_output)
+        return
     checks = diagnose()
     if json_output:
         import json
@@ -41,6 +50,29 @@ def doctor(
         _print(checks)
     if not healthy(checks):
         raise typer.Exit(_EXIT_MISSING)
+
+
+def _run_self_test(json_output: bool) -> None:
+    """Each finding as soon as it is there; exit status 1 where one is not as it should be."""
+    import json
+    from dataclasses import asdict
+
+    from aufait.self_test import self_test
+
+    console, findings = stdout(), []
+    for finding in self_test():
+        findings.append(finding)
+        if not json_output:
+            mark = "ok   " if finding.right else "WRONG"
+            got = finding.got if len(finding.got) <= _SHOWN else finding.got[: _SHOWN - 3] + "..."
+            console.print(f"{mark}  {finding.kind:<38} {finding.expected:<8} {finding.seconds:5.1f} s  {got}", soft_wrap=True)
+    wrong = sum(not finding.right for finding in findings)
+    if json_output:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        console.print(f"{len(findings) - wrong} of {len(findings)} as documented, {sum(one.seconds for one in findings):.0f} s")
+    if wrong:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _print(checks: list[Check]) -> None:
