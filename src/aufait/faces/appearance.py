@@ -21,6 +21,9 @@ _SKETCH_WEIGHT = 2.0
 _HALF_WIDTH, _TOP, _BOTTOM = 1.15, -1.0, 1.25
 """The part of the face whose edges count: from brow to chin, in distances between eye centre and mouth from their middle."""
 
+_PLACE = np.add.outer(np.arange(_GRID) * _CELLS // _GRID * _CELLS, np.arange(_GRID) * _CELLS // _GRID) * _DIRECTIONS
+"""(24, 24): where the cell of each grid point begins among the (8, 8, 8) edges."""
+
 
 @dataclass(frozen=True, eq=False)
 class Looks:
@@ -93,20 +96,28 @@ def sketch(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 def _edges(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
     grey = _sampled(image, landmarks, (_HALF_WIDTH, _TOP, _BOTTOM), _GRID, _GRID_SAMPLES).mean(axis=2)
-    down, right = np.gradient(np.sqrt(grey + 1.0))
-    strength = np.hypot(down, right)
-    angle = np.arctan2(down, right) * (_DIRECTIONS / (2.0 * np.pi)) % _DIRECTIONS
-    lower = angle.astype(np.intp) % _DIRECTIONS
-    upper_share = angle % 1.0
-    places = np.arange(_GRID)
-    by_direction = np.zeros((_GRID, _GRID, _DIRECTIONS), np.float32)
-    rows, columns = places[:, None], places[None]
-    by_direction[rows, columns, lower] += strength * (1.0 - upper_share)
-    by_direction[rows, columns, (lower + 1) % _DIRECTIONS] += strength * upper_share
-    cells = _means(by_direction, _CELLS)
+    root = np.sqrt(grey + 1.0)
+    down, right = _slope(root.T).T, _slope(root)
+    strength = np.sqrt(down * down + right * right)
+    angle = np.arctan2(down, right) * (_DIRECTIONS / (2.0 * np.pi)) + _DIRECTIONS
+    lower = angle.astype(np.intp)
+    above = strength * (angle - lower)
+    bins = np.concatenate([_PLACE + lower % _DIRECTIONS, _PLACE + (lower + 1) % _DIRECTIONS]).ravel()
+    weights = np.concatenate([strength - above, above]).ravel()
+    block = (_GRID // _CELLS) ** 2
+    cells = (np.bincount(bins, weights, _CELLS * _CELLS * _DIRECTIONS) / block).reshape(_CELLS, _CELLS, _DIRECTIONS)
     energy = np.pad((cells * cells).sum(axis=2), 1, mode="edge")
-    around = sum(energy[y : y + _CELLS, x : x + _CELLS] for y in range(3) for x in range(3))
-    return cells / np.sqrt(around + 1.0)[..., None], float(strength.mean())
+    rows = energy[:-2] + energy[1:-1] + energy[2:]
+    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return (cells / np.sqrt(around + 1.0)[..., None]).astype(np.float32), float(strength.mean())
+
+
+def _slope(values: np.ndarray) -> np.ndarray:
+    """Change along the rows of (n, n), by central differences; one-sided at the ends."""
+    slope = np.empty_like(values)
+    slope[:, 1:-1] = (values[:, 2:] - values[:, :-2]) * 0.5
+    slope[:, 0], slope[:, -1] = values[:, 1] - values[:, 0], values[:, -1] - values[:, -2]
+    return slope
 
 
 def _sampled(image: np.ndarray, landmarks: np.ndarray, extent: tuple[float, float, float], cells: int, samples: int) -> np.ndarray:
@@ -117,22 +128,27 @@ def _sampled(image: np.ndarray, landmarks: np.ndarray, extent: tuple[float, floa
     """
     points = np.asarray(landmarks, dtype=np.float64)
     eyes, mouth = points[36:48].mean(axis=0), points[48:60].mean(axis=0)
-    down = mouth - eyes
-    across = np.array([down[1], -down[0]])
+    down, middle = mouth - eyes, (eyes + mouth) / 2.0
     half_width, top, bottom = extent
     steps = (np.arange(cells * samples) + 0.5) / (cells * samples)
-    place = (eyes + mouth) / 2.0 + ((2.0 * steps - 1.0) * half_width)[None, :, None] * across
-    place = place + (top + (bottom - top) * steps)[:, None, None] * down
+    aside, along = (2.0 * steps - 1.0) * half_width, top + (bottom - top) * steps
     height, width = image.shape[:2]
-    columns = np.clip(np.rint(place[..., 0]), 0, width - 1).astype(np.intp)
-    rows = np.clip(np.rint(place[..., 1]), 0, height - 1).astype(np.intp)
-    return _means(image[rows, columns].astype(np.float32), cells)
+    columns = _nearest(np.add.outer(middle[0] + along * down[0], aside * down[1]), width)
+    rows = _nearest(np.add.outer(middle[1] + along * down[1], -aside * down[0]), height)
+    pixels = image.reshape(-1, 3).take((rows * width + columns).ravel(), axis=0)
+    return _means(pixels.reshape(cells * samples, cells * samples, 3).astype(np.float32), cells)
+
+
+def _nearest(places: np.ndarray, length: int) -> np.ndarray:
+    """The nearest of ``length`` pixels to each place, as whole numbers."""
+    return np.asarray((np.minimum(np.maximum(places, 0.0), length - 1.0) + 0.5).astype(np.intp))
 
 
 def _means(values: np.ndarray, cells: int) -> np.ndarray:
     """(n * cells, n * cells, C) -> (cells, cells, C): means of blocks."""
     block = len(values) // cells
-    return np.asarray(values.reshape(cells, block, cells, block, -1).mean(axis=(1, 3)))
+    rows = values.reshape(cells, block, len(values), -1).sum(axis=1)
+    return np.asarray(rows.reshape(cells, cells, block, -1).sum(axis=2) / np.float32(block * block))
 
 
 def _cosine_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -61,8 +61,8 @@ def small_picture(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     rows = ((np.arange(_ROWS * _SAMPLES) + 0.5) / (_ROWS * _SAMPLES) * height).astype(np.intp)
     columns = ((np.arange(_COLUMNS * _SAMPLES) + 0.5) / (_COLUMNS * _SAMPLES) * width).astype(np.intp)
-    samples = image[rows[:, None], columns].reshape(_ROWS, _SAMPLES, _COLUMNS, _SAMPLES * 3)
-    return samples.mean(axis=(1, 3), dtype=np.float32)
+    samples = image[rows[:, None], columns].astype(np.float32).reshape(_ROWS, _SAMPLES, -1).sum(axis=1)
+    return np.asarray(samples.reshape(_ROWS, _COLUMNS, -1).mean(axis=2) / np.float32(_SAMPLES))
 
 
 def change(first: np.ndarray, second: np.ndarray, plain: float) -> float:
