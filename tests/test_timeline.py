@@ -154,8 +154,8 @@ def times_on_the_axis(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> tu
 @pytest.mark.parametrize(
     ("start", "step", "label", "title"),
     [
-        (0.0, 0.04, "0.5", "time, s"),
-        (36_000.0, 0.04, "10:00:01.0", "time, h:min:s"),
+        (0.0, 0.04, "0.4", "time, s"),
+        (36_000.0, 0.04, "10:00:00.8", "time, h:min:s"),
         (0.0, 10.0, "5:00", "time, min:s"),
         (7200.0, 100.0, "2:30:00", "time, h:min:s"),
     ],
