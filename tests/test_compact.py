@@ -75,14 +75,5 @@ def test_a_program_without_aufait_reads_the_exported_model(tmp_path: Path) -> No
     np.testing.assert_allclose([float(strength) for _, _, strength in lines], expected.intensity[0], atol=1e-2)
 
 
-def test_the_mesh_model_says_why_it_cannot_be_exported() -> None:
-    from typer.testing import CliRunner
-
-    from aufait.cli.app import app
-
-    done = CliRunner().invoke(app, ["export", "mesh"])
-    assert done.exit_code == 2 and "cannot stand alone" in done.output
-
-
 def test_the_compact_model_is_one_of_the_systems() -> None:
     assert model_entry("aufait-compact").network is Compact

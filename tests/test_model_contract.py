@@ -24,7 +24,7 @@ from aufait.models.system import AUSystem
 from aufait.models.training_labels import TrainingLabels
 
 NAMES = aufait.list_models()
-FAMILIES = ("abrnet", "arl", "aufait-compact", "aunet", "deep-regions", "drml", "jaa-net-v2", "mgrr-net", "resnet18")
+FAMILIES = ("abrnet", "arl", "aufait-compact", "aufait-mesh", "aunet", "deep-regions", "drml", "jaa-net-v2", "mgrr-net", "resnet18")
 """One name per class of network, the one with most parts and inputs; what does not depend on the switches is tested on these."""
 
 AU_SET = (1, 4, 12)

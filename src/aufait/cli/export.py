@@ -19,7 +19,7 @@ _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 
 def export(
     model: Annotated[
-        Path, typer.Argument(help="File of a network, .safetensors; or default, the shipped compact model.", show_default=False)
+        Path, typer.Argument(help="File of a network; or default, the shipped compact model; or mesh.", show_default=False)
     ],
     format: Annotated[str, typer.Option(help="onnx, or torch for a torch.export program.")] = "onnx",
     output: Annotated[
@@ -39,9 +39,9 @@ def export(
         raise InputError(f"--format must be one of {', '.join(_ENDINGS)}; got {format!r}")
     if opset is not None and format != "onnx":
         raise InputError("--opset goes with --format onnx")
-    shipped = _is_shipped(model)
-    target = output or (Path("aufait_compact") if shipped else model).with_suffix(_ENDINGS[format])
-    consumer = target.with_name(f"{target.stem}_consumer.py") if shipped and format == "onnx" else None
+    shipped = _shipped(model)
+    target = output or (model if model.is_file() or not shipped else Path(f"aufait_{shipped}")).with_suffix(_ENDINGS[format])
+    consumer = target.with_name(f"{target.stem}_consumer.py") if shipped == "compact" and format == "onnx" else None
     for path in (target, *([consumer] if consumer else [])):
         refuse_existing(path, overwrite)
     report = _run(model, target, format, opset, check=not no_check)
@@ -58,18 +58,16 @@ def export(
             stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True)
 
 
-def _is_shipped(model: Path) -> bool:
-    """Whether the shipped compact model is meant.
+def _shipped(model: Path) -> str:
+    """"compact" or "mesh" for the shipped models, and for files of their kinds; "" for other networks."""
+    from aufait.models.default import mesh, predictor
+    from aufait.models.default.shipped import DEFAULT, model_header
 
-    Raises:
-        InputError: the mesh model, which reads what its face finder saw.
-    """
-    from aufait.errors import InputError
-    from aufait.models.default.shipped import DEFAULT
-
-    if str(model) == "mesh":
-        raise InputError("the mesh model reads maps of its face finder and cannot stand alone; export default, the compact one")
-    return str(model) in (DEFAULT, "compact")
+    if str(model) in (DEFAULT, *predictor.MODELS):
+        return "compact" if str(model) == DEFAULT else str(model)
+    if not model.is_file():
+        return ""
+    return {predictor.FORMAT: "compact", mesh.FORMAT: "mesh"}.get(str(model_header(model).get("format")), "")
 
 
 def _write_consumer(path: Path) -> None:
@@ -85,7 +83,7 @@ def _write_consumer(path: Path) -> None:
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:
     from aufait.export import export_onnx, export_torch
 
-    network, notes = _load(path), {} if _is_shipped(path) else _notes(path)
+    network, notes = _load(path), {} if _shipped(path) else _notes(path)
     if format == "onnx":
         return export_onnx(network, target, opset=opset, notes=notes, check=check)
     return export_torch(network, target, notes=notes, check=check)
@@ -97,10 +95,12 @@ def _load(path: Path) -> AUSystem | FaceAligner:
     from aufait.models.checkpoint import load_model
     from aufait.models.fan import load_aligner
 
-    if _is_shipped(path):
+    if shipped := _shipped(path):
         from aufait.models.compact import shipped_compact
+        from aufait.models.mesh import shipped_mesh
 
-        return shipped_compact()
+        name = str(path) if path.is_file() else shipped
+        return shipped_mesh(name) if shipped == "mesh" else shipped_compact(name)
     if not path.is_file():
         raise MissingModelError(f"no model file at {path}; expected a .safetensors file written by aufait")
     try:

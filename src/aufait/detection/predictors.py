@@ -94,7 +94,9 @@ def open_predictor(
         return model
     from aufait.detection.trained_network import NetworkPredictor
 
-    return NetworkPredictor(model, device=device, video=alignment, attention=attention)  # type: ignore[arg-type]  # it checks
+    return _own(model, "", "", device) or NetworkPredictor(
+        model, device=device, video=alignment, attention=attention  # type: ignore[arg-type]  # it checks
+    )
 
 
 def _open_named(
@@ -116,10 +118,23 @@ def _open_named(
     network = load_model(path, device=device)
     notes = dict(header.get("notes") or {})
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if (own := _own(network, str(header["model"]), digest, device)) is not None:
+        return own
     return NetworkPredictor(
         network, name=str(header["model"]), sha256=digest, device=device, alignment=_trained_on(notes), video=alignment,
         attention=attention, notes=notes,
     )  # fmt: skip
+
+
+def _own(network: object, name: str, sha256: str, device: str) -> WholeFacePredictor | None:
+    """The predictor of a network that reads more than aligned faces; None for all others, and for what is no network."""
+    from aufait.models.contract import check_network
+    from aufait.models.system import AUSystem
+
+    if not isinstance(network, AUSystem) or not network.further_inputs:
+        return None
+    check_network(network, run=False)
+    return network.eval().own_predictor(name=name, sha256=sha256, device=device)
 
 
 def _network_path(model: str | Path) -> Path | None:

@@ -8,6 +8,7 @@ of ``extra`` last. A face aligner takes ``images`` and returns the tensors of ``
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,10 +74,24 @@ class TensorOutputs(nn.Module):
         self._fields = tuple(names)
         self.names = tuple(f"{name}_out" if name in inputs else name for name in names)
 
-    def forward(self, images: Tensor, landmarks: Tensor | None = None) -> tuple[Tensor, ...]:
+        # Exporters read the names of the inputs off the signature, which is the network's: not all have the same.
+        self.forward = _named(self._outputs, inputs)
+
+    def _outputs(self, **inputs: Tensor) -> tuple[Tensor, ...]:
         """Inputs of the network -> its output tensors, in the order of ``names``."""
-        tensors = output_tensors(self.model(images) if landmarks is None else self.model(images, landmarks))
+        tensors = output_tensors(self.model(**inputs))
         return tuple(tensors[name] for name in self._fields)
+
+
+def _named(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function of keyword arguments as one of arguments with these names, in this order."""
+
+    def call(*positional: Tensor, **named: Tensor) -> Any:
+        return function(**dict(zip(names, positional, strict=False)), **named)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    call.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in names])  # type: ignore[attr-defined]
+    return call
 
 
 def output_tensors(output: AUOutput | FaceAlignment) -> dict[str, Tensor]:
@@ -192,6 +207,8 @@ def _describe(model: Network, inputs: Mapping[str, Tensor], outputs: Sequence[st
         metadata["alignment"] = {"name": frame.name, "summary": frame.summary, **frame.to_dict()}
         if model.frames == 3:
             what["images"] += "; axis 1: current, earlier, later frame"
+        where = f"{type(model).__module__}.{type(model).__name__}.forward says what this is"
+        what |= dict.fromkeys(model.further_inputs, where)
     config = model.config.to_dict()
     return metadata | {
         "system": config["system"],

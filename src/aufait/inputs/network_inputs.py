@@ -56,8 +56,14 @@ class Geometry:
         """How a network's input is cut from stored faces.
 
         Raises:
-            InputError: the faces do not have the side of that alignment.
+            InputError: the faces do not have the side of that alignment, or the network reads more than stored faces.
         """
+        if model.further_inputs:
+            name, more = type(model).__name__, ", ".join(model.further_inputs)
+            raise InputError(
+                f"{name} also reads {more} of the {model.needs_finder} finder, which stored faces do not hold: "
+                "use it on pictures and videos, by aufait detect and aufait evaluate MODEL --data NAME=ROOT"
+            )
         frame = get_alignment(alignment or alignment_of(model))
         if side != frame.side:
             raise InputError(

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 import torch
@@ -100,9 +101,23 @@ def _check_needs(model: AUSystem, name: str) -> None:
             raise InputError(f"{name}.{attribute} must be one of {', '.join(map(repr, known))}, got {value!r}")
     if model.frames == 3 and model.interval < 1:
         raise InputError(f"{name}.interval must say how many frames lie between its three frames, got {model.interval}")
+    _check_further(model, name)
     sizes = {one.name for one in dataclasses.fields(model.config)}
     if "image_size" not in sizes or model.config.image_size < 8:
         raise InputError(f"{name}.config.image_size must be the side of its input in pixels, 8 or more")
+
+
+def _check_further(model: AUSystem, name: str) -> None:
+    if not model.further_inputs:
+        return
+    for word, shape in model.further_inputs.items():
+        if word in ("images", "landmarks") or not (isinstance(shape, tuple) and all(isinstance(side, int) for side in shape)):
+            raise InputError(f"{name}.further_inputs must name shapes of what is not images or landmarks, got {word}: {shape!r}")
+    known = inspect.signature(model.forward).parameters
+    if missing := [word for word in model.further_inputs if word not in known]:
+        raise InputError(f"{name}.forward must take {', '.join(missing)}, as further_inputs says; it takes {', '.join(known)}")
+    if type(model).own_predictor is AUSystem.own_predictor:
+        raise InputError(f"{name}.own_predictor must say how a detector gets {', '.join(model.further_inputs)}; it is not defined")
 
 
 def _device(model: AUSystem) -> torch.device:

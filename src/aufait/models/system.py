@@ -7,6 +7,7 @@ looks at, how its weights are learned. A network of your own answers by overridi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -37,6 +38,7 @@ class AUSystem(nn.Module):
       The network applies its own normalisation and channel order.
     * landmarks: (B, 49, 2) or (B, 68, 2) x, y in pixels of the images; only where ``landmark_points`` is not 0, other
       networks ignore them. With three frames they are those of the current one.
+    * ``further_inputs``, by name, for the few networks that have some.
 
     Networks see no labels; ``aufait.create_criterion`` makes the loss that goes with a network.
     """
@@ -46,6 +48,13 @@ class AUSystem(nn.Module):
 
     landmark_points: ClassVar[int] = 0
     """How many landmarks the network reads: 0 or 49."""
+
+    further_inputs: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
+    """What it reads besides images and landmarks: keyword argument of ``forward`` -> shape of one face's. Stored faces do not hold
+    such things, so a network that has any says in ``own_predictor`` how a detector gets them."""
+
+    needs_finder: ClassVar[str] = ""
+    """The face finder that ``further_inputs`` come from; "" where any finder will do."""
 
     pixel_mean: ClassVar[float] = 0.0
     """Subtracted from pixels in [0, 1]."""
@@ -163,6 +172,35 @@ class AUSystem(nn.Module):
         """A cheaper way through a video than frame by frame, for one face track; None where there is none."""
         return None
 
+    def own_predictor(self, *, name: str = "", sha256: str = "", device: str = "cpu") -> Any:
+        """How a detector runs it, where it reads more than aligned faces (``further_inputs``): a ``WholeFacePredictor``; else None.
+
+        Args:
+            name, sha256: what results call it, and the digest of its file.
+            device: where it runs.
+        """
+        return None
+
+    def check_further(self, images: Tensor, given: Mapping[str, Tensor | None]) -> tuple[Tensor, ...]:
+        """Check what ``forward`` was given of ``further_inputs``, as many as there are images.
+
+        Returns:
+            The tensors, in the order of ``further_inputs``.
+
+        Raises:
+            InputError: one is missing, or has another shape.
+        """
+        found = []
+        for name, shape in self.further_inputs.items():
+            value = given.get(name)
+            if value is None or tuple(value.shape[1:]) != shape:
+                came = "nothing" if value is None else tuple(value.shape)
+                raise InputError(f"{type(self).__name__} needs {name} ({', '.join(map(str, ('B', *shape)))}), got {came}")
+            if not torch.compiler.is_compiling() and len(value) != len(images):
+                raise InputError(f"{type(self).__name__} got {len(images)} images but {name} of {len(value)} faces")
+            found.append(value)
+        return tuple(found)
+
     def example_inputs(self, batch: int = 2, *, seed: int = 0) -> dict[str, Tensor]:
         """Random images and plausible landmarks of the right shapes, as keyword arguments of the network."""
         generator = torch.Generator().manual_seed(seed)
@@ -171,6 +209,7 @@ class AUSystem(nn.Module):
         inputs = {"images": torch.rand(shape, generator=generator)}
         if self.landmark_points:
             inputs["landmarks"] = _example_landmarks(batch, size, generator)
+        inputs |= {name: torch.rand(batch, *shape, generator=generator) for name, shape in self.further_inputs.items()}
         return inputs
 
     def _check_images(self, images: Tensor) -> None:

@@ -72,7 +72,7 @@ class FeatureBranch(nn.Module):
         """fine (B, 128, 16, 16), coarse (B, 128, 8, 8) -> (B, A, 2, 5) logits of level >= 1..5; side 0 is the subject's left."""
         halved = self.fine(self.drop(fine))  # (B, fine, 8, 8)
         joint = self.joint(torch.cat([halved, self.drop(coarse)], dim=1))  # (B, reduced, 8, 8)
-        return monotone_logits(self.out(joint).view(len(fine), -1, 2, LEVELS).float())
+        return monotone_logits(self.out(joint).unflatten(1, (-1, 2, LEVELS)).float())
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class PhotoBranch(nn.Module):
         """fine (B, 40, 28, 28), coarse (B, 112, 14, 14) -> (B, A, 2, 5) logits of level >= 1..5; side 0 is the subject's left."""
         halved = self.fine(self.drop(self.norm_fine(fine)))  # (B, fine, 14, 14)
         joint = self.joint(torch.cat([halved, self.drop(self.norm_coarse(coarse))], dim=1))  # (B, reduced, 7, 7)
-        return monotone_logits(self.out(joint).view(len(fine), -1, 2, LEVELS).float())
+        return monotone_logits(self.out(joint).unflatten(1, (-1, 2, LEVELS)).float())
 
 
 NAMED_BLENDSHAPES: dict[int, str] = {
@@ -223,10 +223,13 @@ class MeshModel(nn.Module):
     def count(self, features: Tensor, photo: Tensor, named: Tensor, pixels: Tensor) -> Tensor:
         """Logits (B, A, 2, 5) from the four votes, of which ``named`` may be (B, A, 2, 1)."""
         votes = torch.stack([features, photo, named.expand_as(pixels), pixels])
-        level = votes.mean(dim=3, keepdim=True)
+        middle = votes.mean(dim=3, keepdim=True)
         shares, side_shares = (share[:, None, :, None, None] for share in (self.votes, self.side_votes))
-        counted = (shares * level + side_shares * (votes - level)).sum(dim=0)
-        return counted.cummin(dim=-1).values  # no level is likelier than the one below it, however much the votes differ
+        counted = (shares * middle + side_shares * (votes - middle)).sum(dim=0)
+        levels = list(counted.unbind(-1))
+        for level in range(1, len(levels)):  # none is likelier than the one below it, however much the votes differ
+            levels[level] = torch.minimum(levels[level - 1], levels[level])
+        return torch.stack(levels, dim=-1)
 
 
 def _shares(heard: Tensor) -> Tensor:
