@@ -12,7 +12,6 @@ weights.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,12 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from aufait.errors import InputError, OutputError
 from aufait.faces.template import TEMPLATE_SIZE
-from aufait.files.atomic import whole_file
 from aufait.media.images import read_image
 from aufait.models.default.crop import CROP_SIZE, crop_faces, mirror_sides, network_input
 from aufait.models.default.network import AUNetwork, AUNetworkConfig
@@ -38,6 +35,7 @@ from aufait.shipped.action_units.chimeras import FRONTAL_YAW, frontal_faces, joi
 from aufait.shipped.action_units.crops import CropSet, load_all_crops
 from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
 from aufait.shipped.action_units.report import evaluate, model_card
+from aufait.shipped.loop import TrainingLoop
 from aufait.synthetic.dataset import read_records
 
 
@@ -235,20 +233,20 @@ def _fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=steps * config.epochs + 1, pct_start=0.15
     )
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.averaging), use_buffers=True
-    )
-    first = _resume(folder, network, average, optimiser, schedule, say)
+    loop = TrainingLoop(network, optimiser, schedule, config.averaging, folder / "checkpoint")
+    first = loop.resume() // steps
+    if first:
+        say(f"continuing after epoch {first}")
     weight = positive_weights(train.intensity, config.max_positive_weight).to(device)
     word = _word(real, init, config)
     for epoch in range(first, config.epochs):
         start = time.monotonic()
         network.train()
-        loss = _one_epoch(network, average, optimiser, schedule, train, real, word, weight, config, epoch, steps)
-        _save_checkpoint(folder, epoch, network, average, optimiser, schedule)
+        loss = _one_epoch(loop, train, real, word, weight, config, epoch, steps)
+        loop.save()
         say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
     result = AUNetwork(config.network).to(device)
-    result.load_state_dict(average.module.state_dict())
+    result.load_state_dict(loop.average)
     if init is not None and config.keep_initial:
         first_state = _initial_state(init, config)
         for name, value in result.state_dict().items():
@@ -283,10 +281,7 @@ def _initial_state(init: str | Path, config: TrainConfig) -> dict[str, Tensor]:
 
 
 def _one_epoch(
-    network: AUNetwork,
-    average: torch.optim.swa_utils.AveragedModel,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
+    loop: TrainingLoop,
     train: CropSet,
     real: RealCrops | None,
     word: Targets | None,
@@ -314,21 +309,12 @@ def _one_epoch(
         inputs, (wanted, trust, softened, heard) = augment(crops, labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
-            logits = network(inputs)
+            logits = loop.network(inputs)
         loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)
         if word is not None:
             distance = word_loss(logits.float(), softened.to(device), heard.to(device), config.distillation.softness)
             loss = loss + config.distillation.weight * distance
-        value = loss.detach().item()
-        if not math.isfinite(value):
-            raise InputError(f"the loss is {value} in epoch {epoch + 1}, step {step}; lower the learning rate")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(network)
-        total += value
+        total += loop.update(loss, f"epoch {epoch + 1}, step {step}")
     return total / steps
 
 
@@ -357,30 +343,6 @@ class _Drawn:
 
 def _joined(parts: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:
     return torch.cat([crops for crops, _ in parts]), [torch.cat(column) for column in zip(*(p[1] for p in parts), strict=True)]
-
-
-def _save_checkpoint(folder: Path, epoch: int, network, average, optimiser, schedule) -> None:  # type: ignore[no-untyped-def]
-    state = {f"network.{k}": v.contiguous() for k, v in network.state_dict().items()}
-    state |= {f"average.{k}": v.contiguous().clone() for k, v in average.state_dict().items()}
-    with whole_file(folder / "checkpoint.pt") as rest, whole_file(folder / "checkpoint.safetensors") as weights:
-        save_file(state, weights, metadata={"epoch": str(epoch)})
-        torch.save({"optimiser": optimiser.state_dict(), "schedule": schedule.state_dict()}, rest)
-    (folder / "epoch.json").write_text(json.dumps({"finished": epoch + 1}))
-
-
-def _resume(folder: Path, network, average, optimiser, schedule, say: Callable[[str], None]) -> int:  # type: ignore[no-untyped-def]
-    marker = folder / "epoch.json"
-    if not marker.is_file():
-        return 0
-    state = load_file(folder / "checkpoint.safetensors")
-    network.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("network.")})
-    average.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("average.")})
-    rest = torch.load(folder / "checkpoint.pt", weights_only=True)
-    optimiser.load_state_dict(rest["optimiser"])
-    schedule.load_state_dict(rest["schedule"])
-    finished = int(json.loads(marker.read_text())["finished"])
-    say(f"continuing after epoch {finished}")
-    return finished
 
 
 @torch.inference_mode()

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from aufait.errors import InputError
 from aufait.faces.networks import FaceDetectorConfig, FaceDetectorNet, FaceLandmarkConfig, FaceLandmarkNet
 from aufait.faces.weights import load_state, load_weights, save_weights
-from aufait.files.atomic import whole_file
 from aufait.machine import torch_threads
 from aufait.shipped.faces.backgrounds import make_backgrounds
 from aufait.shipped.faces.camera import Draw
@@ -33,6 +32,7 @@ from aufait.shipped.faces.evaluation import evaluate_detector, evaluate_landmark
 from aufait.shipped.faces.losses import detector_loss, landmark_loss
 from aufait.shipped.faces.scenes import FaceBank, detection_batch, landmark_batch, load_faces, split_by_identity
 from aufait.shipped.faces.teacher import RealBanks, load_real_faces
+from aufait.shipped.loop import TrainingLoop
 
 logger = logging.getLogger(__name__)
 
@@ -251,7 +251,7 @@ def _train_landmarks(
 
 
 class _NetworkTraining:
-    """The training loop of one network, with checkpoints and a moving average of the weights."""
+    """The training of one network: warm-up, cosine, checkpoints."""
 
     def __init__(
         self,
@@ -262,89 +262,36 @@ class _NetworkTraining:
         config: FaceTrainingConfig,
         checkpoint: Path,
     ) -> None:
-        self.network, self.step, self.steps, self.config, self.checkpoint = network, step, steps, config, checkpoint
+        self.network, self.step, self.steps, self.config = network, step, steps, config
         fused = next(network.parameters()).device.type == "cuda"
-        self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=config.weight_decay, fused=fused)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=config.weight_decay, fused=fused)
         warm = max(int(config.warmup * steps), 1)
-        self.schedule = torch.optim.lr_scheduler.SequentialLR(
-            self.optimizer,
+        schedule = torch.optim.lr_scheduler.SequentialLR(
+            optimizer,
             [
-                torch.optim.lr_scheduler.LinearLR(self.optimizer, 0.05, 1.0, warm),
-                torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, max(steps - warm, 1), rate * 0.01),
+                torch.optim.lr_scheduler.LinearLR(optimizer, 0.05, 1.0, warm),
+                torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps - warm, 1), rate * 0.01),
             ],
             [warm],
         )
-        self.average = {key: value.detach().clone().float() for key, value in network.state_dict().items()}
+        self.loop = TrainingLoop(network, optimizer, schedule, config.averaging, checkpoint, early=True)
 
     def train(self, device: torch.device, resume: bool) -> None:
-        """Runs to the last step; the network then holds the averaged weights and is in evaluation mode."""
-        first = self._load() if resume else 0
+        """Run to the last step; the network then holds the averaged weights and is in evaluation mode."""
+        first = self.loop.resume() if resume else 0
         self.network.train()
         generator = torch.Generator(device)
         for number in range(first, self.steps):
             generator.manual_seed(self.config.seed * 1_000_003 + number)
             terms = self.step(Draw(generator))
-            self._apply(terms, number)
-            if (number + 1) % self.config.checkpoint_steps == 0 and number + 1 < self.steps:
-                self._save(number + 1)
+            self.loop.update(terms["total"], f"step {number}")
+            if self.loop.done % self.config.checkpoint_steps == 0 and self.loop.done < self.steps:
+                self.loop.save()
                 figures = ", ".join(f"{key} {float(value.detach()):.3f}" for key, value in terms.items())
-                logger.info("%s step %d of %d: %s", self.checkpoint.name, number + 1, self.steps, figures)
-        self._save(self.steps)
-        own = self.network.state_dict()
-        self.network.load_state_dict({key: value.to(own[key].dtype) for key, value in self.average.items()})
+                logger.info("%s step %d of %d: %s", self.loop.checkpoint.name, self.loop.done, self.steps, figures)
+        self.loop.save()
+        self.network.load_state_dict(self.loop.average)
         self.network.eval()
-
-    def _apply(self, terms: dict[str, Tensor], number: int) -> None:
-        loss = terms["total"]
-        if not torch.isfinite(loss):
-            values = {key: float(value.detach()) for key, value in terms.items()}
-            raise RuntimeError(f"{self.checkpoint.name}: the loss is not finite at step {number}: {values}")
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
-        self.schedule.step()
-        decay = min(self.config.averaging, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for key, value in self.network.state_dict().items():
-                self.average[key].lerp_(value.float(), 1 - decay)
-
-    def _save(self, step: int) -> None:
-        """Weights as safetensors, the rest as plain tensors and numbers; the old files stay until the new are whole."""
-        from safetensors.torch import save_file
-
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {f"network.{key}": value.contiguous() for key, value in self.network.state_dict().items()}
-        tensors |= {f"average.{key}": value.contiguous() for key, value in self.average.items()}
-        weights, state = self._files()
-        content = {"step": step, "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
-        with whole_file(state) as rest, whole_file(weights) as whole:
-            save_file({k: v.clone() for k, v in tensors.items()}, whole, {"step": str(step)})
-            torch.save(content, rest)
-
-    def _load(self) -> int:
-        """The step to go on with; 0 where there is no checkpoint."""
-        from safetensors import safe_open
-
-        weights, state = self._files()
-        if not (weights.is_file() and state.is_file()):
-            return 0
-        with safe_open(str(weights), framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-            saved = int(file.metadata()["step"])
-        content = torch.load(state, weights_only=True)
-        if int(content["step"]) != saved:
-            raise InputError(f"{weights} and {state} are of different steps; delete them, or train without resume")
-        part = {k.removeprefix("network."): v for k, v in tensors.items() if k.startswith("network.")}
-        self.network.load_state_dict(part)
-        for key, value in self.average.items():
-            value.copy_(tensors[f"average.{key}"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.schedule.load_state_dict(content["schedule"])
-        return saved
-
-    def _files(self) -> tuple[Path, Path]:
-        return self.checkpoint.with_suffix(".safetensors"), self.checkpoint.with_suffix(".pt")
 
 
 def _save(
