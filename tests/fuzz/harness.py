@@ -128,8 +128,10 @@ def _keep(number: int, kind: str, folder: Path) -> str:
     home = folder / "faults" / f"{kind.replace(' ', '-')}-{number}"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    _, changed = damage(kind, number, folder / "seeds", home)
-    return str(changed)
+    try:
+        return str(damage(kind, number, folder / "seeds", home)[1])
+    except Exception as error:  # the case is in the report all the same
+        return f"cannot be made: {error}"
 
 
 def work(seeds: Path, folder: Path) -> None:
@@ -137,7 +139,7 @@ def work(seeds: Path, folder: Path) -> None:
     import resource
 
     import torch
-    from cases import damage, kind_of, run, whole_files
+    from cases import Outcome, damage, kind_of, run, whole_files
 
     torch.set_num_threads(1)
     for kind, path in whole_files(seeds):
@@ -154,8 +156,11 @@ def work(seeds: Path, folder: Path) -> None:
         place = folder / str(number)
         place.mkdir()
         kind = kind_of(number)
-        path, _ = damage(kind, number, seeds, place)
-        outcome = run(kind, path)
+        try:
+            path, _ = damage(kind, number, seeds, place)
+            outcome = run(kind, path)
+        except Exception as error:  # of the harness itself
+            outcome = Outcome("harness", f"{type(error).__name__}: {error}"[:200])
         shutil.rmtree(place, ignore_errors=True)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)
         print(json.dumps({"result": outcome.result, "detail": outcome.detail, "megabytes": memory}), file=answers, flush=True)

@@ -6,6 +6,7 @@ Every function takes the bytes and a random generator and gives other bytes; the
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import json
 import struct
@@ -32,8 +33,9 @@ VALUES: tuple[Any, ...] = (
 
 
 def pick(rng: np.random.Generator, choices: Sequence[Any]) -> Any:
-    """One of some choices, as it is."""
-    return choices[int(rng.integers(len(choices)))]
+    """One of some choices; a list or an object as a copy, which may be changed."""
+    chosen = choices[int(rng.integers(len(choices)))]
+    return copy.deepcopy(chosen) if choices is VALUES else chosen
 
 
 # --- bytes -----------------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ def _what_is_it(data: bytes) -> str:
         return f"{len(data)} bytes, not a zip archive"
     try:
         members = zipfile.ZipFile(io.BytesIO(data)).namelist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
         return f"{len(data)} bytes, a damaged or cut-off zip archive"
     if missing := [member for member in NETWORKS.values() if member not in members]:
         return f"a zip archive without {', '.join(missing)}"

@@ -223,7 +223,7 @@ def _members(archive: Path, log: AnomalyLog) -> list[str]:
         try:
             with zipfile.ZipFile(archive) as file:
                 _MEMBERS[key] = [name for name in file.namelist() if name.lower().endswith((".jpg", ".jpeg", ".png"))]
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
             log.add("unreadable-file", archive, f"the archive is cut off or damaged ({error}); copy or download it again")
             return []
         except OSError as error:

@@ -83,7 +83,7 @@ def _refuse_other_archives(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or cut off ({error}); {_AGAIN}") from error
     if unpacked > _MOST_UNPACKED * path.stat().st_size:
         raise InputError(f"{path} unpacks to {unpacked / 2**20:,.0f} MiB, which weights do not; {_AGAIN}")
