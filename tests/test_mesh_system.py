@@ -80,6 +80,13 @@ def test_another_finder_and_stored_faces_are_answered_with_what_is_missing(model
         network_inputs(model, torch.zeros(1, 128, 128, 3, dtype=torch.uint8))
 
 
+def test_a_recipe_cannot_train_it_and_says_so() -> None:
+    from aufait.training.recipe import Recipe
+
+    with pytest.raises(InputError, match="aufait-mesh cannot be trained by a recipe: it also reads crops, fine"):
+        Recipe.from_dict({"name": "mine", "title": "Mine", "model": "aufait-mesh", "protocol": "disfa"})
+
+
 def test_missing_and_misshapen_inputs_are_named(model: Mesh) -> None:
     inputs = model.example_inputs(2)
     with pytest.raises(InputError, match=r"Mesh needs fine \(B, 128, 16, 16\), got nothing"):

@@ -23,6 +23,7 @@ from aufait import plugins
 from aufait.cli.app import app
 from aufait.data import datasets, protocols
 from aufait.data.protocols import get_protocol, list_protocols
+from aufait.detection.plan import can_plot
 from aufait.errors import InputError
 from aufait.faces import finder
 from aufait.models import registry
@@ -112,11 +113,12 @@ def test_a_strangers_package_trains_evaluates_detects_and_exports(plugin: Path, 
     same = [aufait_predictions(tmp_path / folder) for folder in ("scores", "from_pictures")]
     np.testing.assert_allclose(same[0].probability, same[1].probability, atol=1e-5)
     clip = write_clip(tmp_path / "clip.mp4", 5)
-    out = tmp_path / "results"
+    out, explained = tmp_path / "results", ["--explain"] if can_plot() else []
     seen = ("--model", made, "--finder", "whole-picture", "--device", "cpu")
-    run("detect", clip, *seen, "-o", out, "--annotate", "--report", "--quiet")
+    run("detect", clip, *seen, "-o", out, "--annotate", "--report", *explained, "--quiet")
     assert (out / "clip.csv").read_text().count("\n") == 6
-    assert "not given" in (out / "clip_report.html").read_text(encoding="utf-8")
+    page = (out / "clip_report.html").read_text(encoding="utf-8")
+    assert "not given" in page and ("Where the model looked" in page) == bool(explained)
     why = tmp_path / "why"
     run("explain", made, root / "ann_03_1-12.png", "--finder", "whole-picture", "-o", why, "--au", "12", "--device", "cpu")
     assert (why / "ann_03_1-12_face0_AU12.png").is_file()

@@ -21,7 +21,7 @@ from aufait.alignment import apply_transform, compose, invert, warp
 from aufait.detection.scores import FaceScores
 from aufait.errors import InputError
 from aufait.inputs.alignments import get_alignment
-from aufait.models.contract import check_network, check_output
+from aufait.models.contract import check_explanation, check_network, check_output, strangers_errors
 from aufait.results import PER_UNIT, AttentionMaps
 
 if TYPE_CHECKING:
@@ -191,7 +191,9 @@ class NetworkPredictor:
         inputs = network_inputs(
             self.network, stored.pixels.to(self.device), stored.landmarks.to(self.device), alignment=self.frame.name
         )
-        found = self.network.explain(**inputs)
+        with strangers_errors(self.network, "explain"):
+            found = self.network.explain(**inputs)
+        check_explanation(self.network, found, len(stored))
         if found is None:
             return None
         images = inputs["images"] if inputs["images"].ndim == 4 else inputs["images"][:, 0]
@@ -227,7 +229,8 @@ class NetworkPredictor:
             self.network, stored.pixels.to(self.device), stored.landmarks.to(self.device), neighbours=around, mirrored=mirrored,
             alignment=self.frame.name,
         )  # fmt: skip
-        output = self.network(**inputs)
+        with strangers_errors(self.network, "forward"):
+            output = self.network(**inputs)
         check_output(self.network, output, len(stored))
         return output
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aufait.errors import InputError
+from aufait.errors import AufaitError, InputError
 from aufait.models.configuration import ModelConfig, resolve_au_set
+from aufait.models.explanation import Explanation
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
+from aufait.plugins import origin_of
 
 
 def check_network(model: Any, *, run: bool = True) -> None:
@@ -36,11 +40,15 @@ def check_network(model: Any, *, run: bool = True) -> None:
             f"a network must derive from aufait.AUSystem (docs/bring_your_own.md shows one of 40 lines), got {name}, "
             f"a {type(model).__mro__[1].__name__}"
         )
-    if not isinstance(model.config, ModelConfig):
-        raise InputError(f"{name}.config must be a ModelConfig, got {type(model.config).__name__}; call super().__init__(config)")
+    config = getattr(model, "config", None)
+    if not isinstance(config, ModelConfig):
+        raise InputError(f"{name}.config must be a ModelConfig, got {type(config).__name__}; call super().__init__(config)")
     if not model.config.SYSTEM:
         raise InputError(f"{type(model.config).__name__}.SYSTEM must name the system, it is empty; saved files carry it")
     resolve_au_set(model.action_units)
+    taken = inspect.signature(model.forward).parameters
+    if not {"images", "landmarks"} <= set(taken) and not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+        raise InputError(f"{name}.forward must take images and landmarks=None, it takes {', '.join(taken) or 'nothing'}")
     _check_needs(model, name)
     if run:
         was_training, device = model.training, _device(model)
@@ -87,6 +95,38 @@ def check_shapes(model: AUSystem, output: Any, batch: int) -> None:
         if not fits:
             wanted = ", ".join(map(str, shape))
             raise InputError(f"{name}.forward must return {entry} of shape ({wanted}), got {_shown(value)}")
+
+
+@contextmanager
+def strangers_errors(model: AUSystem, method: str) -> Iterator[None]:
+    """Inside, whatever a network of another package raises becomes an ``InputError`` that names method and package; our own
+    networks' errors stay as they are."""
+    try:
+        yield
+    except (AufaitError, MemoryError):
+        raise
+    except Exception as error:
+        origin = origin_of(type(model).__module__)
+        if origin.partition(" ")[0] == "aufait":
+            raise
+        raise InputError(f"{type(model).__name__}.{method}, of {origin}, raised {type(error).__name__}: {error}") from error
+
+
+def check_explanation(model: AUSystem, told: Any, batch: int) -> None:
+    """Raise unless what ``explain`` told of ``batch`` faces is an ``Explanation`` with a map for each action unit, or None.
+
+    Raises:
+        InputError: what came instead.
+    """
+    if told is None:
+        return
+    name, units = type(model).__name__, len(model.action_units)
+    if not isinstance(told, Explanation):
+        raise InputError(f"{name}.explain must return an Explanation(kind, maps, meaning) or None, got {_shown(told)}")
+    if not isinstance(told.maps, Tensor) or told.maps.ndim != 4 or tuple(told.maps.shape[:2]) != (batch, units):
+        raise InputError(f"{name}.explain must return maps of shape ({batch}, {units}, H, W), got {_shown(told.maps)}")
+    if not bool(told.maps.isfinite().all()) or bool((told.maps < 0).any()):
+        raise InputError(f"{name}.explain returned maps that are negative or not finite; clamp them")
 
 
 def _check_needs(model: AUSystem, name: str) -> None:

@@ -307,6 +307,11 @@ class Recipe:
 
         entry = model_entry(self.model)
         entry.config.create("disfa", **{**entry.overrides, **self.model_settings})
+        if more := ", ".join(entry.network.further_inputs):
+            raise InputError(
+                f"{self.model} cannot be trained by a recipe: it also reads {more}, which prepared faces do not hold; "
+                "docs/models.md names the command that trains it"
+            )
 
 
 def list_recipes() -> list[str]:
