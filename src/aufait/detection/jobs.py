@@ -1,7 +1,8 @@
 """Detection over many files: each task is a table, one that fails does not stop the others.
 
 The calls are ``expand_inputs`` (of ``aufait.media``), ``plan_tasks``, ``check_outputs``, ``run_tasks``. The command
-line is a thin layer over them.
+line is a thin layer over them. The same calls again finish what a run that was stopped or killed left, and keep what is whole;
+several processes may work on the same tasks, each result is made by one of them.
 """
 
 from __future__ import annotations
@@ -13,21 +14,37 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from aufait.detection.claims import Claim, Claimed
 from aufait.detection.detector import AnalyzedFrame, Detector
+from aufait.detection.finished_pictures import FinishedPicture, FinishedPictures
 from aufait.detection.outputs import StreamInfo, TaskOutputs
-from aufait.detection.plan import OutputOptions, Task
+from aufait.detection.plan import OutputOptions, Task, everything
+from aufait.detection.resume import (
+    Earlier,
+    clear_unfinished,
+    file_state,
+    finish_renames,
+    look,
+    manner_digest,
+    refusal,
+    work_digest,
+)
 from aufait.detection.threads import BackgroundSink, Prefetch
 from aufait.errors import AufaitError, InputError
+from aufait.files.atomic import partial_path
 
 if TYPE_CHECKING:
     from aufait.media.images import Picture
 
-Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started"]
+Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started", "elsewhere"]
 
 _WHOLE_SHARE = 0.9  # of the duration in the header, below which a video counts as broken off
 _WAITING_FRAMES = 4  # frames that may wait to be written
+_NO_PIXELS = np.empty((0, 0, 3), np.uint8)  # of a picture whose result and drawing an earlier run left
 
 
 @dataclass(frozen=True)
@@ -70,7 +87,10 @@ class Outcome:
     Attributes:
         task: the task.
         status: "ok"; "no face" (analysed, but none found); "incomplete" (a result, but not of everything); "failed";
-            "interrupted" (results so far are in files named .partial); "not started".
+            "interrupted" (results so far are in files named .partial); "not started"; "elsewhere" (another process is at it).
+        kept: the result was there already, whole and made in the same way; the numbers are those of its record.
+        resumed: pictures whose results an earlier run left that was stopped.
+        unread: pictures that could not be read.
         frames: frames or pictures analysed.
         faces: faces analysed, over all frames.
         frames_with_face: frames or pictures with at least one face.
@@ -91,6 +111,9 @@ class Outcome:
     problems: list[Problem] = field(default_factory=list)
     disc_full: bool = False
     last_timestamp: float = 0.0
+    kept: bool = False
+    resumed: int = 0
+    unread: list[Path] = field(default_factory=list)
 
     @property
     def frames_per_second(self) -> float:
@@ -114,6 +137,9 @@ def run_tasks(
 ) -> list[Outcome]:
     """Runs tasks one after the other; an interruption or a full disc ends the run, other errors only their task.
 
+    Results that are there, whole and made from the same input in the same way, are kept. What another process is making is passed
+    over, and looked at again at the end.
+
     Args:
         tasks: from ``plan_tasks``, checked by ``check_outputs``.
         detector: does the work.
@@ -124,19 +150,36 @@ def run_tasks(
 
     Returns:
         One outcome per task.
+
+    Raises:
+        OutputError: results are there that were made in another way, and may not be replaced; nothing has been done.
     """
-    outcomes: list[Outcome] = []
+    settings = detector.settings
+    found = [Earlier() if options.overwrite else look(task, options, settings) for task in tasks]
+    if error := refusal(found):
+        raise error
+    outcomes: dict[int, Outcome] = {}
     reason = None
-    for task in tasks:
-        if reason is None:
-            outcome = run_task(task, detector, options, on_frame=on_frame, command=command)
-            reason = _reason_to_stop(outcome)
-        else:
+
+    def run(number: int, last: bool) -> None:
+        nonlocal reason
+        task = tasks[number]
+        if reason is not None:
             outcome = Outcome(task, "not started", problems=[Problem(f"{task.title}: not started, {reason}")])
-        outcomes.append(outcome)
-        if on_done is not None:
+        elif (record := found[number].record) is not None:
+            outcome = _kept(Outcome(task), record)
+        else:
+            outcome = run_task(task, detector, options, on_frame=on_frame, command=command, settings=settings)
+            reason = _reason_to_stop(outcome)
+        outcomes[number] = outcome
+        if on_done is not None and (last or outcome.status != "elsewhere"):
             on_done(outcome)
-    return outcomes
+
+    for number in range(len(tasks)):
+        run(number, last=False)
+    for number in [number for number, outcome in outcomes.items() if outcome.status == "elsewhere"]:
+        run(number, last=True)
+    return [outcomes[number] for number in range(len(tasks))]
 
 
 def run_task(
@@ -146,17 +189,28 @@ def run_task(
     *,
     on_frame: Callable[[Progress], None] | None = None,
     command: Sequence[str] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Outcome:
     """Runs one task. Never raises for a bad input or output: the outcome tells.
 
-    Arguments are those of ``run_tasks``.
+    Arguments are those of ``run_tasks``; ``settings`` are those of the detector, where they are known.
     """
     outcome = Outcome(task)
     start = time.perf_counter()
+    settings = settings or detector.settings
     try:
-        _analyze(task, detector, options, outcome, on_frame, command)
+        with Claim(task.claim, work_digest(task, options, settings)) as claim:
+            found = _settle(task, options, settings)
+            if found.record is not None:
+                _kept(outcome, found.record)
+            else:
+                job = _Job(task, detector, options, settings, command, claim, replace=found.ours or options.overwrite)
+                _analyze(job, outcome, on_frame)
     except KeyboardInterrupt:
         outcome.status = "interrupted"
+    except Claimed as taken:
+        outcome.status = "elsewhere" if taken.same_work else "failed"
+        outcome.problems.append(Problem(str(taken), 0 if taken.same_work else taken.exit_code))
     except Exception as error:
         if not isinstance(error, AufaitError) and os.environ.get("AUFAIT_DEBUG", "0") not in ("", "0"):
             raise
@@ -167,18 +221,55 @@ def run_task(
     return outcome
 
 
-def _analyze(
-    task: Task,
-    detector: Detector,
-    options: OutputOptions,
-    outcome: Outcome,
-    on_frame: Callable[[Progress], None] | None,
-    command: Sequence[str] | None,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A task with all that it needs."""
+
+    task: Task
+    detector: Detector
+    options: OutputOptions
+    settings: dict[str, Any]
+    command: Sequence[str] | None
+    claim: Claim
+    replace: bool
+
+
+def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Earlier:
+    """Ends what an earlier run left half-way, removes what it left unfinished, and says what is there then.
+
+    Raises:
+        OutputError: it was made in another way.
+    """
+    found = Earlier()
+    if not options.overwrite:
+        finish_renames(task)
+        found = look(task, options, settings)
+        if error := refusal([found]):
+            raise error
+    clear_unfinished(task, everything(), keep_pictures=found.record is None)
+    return found
+
+
+def _kept(outcome: Outcome, record: dict[str, Any]) -> Outcome:
+    """Fills in what the record of an earlier run says."""
+    told, counts = record.get("outcome") or {}, record.get("counts") or {}
+    outcome.kept = True
+    outcome.status = told.get("status", "ok")
+    outcome.problems = [Problem(**problem) for problem in told.get("problems", ())]
+    outcome.frames, outcome.faces = counts.get("frames", 0), counts.get("faces", 0)
+    outcome.frames_with_face = outcome.frames - counts.get("frames_without_face", 0)
+    outcome.outputs = [*(outcome.task.folder / name for name in record["files"]), outcome.task.provenance]
+    return outcome
+
+
+def _analyze(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] | None) -> None:
     """The loop: frames from the source through the detector to the outputs."""
-    start = time.perf_counter()
-    with _open_source(task, detector, outcome) as (info, frames):
-        outputs = TaskOutputs(task, options, info, detector.action_units, detector.settings, command)
+    task, detector, start = job.task, job.detector, time.perf_counter()
+    with _finished_pictures(job) as finished, _open_source(job, outcome, finished) as (info, frames):
+        outputs = TaskOutputs(
+            task, job.options, info, detector.action_units, job.settings, job.command,
+            replace=job.replace, before_final=job.claim.check,
+        )  # fmt: skip
         try:
             with outputs:
                 # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
@@ -192,23 +283,42 @@ def _analyze(
                             on_frame(Progress(task, outcome.frames, info.frame_count, rate))
                 _judge(outcome, info)
                 outcome.problems += [Problem(f"{task.title}: {note}", 0) for note in outputs.notes]
-                notes = [str(problem) for problem in outcome.problems if problem.exit_code == 0]
-                outputs.note_problems([str(problem) for problem in outcome.problems if problem.exit_code], notes)
-                if options.explain:
+                outputs.note_problems(outcome.problems, outcome.unread, outcome.status)
+                if job.options.explain:
                     frames.close()  # type: ignore[attr-defined]  # until then the detector follows a camera
                     outputs.explain(detector)
+            if finished is not None:
+                finished.remove()
         finally:
             outcome.outputs = outputs.paths
 
 
 @contextmanager
+def _finished_pictures(job: _Job) -> Iterator[FinishedPictures | None]:
+    """What an earlier run left of the pictures of a table, and where this one keeps them; None where it is not worth while."""
+    task = job.task
+    if task.kind != "image" or len(task.inputs) < 2:
+        clear_unfinished(task, everything())
+        yield None
+        return
+    digests = [digest(task, job.options, job.settings) for digest in (manner_digest, work_digest)]
+    with FinishedPictures(task.finished_pictures, *digests) as finished:
+        if not finished.goes_on:
+            clear_unfinished(task, everything())
+        try:
+            yield finished
+        finally:
+            finished.remove_if_empty()
+
+
+@contextmanager
 def _open_source(
-    task: Task, detector: Detector, outcome: Outcome
+    job: _Job, outcome: Outcome, finished: FinishedPictures | None
 ) -> Iterator[tuple[StreamInfo, Iterator[AnalyzedFrame]]]:
+    task, detector = job.task, job.detector
     if task.kind == "image":
-        paths = [place for place in task.inputs if isinstance(place, Path)]  # addresses name videos only
-        with Prefetch(_read_pictures(paths), depth=2) as pictures:
-            yield StreamInfo(frame_count=len(task.inputs)), _analyze_pictures(pictures, detector, outcome)
+        with Prefetch(_read_pictures(job, finished), depth=2) as pictures:
+            yield StreamInfo(frame_count=len(task.inputs)), _analyze_pictures(pictures, detector, outcome, finished)
         return
     from aufait.media.video import Camera, open_video
 
@@ -224,28 +334,71 @@ def _open_source(
             frames.close()  # type: ignore[attr-defined] # before the reader, which its threads use
 
 
-def _read_pictures(paths: Sequence[Path]) -> Iterator[tuple[Path, Picture | InputError]]:
+@dataclass(frozen=True, eq=False)
+class _ReadPicture:
+    """A picture on its way to the detector.
+
+    Attributes:
+        path: its file.
+        state: of the file before it was read.
+        picture: what was read, why it could not be, or None where nothing of it is needed.
+        earlier: its result, where an earlier run left it.
+    """
+
+    path: Path
+    state: str
+    picture: Picture | InputError | None
+    earlier: FinishedPicture | None
+
+
+def _read_pictures(job: _Job, finished: FinishedPictures | None) -> Iterator[_ReadPicture]:
     from aufait.media.images import read_picture
 
-    for path in paths:
-        try:
-            yield path, read_picture(path)
-        except InputError as error:
-            yield path, error
+    task, options = job.task, job.options
+    for number, path in enumerate(task.inputs):
+        if not isinstance(path, Path):
+            continue  # addresses name videos only
+        earlier = None if finished is None else finished.find(path)
+        goes_on = finished is not None and finished.goes_on
+        drawn = not options.annotate or (goes_on and partial_path(task.annotated(number)).exists())
+        state, picture = _state_of(path), None
+        if earlier is None or options.report or not drawn:
+            try:
+                picture = read_picture(path)
+            except InputError as error:
+                picture, earlier = error, None
+        yield _ReadPicture(path, state, picture, earlier)
+
+
+def _state_of(path: Path) -> str:
+    try:
+        return file_state(path)
+    except OSError:
+        return ""
 
 
 def _analyze_pictures(
-    pictures: Prefetch[tuple[Path, Picture | InputError]], detector: Detector, outcome: Outcome
+    pictures: Prefetch[_ReadPicture], detector: Detector, outcome: Outcome, finished: FinishedPictures | None
 ) -> Iterator[AnalyzedFrame]:
-    for path, picture in pictures:
+    for read in pictures:
+        picture, earlier, path = read.picture, read.earlier, read.path
         if isinstance(picture, InputError):
             outcome.problems.append(Problem(str(picture), picture.exit_code))
+            outcome.unread.append(path)
             continue
-        outcome.problems += [Problem(note, 0) for note in picture.notes]
-        frame = AnalyzedFrame(detector.analyze_image(picture.image, source=str(path)), picture.image)
-        if not frame.analysis.has_face:
+        image = _NO_PIXELS if picture is None else picture.image
+        if earlier is not None:
+            analysis, notes = earlier.analysis, earlier.notes
+            outcome.resumed += 1
+        else:
+            assert picture is not None
+            analysis, notes = detector.analyze_image(image, source=str(path)), tuple(picture.notes)
+            if finished is not None:
+                finished.add(path, read.state, analysis, notes)
+        outcome.problems += [Problem(note, 0) for note in notes]
+        if not analysis.has_face:
             outcome.problems.append(Problem(f"{path}: no face was found", no_face=True))
-        yield frame
+        yield AnalyzedFrame(analysis, image)
 
 
 def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:

@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from aufait.errors import AufaitError
+from aufait.files.atomic import partial_path
 
 if TYPE_CHECKING:
     from aufait.detection.detector import AnalyzedFrame, Detector
+    from aufait.detection.jobs import Problem
     from aufait.detection.plan import OutputOptions, Task
     from aufait.detection.provenance import ProvenanceWriter
     from aufait.detection.telling_faces import ExplainedFace, TellingFaces
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from aufait.visualization.results.annotate import Annotator
     from aufait.visualization.results.report import Report
     from aufait.visualization.results.timeline import Timeline
+
+
+_MOST_PROBLEMS = 100
 
 
 class SourceReader(Protocol):
@@ -70,6 +75,8 @@ class TaskOutputs:
         action_units: of the model.
         settings: what decided the numbers, see ``Detector.settings``.
         command: the command line, for the provenance record.
+        replace: whether files of these names may be replaced; None for what the options say.
+        before_final: called when all files are whole, before they get their final names; it may refuse.
 
     Attributes:
         paths: files written, filled at the end; the first table comes first.
@@ -87,12 +94,17 @@ class TaskOutputs:
         action_units: tuple[int, ...],
         settings: dict[str, Any],
         command: Sequence[str] | None = None,
+        *,
+        replace: bool | None = None,
+        before_final: Callable[[], object] = lambda: None,
     ) -> None:
         self._task, self._options, self._info = task, options, info
+        self._replace, self._before_final = options.overwrite if replace is None else replace, before_final
         self._units, self._settings = action_units, settings
         self._number = {str(path): number for number, path in enumerate(task.inputs)}
         self._frames = 0
-        self._pictures: list[Path] = []
+        self._whole: dict[Path, Path] = {}  # final name -> the partial one, under which it is complete
+        self._becoming_final = False
         self._tables: list[_Table] = []
         self._video: Any = None
         self._annotator: Annotator | None = None
@@ -132,8 +144,7 @@ class TaskOutputs:
         """
         analysis = frame.analysis
         if self._task.kind == "image":
-            path = Path(analysis.source)
-            self._provenance.add_input(path, "image", size=list(analysis.size))
+            self._add_picture(Path(analysis.source), size=list(analysis.size))
         self._frames += 1
         for table in self._tables:
             table.write(analysis)
@@ -155,11 +166,28 @@ class TaskOutputs:
         """What should be known about the files: sound that is missing from the annotated copy."""
         return [] if self._video is None else list(self._video.notes)
 
-    def note_problems(self, problems: Sequence[str], notes: Sequence[str] = ()) -> None:
-        """Puts problems with the input, and what else should be known of it, into the provenance record."""
+    def note_problems(self, problems: Sequence[Problem], unread: Sequence[Path] = (), status: str = "ok") -> None:
+        """Puts what should be known of the input into the provenance record.
+
+        Args:
+            problems: with the input, and notes.
+            unread: pictures that could not be read.
+            status: how the task went, for runs that find its result.
+        """
+        notes = [str(problem) for problem in problems if problem.exit_code == 0]
         for problem in problems:
-            self._provenance.add_error(problem)
-        self._provenance.update(notes=list(notes), reading=getattr(self._info.reader, "facts", {}))
+            if problem.exit_code:
+                self._provenance.add_error(str(problem))
+        for path in unread:
+            self._add_picture(path, error="not read")
+        told = [asdict(problem) for problem in problems[:_MOST_PROBLEMS]]
+        self._provenance.update(
+            notes=notes, reading=getattr(self._info.reader, "facts", {}), outcome={"status": status, "problems": told}
+        )
+
+    def _add_picture(self, path: Path, **facts: Any) -> None:
+        rank = self._number[str(path)]
+        self._provenance.add_input(path, "image", rank=rank, **facts, **_state(path))
 
     def explain(self, detector: Detector) -> None:
         """Find out where the scores of the most telling faces come from, where that was asked for; after the last frame.
@@ -175,15 +203,16 @@ class TaskOutputs:
 
     def _open_provenance(self, command: Sequence[str] | None) -> ProvenanceWriter:
         from aufait.detection.provenance import ProvenanceWriter
+        from aufait.detection.resume import recorded_settings
 
         settings = self._settings
         writer = ProvenanceWriter(
             self._task.provenance,
             model={"name": settings["model"], "sha256": settings["model_sha256"]},
             finder=settings["finder"],
-            settings={**settings, "outputs": asdict(self._options)},
+            settings=recorded_settings(self._task, self._options, settings),
             command=command,
-            overwrite=self._options.overwrite,
+            overwrite=self._replace,
         )
         if self._task.kind == "video":
             info = self._info
@@ -191,7 +220,7 @@ class TaskOutputs:
             times = {"start": info.start, "first_frame": info.first_frame}
             place = self._task.inputs[0]
             if isinstance(place, Path):
-                writer.add_input(place, "video", **facts, **times)
+                writer.add_input(place, "video", **facts, **times, **_state(place))
             else:
                 writer.add_input(str(place), "address", **facts, **times)
         elif self._task.kind == "camera":
@@ -201,7 +230,7 @@ class TaskOutputs:
     def _open_table(self, name: str) -> _Table:
         from aufait.detection.tables import OpenFaceCsvWriter, ParquetWriter
 
-        path, overwrite = self._task.table(name), self._options.overwrite
+        path, overwrite = self._task.table(name), self._replace
         if name == "parquet":
             metadata = {"model": str(self._settings["model"]), "model_sha256": str(self._settings["model_sha256"])}
             return ParquetWriter(path, self._units, overwrite=overwrite, metadata=metadata)
@@ -218,7 +247,7 @@ class TaskOutputs:
             from aufait.media.sound import open_sound
 
             sound = open_sound(place, shifts)
-        return VideoWriter(path, size, frame_rate=self._info.frame_rate, overwrite=self._options.overwrite, sound=sound)
+        return VideoWriter(path, size, frame_rate=self._info.frame_rate, overwrite=self._replace, sound=sound)
 
     def _open_pictures(self) -> None:
         """Prepares everything that is drawn."""
@@ -254,46 +283,65 @@ class TaskOutputs:
         from aufait.media.images import write_image
 
         self._annotator.reset()  # the panels of one picture say nothing about the next
-        drawing, link = self._annotator(frame.image, frame.analysis), None
-        if self._options.annotate:
-            link = self._task.annotated(self._number[frame.analysis.source])
-            self._pictures.append(write_image(link, drawing, overwrite=self._options.overwrite))
-        if self._report is not None:
+        link = self._task.annotated(self._number[frame.analysis.source]) if self._options.annotate else None
+        drawn = link is not None and frame.image.size == 0  # by the run that was stopped, and what it drew is whole
+        drawing = None if drawn else self._annotator(frame.image, frame.analysis)
+        if link is not None:
+            self._whole[link] = partial_path(link)
+            if drawing is not None:
+                write_image(partial_path(link), drawing, overwrite=True)
+        if self._report is not None and drawing is not None:
             self._report.add(frame.analysis, drawing, link=link)
 
     def _finish(self) -> None:
-        """Completes the files, the page last because it shows the finished record."""
-        from aufait.files.atomic import write_bytes
+        """Completes the files, the page last because it shows the record; then all of them become final."""
+        from aufait.detection.resume import file_facts, make_final
+        from aufait.files.atomic import sync_to_disc, write_bytes
 
-        overwrite = self._options.overwrite
+        task, pictures = self._task, list(self._whole)
+        drawn, self._whole = self._whole, {}
         for table in self._tables:
-            self.paths.append(table.close())
-        film = None if self._video is None else self._video.close()
+            self._whole[table.path] = table.complete()
+        self._whole |= drawn
         if self._video is not None:
+            self._whole[self._video.path] = self._video.complete()
             self._provenance.update(annotated=self._video.facts)
-        self.paths += [film] if film is not None else self._pictures
         drawing = None if self._timeline is None else self._timeline.to_png()
         if self._options.plot and drawing is not None:
-            self.paths.append(write_bytes(self._task.timeline, drawing, overwrite=overwrite))
-        page = self._task.page if self._report is not None else None
-        for path in [*self.paths, *([page] if page is not None else [])]:
+            self._whole[task.timeline] = write_bytes(partial_path(task.timeline), drawing, overwrite=True)
+        page = task.page if self._report is not None else None
+        for path in [*self._whole, *([page] if page is not None else [])]:
             self._provenance.add_output(path)
-        record = self._provenance.finish()
-        if self._report is not None and page is not None:
-            files = [*self.paths[: len(self._tables)], record]
-            facts = self._provenance.as_dict()
-            self._report.write(
-                page, video=film, timeline=drawing, explained=self._explained if self._telling is not None else None, files=files,
-                provenance=facts, overwrite=overwrite,
-            )  # fmt: skip
-            self.paths.append(page)
-        self.paths.append(record)
+        self._provenance.end()
+        if page is not None:
+            self._whole[page] = self._write_page(drawing)
+        files = {path.name: file_facts(partial, hashed=path not in pictures) for path, partial in self._whole.items()}
+        for path, partial in self._whole.items():
+            if path not in pictures:  # thousands, perhaps: their sizes tell whether they are whole
+                sync_to_disc(partial)
+        self._provenance.update(files=files)
+        self._before_final()
+        self._provenance.write()
+        self._becoming_final = True  # from here on the record lists what the next run would have to rename
+        make_final(task.provenance, list(files), replace=self._replace)
+        self.paths += [*self._whole, task.provenance]
+
+    def _write_page(self, timeline: bytes | None) -> Path:
+        assert self._report is not None
+        tables = [table.path for table in self._tables]
+        return self._report.write(
+            partial_path(self._task.page), video=None if self._video is None else self._video.path, timeline=timeline,
+            explained=self._explained if self._telling is not None else None, files=[*tables, self._task.provenance],
+            provenance=self._provenance.as_dict(), overwrite=True,
+        )  # fmt: skip
 
     def _abandon(self, error: BaseException | None) -> None:
         """Keeps what is whole under partial names; where nothing was written, removes all traces."""
+        if self._becoming_final:
+            return
         writers: list[_StreamWriter] = [*self._tables, *([self._video] if self._video is not None else [])]
         paths = [path for writer in writers if (path := _quietly(writer.abandon)) is not None]
-        paths += [path for path in self._pictures if path not in self.paths]
+        paths += [path for path in self._whole.values() if path not in paths]
         provenance = getattr(self, "_provenance", None)
         if provenance is None:
             return
@@ -306,6 +354,15 @@ class TaskOutputs:
                 record.unlink(missing_ok=True)
             return
         self.paths += paths + ([record] if record is not None else [])
+
+
+def _state(path: Path) -> dict[str, str]:
+    """For the record: by what the file is known again without reading it."""
+    from aufait.detection.resume import file_state
+
+    with suppress(OSError):
+        return {"state": file_state(path)}
+    return {}
 
 
 def _quietly(action: Callable[[], Path | None]) -> Path | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.files.atomic import partial_path
+from aufait.files.safe_text import file_name
 
 if TYPE_CHECKING:
     from aufait.media.addresses import Address
@@ -102,6 +103,16 @@ class Task:
         return self.folder / f"{self.stem}.provenance.json"
 
     @property
+    def claim(self) -> Path:
+        """Path of the file that tells other processes that the result is being made."""
+        return self.folder / f"{self.stem}.claim"
+
+    @property
+    def finished_pictures(self) -> Path:
+        """Path of what is kept of the pictures until their table is finished."""
+        return self.folder / f"{self.stem}.partial.jsonl"
+
+    @property
     def timeline(self) -> Path:
         """Path of the timeline picture."""
         return self.folder / f"{self.stem}_timeline.png"
@@ -184,8 +195,9 @@ def unique_names(paths: Sequence[Path | Address], reserved: Iterable[str] = ()) 
 
 
 def _short(name: str) -> str:
-    """The name, cut where it leaves no room for what is put behind it; a hash of the whole keeps it apart from others."""
-    coded = name.encode("utf-8", "surrogateescape")
+    """The name as valid text, cut where it leaves no room for what is put behind it; a hash then keeps it apart from others."""
+    name = file_name(name)
+    coded = name.encode()
     if len(coded) <= _LONGEST_NAME:
         return name
     return f"{coded[: _LONGEST_NAME - 12].decode('utf-8', 'ignore')}-{sha256(coded).hexdigest()[:10]}"
@@ -196,13 +208,20 @@ def can_plot() -> bool:
     return find_spec("matplotlib") is not None
 
 
+def everything() -> OutputOptions:
+    """Options under which a task writes every file that it ever may."""
+    return OutputOptions(formats=FORMATS, annotate=True, plot=True, report=True)
+
+
 def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
-    """Refuses to start where a result would be overwritten, an input destroyed, or a needed package is absent.
+    """Refuses to start where a foreign file would be overwritten, an input destroyed, or a needed package is absent.
+
+    Results of earlier runs, with a record beside them, are looked at later: see ``aufait.detection.resume``.
 
     Raises:
         MissingExtraError: Parquet was asked for without pyarrow, or a timeline without matplotlib.
-        OutputError: an output exists and ``overwrite`` is off, the folder is a file, an output is also an input, or one
-            input's result has the name under which another's is written until it is whole.
+        OutputError: an output exists without a record and ``overwrite`` is off, the folder is a file or its name too long, an
+            output is also an input, or one input's result has the name under which another's is written until it is whole.
     """
     if "parquet" in options.formats and find_spec("pyarrow") is None:
         raise MissingExtraError("writing Parquet tables", "parquet")
@@ -210,22 +229,46 @@ def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
         raise MissingExtraError("drawing the timeline", "plot")
     if options.explain and not can_plot():
         raise MissingExtraError("drawing explanations", "plot")
+    _check_folders({task.folder for task in tasks})
     paths = [path for task in tasks for path in task.outputs(options)]
-    inputs = {path.resolve() for task in tasks for path in task.inputs}
-    doomed = [path for path in paths if path.resolve() in inputs]
-    if doomed:
-        raise OutputError(f"{doomed[0]} is an input and would be overwritten; choose another output folder with -o")
+    _check_inputs(tasks, paths)
     unfinished = {partial_path(path) for path in paths}
     clash = [path for path in paths if path in unfinished]
     if clash:
         raise OutputError(f"{clash[0]} would be lost: another input uses that name while it is written; rename one input")
-    for folder in {task.folder for task in tasks}:
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"{folder} is a file; -o expects a folder")
-    existing = [] if options.overwrite else [path for path in paths if path.exists()]
+    if options.overwrite:
+        return
+    unknown = [task for task in tasks if task.live or not _has_record(task)]
+    existing = [path for task in unknown for path in task.outputs(options) if path.exists()]
     if existing:
         shown = ", ".join(str(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
         raise OutputError(
             f"{len(existing)} of the output files exist already ({shown}); "
             "give --overwrite to replace them, or another folder with -o"
         )
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        try:
+            taken = folder.exists() and not folder.is_dir()
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be the output folder: {error.strerror}; choose another with -o") from error
+        if taken:
+            raise OutputError(f"{folder} is a file; -o expects a folder")
+
+
+def _check_inputs(tasks: Sequence[Task], paths: Sequence[Path]) -> None:
+    """Refuses where an input would be replaced by an output, or taken for what a run left unfinished and removed."""
+    inputs = {path.resolve() for task in tasks for path in task.inputs}
+    doomed = [path for path in paths if path.resolve() in inputs]
+    if not doomed:
+        names = {path.name for path in inputs}
+        removed = (partial_path(path) for task in tasks for path in task.outputs(everything()))
+        doomed = [path for path in removed if path.name in names and path.resolve() in inputs]
+    if doomed:
+        raise OutputError(f"{doomed[0]} is an input and would be overwritten; choose another output folder with -o")
+
+
+def _has_record(task: Task) -> bool:
+    return task.provenance.exists() or partial_path(task.provenance).exists()

@@ -13,12 +13,14 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from aufait.files.atomic import AtomicOutput, output_errors
+from aufait.files.atomic import AtomicOutput, output_errors, partial_path
 from aufait.files.hashes import file_sha256
+from aufait.files.safe_text import valid_text
 from aufait.files.versions import software_versions
 from aufait.media.addresses import shown
 from aufait.results import FrameAnalysis
@@ -66,7 +68,7 @@ class ProvenanceWriter:
         self._output = AtomicOutput(path, overwrite=overwrite)
         self.path = self._output.path
         self.counts = {"frames": 0, "faces": 0, "frames_without_face": 0, "frames_with_error": 0, "corrupt": 0}
-        self._inputs: list[dict[str, Any]] = []
+        self._inputs: list[tuple[int, dict[str, Any]]] = []
         self._outputs: list[str] = []
         self._errors: list[str] = []
         self._hashing: list[threading.Thread] = []
@@ -84,7 +86,7 @@ class ProvenanceWriter:
             "command": _command(command),
             "note": "Estimated by software; not a substitute for a certified FACS coder.",
         }
-        self._write()
+        self.write()
 
     def __enter__(self) -> Self:
         return self
@@ -101,17 +103,18 @@ class ProvenanceWriter:
         """Add or replace top-level facts known only later, such as ``finder="mesh"``."""
         self._record.update(facts)
 
-    def add_input(self, path: str | os.PathLike[str], kind: str, **facts: Any) -> None:
+    def add_input(self, path: str | os.PathLike[str], kind: str, *, rank: int = 0, **facts: Any) -> None:
         """Record an input file by name, size and SHA-256; the hash is computed in the background.
 
         Args:
+            rank: place among the inputs; those of equal rank keep their order.
             path: the file, camera or network address.
             kind: "image", "video", "camera" or "address"; the last two are named, not hashed.
             facts: anything else worth keeping, such as size in pixels and codec.
         """
         name = str(path) if kind == "address" else Path(path).name
         entry: dict[str, Any] = {"name": name, "kind": kind, "bytes": None, "sha256": None, **facts}
-        self._inputs.append(entry)
+        self._inputs.append((rank, entry))
         if kind not in ("camera", "address"):
             thread = threading.Thread(target=_identify, args=(Path(path), entry), name="aufait-sha256", daemon=True)
             thread.start()
@@ -140,7 +143,7 @@ class ProvenanceWriter:
         """The record as it stands."""
         return {
             **self._record,
-            "inputs": self._inputs,
+            "inputs": [entry for _, entry in sorted(self._inputs, key=itemgetter(0))],
             "outputs": self._outputs,
             "counts": self.counts,
             "errors": self._errors,
@@ -156,19 +159,29 @@ class ProvenanceWriter:
         if self._finished:
             return self.path
         self._finished = True
+        self.end(completed=completed, error=error)
+        self.write()
+        return self._output.commit() if completed else self._output.keep_partial()
+
+    def end(self, *, completed: bool = True, error: str | None = None) -> None:
+        """Bring the facts to what they are at the end, without writing them; arguments are those of ``finish``."""
         for thread in self._hashing:
             # An interrupted run must not hang on the hash of a large file; its record then lacks it.
             thread.join(timeout=None if completed else 2.0)
         if error:
             self.add_error(error)
         self._record.update(completed=completed, ended=_now())
-        self._write()
-        return self._output.commit() if completed else self._output.keep_partial()
 
-    def _write(self) -> None:
-        text = json.dumps(self.as_dict(), indent=2, ensure_ascii=False, default=_plain) + "\n"
+    def write(self) -> None:
+        """Write the record as it stands under its partial name, whole or not at all."""
+        part = partial_path(self._output.partial)
         with output_errors(self.path):
-            self._output.partial.write_bytes(text.encode("utf-8", "surrogateescape"))
+            try:
+                part.write_bytes(as_json(self.as_dict()).encode())
+                part.replace(self._output.partial)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
 
 
 def _identify(path: Path, entry: dict[str, Any]) -> None:
@@ -190,13 +203,23 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def as_json(record: Mapping[str, Any]) -> str:
+    """A record as valid JSON: names of files as valid text, numbers of NumPy as numbers, sets as lists, other things as text."""
+    return json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n"
+
+
 def _plain(value: object) -> Any:
-    """What JSON lacks: numbers of NumPy as numbers, sets as lists, the rest as text."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
+    if isinstance(value, Mapping):
+        return {_plain(str(key)): _plain(one) for key, one in value.items()}
     if isinstance(value, (set, frozenset)):
-        return sorted(value, key=str)
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+        value = sorted(value, key=str)
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return valid_text(os.fspath(value) if isinstance(value, os.PathLike) else str(value))
 
 
 def command_line() -> list[str]:

@@ -35,6 +35,7 @@ import numpy as np
 from aufait.action_units import ACTION_UNITS, AU_SETS
 from aufait.errors import InputError, MissingExtraError
 from aufait.files.atomic import AtomicOutput, OutputWriter, output_errors
+from aufait.files.safe_text import valid_text
 from aufait.results import FaceAnalysis, FrameAnalysis
 
 TableKind = Literal["video", "image"]
@@ -181,7 +182,7 @@ class OpenFaceCsvWriter(OutputWriter):
         return self._output.keep_partial()
 
     def _add(self, text: str) -> None:
-        data = text.encode("utf-8", "surrogateescape")  # file names need not be valid text
+        data = text.encode()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
 
@@ -294,6 +295,7 @@ def _column(unit: int, suffix: str) -> str:
 
 
 def _quoted(text: str) -> str:
+    text = valid_text(text)
     if text.lstrip()[:1] in _FORMULA_STARTS:
         text = f"./{text}"
     if any(mark in text for mark in ',;"\t\n\r'):  # some spreadsheets divide at other marks than the comma
@@ -360,7 +362,8 @@ class ParquetWriter(OutputWriter):
         _check_units(frame, self.action_units)
         for face in frame.faces or (None,):
             face_id = None if face is None else face.face_id
-            self._frames.append((frame.source, frame.frame, frame.timestamp, face_id, *frame.size, frame.error))
+            error = None if frame.error is None else valid_text(frame.error)
+            self._frames.append((valid_text(frame.source), frame.frame, frame.timestamp, face_id, *frame.size, error))
             self._values.append(_numbers(face, len(self._numeric)))
             self.rows += 1
         if len(self._frames) >= _ROW_GROUP_ROWS:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from aufait.errors import AufaitError, OutputError
+from aufait.files.safe_text import encodable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -185,5 +186,4 @@ def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = 
 
 def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = False) -> Path:
     """Write a whole UTF-8 file with Unix line ends at once, or nothing; errors as in ``write_bytes``."""
-    # File names in the text need not be valid Unicode.
-    return write_bytes(path, text.encode("utf-8", "surrogateescape"), overwrite=overwrite)
+    return write_bytes(path, encodable(text).encode(), overwrite=overwrite)  # file names in the text need not be valid Unicode
