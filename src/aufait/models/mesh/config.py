@@ -58,5 +58,5 @@ class MeshSystemConfig(ModelConfig):
 
     def pixel_config(self) -> AUNetworkConfig:
         """Sizes of the pixel branch."""
-        given = {name: tuple(value) if isinstance(value, list) else value for name, value in (self.pixels or {}).items()}
+        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in (self.pixels or {}).items()}
         return AUNetworkConfig(action_units=self.action_units, **given)
