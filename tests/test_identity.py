@@ -236,9 +236,9 @@ def test_a_head_that_moves_fast_keeps_its_id() -> None:
 
 
 def test_somebody_who_is_gone_for_less_than_max_lost_keeps_the_id() -> None:
-    people: list[tuple[tuple[int, float, float], ...]] = [((1, *PLACE),)] * 20 + [()] * 15 + [((1, *PLACE),)] * 10
-    pictures = [scene(*there, noise=frame) for frame, there in enumerate(people)]
-    ids = watch(pictures, [[face_at()] if there else [] for there in people])
+    seen = [True] * 20 + [False] * 15 + [True] * 10
+    pictures = [scene(*([(1, *PLACE)] if there else []), noise=frame) for frame, there in enumerate(seen)]
+    ids = watch(pictures, [[face_at()] if there else [] for there in seen])
     assert ids == [[0]] * 20 + [[]] * 15 + [[0]] * 10
 
 

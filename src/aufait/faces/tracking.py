@@ -305,7 +305,7 @@ class FaceTracker:
         there = overlap(np.stack([face.box for face in predicted]), np.stack([face.box for face in faces])) > 0.3  # (lost, faces)
         there &= ~self._crowded(faces, predicted).T
         there &= np.array([[self._is_other(track, own, timestamp) for own in looks] for track in lost])
-        gone = [track for track, somebody in zip(lost, there.any(axis=1), strict=True) if somebody]
+        gone = [track for track, others in zip(lost, there, strict=True) if others.any()]
         self._tracks = [track for track in self._tracks if not any(track is other for other in gone)]
         self._send_away(gone)
 
@@ -410,8 +410,9 @@ def _turn(face: Face) -> np.ndarray:
 
 def _apart(track: _Track, looks: Looks) -> float:
     """Difference to the nearest of the memories and the last looks of a track; inf where there are none."""
-    sure = track.last is not None and not (track.doubts or track.faded)
-    known = [memory.looks for memory in track.memories] + ([track.last] if sure else [])
+    known = [memory.looks for memory in track.memories]
+    if track.last is not None and not (track.doubts or track.faded):
+        known.append(track.last)
     return min((difference(one, looks) for one in known), default=np.inf)
 
 
@@ -422,7 +423,7 @@ def _head_apart(track: _Track, looks: Looks | None) -> float:
 
 def _scaled(face: Face, factor: tuple[float, float]) -> Face:
     """A face in a picture whose sides are longer by ``factor`` in x and y."""
-    landmarks = (face.landmarks * np.float32(factor)).astype(np.float32)
+    landmarks = (face.landmarks * np.array(factor)).astype(np.float32)
     mesh = face.mesh
     if mesh is not None:
         mesh = (mesh * np.array([*factor, np.sqrt(factor[0] * factor[1])])).astype(np.float32)
