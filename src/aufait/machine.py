@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +62,30 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = _forked or "torch" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def one_thread_after_fork() -> bool:
+    """Let torch use one thread in a process made by ``fork`` from one that has torch; whether this is such a process.
+
+    The child has none of its parent's threads, and torch would wait for them without end.
+    """
+    if _forked:
+        import torch
+
+        torch.set_num_threads(1)
+    return _forked
+
+
 def describe_machine() -> str:
     """Processor, cores that this process may use, system, Python and torch version, in one line."""
     import torch
@@ -106,3 +132,15 @@ def has_gpu(accelerator: str) -> bool:
     import torch
 
     return accelerator.partition(":")[0] in ("auto", "cuda") and torch.cuda.is_available()
+
+
+def end_with_parent() -> None:
+    """To be called in a worker process: it then ends when the process that started it does, however that comes about."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, name="aufait-parent", daemon=True).start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,6 +78,9 @@ app.add_typer(data_app, name="data")
 
 def main() -> None:
     """Entry point of the ``aufait`` command."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller, as some services do: the work is done all the same
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as the program runs)
     app()
 
 

@@ -2,7 +2,7 @@
 
 Exit status: 0 everything done; 1 some inputs failed, or an unexpected error; 2 wrong usage or no usable input;
 3 output cannot be written; 4 model file missing; 5 optional package missing; 6 done, but an input shows no face;
-130 interrupted.
+7 done, but for what another process is still making; 130 interrupted or asked to end.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 1
 EXIT_NO_FACE = 6
+EXIT_ELSEWHERE = 7
 EXIT_INTERRUPTED = 130
 
 _HOME = re.compile(r"^(--[\w-]+=|-\w)?(~(?:[/\\].*)?)$", re.DOTALL)
@@ -100,7 +103,7 @@ class AufaitGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was asked for."""
         try:
-            with _unread_output():
+            with _unread_output(), _ended_like_ctrl_c():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             stderr().print("interrupted", style="yellow")
@@ -115,6 +118,28 @@ class AufaitGroup(TyperGroup):
 
 def _at_home(word: re.Match[str]) -> str:
     return f"{word[1] or ''}{Path(word[2]).expanduser()}"
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Inside, being asked to end, or losing the terminal, does what Ctrl-C does: partial results stay whole, the status tells."""
+    if threading.current_thread() is not threading.main_thread():  # only there Python hears of signals
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if before[number] is signal.SIG_DFL:  # not where the caller ignores it, as nohup does
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -172,6 +197,8 @@ def as_aufait_error(error: BaseException) -> AufaitError | None:
         return OutputError(f"the disc is full{_at(error)}; free some space or choose another output folder")
     if isinstance(error, PermissionError):
         return OutputError(f"permission denied{_at(error)}")
+    if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        return InputError(f"{error.filename or 'a name'} cannot be a file or folder here: {error.strerror}; check how it was typed")
     if isinstance(error, FileNotFoundError) and error.filename:
         return InputError(f"no such file: {error.filename}")
     return None
@@ -205,7 +232,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 def is_terminal() -> bool:
     """Whether a person watches standard error, so that a moving progress bar makes sense."""
-    return sys.stderr.isatty()
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _belongs_to_typer(error: Exception) -> bool:

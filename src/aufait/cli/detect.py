@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
+from aufait.cli.console import EXIT_ELSEWHERE, EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
 from aufait.errors import printable
 
 if TYPE_CHECKING:
@@ -102,10 +101,12 @@ def detect(
     """Find faces and score their action units, in pictures, videos, folders or a camera.
 
     A video clip.mp4 gives clip.csv (OpenFace 2.2's columns, ours to the right of them) and clip.provenance.json; all
-    pictures of a call share images.csv. One input that fails does not stop the others.
+    pictures of a call share images.csv. One input that fails does not stop the others. The same command again goes on where
+    a run was stopped or killed; several processes may share one folder.
 
     Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
-    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 130 interrupted.
+    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 done, but for what another process is
+    still making; 130 interrupted.
     """
     from aufait.detection.plan import OutputOptions
 
@@ -121,24 +122,23 @@ def detect(
     )
     wanted = [*(inputs or []), *(openface_files or []), *(openface_folders or [])]
     tasks, unusable = _prepare(wanted, camera, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
-    with _termination_as_interrupt():
-        outcomes = _run(
-            tasks,
-            options,
-            {
-                "finder": finder,
-                "finder_model": finder_model,
-                "model": model,
-                "device": device,
-                "max_faces": max_faces,
-                "min_confidence": min_confidence,
-                "threads": threads,
-                "base_rates": _base_rates(base_rate),
-                "alignment": alignment,
-            },
-            quiet=quiet,
-            json_progress=json_progress,
-        )
+    outcomes = _run(
+        tasks,
+        options,
+        {
+            "finder": finder,
+            "finder_model": finder_model,
+            "model": model,
+            "device": device,
+            "max_faces": max_faces,
+            "min_confidence": min_confidence,
+            "threads": threads,
+            "base_rates": _base_rates(base_rate),
+            "alignment": alignment,
+        },
+        quiet=quiet,
+        json_progress=json_progress,
+    )
     raise typer.Exit(_conclude(outcomes, unusable, allow_no_face=allow_no_face, quiet=quiet or json_progress))
 
 
@@ -215,7 +215,10 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
     """Prints the summary and every problem; returns the exit status."""
     if not quiet:
         for outcome in outcomes:
-            print_outcome(outcome)
+            if not outcome.kept and outcome.status != "elsewhere":
+                print_outcome(outcome)
+        if kept := sum(outcome.kept for outcome in outcomes):
+            stdout().print(f"{kept} of {len(outcomes)} were there already, whole and made in the same way", soft_wrap=True)
     problems = [problem for outcome in outcomes for problem in outcome.problems]
     failures = [problem for problem in problems if problem.is_failure]
     told = [str(problem) for problem in problems if not problem.no_face]
@@ -223,12 +226,14 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
     if not allow_no_face:
         _print_some([str(problem) for problem in problems if problem.no_face])
     if any(outcome.status == "interrupted" for outcome in outcomes):
-        print_warning("interrupted: what was done so far is in the files named .partial")
+        print_warning("interrupted: what was done so far is in the files named .partial; the same command again goes on")
         return EXIT_INTERRUPTED
     if failures and not unusable and all(outcome.status in ("failed", "not started") for outcome in outcomes):
         return failures[0].exit_code
     if failures or unusable:
         return EXIT_SOME_FAILED
+    if any(outcome.status == "elsewhere" for outcome in outcomes):
+        return EXIT_ELSEWHERE
     return EXIT_NO_FACE if any(problem.no_face for problem in problems) and not allow_no_face else 0
 
 
@@ -239,6 +244,8 @@ def print_outcome(outcome: Outcome) -> None:
     line = f"{printable(outcome.task.title)}{state}: {count}{outcome.frames_with_face} with a face, "
     line += f"{outcome.frames_per_second:.1f}/s"
     stdout().print(line, soft_wrap=True)
+    if outcome.resumed:
+        stdout().print(f"  {outcome.resumed} of {outcome.frames} pictures were done before the run was stopped", soft_wrap=True)
     for path in outcome.outputs:
         stdout().print(f"  {printable(str(path))}", soft_wrap=True)
 
@@ -248,21 +255,3 @@ def _print_some(messages: list[str]) -> None:
         print_warning(message)
     if len(messages) > _SHOWN_PROBLEMS:
         print_warning(f"and {len(messages) - _SHOWN_PROBLEMS} more like this; all are in the provenance record")
-
-
-class _termination_as_interrupt:
-    """Treats a request to terminate like Ctrl-C, so that partial results are kept whole then too."""
-
-    def __enter__(self) -> None:
-        try:
-            self._before = signal.signal(signal.SIGTERM, _interrupt)
-        except ValueError:  # not in the main thread, as in some tests
-            self._before = None
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import cv2
 
+from aufait.machine import end_with_parent
+
 Job = TypeVar("Job")
 
 
@@ -25,15 +27,20 @@ def run_jobs(draw: Callable[[Job], int], jobs: Sequence[Job], workers: int) -> I
         return
     # Forked processes would inherit the threads of numerical libraries in whatever state they are.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
         futures = [pool.submit(draw, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
-        except BaseException:
+        except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(error, Exception):  # somebody wants an end now, not after the jobs that are begun
+                for worker in list((pool._processes or {}).values()):
+                    worker.terminate()
             raise
 
 
-def _one_thread() -> None:
+def _start() -> None:
+    """First thing in every process of the pool."""
+    end_with_parent()
     cv2.setNumThreads(1)

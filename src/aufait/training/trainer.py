@@ -114,8 +114,12 @@ def fit(plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Mea
             enable_model_summary=False,
             default_root_dir=out,
         )
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    if trainer.interrupted:  # some versions of Lightning only note that somebody pressed Ctrl-C
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        except SystemExit:  # some versions of Lightning end the program when somebody presses Ctrl-C
+            if not trainer.interrupted:
+                raise
+    if trainer.interrupted:  # others only note it
         raise KeyboardInterrupt
     return trainer, keeper
 

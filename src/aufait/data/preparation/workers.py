@@ -7,10 +7,8 @@ with its parent: after a kill nothing goes on writing.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,7 +34,7 @@ from aufait.data.recording import Recording
 from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
 from aufait.faces.finder import FaceFinder, create_finder
 from aufait.inputs.alignments import Alignment
-from aufait.machine import torch_threads
+from aufait.machine import end_with_parent, torch_threads
 
 _REPORT_EVERY = 16  # frames between two messages to the parent
 _POLL_SECONDS = 0.2
@@ -162,15 +160,8 @@ def _start(plan: Plan, counts: Any, stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the parent, which then says stop
     counts.cancel_join_thread()  # counts that nobody reads any more must not hold up the end
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, name="aufait-parent", daemon=True).start()
+    end_with_parent()
     _maker = _Maker(plan, counts.put, stop.is_set)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _make(job: Job) -> Outcome | tuple[str, str]:
