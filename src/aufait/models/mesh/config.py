@@ -58,5 +58,6 @@ class MeshSystemConfig(ModelConfig):
 
     def pixel_config(self) -> AUNetworkConfig:
         """Sizes of the pixel branch."""
-        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in (self.pixels or {}).items()}
-        return AUNetworkConfig(action_units=self.action_units, **given)
+        given = self.pixels or {}
+        sizes: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        return AUNetworkConfig(action_units=self.action_units, **sizes)
