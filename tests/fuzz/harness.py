@@ -32,7 +32,8 @@ class Worker:
 
     def __init__(self, seeds: Path, folder: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=folder))
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
+        paths = [str(HERE), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
         self._errors = (self.folder / "stderr.txt").open("wb")
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--work", str(seeds), str(self.folder)],

@@ -170,7 +170,10 @@ def _of_run(folder: Path) -> Path:
     record, weights = folder / "run.json", folder / MODEL_FILE
     if not weights.is_file():
         raise InputError(f"{folder} holds no {MODEL_FILE}; give the folder of a finished aufait train, or a .safetensors file")
-    status = json.loads(record.read_text(encoding="utf-8")).get("status") if record.is_file() else "finished"
+    try:
+        status = json.loads(record.read_text(encoding="utf-8")).get("status") if record.is_file() else "finished"
+    except (ValueError, RecursionError, AttributeError, OSError) as error:
+        raise InputError(f"{record} is damaged ({error}); train again, or give {weights} itself") from error
     if status != "finished":
         raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to resume it")
     return weights
@@ -179,5 +182,6 @@ def _of_run(folder: Path) -> Path:
 def _trained_on(notes: dict[str, Any]) -> str | None:
     """Alignment of the faces a network was trained on, where its file says so."""
     data = notes.get("data")
-    found = {str(one["alignment"]) for one in data.values() if "alignment" in one} if isinstance(data, dict) else set()
+    parts = [one for one in data.values() if isinstance(one, dict)] if isinstance(data, dict) else []
+    found = {str(one["alignment"]) for one in parts if "alignment" in one}
     return found.pop() if len(found) == 1 else None

@@ -264,4 +264,7 @@ def _by_side(scores: Tensor | None) -> tuple[np.ndarray | None, np.ndarray | Non
 
 
 def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy()
+    values: np.ndarray = tensor.float().cpu().numpy()
+    if not np.isfinite(values).all():
+        raise InputError("the network gives scores that are no numbers: its weights are damaged, or its training diverged")
+    return values

@@ -219,7 +219,10 @@ def _persons(facts: Mapping[str, Any]) -> tuple[frozenset[str] | None, frozenset
     persons = facts.get("persons")
     if not isinstance(persons, Mapping) or "train" not in persons:
         return None, frozenset()
-    return frozenset(persons["train"]), frozenset(persons.get("held_out", ()))
+    trained, held = persons["train"], persons.get("held_out", [])
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (trained, held)):
+        raise InputError("the record of the training does not list the persons that it was trained on; it is damaged")
+    return frozenset(trained), frozenset(held)
 
 
 def _home(facts: Mapping[str, Any]) -> str:

@@ -52,6 +52,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
             f"{path} does not say which network it holds; expected a file written by aufait. "
             "Authors' checkpoints are converted with: aufait import-checkpoint"
         )
+    if not isinstance(header.get("notes", {}), dict):
+        raise InputError(f"{path}: the notes in its header must be values by name, got {header['notes']!r:.60}; save it again")
     if header["format"] != _FORMAT:
         raise InputError(f"{path} has format {header['format']!r}, this version reads {_FORMAT}; update aufait")
     return header

@@ -13,6 +13,10 @@ from aufait.models.trial import Trial
 from aufait.settings import check_types, did_you_mean
 
 
+MOST_SIDE = 2048
+"""Pixels of the side of a network's input, ten times what the published systems read."""
+
+
 def resolve_au_set(au_set: str | Sequence[int]) -> tuple[int, ...]:
     """AU numbers of a named set ("bp4d", "disfa", ...) or of a sequence of numbers, in that order.
 
@@ -55,6 +59,8 @@ class ModelConfig:
     def __post_init__(self) -> None:
         resolve_au_set(self.action_units)
         check_types(self, f"{self.SYSTEM}: ")
+        if self.image_size > MOST_SIDE:
+            raise InputError(f"{self.SYSTEM}: image_size must be at most {MOST_SIDE} pixels, got {self.image_size}")
         self.validate()
 
     def validate(self) -> None:

@@ -79,7 +79,9 @@ def read_facts(out: Path) -> dict[str, Any] | None:
         return None
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        if not isinstance(facts, dict):
+            raise ValueError("it holds no JSON object")
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{path} is damaged ({error}); delete the folder or choose another") from error
     if facts.get("format") != FORMAT:
         raise InputError(f"{path} has format {facts.get('format')!r}, this version reads {FORMAT}")

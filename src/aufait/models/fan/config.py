@@ -41,8 +41,8 @@ class FANConfig:
             raise InputError(f"fan: stacks must be 1 to 4, got {self.stacks}")
         if self.points < 1:
             raise InputError(f"fan: points must be at least 1, got {self.points}")
-        if self.image_size <= 0 or self.image_size % 64:
-            raise InputError(f"fan: image_size must be a multiple of 64 (it is halved six times), got {self.image_size}")
+        if not 0 < self.image_size <= 2048 or self.image_size % 64:
+            raise InputError(f"fan: image_size must be a multiple of 64 up to 2048 (it is halved six times), got {self.image_size}")
 
     def to_dict(self) -> dict[str, Any]:
         """Values that JSON can hold, the system's name included."""

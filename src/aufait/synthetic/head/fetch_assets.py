@@ -38,6 +38,8 @@ from aufait.synthetic.head.assets import ASSET_NAME
 
 COMMIT = "da5f95a607f5e6b37755b38d3385d7f2853732e5"
 ARCHIVE_URL = f"https://github.com/ICT-VGL/ICT-FaceKit/archive/{COMMIT}.zip"
+_MOST_BYTES = 1 << 26
+"""Of one file of the archive; the largest OBJ file has a tenth of that."""
 LICENCE_NAME = "ICT-FaceKit-LICENSE.txt"
 LICENCE = """MIT License
 
@@ -151,8 +153,8 @@ def _reader(source: Path) -> Iterator[Reader]:
         try:
             with zipfile.ZipFile(source) as archive:
                 prefix = _prefix(archive, source)
-                yield lambda name: _read(lambda: archive.read(prefix + name), name, source)
-        except zipfile.BadZipFile as error:
+                yield lambda name: _read(lambda: _unpacked(archive, prefix + name), name, source)
+        except (zipfile.BadZipFile, NotImplementedError) as error:
             raise InputError(f"{source} is not a whole zip archive: {error}") from error
 
 
@@ -168,8 +170,15 @@ def _read(open_it: Callable[[], bytes], name: str, source: Path) -> bytes:
         return open_it()
     except (FileNotFoundError, KeyError) as error:
         raise InputError(f"{name} is missing in {source}; is it a whole copy of ICT-FaceKit?") from error
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{name} in {source} cannot be read: {error}") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file of the archive, unless it unpacks to far more than any of ICT-FaceKit does."""
+    if archive.getinfo(name).file_size > _MOST_BYTES:
+        raise OSError(f"it unpacks to more than {_MOST_BYTES >> 20} MB")
+    return archive.read(name)
 
 
 def convert(
