@@ -12,7 +12,7 @@ from conftest import draw_landmarks, draw_test_image
 from PIL import Image
 
 from aufait.faces import Face, create_finder
-from aufait.faces.appearance import difference, face_difference, head_difference, looks_of
+from aufait.faces.appearance import difference, face_difference, head_difference, looks_of, part_difference
 from aufait.faces.boxes import landmark_boxes
 from aufait.faces.cuts import CutDetector, change, small_picture
 from aufait.faces.following import Effort, FollowingFinder
@@ -155,6 +155,15 @@ def test_one_covered_half_leaves_the_face_alike() -> None:
     covered[205:] = (180, 140, 120)
     landmarks = face_at().landmarks
     assert face_difference(looks_of(image, landmarks), looks_of(covered, landmarks)) < 0.1
+
+
+def test_a_part_that_shows_the_same_person_is_found_and_none_of_another_person() -> None:
+    image, landmarks = scene((1, *PLACE)), face_at().landmarks
+    covered = image.copy()
+    covered[185:] = draw_test_image(480, 175, seed=3)
+    known = looks_of(image, landmarks)
+    assert part_difference(known, looks_of(covered, landmarks)) < 0.1 < 0.2 < face_difference(known, looks_of(covered, landmarks))
+    assert min(part_difference(known, looks_of(scene((person, *PLACE)), landmarks)) for person in range(2, 8)) > 0.2
 
 
 def test_plain_pictures_have_looks_without_a_difference() -> None:

@@ -19,7 +19,16 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from aufait.faces.appearance import Looks, blended, difference, face_difference, face_looks, head_difference, looks_of
+from aufait.faces.appearance import (
+    Looks,
+    blended,
+    difference,
+    face_difference,
+    face_looks,
+    head_difference,
+    looks_of,
+    part_difference,
+)
 from aufait.faces.boxes import box_centers, box_sizes, landmark_boxes, overlap
 from aufait.faces.face import Face
 
@@ -85,6 +94,9 @@ class TrackerConfig:
     likelier: float = 0.5
     """Who is followed is somebody who waits when that one's difference in looks is less than this share of his own."""
 
+    unmoved: float = 0.1
+    """... unless a part of the face differs by less than this from what was at its place in the last frame: a hand came."""
+
     doubtful_frames: int = 3
 
     faded: tuple[float, float] = (0.22, 0.1)
@@ -130,7 +142,7 @@ class _Track:
     memories: list[_Memory] = field(default_factory=list)
     usual: float = 0.0  # change of the face from frame to frame
     doubts: int = 0  # frames since a sudden change that has lasted; 0 for none
-    stays: bool = False  # whether half of the face still is where it was, as it was
+    stays: bool = False  # whether a part of the face still is where it was, as it was
     faded: int = 0  # frames in turn that look like somebody else
 
 
@@ -265,12 +277,13 @@ class FaceTracker:
         return not track.stays and face_difference(track.last, looks) > limit and self._differs(track, looks, limit)
 
     def _stays(self, track: _Track, looks: list[Looks | None], image: np.ndarray) -> bool:
-        """Whether one half of a face is seen where it was in the last frame, for one that seems to have changed.
+        """Whether a part of a face is seen where it was in the last frame, for one that seems to have changed.
 
-        The landmarks of a face that is half covered may lie anywhere; its other half has not moved for that."""
+        The landmarks of a face that is half covered may lie anywhere; the rest of it has not moved for that."""
         if track.last is None or all(own is None or face_difference(track.last, own) <= self.config.doubt for own in looks):
             return False
-        return face_difference(track.last, face_looks(image, track.face.landmarks, track.last.head)) <= self.config.doubt
+        here = face_looks(image, track.face.landmarks, track.last.head)
+        return part_difference(track.last, here) <= self.config.unmoved
 
     def _allowance(self, track: _Track, timestamp: float) -> float:
         """How much more a face may have changed since it was last seen."""
