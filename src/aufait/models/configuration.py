@@ -12,7 +12,6 @@ from aufait.errors import InputError
 from aufait.models.trial import Trial
 from aufait.settings import check_types, did_you_mean
 
-
 MOST_SIDE = 2048
 """Pixels of the side of a network's input, ten times what the published systems read."""
 
