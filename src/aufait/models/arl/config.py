@@ -112,13 +112,15 @@ class ARLConfig(ModelConfig):
         self._choose("intensity_weighting", ("paper", "released_gradient"))
         for name in ("unit", "crf_chunk", "crf_iterations"):
             self._at_least(name, 1)
+        if self.crf_iterations > 1000:
+            raise InputError(f"arl: crf_iterations must be at most 1000 (the field settles within ten), got {self.crf_iterations}")
         for name in ("crf_energy_weight", "lambda_cos", "bias_rate", "crf_kernel_rate", "crf_compatibility_rate"):
             self._at_least(name, 0)
         for name in ("crf_alpha", "crf_beta", "crf_gamma"):
             if not getattr(self, name) > 0:
                 raise InputError(f"arl: {name} is the width of a kernel and must be positive, got {getattr(self, name)}")
         if not 0 < self.norm_momentum <= 1:
-            raise InputError(f"arl: norm_momentum must lie in (0, 1], got {self.norm_momentum}")
+            raise InputError(f"arl: norm_momentum must be in (0, 1], got {self.norm_momentum}")
         if self.crf and not self.spatial_attention:
             raise InputError("arl: crf refines the spatial attention and needs spatial_attention=True; set crf=False as well")
         if self.crf_energy_weight and not self.crf:
