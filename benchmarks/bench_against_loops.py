@@ -27,7 +27,7 @@ from aufait.models.aunet.streaming import AUNetStream
 from aufait.models.registry import create_model
 
 ORACLES = Path(__file__).resolve().parents[1] / "tests" / "oracles.py"
-"""The loops, where the package lies in its repository."""
+"""The loops, where the package is in its repository."""
 
 _MAP, _CRF_FEATURES = 44, 16  # ARL's maps and the channels that its pixels are compared by
 _TRACK, _STREAM_INTERVAL = 8, 2  # frames of the video, frames to the neighbours; the speed does not depend on the latter

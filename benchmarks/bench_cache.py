@@ -5,7 +5,7 @@
 
 The first form writes a cache of noise into a temporary folder and reads random batches of it, ``--rounds`` times: with the
 files in the system's memory ("warm"), and after the system was asked to drop them ("cold"; what a disc then gives depends on
-the disc and on what lies between). Faces per second are printed as the median of the rounds, with the lowest and highest.
+the disc and on what is between). Faces per second are printed as the median of the rounds, with the lowest and highest.
 The second form prepares a data set into a temporary folder with one process and with one per core, and prints frames per
 second and how busy the cores were (processor seconds of all processes over wall-clock seconds and cores).
 """

@@ -3,7 +3,7 @@
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, beside an older engine if given
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
-Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must lie where the labels
+Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
 say, and switching one action unit from 0 to 5 must move the blend-shape score that names it. MediaPipe is an independent
 judge of visibility, not of correctness. Needs the extra ``synth`` and, for realism,
 the task file of the ``mesh`` finder.

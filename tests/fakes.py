@@ -1,4 +1,4 @@
-"""Stand-ins for the networks, so that the plumbing round them can be tested in milliseconds.
+"""Stand-ins for the networks, so that the plumbing around them can be tested in milliseconds.
 
 ``FakeFinder`` reports a face wherever the picture is not plain; ``FakePredictor`` scores AU12 from the picture's mean.
 """

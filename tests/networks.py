@@ -1,4 +1,4 @@
-"""Small networks that follow the contract, and faces for them, for tests of everything round a network."""
+"""Small networks that follow the contract, and faces for them, for tests of everything around a network."""
 
 from __future__ import annotations
 

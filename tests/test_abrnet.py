@@ -400,7 +400,7 @@ def test_t_can_be_set_itself_and_every_share_that_is_recommended_is_taken():
     offered = str(refused.value).partition("choose one of ")[2].partition(", or set")[0].split(", ")
     kept = [ABRNetConfig.create("disfa", relation_layers=6, relation_dropout=float(rate)).kept for rate in offered]
     assert kept == [6, 5, 4, 3, 2, 1]
-    with pytest.raises(InputError, match=r"kept_layers must lie in 1\.\.4"):
+    with pytest.raises(InputError, match=r"kept_layers must be in 1\.\.4"):
         ABRNetConfig.create("disfa", kept_layers=5)
 
 
@@ -411,8 +411,8 @@ def test_t_can_be_set_itself_and_every_share_that_is_recommended_is_taken():
         ({"relation_layers": 6, "relation_dropout": 0.25}, "leaves 4.5"),
         ({"relation_dropout": 1.0}, r"\[0, 1\)"),
         ({"fusion": "self_atention"}, "self_attention"),
-        ({"top_k": 4}, "top_k must lie in 1..3"),
-        ({"top_k": 0}, "top_k must lie in 1..3"),
+        ({"top_k": 4}, "top_k must be in 1..3"),
+        ({"top_k": 0}, "top_k must be in 1..3"),
         ({"p_neg": 0.7}, "p_neg"),
         ({"relation_layers": -1}, "relation_layers"),
         ({"image_size": 100}, "multiple of 16"),

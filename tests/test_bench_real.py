@@ -67,7 +67,7 @@ def test_means_leave_out_units_with_few_positives() -> None:
 def test_left_out_thresholds_come_from_other_groups() -> None:
     score = np.array([0.8, 0.2, 0.4, 0.1])
     present = np.array([True, False, True, False])
-    # Without group a the cut lies at 0.25, without b at 0.5: the 0.4 of group b is then missed.
+    # Without group a the cut is at 0.25, without b at 0.5: the 0.4 of group b is then missed.
     said = scoring.left_out_decisions(score, present, np.array(["a", "a", "b", "b"]))
     assert said.tolist() == [True, False, False, False]
     assert scoring.best_threshold(np.array([0.8, 0.2]), np.array([True, False])) == pytest.approx(0.5)

@@ -70,13 +70,13 @@ DIGITS = "9" * 5000
 @pytest.mark.parametrize(
     ("header", "row", "words"),
     [
-        ("video,frame,subject,AU01", "a.mp4,1e20,x,1", "lies beyond"),
+        ("video,frame,subject,AU01", "a.mp4,1e20,x,1", "is beyond"),
         ("video,frame,subject,AU01", "a.mp4,inf,x,1", "not finite"),
         ("video,frame,subject,AU01", "a.mp4,nan,x,1", "not a whole number"),
         ("video,frame,subject,AU01", f"a.mp4,{DIGITS},x,1", "not finite"),
         ("video,time,subject,AU01", "a.mp4,1e300,x,1", "no time"),
         ("video,time,subject,AU01", "a.mp4,nan,x,1", "no time"),
-        ("path,subject,view,AU01", "a.png,x,1e20,1", "lies beyond"),
+        ("path,subject,view,AU01", "a.png,x,1e20,1", "is beyond"),
         ("path,subject,AU01", f"a.png,x,{DIGITS}", "not finite"),
         ("path,subject,AU01", "a.png,x,-inf", "not finite"),
         (f"path,subject,AU{DIGITS}", "a.png,x,1", "not an action unit"),

@@ -100,7 +100,7 @@ def test_two_videos_under_one_task_stay_two_recordings(tmp_path: Path) -> None:
         (["path,subject,AU1", "a.png,Ann,1", "b.png,ann,1"], "line 3, column subject: 'ann' and 'Ann' .line 2. differ in case"),
         (["path,subject,AU1", "a.png,s,1", "a.png,t,1"], "line 3: a.png is listed for t, and for s in line 2"),
         (["video,frame,subject,AU1", "v.mp4,1,s,1", "v.mp4,1,t,1"], "line 3: v.mp4, frame 1 is listed for t"),
-        (["video,frame,subject,AU1", "a.png,0,s,1"], "line 2, column frame: 0 lies before .* set first_frame=0"),
+        (["video,frame,subject,AU1", "a.png,0,s,1"], "line 2, column frame: 0 is before .* set first_frame=0"),
         (["path,subject,AU1", "a.png,s,9"], "no label: every cell is marked as unknown"),
     ],
 )

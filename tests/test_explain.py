@@ -1,4 +1,4 @@
-"""Explanations: maps lie where the evidence is, whatever kind of model gives the scores."""
+"""Explanations: maps are where the evidence is, whatever kind of model gives the scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from aufait.models.resnet.model import class_activation
 
 @dataclass
 class LooksAtOneEye:
-    """AU1 is the brightness round the subject's right eye, AU12 that of nothing."""
+    """AU1 is the brightness around the subject's right eye, AU12 that of nothing."""
 
     action_units = (1, 12)
     name = "one eye"

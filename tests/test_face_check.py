@@ -49,7 +49,7 @@ def test_upright_points_on_an_upside_down_face_do_not_fit(scene: tuple[np.ndarra
     image, points = scene
     turned = np.ascontiguousarray(image[::-1, ::-1])
     size = np.array([image.shape[1] - 1, image.shape[0] - 1])
-    followed = size - points  # found the right way up, as it lies in the turned picture
+    followed = size - points  # found the right way up, as it is in the turned picture
     upright = points - points.mean(axis=1, keepdims=True) + followed.mean(axis=1, keepdims=True)
     network = load_face_check()
     assert check_faces(network, turned, upright).fit.max() < 0.2

@@ -21,7 +21,7 @@ def test_the_acting_half_is_the_subjects(side: str, acting_columns: slice) -> No
     points = draw_landmarks((100, 100))
     result = half_face(plain(50), plain(200), points, points, side)  # type: ignore[arg-type]
     cheek = slice(110, 130)  # rows below the eyes
-    assert result[cheek, acting_columns].mean() > 160  # a subject's left cheek lies on the right of the picture
+    assert result[cheek, acting_columns].mean() > 160  # a subject's left cheek is on the right of the picture
     other = slice(200 - acting_columns.stop, 200 - acting_columns.start)
     assert result[cheek, other].mean() < 90
 
@@ -34,7 +34,7 @@ def test_hair_and_background_stay_those_of_the_resting_portrait() -> None:
 
 
 def test_the_acting_portrait_is_brought_onto_the_resting_one() -> None:
-    """A dot on the acting cheek lands where the same place of the resting face lies, whatever size and place it had."""
+    """A dot on the acting cheek lands where the same place of the resting face is, whatever size and place it had."""
     rest, act = draw_landmarks((100, 100)), draw_landmarks((80, 90), scale=0.8, roll=10)
     acting = plain(60)
     angle = np.deg2rad(10)

@@ -93,7 +93,7 @@ TWO_UNITS = (4, 12)
 
 @pytest.fixture(scope="module")
 def jaa_files() -> dict[str, OrderedDict[str, Tensor]]:
-    """One epoch of version 2 with two action units; the landmarks lie on the face."""
+    """One epoch of version 2 with two action units; the landmarks are on the face."""
     files = {part: layouts.random_weights(entries, seed) for seed, (part, entries) in enumerate(layouts.jaa_net(2, 2).items())}
     files["align_net"]["align_output.1.bias"] = torch.rand(98, generator=torch.Generator().manual_seed(9)) * 120 + 28
     return files

@@ -34,7 +34,7 @@ def _seed() -> Iterator[None]:
 
 
 def small(version: int, **overrides: Any) -> JAANet:
-    """A narrow network whose landmarks lie on the face and to which pictures make a difference."""
+    """A narrow network whose landmarks are on the face and to which pictures make a difference."""
     model = aufait.create_model(f"jaa-net-v{version}", UNITS, **{**SMALL, **overrides})
     assert isinstance(model, JAANet)
     for module in model.modules():

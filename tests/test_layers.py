@@ -158,7 +158,7 @@ def test_patches_go_row_by_row_and_come_back() -> None:
     feature_map = torch.arange(2 * 3 * 4 * 6, dtype=torch.float32).view(2, 3, 4, 6)
     patches = split_patches(feature_map, 2)
     assert patches.shape == (2, 12, 2, 3)
-    torch.testing.assert_close(patches[:, 3:6], feature_map[:, :, :2, 3:])  # the second patch lies right of the first
+    torch.testing.assert_close(patches[:, 3:6], feature_map[:, :, :2, 3:])  # the second patch is right of the first
     torch.testing.assert_close(patches[:, 6:9], feature_map[:, :, 2:, :3])
     torch.testing.assert_close(join_patches(patches, 2), feature_map)
 
@@ -179,7 +179,7 @@ def test_predefined_maps_equal_painting_pixel_by_pixel(au_set: str) -> None:
 
 
 def one_point_face(x: float, y: float) -> Tensor:
-    """A face whose 49 landmarks all lie in one point, so that all centres without an offset do."""
+    """A face whose 49 landmarks are all in one point, so that all centres without an offset do."""
     return torch.tensor([x, y]).expand(1, 49, 2)
 
 

@@ -124,7 +124,7 @@ def circles(arrows: Iterable[tuple[str, str]]) -> set[frozenset[str]]:
 
 
 def siblings(arrow: Import) -> tuple[str, str]:
-    """What meets in an import: the two folders or files that lie side by side in the same folder."""
+    """What meets in an import: the two folders or files that are side by side in the same folder."""
     ends = []
     for module in (arrow.importer, arrow.imported):
         is_folder = modules()[module].name == "__init__.py"

@@ -427,8 +427,8 @@ def repaired(times: list[float | None], **how: bool) -> tuple[list[float], Frame
     ("stored", "expected"),
     [
         ([0.0, 0.04, 0.04, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one repeats
-        ([0.0, 0.04, 9e4, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one lies far ahead
-        ([0.0, 0.04, -7.0, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one lies far back
+        ([0.0, 0.04, 9e4, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one is far ahead
+        ([0.0, 0.04, -7.0, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one is far back
         ([0.0, 0.04, None, 0.12], [0.0, 0.04, 0.08, 0.12]),  # one is absent
         ([None, 0.04, 0.08], [0.0, 0.04, 0.08]),
     ],

@@ -139,7 +139,7 @@ def test_rows_of_another_data_set_are_refused(folder: Path) -> None:
         cache.rows_of(labelled_dataset(subjects=("SN077",)))
     with pytest.raises(InputError, match=r"no face for frame 5 of disfa/SN001 \(2 such frames\)"):
         cache.rows_of(labelled_dataset(subjects=("SN001",), frames=6))
-    with pytest.raises(InputError, match=r"rows must lie in 0..11, got 3..12"):
+    with pytest.raises(InputError, match=r"rows must be in 0..11, got 3..12"):
         cache.faces([3, 12])
 
 
@@ -264,7 +264,7 @@ def test_distributed_landmarks_are_used_where_every_recording_has_them(tmp_path:
     own = [replace(one, load_landmarks=lambda frames: points[: len(frames)]) for one in data.recordings]
     cache = prepared(replace(data, recordings=tuple(own)), tmp_path / "a", finder="never asked for")
     assert cache.points == 49 and cache.manifest["landmarks"] == "distributed" and cache.manifest["finder"] is None
-    missing = {"no landmarks distributed": [[12, 12]], "landmarks lie outside the picture": [[13, 13]]}
+    missing = {"no landmarks distributed": [[12, 12]], "landmarks are outside the picture": [[13, 13]]}
     assert len(cache) == 8 and cache.manifest["recordings"][0]["missing"] == missing
     some = replace(data, recordings=(own[0], *data.recordings[1:]))
     assert prepared(some, tmp_path / "b").manifest["landmarks"] == "detect"

@@ -21,7 +21,7 @@ def blur(share: float) -> Degradation:
 
 
 def shrink(pixels: float) -> Degradation:
-    """Shrunk until the outer eye corners lie ``pixels`` apart, then enlarged again."""
+    """Shrunk until the outer eye corners are ``pixels`` apart, then enlarged again."""
 
     def apply(image: np.ndarray, points: np.ndarray) -> np.ndarray:
         factor = min(1.0, pixels / _scale(points))

@@ -24,7 +24,7 @@ PER_LINE, LINES = 8, 2
 
 
 def face_crop(image: np.ndarray, box: Sequence[float], margin: float = 0.12) -> np.ndarray:
-    """(CROP, CROP, 3): the square round a box (x, y, w, h) and ``margin`` of its longer side; black outside the picture."""
+    """(CROP, CROP, 3): the square around a box (x, y, w, h) and ``margin`` of its longer side; black outside the picture."""
     x, y, width, height = box
     side = max(width, height) * (1 + 2 * margin)
     left, top = x + width / 2 - side / 2, y + height / 2 - side / 2

@@ -62,7 +62,7 @@ _TABLE = (
     _unit(5, "Upper lid raiser", "levator palpebrae superioris; superior tarsal muscle", "upper/eye", True,
           "The upper lids rise and show more of the eyes' white above the iris."),
     _unit(6, "Cheek raiser", "orbicularis oculi, pars orbitalis", "upper/cheek", True,
-          "The cheeks rise, the skin round the eyes gathers, crow's feet appear."),
+          "The cheeks rise, the skin around the eyes gathers, crow's feet appear."),
     _unit(7, "Lid tightener", "orbicularis oculi, pars palpebralis", "upper/eye", True,
           "The lids tighten and narrow the eyes; the lower lids straighten."),
     _unit(8, "Lips toward each other", "orbicularis oris", "lower/lip", False,

@@ -132,7 +132,7 @@ def paper_transform(
 
 
 def box_transform(boxes: ArrayT, size: int = AUNET_SIZE, side_factor: float = AUNET_SIDE_FACTOR) -> ArrayT:
-    """AUNet's crop: an upright square round the middle of a face box, without rotation.
+    """AUNet's crop: an upright square around the middle of a face box, without rotation.
 
     The side is ``side_factor`` times the mean of width and height; the middle of the box falls on ``size`` / 2, as in
     the released program (half a pixel to the right of and below the crop's exact middle).
@@ -162,7 +162,7 @@ def detector_boxes(landmarks: np.ndarray) -> np.ndarray:
     """Boxes as AUNet's face detector would give them, from landmarks: their own box, enlarged by ``BOX_MARGINS``.
 
     The boxes of this package's finders (``Face.box``) are others: they end at the brows, and a crop made from one has 0.85 of the
-    side and lies some 26 of 256 pixels too low.
+    side and is some 26 of 256 pixels too low.
 
     Args:
         landmarks: (F, N, 2) pixels, N = 68, 66 or 49.
@@ -318,7 +318,7 @@ def warp(
     """Bilinear warp of one picture into F square crops, without aliasing.
 
     Only the part of the picture that a crop shows is touched. A crop that shrinks it at least twofold is taken from a
-    copy shrunk by a whole factor (means over blocks) first. Outside the picture lies a plain border, blended at the
+    copy shrunk by a whole factor (means over blocks) first. Outside the picture is a plain border, blended at the
     edge like any other pixel.
 
     Args:
@@ -357,7 +357,7 @@ def _warp_one(pixels: torch.Tensor, to_source: np.ndarray, size: int, border: in
     y1, x1 = min(y1 + (y0 - y1) % factor, pixels.shape[1]), min(x1 + (x0 - x1) % factor, pixels.shape[2])
     part = _block_means(pixels[:, y0:y1, x0:x1], factor, border)
     part = part.sub_(border)[None]  # relative to the border, so that grid_sample's zero padding stands for it
-    # Centre of shrunk pixel j lies at x0 + factor j + (factor - 1) / 2 of the source.
+    # Centre of shrunk pixel j is at x0 + factor j + (factor - 1) / 2 of the source.
     shift = np.array([x0, y0]) + (factor - 1) / 2
     to_part = np.concatenate([to_source[:, :2], to_source[:, 2:] - shift[:, None]], axis=1) / factor
     grid = _sampling_grid(to_part, size, part.shape[-2:], pixels.device)
@@ -368,7 +368,7 @@ def _warp_one(pixels: torch.Tensor, to_source: np.ndarray, size: int, border: in
 def _block_means(pixels: torch.Tensor, factor: int, border: int) -> torch.Tensor:
     """(3, H, W) uint8 -> float32 means of ``factor`` x ``factor`` blocks; incomplete blocks are filled with the border.
 
-    Pictures lie in memory with their channels last. Adding whole numbers row by row, and columns by a matrix product, which is
+    In memory, the channels of a picture come last. Adding whole numbers row by row, and columns by a matrix product, which is
     exact for sums of bytes, is several times faster on the CPU than ``avg_pool2d``.
     """
     import torch

@@ -144,7 +144,7 @@ def au_centers(landmarks: ArrayT, action_units: Sequence[int], rules: str = "jaa
         rules: "jaa_net", "aunet" or "eac_net".
 
     Returns:
-        (..., A, 2, 2): two centres per AU as x, y in pixels; the first lies on the subject's left (or above, for
+        (..., A, 2, 2): two centres per AU as x, y in pixels; the first is on the subject's left (or above, for
         centres on the midline), the second on the right (or below).
 
     Raises:

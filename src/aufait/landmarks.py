@@ -1,7 +1,7 @@
 """Facial landmarks: the 68, 66 and 49 point schemes, named points, mirror permutations and inter-ocular distances.
 
 A landmark array has shape (..., N, 2): x to the right and y down in pixels, the centre of the top-left pixel is 0.
-``left`` and ``right`` are the subject's; points 17-21 and 36-41 lie on the image's left, which is the subject's right.
+``left`` and ``right`` are the subject's; points 17-21 and 36-41 are on the image's left, which is the subject's right.
 The functions take NumPy arrays and torch tensors alike and return the kind they were given.
 """
 
@@ -183,7 +183,7 @@ def inter_ocular_distance_centers(landmarks: ArrayT) -> ArrayT:
 
 
 def landmark_box(landmarks: ArrayT) -> ArrayT:
-    """Smallest upright box round the points, (..., N, 2) -> (..., 4) as x0, y0, x1, y1."""
+    """Smallest upright box around the points, (..., N, 2) -> (..., 4) as x0, y0, x1, y1."""
     check_landmarks(landmarks)
     if isinstance(landmarks, np.ndarray):
         return np.concatenate([landmarks.min(-2), landmarks.max(-2)], axis=-1)

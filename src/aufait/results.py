@@ -72,7 +72,7 @@ class FaceAnalysis:
         attention: where the model looked, or None: it has no such maps, or they were not asked for.
 
     Raises:
-        ValueError: an array has the wrong shape or a value lies outside its range.
+        ValueError: an array has the wrong shape or a value is outside its range.
     """
 
     face_id: int
@@ -118,7 +118,7 @@ class FaceAnalysis:
         if upper is not None and array.size:
             low, high = float(array.min()), float(array.max())
             if low < -_TOLERANCE or high > upper + _TOLERANCE:
-                raise ValueError(f"{name} must lie in [0, {upper:g}], got {low:g} to {high:g}")
+                raise ValueError(f"{name} must be in [0, {upper:g}], got {low:g} to {high:g}")
             np.clip(array, 0.0, upper, out=array)
         array.flags.writeable = False
         object.__setattr__(self, name, array)
@@ -211,7 +211,7 @@ class FrameAnalysis:
         error: why the frame could not be analysed or can be trusted less, else None.
 
     Raises:
-        ValueError: a number lies outside its range, two faces share an id, or faces score different action units.
+        ValueError: a number is outside its range, two faces share an id, or faces score different action units.
     """
 
     source: str
@@ -290,5 +290,5 @@ def _box_area(face: FaceAnalysis) -> float:
 def _unit_interval(name: str, value: float) -> float:
     number = float(value)
     if not -_TOLERANCE <= number <= 1.0 + _TOLERANCE:  # also refuses nan
-        raise ValueError(f"{name} must lie in [0, 1], got {number}")
+        raise ValueError(f"{name} must be in [0, 1], got {number}")
     return min(1.0, max(0.0, number))

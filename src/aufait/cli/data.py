@@ -1,4 +1,4 @@
-"""``aufait data``: what lies in a data set's folder, and which data sets and protocols there are."""
+"""``aufait data``: what is in a data set's folder, and which data sets and protocols there are."""
 
 from __future__ import annotations
 

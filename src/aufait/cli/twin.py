@@ -48,7 +48,7 @@ def twin(
         str | None, typer.Option(help="For disfa: left, right or left,right; left if left out.", show_default=False)
     ] = None,
     uncoded: Annotated[
-        int, typer.Option(min=0, help="For bp4d, bp4d_plus and fera2015: pictures without labels round each coded span.")
+        int, typer.Option(min=0, help="For bp4d, bp4d_plus and fera2015: pictures without labels around each coded span.")
     ] = 0,
     occlusions: Annotated[
         bool, typer.Option("--occlusions", help="Hands, things and masks before faces in a third of the recordings.")

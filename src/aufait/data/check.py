@@ -1,4 +1,4 @@
-"""A report on a data set as it lies on the disc: counts, rates beside the published ones, and everything odd.
+"""A report on a data set as it is on the disc: counts, rates beside the published ones, and everything odd.
 
 Labels are compared with the folders of pictures and with what the containers of videos promise, which takes seconds; pictures,
 videos and landmark files are read in full only on request.

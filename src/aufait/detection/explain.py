@@ -36,7 +36,7 @@ SQUARE = 0.24
 
 _AT_ONCE = 20  # covered pictures in memory
 _STEP = 0.04  # seconds between them, for finders that follow
-_MARGIN = 0.6  # of the face's size that is kept round it
+_MARGIN = 0.6  # of the face's size that is kept around it
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +47,12 @@ class FaceExplanation:
         face: its number in the picture, as in the results.
         kind: "occlusion", or the kind of the network's own explanation.
         meaning: one clause for captions.
-        picture: (S, S, 3) uint8, the aligned face that the maps lie over.
+        picture: (S, S, 3) uint8, the aligned face that the maps are drawn on.
         maps: (A, h, w) in [0, 1] of full colour.
-        highest: value that full colour stands for.
+        highest: value that full colour stands for: the highest of all maps of this face, unless ``fixed``.
         action_units: A numbers.
         probability: (A,).
+        fixed: whether maps of this kind have a highest value of their own, such as 1.
     """
 
     face: int
@@ -62,6 +63,7 @@ class FaceExplanation:
     highest: float
     action_units: tuple[int, ...]
     probability: np.ndarray
+    fixed: bool = False
 
 
 def explain_faces(
@@ -100,8 +102,9 @@ def _own(predictor: AnyPredictor, number: int, image: np.ndarray, face: Face) ->
     highest = told.highest or float(maps.max()) or 1.0
     alone = "; the frame by itself, as its own neighbour" if predictor.network.frames == 3 else ""
     return FaceExplanation(
-        number, told.kind, told.meaning + alone, pictures[0], maps / highest, highest, predictor.action_units, probability
-    )
+        number, told.kind, told.meaning + alone, pictures[0], maps / highest, highest, predictor.action_units, probability,
+        fixed=told.highest is not None,
+    )  # fmt: skip
 
 
 def _covered(predictor: AnyPredictor, finder: FaceFinder, number: int, image: np.ndarray, face: Face) -> FaceExplanation:
@@ -139,7 +142,7 @@ def _log_odds(probability: np.ndarray) -> np.ndarray:
 
 
 def surroundings(image: np.ndarray, face: Face) -> tuple[np.ndarray, Face]:
-    """A copy of the part of a picture round a face, and the face in it: large pictures then cost no more than small ones."""
+    """A copy of the part of a picture around a face, and the face in it: large pictures then cost no more than small ones."""
     x0, y0, x1, y1 = face.box
     margin = _MARGIN * max(x1 - x0, y1 - y0)
     left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
@@ -184,5 +187,5 @@ def _predict(
 
 
 def _nearest(faces: Sequence[Face], wanted: Face) -> Face | None:
-    """The face whose points lie nearest; None where none was found."""
+    """The face whose points are nearest; None where none was found."""
     return min(faces, key=lambda one: float(np.abs(one.landmarks - wanted.landmarks).mean()), default=None)

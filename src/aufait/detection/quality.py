@@ -7,14 +7,14 @@ Every factor is a ramp from 0 ("useless") to 1 ("no reason to doubt"), clipped a
 | factor     | measured on                                                  | 0 at | 1 at |
 |------------|--------------------------------------------------------------|------|------|
 | confidence | what the face finder says                                    | 0    | 1    |
-| fit        | face check: do the landmarks lie on an upright face?         | 0.2  | 0.7  |
+| fit        | face check: are the landmarks on an upright face?            | 0.2  | 0.7  |
 | visible    | face check: visible share of the worst part of the face      | 0.35 | 0.85 |
 | clarity    | face check: fine structure left by blur, noise, compression  | 0.6  | 0.95 |
 | size       | square root of the area of the face box, pixels              | 16   | 80   |
 | pose       | larger of abs(yaw) and 1.3 * abs(pitch), degrees             | 80   | 30   |
 | exposure   | share of the box that is black (luma <= 8) or burnt (>= 250) | 0.7  | 0.2  |
 |            | times: standard deviation of the luma                        | 2    | 12   |
-| inside     | share of the 68 landmarks that lie in the picture            | 0.5  | 1    |
+| inside     | share of the 68 landmarks that are in the picture            | 0.5  | 1    |
 
 The factors are multiplied because one defect is enough to spoil a measurement. The parts of ``visible`` are brows and eyes,
 mouth and chin, the left and the right half; a hand over the mouth spoils the second. The face check is a small network
@@ -183,6 +183,6 @@ def _pose(face: Face) -> float:
 
 
 def _share_inside(landmarks: np.ndarray, width: int, height: int) -> float:
-    """Share of the landmarks (N, 2) that lie within a picture of this size."""
+    """Share of the landmarks (N, 2) that are within a picture of this size."""
     x, y = landmarks[:, 0], landmarks[:, 1]
     return float(((x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)).mean())

@@ -204,7 +204,7 @@ class NetworkPredictor:
 
         Args:
             output: of F faces.
-            matrices: (F, 2, 3) from the picture to the stored faces; None leaves out what lies in the picture.
+            matrices: (F, 2, 3) from the picture to the stored faces; None leaves out what is in the picture.
         """
         back = None if matrices is None else [invert(compose(self._to_input, matrix)) for matrix in matrices]
         points, maps = output.landmarks, output.attention_maps

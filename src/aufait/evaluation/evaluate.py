@@ -81,10 +81,10 @@ class Gain:
     """For which action units a metric is clearly better than guessing.
 
     Attributes:
-        above: AU names whose lower bound lies above guessing.
+        above: AU names whose lower bound is above guessing.
         not_above: AU names whose lower bound does not.
         unknown: AU names without a bound: undefined, too seldom defined, or no draws.
-        mean: whether the lower bound of the mean lies above guessing; None without a bound.
+        mean: whether the lower bound of the mean is above guessing; None without a bound.
     """
 
     above: tuple[str, ...]

@@ -91,11 +91,11 @@ class Predictions:
         if wrong:
             raise InputError(f"attributes must have one value for each of the {count} frames; not so: {', '.join(wrong)}")
         if count and not (self.probability.min() >= 0 and self.probability.max() <= 1):  # false for nan too
-            raise InputError("probabilities must lie in [0, 1]; nan or other values come from a network that has diverged")
+            raise InputError("probabilities must be in [0, 1]; nan or other values come from a network that has diverged")
         for name, known, most in (("occurrence", "occurrence_known", 1), ("true_intensity", "intensity_known", 5)):
             labels = getattr(self, name)[getattr(self, known)]
             if labels.size and (labels.min() < 0 or labels.max() > most):
-                raise InputError(f"{name} must lie in 0 to {most} where it is known, got {labels.min()} to {labels.max()}")
+                raise InputError(f"{name} must be in 0 to {most} where it is known, got {labels.min()} to {labels.max()}")
         if self.landmark_error is not None and np.isinf(self.landmark_error).any():
             raise InputError("landmark errors must be finite, or nan where unknown")
         if self.intensity is not None and not np.isfinite(self.intensity).all():

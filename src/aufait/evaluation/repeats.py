@@ -79,7 +79,7 @@ def repeat_cross_validation(
 
 
 def repeats_report(results: Sequence[Evaluation], *, same_folds: bool = False) -> Report:
-    """Scores of every repeat with their spread, and which published means lie nearer to each other than that.
+    """Scores of every repeat with their spread, and which published means are nearer to each other than that.
 
     Args:
         results: of one test set, in the order of the repeats; the first on the published folds.

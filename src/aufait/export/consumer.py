@@ -15,7 +15,7 @@ session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]
 facts = json.loads(session.get_modelmeta().custom_metadata_map["aufait"])
 frame = facts["alignment"]
 size, margin = frame["window"], (frame["side"] - frame["window"]) / 2
-target = np.array(frame["template"]) - margin  # where the five points lie in the crop
+target = np.array(frame["template"]) - margin  # where the five points are in the crop
 
 # The similarity with the least squared error that brings the points onto the template, as complex numbers, and its inverse.
 there, here = target @ [1, 1j], landmarks[frame["points_of_68"]] @ [1, 1j]

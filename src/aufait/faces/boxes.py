@@ -11,7 +11,7 @@ from aufait.errors import InputError
 
 
 def landmark_boxes(landmarks: np.ndarray) -> np.ndarray:
-    """Smallest upright boxes round landmarks (F, 68, 2) -> (F, 4) float32."""
+    """Smallest upright boxes around landmarks (F, 68, 2) -> (F, 4) float32."""
     if len(landmarks) == 0:
         return np.zeros((0, 4), np.float32)
     return np.concatenate([landmarks.min(axis=1), landmarks.max(axis=1)], axis=1).astype(np.float32)
@@ -35,7 +35,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def overlap_of_smaller(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over the smaller box's area: 1 where one box lies inside the other. (N, 4), (M, 4) -> (N, M)."""
+    """Intersection over the smaller box's area: 1 where one box is inside the other. (N, 4), (M, 4) -> (N, M)."""
     inner, area, other_area = _intersections(first, second)
     return inner / np.maximum(np.minimum(area[:, None], other_area[None]), 1e-9)
 

@@ -69,7 +69,7 @@ class BuiltinConfig:
     0.47, and its points are not true enough to be believed."""
 
     part_of: float = 0.75
-    """A box that lies by this share of its area in a larger, surer one is a part of that face, such as an eye. The larger
+    """A box of which this share is inside a larger, more confident one is a part of that face, such as an eye. The larger
     box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells them
     apart."""
 
@@ -81,7 +81,7 @@ class BuiltinConfig:
 
     mirrored: tuple[float, float] = (0.02, 0.06)
     """Distance between the points of a crop and those of its mirror image, over the face's size: up to the first a new
-    face counts in full, from the second not at all. Half of held-out rendered faces lie below 0.01, 98 of 100 below
+    face counts in full, from the second not at all. Half of held-out rendered faces are below 0.01, 98 of 100 below
     0.044; half of the crops without a face above 0.1."""
 
     new_face: float = 1.5
@@ -94,8 +94,8 @@ class BuiltinConfig:
     """Spread of the heatmaps, as a share of the crop's side, up to which they are as sharp as on a clear face."""
 
     flat: float = 0.12
-    """Spread from which there is no face. On held-out renders 98 of 100 faces, dark and covered ones included, lie
-    below the middle between the two; half of the crops without a face lie above 0.2."""
+    """Spread from which there is no face. On held-out renders 98 of 100 faces, dark and covered ones included, are
+    below the middle between the two; half of the crops without a face are above 0.2."""
 
 
 class BoxDetector:
@@ -249,13 +249,13 @@ class LandmarkReader:
         return apply_transform(invert(matrices), points.cpu().numpy().astype(np.float64)).astype(np.float32)
 
     def crop_from_boxes(self, boxes: np.ndarray) -> np.ndarray:
-        """Upright crops round boxes (F, 4) -> (F, 2, 3)."""
+        """Upright crops around boxes (F, 4) -> (F, 2, 3)."""
         size = np.maximum((boxes[:, 2:] - boxes[:, :2]).max(axis=1), 1.0).astype(np.float64)
         center = (boxes[:, :2] + boxes[:, 2:]) / 2.0
         return self._crops(np.zeros(len(boxes)), center.astype(np.float64), size)
 
     def crop_from_landmarks(self, landmarks: np.ndarray) -> np.ndarray:
-        """Crops round faces (F, 68, 2), turned so that the line between the eyes is level -> (F, 2, 3)."""
+        """Crops around faces (F, 68, 2), turned so that the line between the eyes is level -> (F, 2, 3)."""
         points = landmarks.astype(np.float64)
         eyes = points[:, 42:48].mean(axis=1) - points[:, 36:42].mean(axis=1)
         angle = -np.arctan2(eyes[:, 1], eyes[:, 0])
@@ -346,7 +346,7 @@ class BuiltinFinder(FollowingFinder):
 
 
 def _whole(boxes: np.ndarray, share: float) -> np.ndarray:
-    """Rows of boxes (N, 4), best first, without those that lie in a larger box before them by ``share`` of their area."""
+    """Rows of boxes (N, 4), best first, without those of which ``share`` is inside a larger box before them."""
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     inside = (overlap_of_smaller(boxes, boxes) > share) & (area[:, None] < area[None])
     return np.flatnonzero(~np.tril(inside, -1).any(axis=1))

@@ -1,7 +1,7 @@
 """Hard cuts of a video, from the pictures alone.
 
 A picture is reduced to 18 x 32 cells. Two of them are alike when their brightness correlates, whatever the light and
-however the camera has moved by up to two cells between them. A cut lies between two pictures that are unlike, where those
+however the camera has moved by up to two cells between them. A cut is between two pictures that are unlike, where those
 before were alike: fast motion is none, nor is a hand that fills the picture bit by bit. What such a cut does not show (the
 same studio, another person) is seen by the looks of the faces (``appearance``); the two together say who is who.
 """
@@ -33,7 +33,7 @@ class CutConfig:
 
 
 class CutDetector:
-    """Says of each picture of a video whether a cut lies before it. One object per video; memory is constant."""
+    """Says of each picture of a video whether there is a cut before it. One object per video; memory is constant."""
 
     def __init__(self, config: CutConfig | None = None) -> None:
         self.config = config or CutConfig()
@@ -46,7 +46,7 @@ class CutDetector:
         self._usual = 0.0
 
     def cut_before(self, image: np.ndarray) -> bool:
-        """Whether a cut lies between the last picture and ``image`` (H, W, 3) uint8; sizes may differ."""
+        """Whether there is a cut between the last picture and ``image`` (H, W, 3) uint8; sizes may differ."""
         before, self._last = self._last, small_picture(image)
         if before is None:
             return False

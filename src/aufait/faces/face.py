@@ -45,7 +45,7 @@ class Face:
     is 0.
 
     Attributes:
-        box: (4,) float32, x0, y0, x1, y1: the smallest upright box round brows, jaw and chin.
+        box: (4,) float32, x0, y0, x1, y1: the smallest upright box around brows, jaw and chin.
         confidence: how sure the finder is that this is a face, in [0, 1].
         landmarks: (68, 2) float32, the 68-point scheme of ``aufait.landmarks``.
         pose: head pose, or None where it was not asked for.

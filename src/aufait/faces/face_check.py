@@ -2,7 +2,7 @@
 
 Three questions, each answered by a probability-like number:
 
-* fit: do the landmarks lie on a face that is the right way up? (Not where they were laid over an upside-down face, beside the
+* fit: are the landmarks on a face that is the right way up? (Not where they were laid over an upside-down face, beside the
   face, or over something else.)
 * visible: which share of each of ten regions can be seen, not covered by a hand, a mask, a phone, dark glasses?
 * clarity: how much of the fine structure of the face came through blur, noise, few pixels, compression and darkness?

@@ -76,7 +76,7 @@ class FollowingFinder(ABC):
         if max_faces is not None and max_faces < 1:
             raise InputError(f"max_faces must be at least 1 or None for no limit, got {max_faces}")
         if not 0.0 <= min_confidence <= 1.0:
-            raise InputError(f"min_confidence must lie in [0, 1], got {min_confidence}")
+            raise InputError(f"min_confidence must be in [0, 1], got {min_confidence}")
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.following = following or FollowingConfig()

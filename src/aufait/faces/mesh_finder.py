@@ -101,7 +101,7 @@ class MeshConfig:
     """A look at a followed face counts when the points found have this overlap with where it was expected."""
 
     drift: float = 0.08
-    """A followed face is read again when its own window lies this far from the one it was read in: difference of the centres
+    """A followed face is read again when its own window is this far from the one it was read in: difference of the centres
     over the side, of the logarithms of the sides, or of the angles in radians."""
 
     shake: float = 0.02
@@ -129,9 +129,9 @@ class MeshFinder(FollowingFinder):
         model_path: the task file or its folder; None looks at ``AUFAIT_MEDIAPIPE_MODEL`` and into the cache.
         device: "cpu", "cuda", ...
         max_faces, min_confidence, following: see ``FollowingFinder``.
-        empty_places: how long places without a face are passed over while somebody is followed.
+        empty_places: how long places without a face are skipped while somebody is followed.
         proposals: picture (H, W, 3) uint8 and whether small faces are wanted, too -> candidate boxes (N, 4) from brows to chin,
-            beside the networks' own detector. While somebody is followed, small faces are wanted at every second look.
+            in addition to the networks' own detector. While somebody is followed, small faces are searched for every second time.
 
     Raises:
         MissingModelError: no task file, or another one.
@@ -240,7 +240,7 @@ class MeshFinder(FollowingFinder):
     def _right_way_up(self, image: np.ndarray, looks: _Looks, agreed: np.ndarray) -> tuple[_Looks, np.ndarray]:
         """Faces that may be the other way up are read turned by a quarter, a half and three quarters; what is surest stays.
 
-        A face that is read the wrong way up is read in the wrong place, too: hence one look to find it, and two to agree.
+        A face that is read the wrong way up is also read in the wrong place: so one reading finds it, and two must agree.
 
         Args:
             looks, agreed: of F places, and (F,) whether an earlier look agrees.
@@ -291,7 +291,7 @@ class MeshFinder(FollowingFinder):
         return self._faces(image, looks, np.where(near, looks.presence, -np.inf))
 
     def _steadied(self, image: np.ndarray, looks: _Looks, drift: float) -> _Looks:
-        """Faces whose points lie otherwise in their window than they should are read again, in the window they ask for."""
+        """Faces whose points are not placed in their window as they should be are read again, in the window that they call for."""
         windows = mesh_window(looks.points)
         rows = np.flatnonzero(_drift(windows, looks.windows) > drift)
         if len(rows) == 0:
@@ -485,7 +485,7 @@ def _replaced(looks: _Looks, rows: np.ndarray, others: _Looks, places: np.ndarra
 
 
 def _drift(wanted: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """(F,) how far two windows (F, 2, 3) of a face lie apart, see ``MeshConfig.drift``."""
+    """(F,) how far two windows (F, 2, 3) of a face are apart, see ``MeshConfig.drift``."""
     middle = np.full((len(used), 1, 2), (CROP_SIZE - 1) / 2.0)
     apart = apply_transform(used, apply_transform(invert(wanted), middle))[:, 0] - middle[:, 0]
     turn = used[:, :, :2] @ wanted[:, :, :2].transpose(0, 2, 1)  # proportional to a rotation
@@ -505,7 +505,7 @@ def _landmarks(points: np.ndarray) -> np.ndarray:
 
 
 def _boxes(points: np.ndarray) -> np.ndarray:
-    """Mesh points (F, 478, 3) -> upright boxes (F, 4) round the 68 landmarks."""
+    """Mesh points (F, 478, 3) -> upright boxes (F, 4) around the 68 landmarks."""
     return landmark_boxes(_landmarks(points))
 
 
@@ -516,7 +516,7 @@ def _eye_angle(points: np.ndarray) -> np.ndarray:
 
 
 def _covered(boxes: np.ndarray, faces: list[Face]) -> np.ndarray:
-    """(N,) whether boxes (N, 4) lie on one of the faces."""
+    """(N,) whether boxes (N, 4) are on one of the faces."""
     if not faces or not len(boxes):
         return np.zeros(len(boxes), dtype=bool)
     return np.asarray(overlap_of_smaller(boxes, np.stack([face.box for face in faces])).max(axis=1) > 0.5)
@@ -528,7 +528,7 @@ def _overlap_of_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(F,) whether the middle of the face lies in the picture and the face has a size."""
+    """(F,) whether the middle of the face is in the picture and the face has a size."""
     center = points[..., :2].mean(axis=1)
     in_picture = (center > -0.5).all(axis=1) & (center < np.array(size)).all(axis=1)
     return in_picture & np.isfinite(points).all(axis=(1, 2)) & (np.ptp(points[..., 0], axis=1) > 4.0)

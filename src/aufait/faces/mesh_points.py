@@ -1,7 +1,7 @@
 """From MediaPipe's face mesh (478 points) to the 68-point scheme.
 
-Row k of the table is (a, b, share): point k lies at (1 - share) * mesh[a] + share * mesh[b]. Where a and b are the
-same, the mesh has a vertex of its own for the point; elsewhere the point lies between two neighbours, in quarters of
+Row k of the table is (a, b, share): point k is at (1 - share) * mesh[a] + share * mesh[b]. Where a and b are the
+same, the mesh has a vertex of its own for the point; elsewhere the point is between two neighbours, in quarters of
 the way.
 
 How the table came about: on 297 renders of the ICT face model (many identities, expressions and poses) MediaPipe's mesh
@@ -10,8 +10,8 @@ contour, with the least mean distance was kept; left and right were fitted toget
 the outer-canthus distance: eyes .019, nose .024, mouth .025, brows .031, jaw .043; a usual table of single vertices
 gives .048 over the 51 inner points, this one .025.
 
-What it means: brow points lie on the upper edge of the brow, as in the renders; jaw points stay on the skin of the jaw,
-so that in a turned head those of the far side lie inside the outline, where hand-made labels would follow the outline.
+What it means: brow points are on the upper edge of the brow, as in the renders; jaw points stay on the skin of the jaw,
+so that in a turned head those of the far side are inside the outline, where hand-made labels would follow the outline.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ RIGHT_EYE, LEFT_EYE = 33, 263
 """Mesh points of the outer corners of the subject's eyes; their line is level in the window."""
 
 ENLARGEMENT = 1.5
-"""Side of the window over the longer side of the box round the turned points, as MediaPipe takes it when it follows a face."""
+"""Side of the window over the longer side of the box around the turned points, as MediaPipe takes it when it follows a face."""
 
 
 def mesh_window(points: np.ndarray, enlargement: float = ENLARGEMENT, size: int = CROP_SIZE) -> np.ndarray:

@@ -118,7 +118,7 @@ def conv_block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> n
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions round a shortcut, channels unchanged."""
+    """Two 3 x 3 convolutions around a shortcut, channels unchanged."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -230,7 +230,7 @@ def matrix_from_euler(angles: np.ndarray) -> np.ndarray:
 
 
 def euler_from_matrix(rotation: np.ndarray) -> np.ndarray:
-    """Rotation matrices (..., 3, 3) -> pitch, yaw, roll (..., 3) in radians; yaw lies in [-pi/2, pi/2]."""
+    """Rotation matrices (..., 3, 3) -> pitch, yaw, roll (..., 3) in radians; yaw is in [-pi/2, pi/2]."""
     r = np.asarray(rotation, dtype=np.float64)
     pitch = np.arctan2(-r[..., 1, 2], r[..., 2, 2])
     yaw = np.arcsin(np.clip(r[..., 0, 2], -1.0, 1.0))

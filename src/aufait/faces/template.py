@@ -11,7 +11,7 @@ TEMPLATE_SIZE = 128
 ALIGNMENT_POINTS = (36, 39, 42, 45, 33)
 """68-point indices: the four eye corners and the base of the nose, which expressions hardly move."""
 TEMPLATE = np.array([[32.0, 46.0], [54.7, 47.3], [73.3, 47.3], [96.0, 46.0], [64.0, 78.0]], np.float64)
-"""Where those points lie in the ``TEMPLATE_SIZE`` crop: outer eye corners half the crop apart."""
+"""Where those points are in the ``TEMPLATE_SIZE`` crop: outer eye corners half the crop apart."""
 
 
 def template_transforms(landmarks: np.ndarray, *, size: int = TEMPLATE_SIZE) -> np.ndarray:

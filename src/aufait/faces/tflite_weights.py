@@ -1,7 +1,7 @@
 """Reads the weights of a TFLite network: its operators in the order they run, each with its constants.
 
 A TFLite file is a FlatBuffer, which is easy to read by hand. A *table* starts with the (negative) distance to its list of
-field offsets; field k lies that many bytes behind the table's start, or is absent where the list says 0. Strings, vectors
+field offsets; field k is that many bytes after the table's start, or is absent where the list says 0. Strings, vectors
 and tables inside a table are stored as a distance to where they really are. Only what holds weights is read here; which
 operator feeds which is known from the networks themselves (``mesh_networks``).
 

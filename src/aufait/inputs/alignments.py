@@ -1,13 +1,13 @@
 """The standard frames in which faces are stored, and which network wants which.
 
-- ``jaa_net``: eye line horizontal, the square round five points enlarged 2.9 times, 200 pixels (JAA-Net; by our reading
+- ``jaa_net``: eye line horizontal, the square around five points enlarged 2.9 times, 200 pixels (JAA-Net; by our reading
   also MGRR-Net, ABRNet, DRML and Deep Regions). The networks see a 176-pixel window of it.
 - ``arl``: the same, enlarged 2.8 times (ARL).
-- ``deep_regions``: as ``jaa_net``, then shifted so that the inner corner of the right eye lies at one place in all faces: "the left
+- ``deep_regions``: as ``jaa_net``, then shifted so that the inner corner of the right eye is at one place in all faces: "the left
   corner of the right eye becomes the origin of the common space" (Deep Regions section 2). Scale and place are not given: ours are
   those of ``jaa_net`` and of the corner on a mean face there. The paper's networks here read ``jaa_net`` unless told.
 - ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.faces.template``).
-- ``aunet``: upright square of side 200 (w + h) / 260 round the middle of a detector's box of w x h (AUNet's released
+- ``aunet``: upright square of side 200 (w + h) / 260 around the middle of a detector's box of w x h (AUNet's released
   program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and
   shifting, and moving neighbouring frames onto each other, find picture instead of border.
 
@@ -15,7 +15,7 @@ AUNet's boxes come from a face detector whose boxes reach from about the middle 
 landmarks nor the finders of this package reach above the brows, so the box is made from the landmarks: their smallest
 upright box, enlarged by ``BOX_MARGINS``. The figures are our reading: 0.35 of the height from brows to chin is added above
 the brows, which gives boxes about 0.8 times as wide as high on a frontal neutral head; without a jaw (49 points), jaw and
-chin are where they lie on that head.
+chin are where they are on that head.
 """
 
 from __future__ import annotations

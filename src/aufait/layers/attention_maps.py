@@ -1,4 +1,4 @@
-"""Predefined attention: a bump round each of the two centres of an action unit, painted from landmarks.
+"""Predefined attention: a bump around each of the two centres of an action unit, painted from landmarks.
 
 Paper: JAA-Net (Shao et al., ECCV 2018, section 3.2; IJCV 2021); the numbers are those of its released program, which paints
 the maps pixel by pixel on the CPU. Here all faces, action units and pixels are one tensor operation on their device.
@@ -58,7 +58,7 @@ class PredefinedAttention(nn.Module):
     def paint(self, centers: Tensor) -> Tensor:
         """Centres (B, A, 2, 2) in pixels of the map -> maps (B, A, M, M) in [0, 1], float32."""
         pixel = torch.arange(self.map_size, device=centers.device, dtype=torch.float32)
-        # As released, the ends of a window are moved into the map: one that lies outside leaves a line at the border.
+        # As released, the ends of a window are moved into the map: one that is outside leaves a line at the border.
         first = (centers - self.half_window).clamp(0, self.map_size - 1)[..., None]  # (B, A, 2, 2, 1)
         last = (centers + self.half_window).clamp(0, self.map_size - 1)[..., None]
         inside = (pixel >= first) & (pixel <= last)  # (B, A, 2, 2, M)

@@ -76,7 +76,7 @@ class AttentionRefinement(nn.Module):
 
 
 def _refine_squares(refine: Callable[[Tensor], Tensor], maps: Tensor, corners: Tensor, side: int, shrink: int) -> Tensor:
-    """Refine only squares of the maps; what lies outside them is 0 before and one constant per action unit afterwards.
+    """Refine only squares of the maps; what is outside them is 0 before and one constant per action unit afterwards.
 
     Args:
         refine: unpadded layers.

@@ -35,7 +35,7 @@ def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
     """A copy of a network for inference on ``device``: evaluation mode, channels last, layers joined where that is known.
 
     Joined are, inside any ``nn.Sequential``: an optional ``nn.ZeroPad2d``, a convolution, an optional batch normalisation, an
-    optional ReLU or ReLU6. Other convolutions gain from weights that lie in the library's order.
+    optional ReLU or ReLU6. Other convolutions gain from weights that are in the library's order.
     """
     result = _copied(network, torch.device(device)).eval()
     result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu").eval()

@@ -1,6 +1,6 @@
 """One network per action unit (or patch), run at once: groups of a convolution, and a batch of matrix products.
 
-Shape letters: G groups, C channels of one group. Feature maps of all groups lie side by side on the channel axis,
+Shape letters: G groups, C channels of one group. Feature maps of all groups are side by side on the channel axis,
 (B, G * C, H, W), group by group; vectors have their own axis, (B, G, C).
 """
 

@@ -26,7 +26,7 @@ class FastBranch:
 
     A norm with fixed statistics is x -> a x + b in each channel, and with t = -b / a its ReLU is a (max(x, t) - t), or
     a (min(x, t) - t) where a < 0. The factor goes into the weights and the constant into the bias; the patches are clamped into
-    a work space that has t round each of them in place of zero padding.
+    a work space that has t around each of them in place of zero padding.
 
     Args:
         branch: grid, norm and convolution.

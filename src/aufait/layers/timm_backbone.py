@@ -69,7 +69,7 @@ class TimmBackbone(nn.Module):
         return found
 
     def use_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Copy weights of the whole network, with timm's names; what lies beyond the map, such as the classifier, is left out.
+        """Copy weights of the whole network, with timm's names; what is beyond the map, such as the classifier, is left out.
 
         Raises:
             InputError: the weights are of another network.

@@ -20,7 +20,7 @@ def au_weights(occurrence_rate: Tensor) -> Tensor:
     rate = occurrence_rate.double()
     if rate.ndim != 1 or not bool(((rate > 0) & (rate <= 1)).all()):
         raise InputError(
-            f"occurrence rates must lie in (0, 1], got {[round(float(r), 4) for r in occurrence_rate.flatten()]}; leave out action "
+            f"occurrence rates must be in (0, 1], got {[round(float(r), 4) for r in occurrence_rate.flatten()]}; leave out action "
             "units that never occur in the training data, or train without weights"
         )
     inverse = 1 / rate

@@ -7,9 +7,9 @@ HDR (PQ of SMPTE ST 2084, HLG of ARIB STD-B67, both in ITU-R BT.2100) and SDR in
 
 1. Code values to light in units of HDR's reference white (BT.2408: 203 cd/m2 in PQ, 75 % in HLG), which becomes SDR's white.
    Highlights up to the file's own peak are rolled off into it, each channel by the EETF of BT.2390 (section 5.4.1); at a peak of
-   1000 cd/m2 nothing changes below 88 cd/m2, where faces usually lie. The peak of PQ is the content light level of the file,
+   1000 cd/m2 nothing changes below 88 cd/m2, where faces usually are. The peak of PQ is the content light level of the file,
    else its mastering display's, else 1000 cd/m2; that of HLG is its largest value.
-2. The file's primaries to BT.709's; what lies outside is clipped.
+2. The file's primaries to BT.709's; what is outside is clipped.
 3. Light to code values: the inverse of BT.1886 for PQ, which describes displays; BT.709's camera curve for HLG, which describes
    scenes.
 """

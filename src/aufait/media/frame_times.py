@@ -1,7 +1,7 @@
 """Stored times of frames, made to go forward only.
 
 A file's times may be broken: recordings joined without a new clock start again from an earlier time, damaged ones have single
-times that are absent, repeat or lie anywhere. What is sure is repaired by one rule, what is not is counted.
+times that are missing, repeat or make no sense. What is certain is repaired by one rule, the rest is counted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 _LEAP = 10.0  # seconds (or frames, if these are rarer) from which on a step forward is worth a word
 _BACK = 0.5  # seconds (or three frames) from which on a step back is a new clock, not disorder
 _RUN_OVER = 3600.0  # seconds forward from which on a clock that runs over has started again
-_KEPT = 100  # entries of each list; a file may be nothing but jumps
+_KEPT = 100  # entries of each list; a file may consist of jumps only
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Jump:
     """A place where the stored time jumps.
 
     Attributes:
-        frame: number of the frame behind it, from 1.
+        frame: number of the frame after it, from 1.
         stored: time of that frame in the file, in seconds.
         shift: seconds added to the stored times from here on.
     """
@@ -33,7 +33,7 @@ class Jump:
 class FrameTimes:
     """Gives each frame its time, later than that of the frame before.
 
-    - A step back of half a second or more, behind which time goes on, joins two recordings: what follows is shifted so that it
+    - A step back of half a second or more, after which time continues, joins two recordings: what follows is shifted so that it
       comes one frame after what was before.
     - A single time that is absent, repeats or does not fit between its neighbours is put between them and counted.
     - A step forward is kept, however large; but where clocks are known to run over (transport and program streams, every 26.5
@@ -67,7 +67,7 @@ class FrameTimes:
 
         Args:
             stored: its time in the file, None if it has none.
-            following: the same of the frame behind it, None if that has none or there is none.
+            following: the same of the frame after it, None if that has none or there is none.
         """
         self.frames += 1
         self._before = self._time(stored, following)
@@ -99,7 +99,7 @@ class FrameTimes:
                 return stored
             return self._guess(0.0 if after is None else after - self.step, untimed=True)
         leap = max(_LEAP, _LEAP * self.step)
-        fits = after is not None and before < after <= before + leap  # the frame behind this one goes on well
+        fits = after is not None and before < after <= before + leap  # the frame after this one continues from it
         between = (before + after) / 2 if fits and after is not None else before + self.step
         if stored is None:
             return self._guess(between, untimed=True)

@@ -66,7 +66,7 @@ def read_picture(
 ) -> Picture:
     """Read a picture as it is meant to be seen.
 
-    The EXIF orientation is applied, transparent parts lie over white, deeper values are scaled to 8 bits, colours go
+    The EXIF orientation is applied, transparent parts are placed on white, deeper values are scaled to 8 bits, colours go
     through their profile where that changes them visibly. Of several pages or animation frames the first counts; thumbnails
     are no pages.
 
@@ -213,7 +213,7 @@ def _name(source: str | os.PathLike[str] | bytes) -> str:
 
 
 def _refuse_camera_raw(page: Image.Image) -> None:
-    """Raises where a TIFF page says that it holds sensor data, or that a larger picture lies behind it."""
+    """Raises where a TIFF page says that it holds sensor data, or that a larger picture is behind it."""
     tags = page.tag_v2  # type: ignore[attr-defined]
     sensor = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR_DATA
     if sensor or (_SUB_IFDS in tags and _larger_inside(page)):

@@ -43,7 +43,7 @@ def to_array(
 ) -> np.ndarray:
     """An opened picture, or a page of one, as (H, W, 3) uint8 RGB, C-contiguous and writable.
 
-    The EXIF orientation is applied, transparent parts lie over white, deeper values are scaled to 8 bits, colours go through
+    The EXIF orientation is applied, transparent parts are placed on white, deeper values are scaled to 8 bits, colours go through
     their profile where that changes them visibly.
 
     Args:

@@ -108,7 +108,7 @@ def _check_probabilities(values: np.ndarray) -> None:
     inside = int(((values >= 0) & (values <= 1)).sum())  # nan is not inside
     if inside < values.size:
         raise InputError(
-            f"probabilities must lie in [0, 1], got {values.size - inside} of {values.size} that are nan or outside; "
+            f"probabilities must be in [0, 1], got {values.size - inside} of {values.size} that are nan or outside; "
             "logits need a sigmoid first, nan comes from a network that has diverged"
         )
 

@@ -59,7 +59,7 @@ def dependency_f1(occurrence: np.ndarray, predicted: np.ndarray, known: np.ndarr
     """F1 of an action unit given that another one occurs, over all ordered pairs (Tirupattur et al. 2021; AUNet Table X).
 
     On the frames where unit j truly occurs, unit i has a precision and a recall. Both are averaged over the pairs i != j where
-    they are defined, and F1 is the harmonic mean of the two averages. The window round a frame is that frame alone.
+    they are defined, and F1 is the harmonic mean of the two averages. The window around a frame is that frame alone.
 
     Args:
         occurrence: (N, A) truth, 0/1.

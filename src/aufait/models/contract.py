@@ -140,7 +140,7 @@ def _check_needs(model: AUSystem, name: str) -> None:
         if value not in known:
             raise InputError(f"{name}.{attribute} must be one of {', '.join(map(repr, known))}, got {value!r}")
     if model.frames == 3 and model.interval < 1:
-        raise InputError(f"{name}.interval must say how many frames lie between its three frames, got {model.interval}")
+        raise InputError(f"{name}.interval must say how many frames are between its three frames, got {model.interval}")
     _check_further(model, name)
     sizes = {one.name for one in dataclasses.fields(model.config)}
     if "image_size" not in sizes or model.config.image_size < 8:

@@ -110,7 +110,7 @@ _FIGURES = (
             "One face wears glasses, the other is lit differently; the maps stay on the facial features.",
             runs=("arl/disfa",), options={"faces": 2}),
     _figure(7, "attention of iARL at intensities 0 to 5, 5 AUs of FERA 2015", "attention_by_intensity",
-            "Responses round the mouth are weaker and narrower at intensity 0 than above.",
+            "Responses around the mouth are weaker and narrower at intensity 0 than above.",
             runs=("iarl/fera2015",)),
     _figure(8, "attention of iARL for 12 AUs on two faces of DISFA", "attention_rows",
             "Each AU's map covers its own region and correlated ones.",

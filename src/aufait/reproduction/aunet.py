@@ -97,6 +97,6 @@ ITEMS: tuple[Item, ...] = (
             "For each AU a static map with the outline of the face beside a difference map that shows where it moves.",
             runs=("au-tdn/mixed",), options={"action_units": (2, 4, 12, 17), "dataset": "bp4d"}),
     _figure(10, "predictions of AU-FAN and AU-TDN over a video of BP4D", "prediction_timeline",
-            "One row per AU; AU-TDN's runs have fewer breaks than AU-FAN's and lie closer to the labels.",
+            "One row per AU; AU-TDN's runs have fewer breaks than AU-FAN's and are closer to the labels.",
             runs=("au-fan/mixed", "au-tdn/mixed"), options={"dataset": "bp4d"}),
 )  # fmt: skip

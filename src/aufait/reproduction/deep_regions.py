@@ -49,7 +49,7 @@ ITEMS: tuple[Item, ...] = (
            printed="the challenge's baseline is shown as printed; the column of AU23 is not legible in our copy"),
     _figure(3, "significance of the 49 patches for each AU", "patch_significance",
             "Coloured points from dark red (most) to dark blue: AU1 at the inner brows and the bridge of the nose, AU2 at the "
-            "outer brows, AUs 12, 14, 15, 23 and 24 round the lips, patch 32 high for AU6 and AU12.",
+            "outer brows, AUs 12, 14, 15, 23 and 24 around the lips, patch 32 high for AU6 and AU12.",
             runs=("deep-regions-49/bp4d_31_10",)),
     _figure(5, "relation matrices of labels and of predictions", "relation_matrices",
             "Two matrices of 12 AUs; predictions keep the structure of the labels with slightly stronger entries; distance 0.004 "

@@ -26,7 +26,7 @@ class TestFaces:
 
     Attributes:
         dataset: its recordings.
-        cache: the faces they lie in.
+        cache: the faces they are in.
         labels: one row per frame.
         rows: (S,) rows in the cache.
         strength: (S, A) intensity where it is known, else 0 or 1 (times 2.5) by occurrence.

@@ -219,7 +219,7 @@ class Laboratory:
         return self._models[path]
 
     def test_set(self, name: str, fold: int | None = None, *, test: str = "", dataset: str = "") -> tuple[AUDataset, FaceCache]:
-        """Test recordings of a run's fold, or of another protocol, and the faces they lie in.
+        """Test recordings of a run's fold, or of another protocol, and the faces they are in.
 
         Args:
             name: of the run.
@@ -383,7 +383,7 @@ class Laboratory:
 
     def _fingerprint(self, recipe: Recipe, caches: Mapping[str, FaceCache], fold: int) -> str:
         values = recipe.to_dict()
-        # Its folder's name holds the fingerprint of the network it starts from; where the folder lies does not matter.
+        # Its folder's name holds the fingerprint of the network it starts from; where the folder is does not matter.
         values["start_file"] = None if recipe.start_file is None else Path(recipe.start_file).parent.name
         values.pop("name")
         return _digest([values, {name: cache.fingerprint for name, cache in caches.items()}, fold, code_digest()])[:16]

@@ -80,8 +80,8 @@ class Frame:
         alpha: (S, S) uint8, 255 where the person or a prop covers the pixel.
         parts: (S, S) uint8, index into ``PARTS``.
         landmarks: (68, 2) float32 pixels, centre of the top-left pixel is 0.
-        visible: (68,) bool, the point lies in the picture and nothing hides it.
-        box: (4,) float32 x0, y0, x1, y1 round all 68 points.
+        visible: (68,) bool, the point is in the picture and nothing hides it.
+        box: (4,) float32 x0, y0, x1, y1 around all 68 points.
         intensities: labels 0-5 per side. AU 25 follows the gap between the lips, whatever opened it.
         scene, traits: where it came from.
     """

@@ -251,7 +251,7 @@ class Recipe:
                 raise InputError(f"augmentation.{name} is a probability, got {getattr(self.augmentation, name)}")
         for name in ("scale", "crop_scale", "shift", "jitter"):
             if not 0 <= getattr(self.augmentation, name) < 1:
-                raise InputError(f"augmentation.{name} must lie in [0, 1), got {getattr(self.augmentation, name)}")
+                raise InputError(f"augmentation.{name} must be in [0, 1), got {getattr(self.augmentation, name)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that YAML and JSON can hold."""

@@ -84,7 +84,7 @@ def train(
         caches: prepared faces, or name of the data set -> prepared faces where several are needed.
         fold: number or alias of the protocol's fold.
         out: folder of the run.
-        resume: go on with a stopped run of the same recipe and data; otherwise what lies there is replaced.
+        resume: go on with a stopped run of the same recipe and data; otherwise what is there is replaced.
         devices, nodes, strategy, accelerator, checkpoint_every, tensorboard, report: see ``Means``.
         limit: use so many training faces at most, in place of the recipe's ``max_faces``.
         protocol: in place of the recipe's, for data of one's own.
@@ -123,7 +123,7 @@ def _claim(out: Path, plan: Plan, resume: bool) -> TrainingRun | None:
     """Make the folder ready; the run that is finished there already, if any.
 
     Raises:
-        InputError: another run lies there.
+        InputError: another run is there.
     """
     facts = read_facts(out)
     if facts is not None and not resume and is_first_process():

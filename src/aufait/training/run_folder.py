@@ -30,7 +30,7 @@ class TrainingRun:
     """A finished run.
 
     Attributes:
-        folder: where it lies.
+        folder: where it is.
         facts: content of run.json.
     """
 
@@ -42,7 +42,7 @@ class TrainingRun:
         """A run by its folder.
 
         Raises:
-            InputError: no finished run lies there.
+            InputError: no finished run is there.
         """
         folder = Path(folder)
         facts = read_facts(folder)

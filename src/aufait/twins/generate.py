@@ -6,7 +6,7 @@ Layout of a folder: that of the data set, and besides::
     README.txt          says so in words
     .twin/NAME.json     one file per finished recording; a recording without it is drawn again
 
-``SYNTHETIC.json`` lies there from the first moment; ``complete`` in it turns true at the end.
+``SYNTHETIC.json`` is there from the first moment; ``complete`` in it turns true at the end.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from aufait.twins.subjects import choose_subjects
 
 _DONE = ".twin"
 OWN_NAMES = frozenset({*OWN_FOLDERS, _DONE, MARKER, README})
-"""Names in the root of a twin; FERA 2017's videos and labels lie there besides."""
+"""Names in the root of a twin; FERA 2017's videos and labels are there besides."""
 
 
 def write_twin(
@@ -193,7 +193,7 @@ def _prepare(root: Path, settings: TwinSettings, overwrite: bool) -> None:
 
 
 def _clear(root: Path) -> None:
-    """Remove what twins consist of, and nothing else that may lie there."""
+    """Remove what twins consist of, and nothing else that may be there."""
     import shutil
 
     for entry in root.iterdir():

@@ -316,7 +316,7 @@ def _finish(draft: _Draft, layout: TwinLayout, frames: int, fps: float, seed: in
 
 
 def _occlusion(frames: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """(frames,) what lies before the face: one episode of a third to two thirds of the recording, in ``share`` of them."""
+    """(frames,) what covers the face: one episode of a third to two thirds of the recording, in ``share`` of them."""
     kind = str(rng.choice(("hand", "object", "mask"), p=(0.5, 0.25, 0.25)))
     start, length = rng.uniform(0.0, 0.4), rng.uniform(0.33, 0.66)
     hidden = np.full(frames, "none", dtype="<U6")

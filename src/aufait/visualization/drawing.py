@@ -187,7 +187,7 @@ def _dot_pattern(radius: float) -> np.ndarray:
 
 
 def _coverage(points: np.ndarray, area: np.ndarray, size: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Share each sample among the four pixels round it: flat pixel numbers and their coverage in [0, 1]."""
+    """Share each sample among the four pixels around it: flat pixel numbers and their coverage in [0, 1]."""
     height, width = size[:2]
     inside = (points >= 0).all(axis=1) & (points[:, 0] < width - 1) & (points[:, 1] < height - 1)
     points, area = points[inside], area[inside]

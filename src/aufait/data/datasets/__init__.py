@@ -158,7 +158,7 @@ def open_dataset(name: str, root: str | os.PathLike[str], **options: Any) -> AUD
     for option, value in values.items():
         if isinstance(value, Path) and not value.is_dir():
             what = "is not a folder" if value.exists() else "does not exist"
-            raise InputError(f"{option}={value} {what}; {option} names the folder where they lie")
+            raise InputError(f"{option}={value} {what}; {option} names the folder where they are")
     dataset = entry.reader(Path(root), **values)
     if not isinstance(dataset, AUDataset):
         raise InputError(f"the reader of {entry.name} must return an AUDataset, got a {type(dataset).__name__}")

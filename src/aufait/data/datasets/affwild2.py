@@ -47,8 +47,8 @@ def open_affwild2(
 
     Args:
         root: folder that holds pictures (or videos) and annotations.
-        images: folder of the pictures or videos, if they lie elsewhere.
-        labels: folder of the annotations, if they lie elsewhere.
+        images: folder of the pictures or videos, if they are elsewhere.
+        labels: folder of the annotations, if they are elsewhere.
         frame_offset: picture number minus line number.
         need_media: False reads labels without pictures.
         max_missing: largest tolerated share of label rows without picture; 1, as frames without a face have none.
@@ -111,7 +111,7 @@ def _label_files(folders: Iterable[Folder], log: AnomalyLog) -> dict[str, tuple[
                 continue
             partition = _partition(path)
             if partition is None:
-                log.add("mixed-versions", path, "lies in no folder named Train_Set or Validation_Set; left out")
+                log.add("mixed-versions", path, "is in no folder named Train_Set or Validation_Set; left out")
                 continue
             if path.stem in found:
                 log.add("duplicate-recordings", path, f"also at {found[path.stem][0]}, which is used")

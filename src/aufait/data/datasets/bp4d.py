@@ -39,8 +39,8 @@ def open_bp4d(
 
     Args:
         root: folder that holds pictures and coding files.
-        images: folder of the pictures, if they lie elsewhere.
-        labels: folder of the coding files, if they lie elsewhere.
+        images: folder of the pictures, if they are elsewhere.
+        labels: folder of the coding files, if they are elsewhere.
         frame_offset: picture number minus label frame number.
         need_media: False reads labels without pictures.
         max_missing: largest tolerated share of label rows without picture.

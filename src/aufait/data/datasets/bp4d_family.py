@@ -36,7 +36,7 @@ _SUBJECT = r"[fm]\d{1,4}"
 _SEQUENCE = re.compile(r"([FM])0*(\d+)[_-]?T0*(\d+)(?!\d)", re.IGNORECASE)
 _UNIT_FOLDER = r"au0*(\d+)"
 _NOT_PICTURES = {"physiology", "thermal", "2dfeatures", "3dfeatures", "irfeatures", "3dmodels", "audio"}
-_OPTIONS_HINT = "If pictures and labels lie apart, name them with images=FOLDER and labels=FOLDER"
+_OPTIONS_HINT = "If pictures and labels are in different folders, name these with images=FOLDER and labels=FOLDER"
 
 Key = tuple[str, str]
 """Subject and task, spelt as in BP4D: ("F001", "T1")."""
@@ -176,7 +176,7 @@ def _first(found: dict[Key, Path], key: Key, path: Path, log: AnomalyLog) -> Non
 def _media_places(root: Path, log: AnomalyLog) -> dict[Key, list[Path]]:
     """Sequence -> folders of pictures, video files, or (for archives) ``F001.zip`` joined with the task.
 
-    What lies below folders of other sensors (thermal videos, physiology) is not taken.
+    What is below folders of other sensors (thermal videos, physiology) is not taken.
     """
     found: dict[Key, list[Path]] = {}
     for folder in survey(root, log, skip=_SUBJECT):

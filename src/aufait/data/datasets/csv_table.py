@@ -349,7 +349,7 @@ def _whole(text: str, line: int, column: str, problems: _Problems) -> int | None
         problems.add(line, column, f"{text[:_SHOWN_TEXT]!r} is not a whole number")
         return None
     if abs(value) > _LARGEST:
-        problems.add(line, column, f"{text[:_SHOWN_TEXT]} lies beyond {_LARGEST}")
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]} is beyond {_LARGEST}")
         return None
     return int(value)
 
@@ -484,7 +484,7 @@ def _video(video: str, rows: list[_Row], where: _Where) -> tuple[Media | None, n
         if row.frame is not None and row.frame < where.first_frame:
             hint = "; if your frames count from 0, set first_frame=0" if row.frame == 0 else ""
             raise InputError(
-                f"{where.table}, line {row.line}, column frame: {row.frame} lies before the video's first frame, "
+                f"{where.table}, line {row.line}, column frame: {row.frame} is before the video's first frame, "
                 f"{where.first_frame}{hint}"
             )
         frames.append(row.frame if row.frame is not None else _frame_at(row, media, where))

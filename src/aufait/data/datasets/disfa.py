@@ -50,8 +50,8 @@ def open_disfa(
 
     Args:
         root: folder that holds videos (or pictures) and label files.
-        images: folder of the videos or of picture folders SN001, SN002, ..., if they lie elsewhere.
-        labels: folder of the label files, if they lie elsewhere.
+        images: folder of the videos or of picture folders SN001, SN002, ..., if they are elsewhere.
+        labels: folder of the label files, if they are elsewhere.
         camera: "left" or "right"; the papers use the left one, and landmarks are distributed for it alone.
         threshold: intensity from which an action unit counts as present; protocols set it anew.
         frame_offset: picture number minus label frame number; by default the first of both belong together. The

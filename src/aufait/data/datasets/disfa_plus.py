@@ -49,8 +49,8 @@ def open_disfa_plus(
 
     Args:
         root: folder that holds ``Images`` and ``Labels``.
-        images: folder of the subjects' picture folders, if it lies elsewhere (such as aligned copies).
-        labels: folder of the subjects' label folders, if it lies elsewhere.
+        images: folder of the subjects' picture folders, if it is elsewhere (such as aligned copies).
+        labels: folder of the subjects' label folders, if it is elsewhere.
         threshold: intensity from which an action unit counts as present; papers and programs use 1, 2 and 3.
         frame_offset: picture number minus the number that the label line names.
         need_media: False reads labels without pictures.

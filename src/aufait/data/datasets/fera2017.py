@@ -52,7 +52,7 @@ def open_fera2017(
     the data.
 
     Args:
-        root: folder below which videos and label files lie.
+        root: folder below which videos and label files are.
         views: digits of the views to read.
         frame_offset: picture number minus label frame number; the first frame of a video counts as picture 1.
         need_media: False reads labels without videos, as one recording per sequence without a view.

@@ -165,7 +165,7 @@ class FaceCache:
         return np.array([*texts, ""], dtype=str)[values]
 
     def rows_of(self, dataset: AUDataset) -> np.ndarray:
-        """Where the frames of a data set lie in this cache.
+        """Where the frames of a data set are in this cache.
 
         Args:
             dataset: made from ``dataset()`` by protocols or selections.
@@ -288,7 +288,7 @@ class FaceCache:
     def _checked(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         wanted = np.asarray(rows, dtype=np.int64).reshape(-1)
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < len(self)):
-            raise InputError(f"rows must lie in 0..{len(self) - 1}, got {int(wanted.min())}..{int(wanted.max())}")
+            raise InputError(f"rows must be in 0..{len(self) - 1}, got {int(wanted.min())}..{int(wanted.max())}")
         return wanted
 
 

@@ -27,7 +27,7 @@ TOO_SHORT = "video ends before"
 NO_FACE = "no face found"
 NO_LANDMARKS = "no landmarks distributed"
 NOT_ALIGNABLE = "landmarks cannot be aligned"
-OUTSIDE = "landmarks lie outside the picture"
+OUTSIDE = "landmarks are outside the picture"
 
 FinderFactory = Callable[[], FaceFinder]
 """Makes a finder; it is called once in every process."""

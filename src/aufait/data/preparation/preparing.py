@@ -185,7 +185,8 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if name not in ("source", "recordings") and old.get(name) != new[name]
         and not (name == "frame" and old.get("alignment") != new["alignment"])
     ]
-    before, now = old.get("recordings", {}), new["recordings"]
+    kept, now = old.get("recordings"), new["recordings"]
+    before = kept if isinstance(kept, dict) else {}
     changed = [name for name in now if name in before and before[name] != now[name]]
     for what, names in (
         ("labels or pictures changed in", changed),
@@ -328,7 +329,7 @@ def _finish(
     if not any(record["faces"] for _, record in shards):
         _clear(folder)
         for empty in (folder / SHARDS, folder):
-            with suppress(OSError):  # other files of the user may lie there
+            with suppress(OSError):  # other files of the user may be there
                 empty.rmdir()
         if failed:
             raise InputError(f"nothing could be prepared; {failed[0]['name']}: {failed[0]['error']}")

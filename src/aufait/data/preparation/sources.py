@@ -97,7 +97,7 @@ def mark_synthetic(recordings: Sequence[Recording], root: Path | None) -> tuple[
 
 
 def is_rendered(recordings: Sequence[Recording], root: Path | None = None) -> bool:
-    """Whether any of the pictures lies below a marker of rendered data, finished or not."""
+    """Whether any of the pictures is below a marker of rendered data, finished or not."""
     markers: dict[Path, Path | None] = {}
     return any(_marker_of(recording.media, root, markers) is not None for recording in recordings)
 
@@ -117,7 +117,7 @@ def _marker_of(media: Media | None, root: Path | None, known: dict[Path, Path | 
 
 
 def _place(media: Media | None) -> Path | None:
-    """The video, the archive, or the first picture; a table's pictures may lie anywhere, so their folder says little."""
+    """The video, the archive, or the first picture; a table's pictures may be anywhere, so their folder says little."""
     numbers = None if media is None else media.numbers()
     if isinstance(media, ImageFolder) and numbers is not None and len(numbers):
         return media.path(int(numbers[0]))

@@ -32,7 +32,7 @@ def hold_out(train_subjects: Iterable[str], share: float = 0.15, seed: int = 0) 
     if len(order) < 2:
         raise InputError(f"holding out needs at least 2 training subjects, got {len(order)}")
     if not 0 < share < 1:
-        raise InputError(f"the share to hold out must lie between 0 and 1, got {share}")
+        raise InputError(f"the share to hold out must be between 0 and 1, got {share}")
     count = min(max(math.floor(share * len(order) + 0.5), 1), len(order) - 1)
     return tuple(sorted(order[count:])), tuple(sorted(order[:count]))
 

@@ -110,10 +110,10 @@ class ABRNetConfig(ModelConfig):
         self._choose("classifier_activation", ACTIVATIONS)
         if self.top_k is not None and not 1 <= self.top_k <= len(self.action_units):
             raise InputError(
-                f"abrnet: top_k must lie in 1..{len(self.action_units)} (the action units) or be None, got {self.top_k}"
+                f"abrnet: top_k must be in 1..{len(self.action_units)} (the action units) or be None, got {self.top_k}"
             )
         if not (0 <= self.p_pos <= 1 and -1 <= self.p_neg <= 0):
-            raise InputError(f"abrnet: p_pos must lie in [0, 1] and p_neg in [-1, 0], got {self.p_pos} and {self.p_neg}")
+            raise InputError(f"abrnet: p_pos must be in [0, 1] and p_neg in [-1, 0], got {self.p_pos} and {self.p_neg}")
         self._check_dropout()
 
     @property
@@ -133,11 +133,11 @@ class ABRNetConfig(ModelConfig):
 
     def _check_dropout(self) -> None:
         if not 0 <= self.relation_dropout < 1:
-            raise InputError(f"abrnet: relation_dropout must lie in [0, 1), got {self.relation_dropout}")
+            raise InputError(f"abrnet: relation_dropout must be in [0, 1), got {self.relation_dropout}")
         layers = self.relation_layers
         if self.kept_layers is not None:
             if layers and not 1 <= self.kept_layers <= layers:
-                raise InputError(f"abrnet: kept_layers must lie in 1..{layers} (the relation layers), got {self.kept_layers}")
+                raise InputError(f"abrnet: kept_layers must be in 1..{layers} (the relation layers), got {self.kept_layers}")
             return
         exact = layers * (1 - self.relation_dropout)
         if abs(exact - round(exact)) > _ROUNDED:

@@ -278,7 +278,7 @@ def _strips(points: Tensor, strip: int | None = None) -> Iterator[tuple[int, Ten
 
 
 def _sum_strips(strips: Iterable[tuple[int, Tensor]], values: Tensor) -> Tensor:
-    """Kernel times values (N, V, M); what lies right of the square on the diagonal serves its mirror image below it, too."""
+    """Kernel times values (N, V, M); what is right of the square on the diagonal serves its mirror image below it, too."""
     sums = torch.zeros_like(values)
     for start, kernel in strips:
         end = start + kernel.shape[2]

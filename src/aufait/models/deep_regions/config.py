@@ -89,7 +89,7 @@ class DeepRegionsConfig(ModelConfig):
     """Number of patches: 22 (section 2), 49 (significance study, section 2.1), or as many as ``landmark_ids`` names."""
 
     landmark_ids: tuple[int, ...] | None = None
-    """Landmarks that the patches lie around, 1-based in the 49-point scheme; ``None``: ``LANDMARKS_22`` or all 49."""
+    """Landmarks that the patches are around, 1-based in the 49-point scheme; ``None``: ``LANDMARKS_22`` or all 49."""
 
     landmark_map: str = "shift"
     """How landmarks are "justified to fit the new size" of the Conv1 map (section 2): "shift" moves them by the 5 pixels that
@@ -155,7 +155,7 @@ class DeepRegionsConfig(ModelConfig):
             return
         wrong = [number for number in self.landmark_ids if not 1 <= number <= len(LANDMARKS_49)]
         if wrong:
-            raise InputError(f"{self.SYSTEM}: landmark_ids must lie in 1..49 (1-based, 49-point scheme), got {wrong}")
+            raise InputError(f"{self.SYSTEM}: landmark_ids must be in 1..49 (1-based, 49-point scheme), got {wrong}")
         if not self.landmark_ids or len(set(self.landmark_ids)) != len(self.landmark_ids):
             raise InputError(f"{self.SYSTEM}: landmark_ids must name at least one landmark and each once, got {self.landmark_ids}")
         if len(self.landmark_ids) != self.patches:

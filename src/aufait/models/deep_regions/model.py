@@ -61,7 +61,7 @@ class DeepRegions(AUSystem):
 
     def local_features(self, images: Tensor, landmarks: Tensor) -> Tensor:
         """Outputs of Conv6 (B, G, D), one vector per patch, for prepared images (B, 3, S, S) and landmarks (B, 49, 2)."""
-        # Channels-last: a pixel's channels lie together, so that patches are cut out and convolved without reordering.
+        # Channels-last: a pixel's channels are together, so that patches are cut out and convolved without reordering.
         images = images.contiguous(memory_format=torch.channels_last)
         feature_map = self.conv1(images).relu()  # (B, 32, 190, 190)
         if self.config.backbone == "convnet":

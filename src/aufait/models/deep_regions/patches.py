@@ -14,7 +14,7 @@ def to_map_pixels(landmarks: Tensor, image_size: int, map_size: int, how: str) -
     """Landmarks (..., 2) in pixels of the image -> the same points in pixels of an unpadded convolution's map.
 
     Args:
-        how: "shift", by the border that the kernel cuts off on one side, (image_size - map_size) / 2: the map's pixel then lies
+        how: "shift", by the border that the kernel cuts off on one side, (image_size - map_size) / 2: the map's pixel then is
             where the centre of its kernel was. "scale", by map_size / image_size.
 
     Returns:
@@ -32,7 +32,7 @@ def window_corners(centres: Tensor, height: int, width: int, size: int) -> tuple
         centres: (B, P, 2) x, y in pixels of the map; halves round to the even pixel.
         height: of the map, at least ``size``.
         width: of the map, at least ``size``.
-        size: side of the windows; the corner lies size // 2 to the left of and above the rounded centre.
+        size: side of the windows; the corner is size // 2 to the left of and above the rounded centre.
 
     Returns:
         rows and columns, (B, P) integers in [0, height - size] and [0, width - size].

@@ -179,7 +179,7 @@ class MeshModelConfig:
     """Head on the photo trunk."""
     unheard: tuple[tuple[int, ...], ...] = ((4, 17), (7,), (4,), ())
     """Units about which features, photo, named blend shapes and pixels have no vote. The maps of the landmark network hold where
-    points lie, which a raised chin or a frown hardly moves; its blend shapes call other movements lowered brows; and in the
+    points are, which a raised chin or a frown hardly moves; its blend shapes call other movements lowered brows; and in the
     photo trunk's maps narrowed lids are lost."""
     tells_sides: tuple[bool, ...] = (True, True, False, True)
     """Which of them say how the sides of a face differ."""

@@ -39,7 +39,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions round an identity."""
+    """Two 3 x 3 convolutions around an identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

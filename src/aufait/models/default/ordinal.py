@@ -22,7 +22,7 @@ OCCURRENCE_LEVEL = 2
 def monotone_logits(raw: Tensor) -> Tensor:
     """(..., 5) free numbers -> (..., 5) logits that do not increase along the last dimension.
 
-    The first is taken as it is; each further one lies softplus(raw) below the one before.
+    The first is taken as it is; each further one is softplus(raw) below the one before.
     """
     first, steps = raw[..., :1], torch.nn.functional.softplus(raw[..., 1:])
     return torch.cat([first, first - steps.cumsum(dim=-1)], dim=-1)
@@ -42,7 +42,7 @@ def median_intensity(exceedance: np.ndarray) -> np.ndarray:
     """
     p = np.asarray(exceedance, np.float64)
     low, high = p[..., :-1], p[..., 1:]
-    crossed = (p >= 0.5).sum(axis=-1)  # thresholds that the median lies above
+    crossed = (p >= 0.5).sum(axis=-1)  # thresholds that the median is above
     step = np.clip((low - 0.5) / np.maximum(low - high, 1e-9), 0.0, 1.0)  # where between threshold k and k + 1
     index = np.clip(crossed - 1, 0, LEVELS - 2)[..., None]
     between = crossed - 0.5 + np.take_along_axis(step, index, axis=-1)[..., 0]

@@ -74,7 +74,7 @@ class DRMLConfig(ModelConfig):
         if min(self.hidden_sizes) < 1:
             raise InputError(f"drml: hidden_sizes must be positive, got {self.hidden_sizes}")
         if not 0 <= self.dropout < 1:
-            raise InputError(f"drml: dropout must lie in [0, 1), got {self.dropout}")
+            raise InputError(f"drml: dropout must be in [0, 1), got {self.dropout}")
         if self.region_side % GRID or self.last_side < 1:
             raise InputError(
                 f"drml: image_size less {STEM_KERNEL - 1} must be a multiple of {GRID} and leave a pixel after all convolutions "

@@ -1,4 +1,4 @@
-"""The block that FAN and AUNet are built of: three convolutions whose outputs lie side by side, plus the input.
+"""The block that FAN and AUNet are built of: three convolutions whose outputs are side by side, plus the input.
 
 Papers: Bulat and Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?", ICCV 2017, section 3
 ("hierarchical, parallel and multi-scale block"); AUNet (Yang et al.), figure 5.

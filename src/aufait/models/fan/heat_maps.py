@@ -2,7 +2,7 @@
 
 Paper: Bulat and Tzimiropoulos, ICCV 2017, section 4 (one Gaussian per landmark, squared error). The shift by a quarter of a
 heat-map pixel towards the higher neighbour is the released programs'.
-Our reading: pixel centres are whole numbers here, so heat-map pixel k of a map ``ratio`` times smaller than the image lies at
+Our reading: pixel centres are whole numbers here, so heat-map pixel k of a map ``ratio`` times smaller than the image is at
 image pixel ratio (k + 1/2) - 1/2; the released program leaves out the last half pixel.
 """
 

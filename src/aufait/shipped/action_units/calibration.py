@@ -148,13 +148,13 @@ def quiet_at_rest(table: np.ndarray, resting: np.ndarray, units: np.ndarray, sha
 
 
 def midway(table: np.ndarray, unit: int, resting: np.ndarray, acting: np.ndarray, tail: float) -> np.ndarray:
-    """The table with one unit's shift such that one half lies midway between faces at rest and faces that show the unit.
+    """The table with one unit's shift such that one half is midway between faces at rest and faces that show the unit.
 
     Args:
         table: (A, 2) scale and shift.
         unit: its row.
         resting, acting: (N,) and (M,) logits of the unit before calibration.
-        tail: share of the resting faces that may lie above the upper end of their range, and of the others below the lower end of
+        tail: share of the resting faces that may be above the upper end of their range, and of the others below the lower end of
             theirs; the middle of these two ends becomes one half.
     """
     result = np.array(table, np.float64)

@@ -24,7 +24,7 @@ CENTRAL_UNITS = (4, 17, 23, 24, 25, 26, 28)
 MIDLINE_POINTS = (27, 30, 51, 57, 8)
 """68-point indices on the middle of a face: bridge and tip of the nose, lips, chin."""
 MIDLINE_OFF = 0.04
-"""Furthest that the middle of a frontal face lies from the middle of its crop, as a share of the crop's side."""
+"""Furthest that the middle of a frontal face is from the middle of its crop, as a share of the crop's side."""
 SOFTEST_SEAM = 0.05
 """Widest seam of two crops, as a share of their side; each pair draws its own."""
 

@@ -143,7 +143,7 @@ def frame_intensity(record: FrameRecord, action_units: tuple[int, ...]) -> np.nd
 
 
 _HIDING = {"mask": (27, 68), "sunglasses": (36, 48)}
-"""Points that an occluder hides although it lies close on them."""
+"""Points that an occluder hides although it is close on them."""
 _REGION = {1: (17, 27), 2: (17, 27), 4: (17, 27), 5: (36, 48), 6: (36, 48), 7: (36, 48), 43: (36, 48), 9: (27, 36)}
 """68-point range in which a unit shows; the mouth for all others."""
 _MOUTH = (48, 68)

@@ -61,7 +61,7 @@ def half_face(
     moved = apply_transform(to_rest, act[None])[0]  # (68, 2) the acting points in the resting picture
     depth, seam, offset = _midline(rest, moved, down)
     distance = (across - np.interp(down, depth, seam)) / scale  # (H, W) from the midline; positive on the subject's left
-    target = _bent_grid(distance, down, depth, offset)  # (H, W, 2) where each pixel lies in the moved acting picture
+    target = _bent_grid(distance, down, depth, offset)  # (H, W, 2) where each pixel is in the moved acting picture
     source = apply_transform(invert(to_rest), target.reshape(1, -1, 2)).reshape(target.shape).astype(np.float32)
     aligned = cv2.remap(acting, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     signed = distance if side == "left" else -distance

@@ -1,4 +1,4 @@
-"""Training data of the face check: aligned faces that are covered, moved and spoilt on purpose.
+"""Training data of the face check: aligned faces that are covered, moved and degraded on purpose.
 
 ``gather_faces`` stores aligned faces with some surroundings, from renders (where the engine tells which pixels are covered) and
 from pictures of real people (taken as uncovered). ``draw_batch`` makes examples of them:
@@ -6,7 +6,7 @@ from pictures of real people (taken as uncovered). ``draw_batch`` makes examples
 * covers: rendered hands, masks and objects moved onto another face, the same shapes filled with skin, hair or background of a
   third picture, and plain ellipses and bars; what is covered of each region is counted;
 * fit: the crop is moved, turned, scaled or put upside down; the answer follows from how far the landmarks went;
-* clarity: blur, few pixels, noise, compression, darkness; the answer is how well the fine structure of the spoilt crop agrees
+* clarity: blur, few pixels, noise, compression, darkness; the answer is how well the fine structure of the degraded crop agrees
   with that of the unspoilt one.
 """
 
@@ -60,7 +60,7 @@ class StoredFaces:
 
     Attributes:
         pictures: (N, 3, 160, 160) uint8 RGB.
-        covered: (N, 160, 160) uint8, 255 where something lies before the face or its surroundings.
+        covered: (N, 160, 160) uint8, 255 where something covers the face or its surroundings.
         points: (N, 68, 2) float32 landmarks in stored pixels.
         real: (N,) bool, pictures of real people.
         covers: (C,) rows with a hand, mask or object that can be moved onto other faces.
@@ -173,7 +173,7 @@ def draw_batch(faces: StoredFaces, rows: np.ndarray, rng: np.random.Generator) -
 
 
 def mirrored(batch: Examples) -> Examples:
-    """The same faces as in a mirror; what was told of the left regions is told of the right ones."""
+    """The same faces, mirrored; what was said of the left regions is said of the right ones."""
     order = [0, 1, *(2 + place for place in _MIRRORED)]
     return Examples(batch.crops.flip(3), batch.answers[:, order], batch.counts[:, order])
 
@@ -194,14 +194,14 @@ def _example(faces: StoredFaces, row: int, rng: np.random.Generator) -> tuple[np
         visible = visible[list(_MIRRORED)]
     answers = np.concatenate([[fit, clarity], visible]).astype(np.float32)
     counts = np.ones(len(answers), bool)
-    counts[1:] = fit >= 0.6  # of a face that is not there nothing can be told
+    counts[1:] = fit >= 0.6  # nothing can be said of a face that is not there
     return spoilt, answers, counts
 
 
 def _placement(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, float]:
     """Where the crop looks: (2, 3) matrix from stored to crop pixels, and how well it fits the face, in [0, 1].
 
-    The fit follows from how far landmarks that agree with the crop would lie from the true ones.
+    The fit follows from how far landmarks that agree with the crop would be from the true ones.
     """
     kind = rng.random()
     if kind < 0.62:

@@ -80,7 +80,7 @@ def landmark_loss(
 ) -> dict[str, Tensor]:
     """Heatmap, distance, flatness and face terms.
 
-    Heatmap: cross-entropy between a heatmap's distribution and a bell of one cell round the true point. Distance:
+    Heatmap: cross-entropy between a heatmap's distribution and a bell of one cell around the true point. Distance:
     smooth L1 of the soft-argmax in pixels. Both average over points inside the crop of crops that show a face. Flat:
     cross-entropy between the heatmaps of crops without a face and an even distribution, above its least value. Face:
     binary cross-entropy.

@@ -283,7 +283,7 @@ def take_faces(bank: FaceBank, count: int, draw: Draw, *, shrink: int = 1, keep_
 
 
 def _head_oval(landmarks: Tensor, side: int, draw: Draw) -> Tensor:
-    """(B, side, side): 1 on an oval round face and hair, falling softly to 0."""
+    """(B, side, side): 1 on an oval around face and hair, falling softly to 0."""
     box = landmark_box(landmarks) * (side / BANK_SIDE)
     center, size = (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2])
     radius = size * draw.uniform(0.75, 1.1, len(box), 1)

@@ -1,7 +1,7 @@
 """Real faces for the builtin face networks: pictures that the package lists, with points of the mesh finder as labels.
 
 The mesh finder's landmark network was trained on photographs; its 478 points, brought to the 68 landmarks
-(``faces/mesh_points.py``), are the teacher's word on each portrait. A square of the portrait round the face becomes a face
+(``faces/mesh_points.py``), are the teacher's word on each portrait. A square of the portrait around the face becomes a face
 of a ``FaceBank``, as renders do; where the square reaches beyond the picture it is see-through. The people that
 ``real_faces`` keeps out serve figures alone.
 """
@@ -91,7 +91,7 @@ def real_bank(pictures: Sequence[Path], landmarks: np.ndarray, identity: Tensor,
 
 
 def cut_face(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The square round a face, as a bank stores it.
+    """The square around a face, as a bank stores it.
 
     Args:
         image: (H, W, 3) uint8.

@@ -11,7 +11,7 @@ from aufait.synthetic.drawing.primitives import Mesh, outward_normals
 
 
 def draw_lens(picture: np.ndarray, depth: np.ndarray, lens: Mesh, view: View, light: Lighting, ambient: np.ndarray) -> None:
-    """Blend a translucent mesh over what lies behind it, with a plain glare towards the light."""
+    """Blend a translucent mesh over what is behind it, with a plain glare towards the light."""
     near, index, bary = view.buffers()
     cull = np.zeros(len(lens.triangles), np.uint8)
     kernels.rasterize(view.project(lens.vertices), lens.triangles.astype(np.int32), cull, near, index, bary)

@@ -27,11 +27,11 @@ _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
 _TINY = np.float32(1e-12)
 SKIN_EXPONENT = np.float32(30.0)
 SHADOW_BIAS = 0.35
-"""cm by which a point must lie behind the nearest surface to be in its shadow."""
+"""cm by which a point must be behind the nearest surface to be in its shadow."""
 
 
 class Seen(NamedTuple):
-    """What the z-buffer left: the triangle of each pixel and where in it the pixel lies."""
+    """What the z-buffer left: the triangle of each pixel and where in it the pixel is."""
 
     triangle: np.ndarray
     """(H, W) int32, -1 = nothing."""
@@ -89,7 +89,7 @@ class KeyLight(NamedTuple):
     matrix: np.ndarray
     """(3, 3) cm to texels of the map and depth."""
     origin: np.ndarray
-    """(3,) where the point 0 lies in it."""
+    """(3,) where the point 0 is in it."""
     radius: np.float32
     """Radius of the shadow's edge in texels."""
 

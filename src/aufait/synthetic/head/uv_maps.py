@@ -46,7 +46,7 @@ def position_map(model: FaceModel, material: Material = Material.FACE, size: int
 
 @functools.lru_cache(maxsize=4)
 def coverage(model: FaceModel, material: Material = Material.FACE, size: int = FACE_TEXTURE) -> np.ndarray:
-    """(size, size) bool: texels that lie on a triangle of ``material``; read-only."""
+    """(size, size) bool: texels that are on a triangle of ``material``; read-only."""
     chosen = model.material == int(material)
     covered = np.zeros((size, size), np.bool_)
     positions = np.zeros((size, size, 3), np.float32)

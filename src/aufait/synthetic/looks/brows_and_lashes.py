@@ -17,7 +17,7 @@ from aufait.synthetic.looks.hair_colours import brow_colour
 from aufait.synthetic.looks.strand_roots import sample_roots, skin_area, tangential, unit
 
 BROW_BAND = (0.42, 1.10)
-"""Brow hairs are rooted this many cm below landmarks 17-26, which lie on the upper edge of the brow ridge."""
+"""Brow hairs are rooted this many cm below landmarks 17-26, which are on the upper edge of the brow ridge."""
 
 
 @dataclass(frozen=True)

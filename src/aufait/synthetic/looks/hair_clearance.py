@@ -44,16 +44,16 @@ def _trim_fringe(points: np.ndarray, cut_height: float, fringe: np.ndarray, rng:
 
 
 def _off_the_face(points: np.ndarray, cut: Cut, rng: np.random.Generator) -> np.ndarray:
-    """Turn points that hang in front of the face sideways, to beside the cheeks."""
+    """Turn points that hang in front of the face sideways, next to the cheeks."""
     relative_z = points[..., 2] - 1.0
     azimuth = np.arctan2(np.abs(points[..., 0]), np.maximum(relative_z, 1e-3))
     least = np.radians(rng.uniform(47.0, 60.0, (len(points), 1))).astype(np.float32)
     # Above the brows the hair may still cross the forehead.
     least = least * smoothstep(12.0, 7.5, points[..., 1])
     blocked = (azimuth < least) & (relative_z > 0)
-    # At least a cheek's distance: what lies inside the head would be pushed out before the face again.
+    # At least a cheek's distance: what is inside the head would be pushed out in front of the face again.
     distance = np.maximum(np.hypot(points[..., 0], relative_z), 7.2)
-    # The parting decides the side, not the middle of the face; without one, where most of the strand lies.
+    # The parting decides the side, not the middle of the face; without one, where most of the strand is.
     lean = points[:, :1, 0] - cut.parting if cut.parting is not None else points[:, 1:4, 0].mean(axis=1, keepdims=True)
     side = np.where(lean >= 0, 1.0, -1.0)
     x = np.where(blocked, side * distance * np.sin(least), points[..., 0])
@@ -62,7 +62,7 @@ def _off_the_face(points: np.ndarray, cut: Cut, rng: np.random.Generator) -> np.
 
 
 def _drape(points: np.ndarray) -> np.ndarray:
-    """Lay long hair over neck and shoulders: before the chest or behind the back, never inside them."""
+    """Lay long hair over neck and shoulders: in front of the chest or behind the back, never inside them."""
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
     neck = np.interp(y, [-11.0, -6.0], [6.6, 6.2])
     distance = np.hypot(x, z + 0.8)
@@ -81,7 +81,7 @@ def _drape(points: np.ndarray) -> np.ndarray:
 
 
 def _flatten_under_headwear(points: np.ndarray, traits: Traits, head: HeadMap) -> np.ndarray:
-    """Press hair that lies under a hat to the head, so that it does not poke through."""
+    """Press hair that is under a hat to the head, so that it does not poke through."""
     depth = covered_depth(points, traits)
     relative = points - head.center
     length = np.linalg.norm(relative, axis=-1)

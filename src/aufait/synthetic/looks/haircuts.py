@@ -142,7 +142,7 @@ def _hanging_cut(base: Cut, traits: Traits, rng: np.random.Generator) -> Cut:
 
 
 def side_of_parting(cut: Cut, points: np.ndarray) -> np.ndarray:
-    """-1 to 1: on which side of the parting a root lies; 0 without a parting."""
+    """-1 to 1: on which side of the parting a root is; 0 without a parting."""
     if cut.parting is None:
         return np.zeros(len(points), np.float32)
     return np.tanh((points[:, 0] - cut.parting) / 0.35).astype(np.float32)

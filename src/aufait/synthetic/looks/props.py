@@ -36,7 +36,7 @@ _RINGS = np.array(
 
 
 def make_clothes(model: FaceModel, traits: Traits, vertices: np.ndarray) -> list[Mesh]:
-    """A torso with one of ``COLLARS`` round the person's neck; follows the body.
+    """A torso with one of ``COLLARS`` around the person's neck; follows the body.
 
     Args:
         model: the geometry.

@@ -40,7 +40,7 @@ def make_hand(
     scale = rng.uniform(0.9, 1.06)
     axes, touch, local = _placement(rng, landmarks, place, pose, side)
     mirror = np.array([side, 1.0, 1.0])
-    flip = 1.0 if rng.random() < 0.75 else -1.0  # now and then the back of the hand lies on the face
+    flip = 1.0 if rng.random() < 0.75 else -1.0  # now and then the back of the hand is on the face
 
     def put(vertices: np.ndarray) -> np.ndarray:
         v = (vertices - local) * mirror * scale

@@ -12,7 +12,7 @@ from aufait.synthetic.head.person import Traits
 from aufait.synthetic.looks.props_shapes import Shape, fabric_colour, grid, join, tube
 from aufait.synthetic.looks.scalp import HeadMap
 
-_AROUND = 56  # columns round the head
+_AROUND = 56  # columns around the head
 
 
 def rim_plane(traits: Traits) -> tuple[float, float]:
@@ -24,7 +24,7 @@ def rim_plane(traits: Traits) -> tuple[float, float]:
 
 
 def covered_depth(points: np.ndarray, traits: Traits) -> np.ndarray:
-    """(...) cm by which ``points`` (..., 3) lie under a hat; a headscarf covers everything, a bare head nothing."""
+    """(...) cm by which ``points`` (..., 3) are under a hat; a headscarf covers everything, a bare head nothing."""
     if traits.headwear == "none":
         return np.full(points.shape[:-1], -100.0, np.float32)
     if traits.headwear == "headscarf":
@@ -140,7 +140,7 @@ def _visor(rim: np.ndarray, rng: np.random.Generator) -> Shape:
 
 
 def _brim(rim: np.ndarray, rng: np.random.Generator) -> Shape:
-    """A flat ring round the crown, gently waved."""
+    """A flat ring around the crown, gently waved."""
     middle = rim.mean(axis=0)
     outward = (rim - middle) * [1, 0, 1]
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)

@@ -154,7 +154,7 @@ class HeadMap:
         return self._radius[_octahedral_cell(relative)]
 
     def push_out(self, points: np.ndarray, clearance: np.ndarray | float) -> np.ndarray:
-        """(..., 3) ``points`` moved radially to lie at least ``clearance`` cm outside the skin."""
+        """(..., 3) ``points`` moved radially to be at least ``clearance`` cm outside the skin."""
         relative = points - self.center
         length = np.sqrt(np.einsum("...k,...k->...", relative, relative))
         scale = np.maximum((self.radius(relative) + clearance) / np.maximum(length, 1e-3), 1.0)
@@ -162,7 +162,7 @@ class HeadMap:
 
 
 def _octahedral_cell(relative: np.ndarray) -> np.ndarray:
-    """Cell of a square map folded round the sphere; needs no trigonometry."""
+    """Cell of a square map folded around the sphere; needs no trigonometry."""
     x, y, z = relative[..., 0], relative[..., 1], relative[..., 2]
     total = np.abs(x) + np.abs(y) + np.abs(z) + 1e-6
     u, v = x / total, z / total

@@ -149,7 +149,7 @@ def _lock_offsets(
 
 
 def _coil(offsets: np.ndarray, t: np.ndarray, cut: Cut, rng: np.random.Generator) -> np.ndarray:
-    """Displacement (m, K, 3) that winds each lock round its own axis."""
+    """Displacement (m, K, 3) that winds each lock around its own axis."""
     axis = unit(np.gradient(offsets, axis=1))
     side = unit(np.cross(axis, np.array([0.3, 0.2, 1.0], np.float32)))
     other = np.cross(axis, side)

@@ -66,7 +66,7 @@ def significance_figure(
 
 
 def _dotted(face: np.ndarray, points: np.ndarray, ranks: np.ndarray, colours: str) -> np.ndarray:
-    """The face round the points, paler, with a coloured dot per patch; the significant ones larger and on top."""
+    """The face around the points, paler, with a coloured dot per patch; the significant ones larger and on top."""
     from PIL import Image
 
     from aufait.visualization.drawing import strokes
@@ -84,7 +84,7 @@ def _dotted(face: np.ndarray, points: np.ndarray, ranks: np.ndarray, colours: st
 
 
 def _window(points: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float]:
-    """Left, top and side of the square round the points, with a margin, inside the face."""
+    """Left, top and side of the square around the points, with a margin, inside the face."""
     low, high = points.min(0), points.max(0)
     side = min(float((high - low).max()) * (1 + 2 * _MARGIN), float(min(size)))
     left, top = np.clip((low + high + 1) / 2 - side / 2, 0, np.array([size[1], size[0]]) - side)

@@ -43,7 +43,7 @@ class _Layout:
         label: width of the name.
         bar: width of a bar of intensity 5.
         value: width of the number behind the bar.
-        padding: space round the rows.
+        padding: space around the rows.
         names: "full" (12 Lip corner puller), "short" (AU12) or "number" (12).
         rows: how many action units fit.
     """

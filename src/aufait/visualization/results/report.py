@@ -1,6 +1,6 @@
 """One HTML page that shows a result: video, timeline, a table of the action units, key frames, provenance, files.
 
-The page needs no network: style, script, timeline and thumbnails are inside it; the video and the tables lie beside
+The page needs no network: style, script, timeline and thumbnails are inside it; the video and the tables are beside
 it and are linked by relative paths.
 """
 
@@ -362,7 +362,7 @@ def _unquoted(link: str) -> str:
 
 
 def _crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A square round the face, with hair and chin, as a thumbnail; black beyond the picture."""
+    """A square around the face, with hair and chin, as a thumbnail; black beyond the picture."""
     x0, y0, x1, y1 = (float(side) for side in box)
     side = max(8.0, 1.5 * max(x1 - x0, y1 - y0))
     left, top = (x0 + x1 - side) / 2, y0 + 0.46 * (y1 - y0) - side / 2
