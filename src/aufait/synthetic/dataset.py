@@ -291,8 +291,12 @@ def read_records(folder: str | Path) -> list[FrameRecord]:
     if not (root / "dataset.json").is_file():
         raise InputError(f"{root} is not a rendered data set: dataset.json is missing. Make one with: aufait synth {root}")
     records = []
-    for file in sorted((root / "labels").glob("*.jsonl"), key=lambda f: int(f.stem)):
-        records += [_parse(root, json.loads(line)) for line in file.read_text().splitlines()]
+    for file in sorted((root / "labels").glob("*.jsonl"), key=lambda f: (len(f.stem), f.stem)):
+        try:
+            records += [_parse(root, json.loads(line)) for line in file.read_text().splitlines()]
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise InputError(f"{file} is damaged ({said}); remove it and run aufait synth again to make it anew") from error
     if not records:
         raise InputError(f"{root} holds no finished frame yet; run aufait synth again to continue it")
     return records
