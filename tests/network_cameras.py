@@ -57,6 +57,11 @@ class _Files(BaseHTTPRequestHandler):
         pass
 
 
+class _FileServer(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is none."""
+
+
 @contextlib.contextmanager
 def http_server(
     files: dict[str, bytes],
@@ -75,7 +80,7 @@ def http_server(
         kinds: name -> content type.
         account: "user:password" that is asked for.
     """
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Files) as server:
+    with _FileServer(("127.0.0.1", 0), _Files) as server:
         server.files, server.stalling, server.ranges, server.kinds = files, stalling, ranges, kinds or {}
         server.password = base64.b64encode(account.encode()).decode() if account else None
         server.seen, server.over, server.daemon_threads = [], threading.Event(), True

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -31,7 +34,7 @@ from aufait.detection.tables import read_openface_csv
 from aufait.errors import InputError
 from aufait.media import containers, limits
 from aufait.media.addresses import Address, find_address, shown
-from aufait.media.sources import expand_inputs
+from aufait.media.sources import demo_clip, expand_inputs
 from aufait.media.video import VideoReader, open_video
 
 
@@ -227,6 +230,38 @@ def test_a_clip_on_a_server_is_analysed_like_a_file(ranges: bool, tmp_path: Path
     assert SECRET not in result.output
     for path in (tmp_path / "out").iterdir():
         assert SECRET.encode() not in path.read_bytes() and SECRET not in path.name, path
+
+
+def test_a_clip_whose_index_comes_last_is_read_by_asking_for_its_parts() -> None:
+    data = demo_clip().read_bytes()
+    assert data.index(b"moov") > data.index(b"mdat")
+    with http_server({"a.mp4": data}) as server, open_video(f"http://{server.address}/a.mp4") as reader:
+        assert len(list(reader)) == reader.info.frame_count and not reader.error
+    with (
+        http_server({"a.mp4": data}, ranges=False) as server,
+        pytest.raises(InputError, match=r"cannot be read as a video|could not"),
+    ):
+        open_video(f"http://{server.address}/a.mp4")
+
+
+def test_an_encrypted_server_without_a_trusted_certificate_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    ask = f"req -x509 -newkey rsa:2048 -nodes -keyout {key} -out {certificate} -days 2 -subj /CN=localhost"
+    ask += " -addext subjectAltName=DNS:localhost,IP:127.0.0.1"
+    subprocess.run([program, *ask.split()], check=True, capture_output=True)
+    with http_server({"a.mp4": clip_bytes(tmp_path)}) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        with pytest.raises(InputError, match="could not reach https"):
+            open_video(f"https://{server.address}/a.mp4")
+        assert not server.seen
+        monkeypatch.setattr(containers, "_trust", lambda _: {"tls_verify": "1", "ca_file": str(certificate)})
+        with open_video(f"https://{server.address}/a.mp4") as reader:
+            assert len(list(reader)) == 12
 
 
 def test_user_and_password_reach_the_server_and_nothing_else(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
@@ -29,9 +29,9 @@ from aufait.detection.pictures import as_inputs, load_picture, name_of, pictures
 from aufait.detection.predictors import Model, VideoPredictor, WholeFacePredictor, open_predictor
 from aufait.detection.quality import quality_of_pictures, quality_scores
 from aufait.detection.scores import FaceScores
-from aufait.detection.threads import Prefetch
+from aufait.detection.threads import Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError, InputWarning
-from aufait.machine import default_threads, resolve_device, torch_threads
+from aufait.machine import default_threads, one_thread_after_fork, resolve_device, torch_threads
 from aufait.media.addresses import Address, find_address
 from aufait.results import FaceAnalysis, FrameAnalysis
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from aufait.models.default.base_rates import BaseRates
     from aufait.models.system import AUSystem
 
+_IN_THE_WORKER = "make the detector in the worker, for instance in the function that the worker starts with"
 _LOOKAHEAD = 3  # frames that wait between two stages at least; 3 x 2.8 MB at 1280 x 720
 _BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
 
@@ -127,6 +128,7 @@ class Detector:
         attention: bool = False,
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
+        one_thread_after_fork()
         self.device = resolve_device(device)
         self.max_faces = max_faces
         self.min_confidence = min_confidence
@@ -140,6 +142,7 @@ class Detector:
         )
         self._busy = threading.Lock()
         self._process = os.getpid()
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -148,9 +151,20 @@ class Detector:
         self.close()
 
     def close(self) -> None:
-        """Releases the face finder, unless the caller passed it in. The detector cannot be used afterwards."""
+        """Releases the face finder, unless the caller passed it in. The detector cannot be used afterwards.
+
+        A video that is being followed ends at its next step with an ``InputError``.
+        """
+        self._closed = True
         if self._owns_finder:
             self._finder.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError("this detector is closed; make another Detector")
+
+    def __reduce__(self) -> NoReturn:
+        raise InputError(f"a Detector cannot be copied or sent to another process; {_IN_THE_WORKER}")
 
     @property
     def action_units(self) -> tuple[int, ...]:
@@ -201,6 +215,7 @@ class Detector:
         Raises:
             InputError: the file cannot be read or the array has the wrong shape or type.
         """
+        self._check_open()
         pixels, name = load_picture(image)
         with self._torch_threads():
             faces = self._finder.find(pixels)
@@ -281,19 +296,24 @@ class Detector:
         Raises:
             RuntimeError: this detector is following another video.
         """
+        self._check_open()
         if not self._busy.acquire(blocking=False):
+            if os.getpid() != self._process:
+                raise InputError(f"this detector was following a video when its process was forked; {_IN_THE_WORKER}")
             raise RuntimeError("this detector is following another video; finish that one or make another Detector")
         try:
             self._finder.reset()
+            size = getattr(getattr(frames, "info", None), "size", None)
+            ahead, batch = frames_that_fit(_LOOKAHEAD, size), frames_that_fit(self.batch_size, size)
             with (
-                Prefetch(frames, depth=_LOOKAHEAD) as decoded,
-                Prefetch(self._track(decoded, source), depth=max(_LOOKAHEAD, self.batch_size)) as tracked,
+                Prefetch(frames, depth=ahead) as decoded,
+                Prefetch(self._track(decoded, source), depth=max(ahead, batch)) as tracked,
             ):
                 video = self._predictor.open_video() if isinstance(self._predictor, VideoPredictor) else None
                 if video is not None:
                     yield from self._score_later(video, tracked)
                     return
-                for group in tracked.groups(self.batch_size, wait=not getattr(frames, "live", True)):
+                for group in tracked.groups(batch, wait=not getattr(frames, "live", True)):
                     with self._torch_threads():
                         results = self._score(group)
                     for frame, result in zip(group, results, strict=True):
@@ -342,12 +362,12 @@ class Detector:
                 yield self.analyze_image(source.path)
 
     def _torch_threads(self) -> AbstractContextManager[None]:
-        """One thread in a process made by ``fork``: it has none of the threads that torch would wait for."""
-        return torch_threads(self.threads if os.getpid() == self._process else 1)
+        return torch_threads(1 if one_thread_after_fork() else self.threads)
 
     def _track(self, frames: Iterable[Any], source: str) -> Iterator[_TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
         for frame in frames:
+            self._check_open()
             error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
             with self._torch_threads():
                 faces = self._finder.track(frame.image, frame.timestamp)

@@ -33,7 +33,7 @@ from aufait.detection.resume import (
     refusal,
     work_digest,
 )
-from aufait.detection.threads import BackgroundSink, Prefetch
+from aufait.detection.threads import BackgroundSink, Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError
 from aufait.files.atomic import partial_path
 
@@ -274,7 +274,7 @@ def _analyze(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] |
             with outputs:
                 # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
                 stopped = suppress(KeyboardInterrupt) if task.live else nullcontext()
-                with BackgroundSink(outputs.write, depth=_WAITING_FRAMES) as sink, stopped:
+                with BackgroundSink(outputs.write, depth=frames_that_fit(_WAITING_FRAMES, info.size)) as sink, stopped:
                     for frame in frames:
                         sink.put(frame)
                         _count(outcome, frame)

@@ -16,8 +16,17 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
+WAITING_PIXELS = 60_000_000
+"""Of frames that wait between two stages, together: of very large ones fewer wait."""
+
 _POLL_SECONDS = 0.2  # how long a waiting thread may take to notice that it is no longer wanted
 _END = object()
+
+
+def frames_that_fit(most: int, size: tuple[int, int] | None) -> int:
+    """How many frames of this width and height may wait: ``most``, but at least one of very large ones."""
+    pixels = size[0] * size[1] if size else 0
+    return max(1, min(most, WAITING_PIXELS // pixels)) if pixels else most
 
 
 class _Failure:
@@ -60,6 +69,7 @@ class Prefetch(Generic[T]):
             if isinstance(item, _Failure):
                 raise item.error
             yield item  # type: ignore[misc]
+            del item
 
     def groups(self, size: int, *, wait: bool = True) -> Iterator[list[T]]:
         """Consecutive groups of ``size`` items; the last one, also that before an error, may be smaller.
@@ -108,6 +118,7 @@ class Prefetch(Generic[T]):
             for item in iterator:
                 if not self._put(item):
                     break
+                del item  # or it would be held while the next one is made
             else:
                 self._put(_END)
         except BaseException as error:  # every error belongs to the consumer
@@ -172,6 +183,7 @@ class BackgroundSink(Generic[T]):
             except BaseException as error:  # every error belongs to the caller
                 self._error = error
                 return
+            del item
 
 
 def _drain(items: queue.Queue[object]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.face import Face
+from aufait.machine import one_thread_after_fork
 from aufait.plugins import Plugins, find_plugins, refuse_taken
 
 FINDERS: dict[str, str] = {
@@ -122,6 +123,7 @@ def create_finder(
         InputError: an unknown name, or a number out of range.
         MissingModelError: a model file is absent or another one than expected.
     """
+    one_thread_after_fork()
     if name in _FORMER:
         raise InputError(
             f"there is no face finder {name!r} any more; {_FORMER[name]!r} runs the same networks without that package"

@@ -10,6 +10,7 @@ each output channel, the rest as float16. ``read_tensors`` gives them back as nu
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,19 @@ _STEPS = 127
 """Largest whole number of 8 bits that stands for a weight; the smallest is its negative."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+_making = threading.RLock()
+"""One thread makes a module at a time: ``_limited`` watches through torch's hooks for all modules, a list that must not change
+while another thread goes through it."""
+
+
+def _forget_lock() -> None:
+    global _making
+    _making = threading.RLock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_lock)
 
 _LARGEST_BUFFER = 1 << 26
 """Elements of the largest constant that a network may make for itself, such as the places of its regions."""
@@ -176,6 +190,11 @@ def make_filled(make: Callable[[], ModuleT], tensors: Mapping[str, Tensor], misf
     Raises:
         InputError: the module cannot be made, or has other tensors.
     """
+    with _making:
+        return _make_filled(make, tensors, misfit)
+
+
+def _make_filled(make: Callable[[], ModuleT], tensors: Mapping[str, Tensor], misfit: str) -> ModuleT:
     try:
         with _limited(tensors, misfit), torch.device("meta"):
             plan = make().state_dict()

@@ -96,6 +96,7 @@ def _limits(*more: str) -> dict[str, str]:
 
 def _open_address(address: Address) -> Any:
     options = {**_limits("rtsp", "mpjpeg"), "protocol_whitelist": "http,https,tcp,tls,httpproxy"}
+    options["multiple_requests"] = "1"  # else FFmpeg asks on a connection that it has had closed, where servers do not say so
     if address.live:
         options |= {"protocol_whitelist": "tcp,tls,udp,rtp", "rtsp_flags": "prefer_tcp"}
     options |= _trust(address)
