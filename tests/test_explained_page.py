@@ -85,6 +85,7 @@ def test_the_page_shows_maps_with_name_score_scale_and_what_they_do_not_mean(tmp
     assert float(str(scale["alt"]).split()[-1]) > 0
     assert all(str(one["src"]).startswith("data:image/") and one["alt"] for one in page.all("img"))
     assert text.count("<figure>") == 3  # the face and two units
+    assert f"map up to {str(scale['alt']).split()[-1]}" in text  # full colour is the highest of the maps that are shown
     assert "this picture by itself" in text  # the eye's brightness is not what the table says
 
 

@@ -1,6 +1,7 @@
 """The part of a page that shows where the model looked: the aligned face, a map for each action unit over it, and the scale.
 
-Each face has a scale of its own, whose highest value stands beside it; the maps of one face can be compared with each other.
+Each face has a scale of its own, whose highest value stands beside it: the highest of the maps that are shown, where the kind has
+no fixed one. The maps of one face can be compared with each other.
 """
 
 from __future__ import annotations
@@ -71,29 +72,30 @@ def _face(one: ExplainedFace, video: bool, embed: Embed, time_link: Callable[[fl
     name = f"Face {telling.found.face_id}" + (f" at {telling.timestamp:.2f} seconds" if video else "")
     face = _sized(told.picture)
     items = [_figure(embed(face), f"{name}, aligned", "<b>The face</b><br><span>aligned as for the model</span>")]
-    for unit in telling.units[:MAPS_PER_FACE]:
-        values = told.maps[told.action_units.index(unit)]
-        picture = attention_overlay(face, values, colours=COLOURS)
+    maps = {unit: told.highest * told.maps[told.action_units.index(unit)] for unit in telling.units[:MAPS_PER_FACE]}
+    top = told.highest if told.fixed else max(float(values.max()) for values in maps.values()) or 1.0
+    for unit, values in maps.items():
+        picture = attention_overlay(face, values / top, colours=COLOURS)
         full = ACTION_UNITS[unit].name if unit in ACTION_UNITS else ""
         alt = f"{name}: {told.kind} of AU{unit} {full}".rstrip()
-        peak = _number(float(values.max()) * told.highest)
-        caption = f"<b>AU{unit}</b> {html.escape(full)}<br><span>{_score(telling, told, unit)}<br>highest {peak}</span>"
+        peak = _number(float(values.max()))
+        caption = f"<b>AU{unit}</b> {html.escape(full)}<br><span>{_score(telling, told, unit)}<br>map up to {peak}</span>"
         items.append(_figure(embed(picture), alt, caption))
     more = len(telling.units) - MAPS_PER_FACE
     rest = f'<p class="lead">{more} more action units are at their strongest here.</p>' if more > 0 else ""
-    return f'{heading}{_scale(told, embed)}<ul class="gallery">{"".join(items)}</ul>{rest}'
+    return f'{heading}{_scale(told, top, embed)}<ul class="gallery">{"".join(items)}</ul>{rest}'
 
 
-def _scale(told: FaceExplanation, embed: Embed) -> str:
-    """The legend: what colour means, from 0 to the highest value of this face."""
+def _scale(told: FaceExplanation, top: float, embed: Embed) -> str:
+    """The legend: what colour means, from 0 to ``top``."""
     from aufait.visualization.figures.figure import colour_map
 
     ramp = colour_map(COLOURS)(np.linspace(0, 1, 256))[:, :3]
     picture = np.repeat(np.rint(255 * ramp).astype(np.uint8)[None], 12, axis=0)
-    bar = f'<img src="{embed(picture)}" alt="Colours from 0 to {_number(told.highest)}" width="160" height="12">'
+    bar = f'<img src="{embed(picture)}" alt="Colours from 0 to {_number(top)}" width="160" height="12">'
     rows, columns = told.maps.shape[1:]
     what = f"{html.escape(told.kind)}: {html.escape(told.meaning)}; {rows} × {columns} places"
-    return f'<p class="scale">0 {bar} {_number(told.highest)} <span>{what}</span></p>'
+    return f'<p class="scale">0 {bar} {_number(top)} <span>{what}</span></p>'
 
 
 def _score(telling: TellingFace, told: FaceExplanation, unit: int) -> str:
