@@ -62,12 +62,12 @@ def test_demo_on_ones_own_file_replaces_only_when_told(tmp_path: Path) -> None:
 
 def test_demo_without_the_shipped_clip_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> Path:
-        raise InputError("the shipped clip demo.mp4 is missing; name a video of your own, or install aufait again")
+        raise InputError("the shipped clip demo.mp4 is missing; name your own video, or install aufait again")
 
     monkeypatch.setattr(sources, "demo_clip", absent)
     result = runner.invoke(app, ["demo"])
     assert result.exit_code == 2
-    assert "name a video of your own" in " ".join(result.output.split())
+    assert "name your own video" in " ".join(result.output.split())
 
 
 def test_synth_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ __all__ = [
     # networks of the papers and your own
     "train", "evaluate", "open_dataset", "create_model", "list_models", "load_model", "save_model", "create_criterion",
     "check_network",
-    # what your own network, data set, protocol or finder is made of and told by
+    # what your own network, data set, protocol or finder is made of
     "AUSystem", "ModelConfig", "ModelEntry", "AUOutput", "AULabels", "LabelStatistics", "Losses", "Criterion",
     "OccurrenceCriterion", "AUPredictor", "register_model", "register_dataset", "register_protocol", "register_finder",
     # facts and errors

@@ -70,7 +70,7 @@ _TABLE = (
     _unit(9, "Nose wrinkler", "levator labii superioris alaeque nasi", "middle/nose", True,
           "The skin along the nose is pulled up and wrinkles; the nostril wings rise."),
     _unit(10, "Upper lip raiser", "levator labii superioris", "lower/lip", True,
-          "The upper lip rises, most in its middle parts; the furrow beside the nose bends."),
+          "The upper lip rises, most in its middle parts; the furrow next to the nose bends."),
     _unit(11, "Nasolabial deepener", "zygomaticus minor", "middle/cheek", True,
           "The upper part of the furrow between nose and cheek deepens."),
     _unit(12, "Lip corner puller", "zygomaticus major", "lower/lip corner", True,
@@ -119,7 +119,7 @@ ACTION_UNITS: Mapping[int, ActionUnit] = MappingProxyType({unit.number: unit for
 """FACS number -> ActionUnit, in the order of the numbers. Action descriptors, head and eye movements are not in it."""
 
 DEFAULT_ACTION_UNITS: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43)
-"""What the shipped model predicts. AU43 also fills OpenFace's AU45 columns: on a still picture they look alike."""
+"""What the shipped model predicts. AU43 also fills OpenFace's AU45 columns: on a still picture they look the same."""
 
 AU_SETS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {

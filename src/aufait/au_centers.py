@@ -3,7 +3,7 @@
 A centre is the mean of one or more landmarks, moved up or down by a fraction of the unit u = |x of one inner eye corner
 - x of the other|, the horizontal distance only, as in the released programs. The sets of rules:
 
-* ``"jaa_net"`` (default): JAA-Net's released program. It has no rule for AUs 5, 20, 28, 43 and 45; ours stand in and
+* ``"jaa_net"`` (default): JAA-Net's released program. It has no rule for AUs 5, 20, 28, 43 and 45; ours are used and
   are marked ``assumed``.
 * ``"aunet"``: table I of the AUNet paper, with the misprint in its AU6 row read as the midpoints of points 2 and 41,
   and 14 and 46. Descriptive: AUNet itself uses no centres. Needs the jaw points, hence 66 or 68 landmarks.

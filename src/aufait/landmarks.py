@@ -2,7 +2,7 @@
 
 A landmark array has shape (..., N, 2): x to the right and y down in pixels, the centre of the top-left pixel is 0.
 ``left`` and ``right`` are the subject's; points 17-21 and 36-41 are on the image's left, which is the subject's right.
-The functions take NumPy arrays and torch tensors alike and return the kind they were given.
+The functions take NumPy arrays or torch tensors and return the kind they were given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _INNER_MOUTH_CORNERS = (60, 64)
 _JAW_POINTS = 17
 
 LANDMARKS_68: tuple[int, ...] = tuple(range(68))
-"""Identity, so that the three schemes can be used alike: element k is the 68-point index of point k."""
+"""Identity, so that the three schemes can be used in the same way: element k is the 68-point index of point k."""
 
 LANDMARKS_66: tuple[int, ...] = tuple(k for k in LANDMARKS_68 if k not in _INNER_MOUTH_CORNERS)
 """66-point scheme (DISFA's annotation): the 68 points without the inner mouth corners 60 and 64."""

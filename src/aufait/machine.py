@@ -107,7 +107,7 @@ def _processor() -> str:
 
 
 def peak_mebibytes() -> float:
-    """Largest memory this process has had so far; NaN where the system does not tell."""
+    """Largest memory this process has had so far; NaN where the system does not say."""
     try:
         # On Linux the portable counter below starts with the parent's peak, which may be larger than ours.
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -135,7 +135,7 @@ def has_gpu(accelerator: str) -> bool:
 
 
 def end_with_parent() -> None:
-    """To be called in a worker process: it then ends when the process that started it does, however that comes about."""
+    """To be called in a worker process: it then ends when the process that started it does, for whatever reason."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:

@@ -12,7 +12,7 @@ A package names what it brings in its ``pyproject.toml``::
 | ``aufait.finders`` | a function of model_path, device, max_faces, min_confidence (keywords) that returns a ``FaceFinder`` |
 | ``aufait.protocols`` | a ``Protocol`` |
 
-A plug-in that cannot be used harms nobody else: it is left out, and whoever asks for its name hears why.
+A plug-in that cannot be used affects nothing else: it is left out, and asking for its name gives the reason.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class FaceAnalysis:
         action_units: the A action units by their FACS number, in the order of the arrays below.
         probability: (A,) float32 in [0, 1], probability that the action unit occurs (FACS intensity B or stronger).
         intensity: (A,) float32 in [0, 5], FACS intensity (0 absent, 1 to 5 = A to E); None where the model gives none.
-        probability_left, probability_right: (A,) float32, the same for one side of the face; None where the model tells no sides.
+        probability_left, probability_right: (A,) float32, the same for one side; None where the model gives no values per side.
         intensity_left, intensity_right: (A,) float32, the same for one side of the face, or None.
         quality: how far the picture of this face can be trusted (fit, covers, clarity, size, light, pose), in [0, 1].
         model_landmarks: (N, 2) float32, pixels of the picture: points that the model itself located, or None.

@@ -1,6 +1,6 @@
 """What a short script needs, one call each: ``aufait.detect``, ``aufait.train``, ``aufait.evaluate``.
 
-They are thin: whoever calls them often, or wants more, keeps a ``Detector`` or goes to ``aufait.training``, ``aufait.evaluation``.
+They are thin: to call them often, or for more control, keep a ``Detector`` or use ``aufait.training``, ``aufait.evaluation``.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def evaluate(
             labelled frames and the action units that network and data set share.
         fold, split: part of the protocol; None takes the fold that the network was trained on.
         per: what to divide by as well: "pose", "subject", "skin_tone", ... or any attribute.
-        partial: go on where the data lack subjects of the protocol.
+        partial: continue if subjects of the protocol are missing from the data.
         draws: bootstrap draws of subjects for the intervals; 0 for none.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         report: is called with frames done, frames in all, and of what.

@@ -79,7 +79,7 @@ app.add_typer(data_app, name="data")
 def main() -> None:
     """Entry point of the ``aufait`` command."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the caller, as some services do: the work is done all the same
+        if getattr(sys, name) is None:  # closed by the caller, as some services do: the work is still done
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (for as long as the program runs)
     app()
 

@@ -2,7 +2,7 @@
 
 Exit status: 0 everything done; 1 some inputs failed, or an unexpected error; 2 wrong usage or no usable input;
 3 output cannot be written; 4 model file missing; 5 optional package missing; 6 done, but an input shows no face;
-7 done, but for what another process is still making; 130 interrupted or asked to end.
+7 done, except what another process is still making; 130 interrupted or asked to end.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _at_home(word: re.Match[str]) -> str:
 
 @contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    """Inside, being asked to end, or losing the terminal, does what Ctrl-C does: partial results stay whole, the status tells."""
+    """Inside, being asked to end, or losing the terminal, does what Ctrl-C does: partial results stay whole, the status says so."""
     if threading.current_thread() is not threading.main_thread():  # only there Python hears of signals
         yield
         return
@@ -144,7 +144,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 @contextmanager
 def _unread_output() -> Iterator[None]:
-    """Inside, output that nobody reads any more, as with ``| head -1``, is dropped, and the work goes on."""
+    """Inside, output that nobody reads any more, as with ``| head -1``, is dropped, and the work continues."""
     before = sys.stdout
     sys.stdout = cast("TextIO", _Forgiving(before))
     try:
@@ -211,7 +211,7 @@ def print_error(error: BaseException) -> None:
     message = Text()
     message.append("error: ", style="bold red")
     if isinstance(error, AufaitError):
-        message.append(_clean(str(error), indent="  "))  # a name with a line break must not pass for a line of its own
+        message.append(_clean(str(error), indent="  "))  # a name with a line break must not look like a separate line
     else:
         message.append(_clean(f"unexpected {type(error).__name__}: {error}; set AUFAIT_DEBUG=1 for a full report", indent="  "))
     stderr().print(message, soft_wrap=True)

@@ -72,7 +72,7 @@ def data_check(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing report.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Report subjects, frames, occurrence rates and every anomaly of a data set. Anomalies are no errors."""
+    """Report subjects, frames, occurrence rates and every anomaly of a data set. Anomalies are not errors."""
     from aufait.cli.console import refuse_existing
     from aufait.data.check import check_dataset
     from aufait.data.datasets import open_dataset

@@ -101,11 +101,11 @@ def detect(
     """Find faces and score their action units, in pictures, videos, folders or a camera.
 
     A video clip.mp4 gives clip.csv (OpenFace 2.2's columns, ours to the right of them) and clip.provenance.json; all
-    pictures of a call share images.csv. One input that fails does not stop the others. The same command again goes on where
+    pictures of a call share images.csv. One input that fails does not stop the others. Give the same command again to resume where
     a run was stopped or killed; several processes may share one folder.
 
     Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
-    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 done, but for what another process is
+    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 done, except what another process is
     still making; 130 interrupted.
     """
     from aufait.detection.plan import OutputOptions
@@ -226,7 +226,7 @@ def _conclude(outcomes: list[Outcome], unusable: list[Source], *, allow_no_face:
     if not allow_no_face:
         _print_some([str(problem) for problem in problems if problem.no_face])
     if any(outcome.status == "interrupted" for outcome in outcomes):
-        print_warning("interrupted: what was done so far is in the files named .partial; the same command again goes on")
+        print_warning("interrupted: what was done so far is in the files named .partial; give the same command again to resume")
         return EXIT_INTERRUPTED
     if failures and not unusable and all(outcome.status in ("failed", "not started") for outcome in outcomes):
         return failures[0].exit_code

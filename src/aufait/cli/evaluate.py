@@ -1,4 +1,4 @@
-"""``aufait evaluate`` and ``aufait crossval``: networks on prepared faces, and reports beside the published numbers."""
+"""``aufait evaluate`` and ``aufait crossval``: networks on prepared faces, and reports with the published numbers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report in the folder.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score a network on prepared faces, with intervals by subject and the published numbers beside."""
+    """Score a network on prepared faces, with intervals by subject and show the published numbers."""
     from aufait.evaluation.reports.writers import check_formats
 
     chosen = check_formats(formats.split(","))
@@ -172,7 +172,7 @@ def crossval(
     batch: BatchOption = 32,
     device: DeviceOption = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Training processes on this machine, one per GPU.")] = 1,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train all folds anew, also finished ones.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train all folds again, also finished ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     repeats: Annotated[
         int, typer.Option(min=1, help="All of it so many times, with other folds and seeds; the report has the spread.")
@@ -180,7 +180,7 @@ def crossval(
     same_folds: Annotated[bool, typer.Option("--same-folds", help="With --repeats: other seeds only, the same folds.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train and test every fold by a recipe; given again, it goes on where it stopped."""
+    """Train and test every fold by a recipe; give the same command again to resume."""
     from aufait.evaluation.reports.writers import check_formats
     from aufait.machine import resolve_device
     from aufait.training.recipe import load_recipe
@@ -188,7 +188,7 @@ def crossval(
     chosen = check_formats(formats.split(","))
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
-    # What is given beside the recipe becomes part of it, so that runs and report say how the networks were trained.
+    # What is given besides the recipe becomes part of it, so that runs and report say how the networks were trained.
     given = [f"{key}={value}" for key, value in {"protocol": protocol, "max_faces": limit}.items() if value is not None]
     plan = load_recipe(recipe, [*(settings or []), *given], quick=quick, small=small)
     sources, where = open_caches(caches or []), resolve_device(device)

@@ -25,9 +25,9 @@ def explain(
         str | None, typer.Option("--au", help="Action units, such as 6,12; if left out, those that show.", show_default=False)
     ] = None,
     occlusion: Annotated[
-        bool, typer.Option("--occlusion", help="Cover parts of the face even where the network has maps of its own.")
+        bool, typer.Option("--occlusion", help="Cover parts of the face even if the network has its own maps.")
     ] = False,
-    colours: Annotated[str, typer.Option(help="jet, or perceptual, whose lightness tells the value.")] = "jet",
+    colours: Annotated[str, typer.Option(help="jet, or perceptual, whose lightness follows the value.")] = "jet",
     finder: FinderOption = "auto",
     finder_model: FinderModelOption = None,
     device: DeviceOption = "auto",

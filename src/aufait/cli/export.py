@@ -23,7 +23,7 @@ def export(
     ],
     format: Annotated[str, typer.Option(help="onnx, or torch for a torch.export program.")] = "onnx",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; beside the network if left out.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="File to write; by default in the network's folder.", show_default=False)
     ] = None,
     opset: Annotated[
         int | None, typer.Option(min=18, help="ONNX operator set; the exporter's current one if left out.", show_default=False)

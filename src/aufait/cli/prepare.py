@@ -50,11 +50,11 @@ def prepare(
         bool, typer.Option("--verify", help="Read all faces in the folder again and compare checksums.")
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Remove faces of other settings in the same folder and begin anew.")
+        bool, typer.Option("--overwrite", help="Remove faces of other settings in the same folder and start again.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Find, align and store the face of every labelled frame. A second run goes on where the first one stopped."""
+    """Find, align and store the face of every labelled frame. Give the same command again to resume."""
     from aufait.data.preparation import FaceCache
 
     if output is None:

@@ -41,7 +41,7 @@ def option_table(command: Any) -> str:
 
 
 def renew(page: str) -> str:
-    """The page with every table between ``<!-- options: NAME -->`` and ``<!-- end -->`` made anew.
+    """The page with every table between ``<!-- options: NAME -->`` and ``<!-- end -->`` made again.
 
     Raises:
         KeyError: the page names a command that does not exist.

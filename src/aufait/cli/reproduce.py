@@ -29,7 +29,7 @@ def reproduce(
     figure: Annotated[str | None, typer.Option(help="Number of a figure.", show_default=False)] = None,
     text: Annotated[
         str | None,
-        typer.Option(help="Section whose text gives numbers of its own, such as IV-C1; --list names them.", show_default=False),
+        typer.Option(help="Section whose text has numbers of its own, such as IV-C1; --list names them.", show_default=False),
     ] = None,
     data: Annotated[
         list[str] | None,
@@ -81,7 +81,7 @@ def reproduce(
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Make a table or figure of a paper, or numbers of its text, with the published ones beside.
+    """Make a table or figure of a paper, or numbers of its text, and show the published ones.
 
     Results from twins are marked as synthetic and say nothing about photographs.
     """

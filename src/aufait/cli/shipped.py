@@ -45,7 +45,7 @@ def train_default(
     seed: Seed = 0,
     device: Device = "auto",
     init: Annotated[
-        Path | None, typer.Option(help="Weight file to go on from, of the same recipe.", show_default=False)
+        Path | None, typer.Option(help="Weight file to continue from, of the same recipe.", show_default=False)
     ] = None,
     keep_initial: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of --init's weights in the result, which forgets less.")
@@ -65,7 +65,7 @@ def train_default(
 ) -> None:
     """Train, calibrate and test the compact action unit model on rendered faces.
 
-    A run that was stopped goes on where it was when the same command is given again.
+    A run that was stopped resumes when the same command is given again.
     """
     from aufait.machine import resolve_device
     from aufait.shipped.action_units.train import TrainConfig, full_size
@@ -154,7 +154,7 @@ def calibrate(
         Path | None, typer.Option(help="Folder with the studio portraits that the package lists.", show_default=False)
     ] = None,
 ) -> None:
-    """Calibrate a model on labelled real faces of your own; the network stays as it is.
+    """Calibrate a model on your own labelled real faces; the network stays as it is.
 
     The figures are those of tables fitted without the face's own person or clip.
     """
@@ -183,9 +183,9 @@ def train_faces(
     task_file: Annotated[
         Path | None, typer.Option(help="face_landmarker.task, which labels the real faces.", show_default=False)
     ] = None,
-    init: Annotated[Path | None, typer.Option(help="Folder of weights to go on from.", show_default=False)] = None,
+    init: Annotated[Path | None, typer.Option(help="Folder of weights to start from.", show_default=False)] = None,
 ) -> None:
-    """Train the builtin face detector and landmark network on rendered and, beside them, real faces."""
+    """Train the builtin face detector and landmark network on rendered and on real faces."""
     import logging
 
     from aufait.machine import resolve_device

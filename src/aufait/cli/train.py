@@ -48,7 +48,7 @@ def train(
     list_all: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
-    """Train a network by a recipe; a run that was stopped goes on when the same command is given again."""
+    """Train a network by a recipe; a run that was stopped resumes when the same command is given again."""
     from aufait.training.recipe import load_recipe
 
     if list_all:

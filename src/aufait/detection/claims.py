@@ -1,7 +1,7 @@
-"""Who works on a result: a small file beside it, so that two processes never make the same one.
+"""Who works on a result: a small file next to it, so that two processes never make the same one.
 
 A claim is made with the exclusive creation of a file, which works on local discs and on those of a network. It names its process
-and is touched while that process lives; a claim whose process is dead is taken over by the next.
+and is touched while that process lives; a claim whose process is dead passes to the next.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Claimed(AufaitError):
 
     Attributes:
         same_work: whether it makes the very result that was wanted here.
-        holder: that process, in words.
+        holder: that process, as text.
     """
 
     exit_code = OutputError.exit_code
@@ -46,7 +46,7 @@ class Claim:
     """The right to make one result, held in a ``with`` block.
 
     Args:
-        path: of the claim, beside the result; the folder is made if absent.
+        path: of the claim, next to the result; the folder is made if it does not exist.
         work: digest of what is made: inputs and settings.
 
     Raises:
@@ -74,12 +74,12 @@ class Claim:
                 self.path.unlink()
 
     def is_held(self) -> bool:
-        """Whether it is still ours: a process that stood still for long may find its claim taken over."""
+        """Whether it is still ours: a process that was halted for long may have lost its claim."""
         found = _read(self.path)
         return found is not None and found.get("token") == self._facts["token"]
 
     def check(self) -> None:
-        """Refuses to go on where another process has taken over.
+        """Refuses to continue if another process has taken the claim.
 
         Raises:
             OutputError: the claim is not ours any more.
@@ -174,7 +174,7 @@ def _age(path: Path) -> float:
 
 
 def _this_process() -> dict[str, Any]:
-    """What tells this process from all others, on this machine and elsewhere."""
+    """What distinguishes this process from all others, on this machine and elsewhere."""
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), ""
     with contextlib.suppress(OSError):
         namespace = str(Path("/proc/self/ns/pid").readlink())

@@ -70,7 +70,7 @@ class _TrackedFrame:
 
 
 def finder_models(name: str) -> dict[str, str]:
-    """SHA-256 of each model file behind a face finder; empty for a finder of one's own."""
+    """SHA-256 of each model file of a face finder; empty for your own finder."""
     from aufait.faces.task_file import TASK_SHA256
     from aufait.faces.weights import weights_available, weights_path
     from aufait.files.hashes import file_sha256
@@ -96,12 +96,12 @@ class Detector:
         max_faces: keep at most this many faces per frame; None for no limit.
         min_confidence: faces of lower confidence are dropped, in [0, 1].
         threads: torch threads to use while the networks run; the caller's own setting is put back after each frame.
-            None for half of the cores: reading and face finding run beside the networks.
+            None for half of the cores: reading and face finding run at the same time as the networks.
         batch_size: frames of a video file that are scored together; the results are the same. None for 4 on the CPU and 16 on
             a GPU. Frames of a camera never wait for others.
         finder_model: path of the finder's own model file, for finders that need one.
         base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
-            probabilities then refer to it. None for the reference rate, alike for all units; see ``docs/model_card.md``.
+            probabilities then refer to it. None for the reference rate, the same for all units; see ``docs/model_card.md``.
         alignment: how networks that look at three frames see a video: ``"track"``, one pass per frame where the network has such
             a way, or ``"neighbours"``, both neighbours laid on each frame as in training and evaluation, for three times the work.
         attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
@@ -210,7 +210,7 @@ class Detector:
             image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
             source: name to write into the result; the path, or ``"array"`` and the like, if left out.
 
-        Not to be called while this detector follows a video: give single pictures a detector of their own.
+        Not to be called while this detector follows a video: use another detector for single pictures.
 
         Raises:
             InputError: the file cannot be read or the array has the wrong shape or type.
@@ -230,7 +230,7 @@ class Detector:
         Args:
             image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
             faces: those found in it before; None looks for them.
-            occlusion: cover parts of the face even where the network has maps of its own.
+            occlusion: cover parts of the face even if the network has its own maps.
 
         Raises:
             InputError: the model reads what its face finder saw, and the finder does not find a face again.
@@ -267,7 +267,7 @@ class Detector:
             yield frame.analysis
 
     def stream_frames(self, source: str | Path | Address | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
-        """Like ``stream``, with the picture beside each result. Opens the source itself."""
+        """Like ``stream``, with the picture next to each result. Opens the source itself."""
         from aufait.media.video import Camera, open_video
 
         if not isinstance(source, int | str | os.PathLike | Address):
@@ -455,7 +455,7 @@ def _check_numbers(max_faces: int | None, min_confidence: float, threads: int | 
     if max_faces is not None and max_faces < 1:
         raise InputError(f"max_faces must be 1 or more, got {max_faces}; leave it out for no limit")
     if not 0.0 <= min_confidence <= 1.0:
-        raise InputError(f"min_confidence must lie in [0, 1], got {min_confidence}")
+        raise InputError(f"min_confidence must be in [0, 1], got {min_confidence}")
     for name, number in (("threads", threads), ("batch_size", batch_size)):
         if number is not None and number < 1:
             raise InputError(f"{name} must be 1 or more, got {number}")

@@ -1,4 +1,4 @@
-"""Where on each face the scores of a picture come from: what the model's network tells itself, else by covering parts of the face.
+"""Where on each face the scores of a picture come from: what the model's network says itself, else by covering parts of the face.
 
 Covering asks nothing of the model: a square wanders over the face, and where it lowers an action unit's log-odds (which, unlike the
 probability, move for units that are all but certain too), there was evidence for it. Other maps are the network's own
@@ -49,7 +49,7 @@ class FaceExplanation:
         meaning: one clause for captions.
         picture: (S, S, 3) uint8, the aligned face that the maps are drawn on.
         maps: (A, h, w) in [0, 1] of full colour.
-        highest: value that full colour stands for: the highest of all maps of this face, unless ``fixed``.
+        highest: value that is shown in full colour: the highest of all maps of this face, unless ``fixed``.
         action_units: A numbers.
         probability: (A,).
         fixed: whether maps of this kind have a highest value of their own, such as 1.
@@ -76,7 +76,7 @@ def explain_faces(
         finder: for models that read what it saw.
         image: (H, W, 3) uint8 RGB.
         faces: those found in it.
-        occlusion: cover parts of the face even where the network has maps of its own.
+        occlusion: cover parts of the face even if the network has its own maps.
 
     Returns:
         One per face.
@@ -89,7 +89,7 @@ def explain_faces(
 
 
 def _own(predictor: AnyPredictor, number: int, image: np.ndarray, face: Face) -> FaceExplanation | None:
-    """What the network tells itself, if it is one of ours or follows the same contract."""
+    """What the network says itself, if it is one of ours or follows the same contract."""
     if not isinstance(predictor, NetworkPredictor):
         return None
     stored = predictor.store(image, face.landmarks[None])
@@ -173,7 +173,7 @@ def _predict(
     predictor: AnyPredictor, finder: FaceFinder, pictures: Sequence[np.ndarray], face: Face, times: Iterator[float]
 ) -> np.ndarray:
     """Probabilities (pictures, A) of one face, NaN where it is lost. For models that read what their finder saw, the finder follows
-    the face, which is where it was; searching each picture anew would take many times as long."""
+    the face, which is where it was; searching each picture again would take many times as long."""
     if isinstance(predictor, WholeFacePredictor):
         groups = [[face]] * len(pictures)
         if isinstance(predictor, MeshPredictor):

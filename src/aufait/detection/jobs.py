@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,7 +34,7 @@ from aufait.detection.resume import (
     refusal,
     work_digest,
 )
-from aufait.detection.threads import BackgroundSink, Prefetch, frames_that_fit
+from aufait.detection.threads import BackgroundSink, Prefetch, Room, frames_that_fit
 from aufait.errors import AufaitError, InputError
 from aufait.files.atomic import partial_path
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started", "elsewhere"]
 
 _WHOLE_SHARE = 0.9  # of the duration in the header, below which a video counts as broken off
+_PICTURE_BYTES = 800_000_000  # that the pictures on their way may take; a larger one is alone on its way
 _WAITING_FRAMES = 4  # frames that may wait to be written
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)  # of a picture whose result and drawing an earlier run left
 
@@ -72,7 +74,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a task stands. ``total`` is an estimate, None where unknown."""
+    """How far a task is. ``total`` is an estimate, None where unknown."""
 
     task: Task
     done: int
@@ -191,7 +193,7 @@ def run_task(
     command: Sequence[str] | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Outcome:
-    """Runs one task. Never raises for a bad input or output: the outcome tells.
+    """Runs one task. Never raises for a bad input or output: the outcome says what happened.
 
     Arguments are those of ``run_tasks``; ``settings`` are those of the detector, where they are known.
     """
@@ -265,22 +267,25 @@ def _kept(outcome: Outcome, record: dict[str, Any]) -> Outcome:
 def _analyze(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] | None) -> None:
     """The loop: frames from the source through the detector to the outputs."""
     task, detector, start = job.task, job.detector, time.perf_counter()
-    with _finished_pictures(job) as finished, _open_source(job, outcome, finished) as (info, frames):
+    room = Room(_PICTURE_BYTES)
+    with _finished_pictures(job) as finished, _open_source(job, outcome, finished, room) as (info, frames):
         outputs = TaskOutputs(
             task, job.options, info, detector.action_units, job.settings, job.command,
             replace=job.replace, before_final=job.claim.check,
         )  # fmt: skip
         try:
             with outputs:
-                # A camera has no end of its own: there Ctrl-C is the regular end, wherever in the loop it comes.
+                # A camera does not end by itself: there Ctrl-C is the regular end, wherever in the loop it comes.
                 stopped = suppress(KeyboardInterrupt) if task.live else nullcontext()
-                with BackgroundSink(outputs.write, depth=frames_that_fit(_WAITING_FRAMES, info.size)) as sink, stopped:
+                depth = frames_that_fit(_WAITING_FRAMES, info.size)
+                with BackgroundSink(partial(_write, outputs, room), depth=depth) as sink, stopped:
                     for frame in frames:
                         sink.put(frame)
                         _count(outcome, frame)
                         if on_frame is not None:
                             rate = outcome.frames / max(time.perf_counter() - start, 1e-9)
                             on_frame(Progress(task, outcome.frames, info.frame_count, rate))
+                        del frame  # or its picture would be held while the next one is read
                 _judge(outcome, info)
                 outcome.problems += [Problem(f"{task.title}: {note}", 0) for note in outputs.notes]
                 outputs.note_problems(outcome.problems, outcome.unread, outcome.status)
@@ -311,14 +316,26 @@ def _finished_pictures(job: _Job) -> Iterator[FinishedPictures | None]:
             finished.remove_if_empty()
 
 
+def _write(outputs: TaskOutputs, room: Room, frame: AnalyzedFrame) -> None:
+    try:
+        outputs.write(frame)
+    except BaseException:
+        room.close()  # nothing more will be written, so nobody may wait for it
+        raise
+    room.leave(frame.analysis.source)
+
+
 @contextmanager
 def _open_source(
-    job: _Job, outcome: Outcome, finished: FinishedPictures | None
+    job: _Job, outcome: Outcome, finished: FinishedPictures | None, room: Room
 ) -> Iterator[tuple[StreamInfo, Iterator[AnalyzedFrame]]]:
     task, detector = job.task, job.detector
     if task.kind == "image":
-        with Prefetch(_read_pictures(job, finished), depth=2) as pictures:
-            yield StreamInfo(frame_count=len(task.inputs)), _analyze_pictures(pictures, detector, outcome, finished)
+        with Prefetch(_read_pictures(job, finished, room), depth=2) as pictures:
+            try:
+                yield StreamInfo(frame_count=len(task.inputs)), _analyze_pictures(pictures, detector, outcome, finished)
+            finally:
+                room.close()
         return
     from aufait.media.video import Camera, open_video
 
@@ -351,7 +368,7 @@ class _ReadPicture:
     earlier: FinishedPicture | None
 
 
-def _read_pictures(job: _Job, finished: FinishedPictures | None) -> Iterator[_ReadPicture]:
+def _read_pictures(job: _Job, finished: FinishedPictures | None, room: Room) -> Iterator[_ReadPicture]:
     from aufait.media.images import read_picture
 
     task, options = job.task, job.options
@@ -364,10 +381,12 @@ def _read_pictures(job: _Job, finished: FinishedPictures | None) -> Iterator[_Re
         state, picture = _state_of(path), None
         if earlier is None or options.report or not drawn:
             try:
-                picture = read_picture(path)
+                picture = read_picture(path, admit=partial(room.enter, str(path)))
             except InputError as error:
+                room.leave(str(path))
                 picture, earlier = error, None
         yield _ReadPicture(path, state, picture, earlier)
+        del picture
 
 
 def _state_of(path: Path) -> str:
@@ -399,6 +418,7 @@ def _analyze_pictures(
         if not analysis.has_face:
             outcome.problems.append(Problem(f"{path}: no face was found", no_face=True))
         yield AnalyzedFrame(analysis, image)
+        del read, picture, image
 
 
 def _count(outcome: Outcome, frame: AnalyzedFrame) -> None:
@@ -418,7 +438,7 @@ def _judge(outcome: Outcome, info: StreamInfo) -> None:
         message = f"{task.title}: {end}; the results cover the part that can be read"
         outcome.problems.append(Problem(message, InputError.exit_code))
     elif reader is not None and reader.corrupt:
-        message = f"{task.title}: {reader.corrupt} frames or packets are damaged; trust the frames round them less"
+        message = f"{task.title}: {reader.corrupt} frames or packets are damaged; trust the frames around them less"
         outcome.problems.append(Problem(message, InputError.exit_code))
     for doubt in reader.doubts if reader is not None else ():
         outcome.problems.append(Problem(f"{task.title}: {doubt}", InputError.exit_code))
@@ -437,7 +457,7 @@ def _early_end(info: StreamInfo, outcome: Outcome) -> str | None:
     if info.reader is not None and info.reader.error:
         return info.reader.error
     # Some containers end without complaint where they were cut. A sound track that runs on a little is no sign of that.
-    clocked = not getattr(info.reader, "shifts", [0.0])[1:]  # of joined recordings a header knows nothing
+    clocked = not getattr(info.reader, "shifts", [0.0])[1:]  # a header says nothing about joined recordings
     if info.duration is not None and clocked and outcome.last_timestamp < _WHOLE_SHARE * info.duration - 1.0:
         return f"the video ends after {outcome.last_timestamp:.2f} s, its header says {info.duration:.2f} s"
     return None
@@ -461,5 +481,5 @@ def _reason_to_stop(outcome: Outcome) -> str | None:
 
 
 def _is_full(error: BaseException) -> bool:
-    """Whether an error, or the one behind it, says that there is no space left."""
+    """Whether an error, or the one that caused it, says that there is no space left."""
     return any(isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EDQUOT) for e in (error, error.__cause__))

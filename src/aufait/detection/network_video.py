@@ -1,7 +1,7 @@
 """Networks that look at an earlier and a later frame, on a video: each face track by itself, results in the order of frames.
 
 A frame is complete when all its faces are predicted, some frames after it was seen. A track that a frame lacks has ended there:
-its last frames are predicted without later neighbours, and a face that comes back begins anew.
+its last frames are predicted without later neighbours, and a face that comes back starts again.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class _Table(_StreamWriter, Protocol):
 
 
 class TaskOutputs:
-    """Every output of one task behind one ``write``.
+    """Every output of one task, written by one ``write``.
 
     As a context manager it finishes all files at the end of the block. When the block is left by an exception, what was
     written stays under names that say ``.partial``; where nothing was written, nothing stays.
@@ -317,7 +317,7 @@ class TaskOutputs:
             self._whole[page] = self._write_page(drawing)
         files = {path.name: file_facts(partial, hashed=path not in pictures) for path, partial in self._whole.items()}
         for path, partial in self._whole.items():
-            if path not in pictures:  # thousands, perhaps: their sizes tell whether they are whole
+            if path not in pictures:  # thousands, perhaps: their sizes show whether they are complete
                 sync_to_disc(partial)
         self._provenance.update(files=files)
         self._before_final()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aufait.media.addresses import Address
     from aufait.media.sources import Source
 
-_LONGEST_NAME = 180  # bytes of the 255 that file systems take: behind come words such as _annotated, .partial and an extension
+_LONGEST_NAME = 180  # bytes of the 255 that file systems take: then come words such as _annotated, .partial and an extension
 
 FORMATS = ("csv", "parquet")
 """Table formats by name."""
@@ -34,7 +34,7 @@ IMAGES_STEM = "images"
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What to write beside the results."""
+    """What to write besides the results."""
 
     formats: tuple[str, ...] = ("csv",)
     """Table formats, of ``FORMATS``."""
@@ -83,7 +83,7 @@ class Task:
 
     @property
     def live(self) -> bool:
-        """Whether the source has no end of its own: a camera, here or in the network."""
+        """Whether the source does not end by itself: a camera, here or in the network."""
         return self.kind == "camera" or any(getattr(place, "live", False) for place in self.inputs)
 
     @property
@@ -104,7 +104,7 @@ class Task:
 
     @property
     def claim(self) -> Path:
-        """Path of the file that tells other processes that the result is being made."""
+        """Path of the file that shows other processes that the result is being made."""
         return self.folder / f"{self.stem}.claim"
 
     @property
@@ -167,8 +167,8 @@ def unique_names(paths: Sequence[Path | Address], reserved: Iterable[str] = ()) 
     """A name for each path: its stem where that is unique, else with the extension, the folder or a number added.
 
     ``clip.mp4`` and ``clip.mov`` become ``clip_mp4`` and ``clip_mov``; ``a/clip.mp4`` and ``b/clip.mp4`` become
-    ``a_clip`` and ``b_clip``. Capitals do not tell names apart, because on some file systems they do not. What is too long for
-    a file system, with what is put behind it, is cut, and a hash of the whole put in place of the rest.
+    ``a_clip`` and ``b_clip``. Capitals do not distinguish names, because on some file systems they do not. What is too long for
+    a file system, with what is appended to it, is cut, and a hash of the whole put in place of the rest.
     """
     ways: list[Callable[[Path | Address], str]] = [
         lambda path: _short(path.stem),
@@ -195,7 +195,7 @@ def unique_names(paths: Sequence[Path | Address], reserved: Iterable[str] = ()) 
 
 
 def _short(name: str) -> str:
-    """The name as valid text, cut where it leaves no room for what is put behind it; a hash then keeps it apart from others."""
+    """The name as valid text, cut where it leaves no room for what is appended to it; a hash then keeps it apart from others."""
     name = file_name(name)
     coded = name.encode()
     if len(coded) <= _LONGEST_NAME:
@@ -216,7 +216,7 @@ def everything() -> OutputOptions:
 def check_outputs(tasks: Sequence[Task], options: OutputOptions) -> None:
     """Refuses to start where a foreign file would be overwritten, an input destroyed, or a needed package is absent.
 
-    Results of earlier runs, with a record beside them, are looked at later: see ``aufait.detection.resume``.
+    Results of earlier runs, with a record next to them, are checked later: see ``aufait.detection.resume``.
 
     Raises:
         MissingExtraError: Parquet was asked for without pyarrow, or a timeline without matplotlib.

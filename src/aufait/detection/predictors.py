@@ -89,7 +89,7 @@ def open_predictor(
     if isinstance(model, str | Path):
         return _open_named(model, finder, device, base_rates, alignment, attention)
     if base_rates is not None:
-        raise InputError("base rates are for the shipped models; a model of your own calibrates itself")
+        raise InputError("base rates are for the shipped models; your own model must calibrate itself")
     if isinstance(model, Predictor | WholeFacePredictor):
         return model
     from aufait.detection.trained_network import NetworkPredictor

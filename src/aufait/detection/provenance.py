@@ -1,4 +1,4 @@
-"""A record beside every table: which software, model, settings and input made it, and whether it is complete.
+"""A record next to every table: which software, model, settings and input made it, and whether it is complete.
 
 Of the input its file name, size and SHA-256 are kept, of the machine its kind, not its name. Folders appear only where
 the command line, as typed, or a message names them.
@@ -37,7 +37,7 @@ class ProvenanceWriter:
 
     The record exists from the start, as ``<stem>.partial.json`` with ``"completed": false``, so that a killed run
     leaves one too. ``finish`` (or the end of a ``with`` block) completes it and gives it its final name;
-    ``finish(completed=False)`` (or an exception in the block) leaves it under the partial name, like the table beside
+    ``finish(completed=False)`` (or an exception in the block) leaves it under the partial name, like the table next to
     it.
 
     Args:
@@ -140,7 +140,7 @@ class ProvenanceWriter:
             self.add_error(f"{PurePath(frame.source).name}, frame {frame.frame}: {frame.error}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as it stands."""
+        """The record as it is now."""
         return {
             **self._record,
             "inputs": [entry for _, entry in sorted(self._inputs, key=itemgetter(0))],
@@ -153,7 +153,7 @@ class ProvenanceWriter:
         """Write the final record and return where it is.
 
         Args:
-            completed: whether the run reached its end. Inputs or frames that could not be read are told in ``errors``.
+            completed: whether the run reached its end. Inputs or frames that could not be read are listed in ``errors``.
             error: why not.
         """
         if self._finished:
@@ -166,14 +166,14 @@ class ProvenanceWriter:
     def end(self, *, completed: bool = True, error: str | None = None) -> None:
         """Bring the facts to what they are at the end, without writing them; arguments are those of ``finish``."""
         for thread in self._hashing:
-            # An interrupted run must not hang on the hash of a large file; its record then lacks it.
+            # An interrupted run must not wait for the hash of a large file; its record then has none.
             thread.join(timeout=None if completed else 2.0)
         if error:
             self.add_error(error)
         self._record.update(completed=completed, ended=_now())
 
     def write(self) -> None:
-        """Write the record as it stands under its partial name, whole or not at all."""
+        """Write the record as it is now under its partial name, completely or not at all."""
         part = partial_path(self._output.partial)
         with output_errors(self.path):
             try:

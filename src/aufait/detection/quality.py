@@ -22,7 +22,7 @@ mouth and chin, the left and the right half; a hand over the mouth spoils the se
 landmarks gets next to nothing, while one that was found the right way up is judged like any other. A face without a pose gets 1
 for that factor.
 
-docs/benchmarks.md tells how errors on real faces go with the quality. Reading faces with ``quality >= 0.3`` is a sensible start.
+docs/benchmarks.md shows how the quality relates to errors on real faces. Reading faces with ``quality >= 0.3`` is a sensible start.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ANALYSIS_SIZE = 64
 class QualityFactors:
     """The factors of the quality score, each in [0, 1]; ``score`` is their product.
 
-    ``regions`` is not one of them: the visible share of each of ``aufait.faces.face_check.REGIONS``, behind ``visible``.
+    ``regions`` is not one of them: the visible share of each of ``aufait.faces.face_check.REGIONS``, the basis of ``visible``.
     """
 
     confidence: float
@@ -85,7 +85,7 @@ def quality_of_pictures(images: Sequence[np.ndarray], faces: Sequence[Sequence[F
 
 
 def quality_factors(image: np.ndarray, face: Face) -> QualityFactors:
-    """The factors behind the quality of one face, for those who want to know why it is low.
+    """The factors of the quality of one face, for those who want to know why it is low.
 
     Args:
         image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""What models tell the detector, in one form: scores of some faces, with None for what a model does not give."""
+"""What models give the detector, in one form: scores of some faces, with None for what a model does not give."""
 
 from __future__ import annotations
 

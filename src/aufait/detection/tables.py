@@ -16,7 +16,7 @@ CSV columns, from left to right:
 OpenFace's AU45 (blink) columns are filled from AU43 (eyes closed) when the model scores no AU45: in one frame they look
 the same. Columns of action units that the model does not score are left empty, and so is what it does not give: a published network
 has no sides, most have no intensities. A frame without a face has one row with
-success 0, OpenFace's zeros, and our columns empty but for time, size and source.
+success 0, OpenFace's zeros, and our columns empty except time, size and source.
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ class _RowFormat:
 
 
 def _side_scores(face: FaceAnalysis) -> tuple[np.ndarray, ...] | None:
-    """The four scores of sides, each (A,), in the order of ``_SIDES``; None where the model does not tell sides."""
+    """The four scores of sides, each (A,), in the order of ``_SIDES``; None where the model gives no values per side."""
     if face.sides is None:
         return None
     (left, left_chance), (right, right_chance) = face.sides

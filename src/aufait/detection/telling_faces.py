@@ -68,7 +68,7 @@ class TellingFaces:
 
     def __init__(self, most: int = MOST_FACES) -> None:
         self.most = most
-        self._best: dict[int, tuple[float, TellingFace]] = {}  # by action unit; one face may stand for several
+        self._best: dict[int, tuple[float, TellingFace]] = {}  # by action unit; one face may be chosen for several
 
     def add(self, frame: AnalyzedFrame) -> None:
         """Take in one frame, its picture without drawings."""
@@ -81,7 +81,7 @@ class TellingFaces:
                     self._best[unit] = (strength, kept)
 
     def chosen(self) -> list[TellingFace]:
-        """The faces that stand for most action units, then the strongest, in the order of the frames; ``most`` at most."""
+        """The faces that are chosen for most action units, then the strongest, in the order of the frames; ``most`` at most."""
         groups: list[tuple[TellingFace, list[int]]] = []
         for unit, (_, face) in sorted(self._best.items(), key=lambda one: -one[1][0]):  # the strongest first
             units = next((units for other, units in groups if other is face), None)

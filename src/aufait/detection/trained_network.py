@@ -185,7 +185,7 @@ class NetworkPredictor:
 
     @torch.no_grad()
     def explain(self, stored: StoredFaces) -> tuple[Explanation, np.ndarray] | None:
-        """Maps over the input of stored faces, and that input (F, S, S, 3) uint8; None where the network tells nothing."""
+        """Maps over the input of stored faces, and that input (F, S, S, 3) uint8; None where the network says nothing."""
         from aufait.inputs.network_inputs import network_inputs
 
         inputs = network_inputs(
@@ -259,7 +259,7 @@ def joined_scores(parts: Sequence[FaceScores]) -> FaceScores:
 
 
 def _by_side(scores: Tensor | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """(F, A, 2) -> left and right, (F, A) each; None twice where the network tells no sides."""
+    """(F, A, 2) -> left and right, (F, A) each; None twice where the network gives no values per side."""
     return (None, None) if scores is None else (_array(scores[..., 0]), _array(scores[..., 1]))
 
 

@@ -1,4 +1,4 @@
-"""How a head looks, in a few numbers, to tell the people of one video apart.
+"""How a head looks, in a few numbers, to distinguish the people of one video.
 
 ``Looks`` holds two small descriptions, both read in a square that turns, moves and grows with the face: a colour sketch of
 the head from hair to collar, and the directions of the edges in the face. The first changes with the light, the second
@@ -62,7 +62,7 @@ def head_difference(first: Looks, second: Looks) -> float:
 
 
 def face_difference(first: Looks, second: Looks) -> float:
-    """1 minus the cosine of the edges of the upper or the lower half of the face, whichever are more alike, in [0, 1].
+    """1 minus the cosine of the edges of the upper or the lower half of the face, whichever are more similar, in [0, 1].
 
     Of two people both halves differ; a hand, a blink or a wide open mouth changes one.
     """
@@ -71,7 +71,7 @@ def face_difference(first: Looks, second: Looks) -> float:
 
 
 def part_difference(first: Looks, second: Looks) -> float:
-    """1 minus the cosine of the edges of the upper, lower, left or right three eighths, whichever are most alike, in [0, 1]."""
+    """1 minus the cosine of the edges of the upper, lower, left or right three eighths, whichever are most similar, in [0, 1]."""
     part = 3 * _CELLS // 8
     places = (np.s_[:part], np.s_[-part:], np.s_[:, :part], np.s_[:, -part:])
     return min(_cosine_distance(first.edges[place], second.edges[place]) for place in places)
@@ -159,6 +159,6 @@ def _means(values: np.ndarray, cells: int) -> np.ndarray:
 
 
 def _cosine_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Parts without edges are alike."""
+    """Parts without edges count as similar."""
     product, own, other = (float((a * b).sum()) + 1e-3 for a, b in ((first, second), (first, first), (second, second)))
     return 1.0 - product / float(np.sqrt(own * other))

@@ -70,7 +70,7 @@ class BuiltinConfig:
 
     part_of: float = 0.75
     """A box of which this share is inside a larger, more confident one is a part of that face, such as an eye. The larger
-    box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells them
+    box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells these
     apart."""
 
     same_face: float = 0.2

@@ -1,8 +1,8 @@
 """Hard cuts of a video, from the pictures alone.
 
-A picture is reduced to 18 x 32 cells. Two of them are alike when their brightness correlates, whatever the light and
+A picture is reduced to 18 x 32 cells. Two of them are similar when their brightness correlates, whatever the light and
 however the camera has moved by up to two cells between them. A cut is between two pictures that are unlike, where those
-before were alike: fast motion is none, nor is a hand that fills the picture bit by bit. What such a cut does not show (the
+before were similar: fast motion is not a cut, nor is a hand that fills the picture bit by bit. What such a cut does not show (the
 same studio, another person) is seen by the looks of the faces (``appearance``); the two together say who is who.
 """
 
@@ -66,7 +66,7 @@ def small_picture(image: np.ndarray) -> np.ndarray:
 
 
 def change(first: np.ndarray, second: np.ndarray, plain: float) -> float:
-    """1 minus the best correlation of two small pictures over shifts of up to two cells; two plain pictures are alike.
+    """1 minus the best correlation of two small pictures over shifts of up to two cells; two plain pictures count as similar.
 
     Args:
         first, second: (18, 32).

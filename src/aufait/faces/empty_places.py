@@ -1,7 +1,7 @@
 """Places of a video where something looked like a face and was none.
 
 A detector takes the same curtain, hand or poster for a face again and again, and telling that it is none costs as much as
-reading a face. While somebody is followed, such a place is passed over for some looks, as long as it looks the same.
+reading a face. While somebody is followed, such a place is skipped in some searches, as long as it looks the same.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class EmptyPlacesConfig:
     """Settings of ``EmptyPlaces``."""
 
     looks: int = 2
-    """Looks at the whole picture for which a place is passed over; at the next one it is read again."""
+    """Searches of the whole picture in which a place is skipped; in the next one it is read again."""
 
     overlap: float = 0.6
     """A box is at a remembered place when their intersection over union is higher than this."""

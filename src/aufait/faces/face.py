@@ -52,7 +52,7 @@ class Face:
         track_id: stays with a person through a video; -1 for a single picture.
         mesh: (478, 3) float32, x and y in pixels of the picture and depth on the same scale; None from finders without.
         blendshapes: (52,) float32 in [0, 1], see ``mesh_networks.BLENDSHAPES``; None from finders without.
-        features: what a model can go on from; None from finders without.
+        features: what a model can use as its input; None from finders without.
     """
 
     box: np.ndarray

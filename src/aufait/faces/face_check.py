@@ -8,7 +8,7 @@ Three questions, each answered by a probability-like number:
 * clarity: how much of the fine structure of the face came through blur, noise, few pixels, compression and darkness?
 
 Own design. It learns from rendered faces, whose covered pixels are known, and from real faces that are covered, turned and
-spoilt on purpose (``aufait.shipped.faces.check_data``); nothing of it is about a person or an expression.
+degraded on purpose (``aufait.shipped.faces.check_data``); nothing of it is about a person or an expression.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class FollowingFinder(ABC):
         before, self._size = self._size, (image.shape[1], image.shape[0])
         if self._cuts.cut_before(image):
             self._tracker.cut()
-            self._last_look = None  # look anew, and well
+            self._last_look = None  # search again, and thoroughly
         if before is not None and before != self._size:
             self._tracker.rescale((self._size[0] / before[0], self._size[1] / before[1]))
 

@@ -277,7 +277,7 @@ BLENDSHAPES = (
     "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
     "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight",
 )  # fmt: skip
-"""The 52 scores in their order, named as in ARKit; left and right are the subject's. "neutral" means nothing of its own."""
+"""The 52 scores in their order, named as in ARKit; left and right are the subject's. "neutral" has no meaning by itself."""
 
 BLENDSHAPE_POINTS = (
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80, 81, 82,
@@ -291,7 +291,7 @@ BLENDSHAPE_POINTS = (
 
 
 class BlendshapeNetwork(nn.Module):
-    """52 blendshape scores from 146 of the 478 points: an MLP-mixer over 96 mixed points and one token of its own."""
+    """52 blendshape scores from 146 of the 478 points: an MLP-mixer over 96 mixed points and one additional token."""
 
     chosen: Tensor
 
@@ -367,7 +367,7 @@ def _fill(network: nn.Module, operators: Sequence[Operator]) -> None:
 
 
 def _layers(network: nn.Module) -> Iterator[nn.Module]:
-    """The layers with weights of their own."""
+    """The layers that have weights."""
     return (layer for layer in network.modules() if any(True for _ in layer.parameters(recurse=False)))
 
 

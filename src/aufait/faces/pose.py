@@ -55,7 +55,7 @@ class Camera:
 def head_points() -> np.ndarray:
     """(68, 3) float64: a generic neutral head in millimetres, in the frame of a face that looks at the camera.
 
-    The numbers come from ICT-FaceKit (MIT); ``head_points.json`` beside this file tells their origin.
+    The numbers come from ICT-FaceKit (MIT); ``head_points.json`` in this folder gives their origin.
     """
     record = json.loads(files("aufait.faces").joinpath("head_points.json").read_text(encoding="utf-8"))
     points = np.asarray(record["points"], dtype=np.float64)
@@ -163,7 +163,7 @@ def _refine(model: np.ndarray, prior: np.ndarray, observed: np.ndarray) -> tuple
 
 
 def _weak_perspective(model: np.ndarray, prior: np.ndarray, observed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starting point: the scaled orthographic fit (F faces), exact when the head is small beside its distance."""
+    """Starting point: the scaled orthographic fit (F faces), exact when the head is small compared with its distance."""
     weight = np.sqrt(prior)[:, None]
     design = np.concatenate([model, np.ones((len(model), 1))], axis=1) * weight
     affine = np.linalg.pinv(design) @ (observed * weight)  # (F, 4, 2)

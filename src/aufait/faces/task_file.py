@@ -2,7 +2,7 @@
 
 The file (3.8 MB, Apache-2.0, by Google) is a zip archive with three TFLite networks. It does not come with aufait: a user names
 its path, points the environment at it, or has it fetched once into the cache folder. Its SHA-256 is checked each time, so the
-readers behind need not expect anything else.
+the readers that follow need not expect anything else.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class TrackerConfig:
     """Difference of the colour sketches, 0 to 1, beyond which two faces cannot be the same unless they overlap."""
 
     looks_weight: float = 4.0
-    """Weight of the difference of the sketches beside one face size of distance."""
+    """Weight of the difference of the sketches relative to one face size of distance."""
 
     same_looks: float = 0.27
     """Difference in looks up to which a face after a cut is somebody seen before it."""
@@ -63,7 +63,7 @@ class TrackerConfig:
     """Tracks that wait for a later cut, at most; the longest unseen are forgotten."""
 
     sudden: float = 4.0
-    """Somebody else may stand at the same place when the face changes by this many times its usual change from frame to
+    """Somebody else may be at the same place when the face changes by this many times its usual change from frame to
     frame ..."""
 
     doubt: float = 0.15
@@ -106,7 +106,7 @@ class TrackerConfig:
     faded_frames: int = 5
 
     same_pose: float = 15.0
-    """Degrees of yaw and pitch up to which heads are held alike; in another pose, another memory is kept, unless the head
+    """Degrees of yaw and pitch up to which two poses count as the same; in another pose, another memory is kept, unless the head
     (``faded``) looks otherwise, too."""
 
     memories: int = 4
@@ -170,7 +170,7 @@ class FaceTracker:
         self._now = None
 
     def cut(self) -> None:
-        """A cut lies before the next frame: from here on places mean nothing, and only looks tell who comes back."""
+        """There is a cut before the next frame: from here on places mean nothing, and only appearance shows who comes back."""
         self._send_away(self._tracks)
         self._tracks = []
 
@@ -279,7 +279,7 @@ class FaceTracker:
     def _stays(self, track: _Track, looks: list[Looks | None], image: np.ndarray) -> bool:
         """Whether a part of a face is seen where it was in the last frame, for one that seems to have changed.
 
-        The landmarks of a face that is half covered may lie anywhere; the rest of it has not moved for that."""
+        The landmarks of a face that is half covered may be anywhere; that does not mean that the rest of it has moved."""
         if track.last is None or all(own is None or face_difference(track.last, own) <= self.config.doubt for own in looks):
             return False
         here = face_looks(image, track.face.landmarks, track.last.head)

@@ -1,7 +1,7 @@
 """Videos that are named by a network address: a file on a web server, or the stream of a network camera.
 
-Only an address that the user typed is ever opened, never one that stands in a table, a playlist or a video. What an address may
-hold beside the place (a user's name, a password, a token) is handed to the server and shown nowhere.
+Only an address that the user typed is ever opened, never one found in a table, a playlist or a video. What an address may
+contain besides the location (a user's name, a password, a token) is handed to the server and shown nowhere.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Address:
         return self.name.removesuffix(self.suffix)
 
     def absolute(self) -> PurePosixPath:
-        """Host and path, to tell addresses of the same name apart."""
+        """Host and path, to distinguish addresses of the same name."""
         return PurePosixPath("/", self._parts.netloc.rpartition("@")[2], unquote(self._parts.path).lstrip("/"))
 
     resolve = absolute

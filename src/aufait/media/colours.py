@@ -27,7 +27,7 @@ import numpy as np
 WHITE_NITS = 203.0
 """Reference white of HDR in cd/m2 (ITU-R BT.2408), SDR's white after the conversion."""
 USUAL_PEAK = 1000.0
-"""Peak of PQ in cd/m2 where the file does not tell."""
+"""Peak of PQ in cd/m2 where the file does not say."""
 
 _TRANSFERS = {16: "PQ", 18: "HLG"}  # as H.273 numbers them; all others are ordinary
 _UNSPECIFIED = 2
@@ -96,7 +96,7 @@ def colours_of(frame: Any, context: Any) -> DisplayColours | None:
 
     Args:
         frame: decoded by PyAV.
-        context: its codec context, asked where the frame does not tell.
+        context: its codec context, asked where the frame does not say.
     """
     transfer = _TRANSFERS.get(_told(frame, context, "color_trc"), "SDR")
     primaries = _told(frame, context, "color_primaries")
@@ -138,7 +138,7 @@ class RgbConverter:
         return self._settled(colours).to_sdr(codes)
 
     def _settled(self, colours: DisplayColours) -> DisplayColours:
-        """The same with the peak of the first such frame: light that is told anew must not change a face."""
+        """The same with the peak of the first such frame: repeated metadata must not change a face."""
         if self.colours is None:
             self.colours = colours
         if self._now is None or (self._now.transfer, self._now.gamut) != (colours.transfer, colours.gamut):
@@ -227,7 +227,7 @@ def _assumed_matrix(frame: Any, context: Any) -> int:
 
 
 def _peak(frame: Any) -> float:
-    """Brightest light of a PQ video in cd/m2, as its metadata tell."""
+    """Brightest light of a PQ video in cd/m2, as its metadata say."""
     told = _content_peak(frame) or _display_peak(frame) or USUAL_PEAK
     return float(np.clip(told, WHITE_NITS, 10_000.0))
 

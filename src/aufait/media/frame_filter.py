@@ -95,6 +95,6 @@ def _description(frame: Any) -> dict[str, str]:
         "pix_fmt": frame.format.name,
         "time_base": f"{_CLOCK.numerator}/{_CLOCK.denominator}",
     }
-    if av.library_versions["libavfilter"] >= (10,):  # before, the frames themselves told
+    if av.library_versions["libavfilter"] >= (10,):  # before, the frames themselves said it
         options |= {"colorspace": str(int(frame.colorspace)), "range": str(int(frame.color_range))}
     return options

@@ -1,6 +1,6 @@
 """Files that were cut off: containers that say how long they are and are shorter.
 
-Matroska, WebM, AVI and the MP4 family state the length of their outer blocks. FFmpeg reads a cut one to its end without a word.
+Matroska, WebM, AVI and the MP4 family state the length of their outer blocks. FFmpeg reads a cut one to its end silently.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MP4_BLOCKS = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes a video file lacks, by its own account; 0 where it is whole or does not tell.
+    """How many bytes a video file lacks, by its own account; 0 where it is complete or does not say.
 
     Raises:
         OSError: the file cannot be read.
@@ -37,7 +37,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def _end_of_matroska(file: BinaryIO) -> int:
-    """Where the segment behind the header ends; 0 where it does not say, as in live recordings."""
+    """Where the segment after the header ends; 0 where it does not say, as in live recordings."""
     for _ in range(_MAX_BLOCKS):
         kind, size = _number(file, keep_marker=True), _number(file)
         if kind is None or size is None:

@@ -26,7 +26,7 @@ _ON_ITS_SIDE = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 class PictureSequence:
-    """The pages of a picture in their order; a stand-in for ``VideoReader``, with the same attributes.
+    """The pages of a picture in their order; takes the place of ``VideoReader``, with the same attributes.
 
     The times add up the durations that an animation states; pages without one count ``PAGE_SECONDS``.
 

@@ -1,7 +1,7 @@
 """From a picture as Pillow holds it, of any kind of pixels, to an upright 8-bit RGB array.
 
-All of it is done in strips, so that beside Pillow's picture only the array is held. What had to be decided on the way (the depth
-of the values) is told in a note.
+All of it is done in strips, so that only Pillow's picture and the array are in memory. What had to be decided on the way (the depth
+of the values) is said in a note.
 """
 
 from __future__ import annotations

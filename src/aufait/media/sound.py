@@ -28,7 +28,7 @@ class SoundTrack:
     """The main sound of a file, handed over as far as the pictures have come, with the times of the pictures.
 
     Args:
-        path: the video file; it is read a second time beside the pictures.
+        path: the video file; it is read a second time, separately from the pictures.
         shifts: what has been added to the stored times of the pictures so far, see ``FrameTimes.shifts``; may grow meanwhile.
 
     Attributes:
@@ -87,7 +87,7 @@ class SoundTrack:
         if self.copied:
             self._out = _same_stream(target, self._stream)
             if self.codec == "aac" and not self._stream.codec_context.extradata:
-                # Each packet of a transport stream says anew what it is; elsewhere the header does. Muxers would do this
+                # Each packet of a transport stream says again what it is; elsewhere the header does. Muxers would do this
                 # themselves, but give up at the first damaged packet.
                 self._unwrapped = BitStreamFilterContext("aac_adtstoasc", self._stream)
             return
@@ -148,7 +148,7 @@ class SoundTrack:
         while True:
             try:
                 packet = next(packets)
-            except (StopIteration, av.error.FFmpegError, ValueError):  # the reader of the pictures tells where a file breaks off
+            except (StopIteration, av.error.FFmpegError, ValueError):  # the reader of the pictures reports where a file breaks off
                 return
             if packet.size:
                 yield packet

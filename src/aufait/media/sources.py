@@ -99,7 +99,7 @@ def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool =
     """List the pictures and videos that the user named, in that order, each once.
 
     A folder stands for the pictures and videos in it, in natural order (``frame2`` before ``frame10``); other files
-    there are passed over. Wildcards (``*``, ``?``, ``[...]``, ``**``) are expanded for shells that do not. A file or
+    there are skipped. Wildcards (``*``, ``?``, ``[...]``, ``**``) are expanded for shells that do not. A file or
     folder that cannot be used does not stop the others: it comes back as an ``unusable`` source.
 
     Args:
@@ -292,7 +292,7 @@ def _expand_folder(folder: Path, recursive: bool) -> list[Source]:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            # Links to folders are not followed: they can lead round in circles.
+            # Links to folders are not followed: they can lead in circles.
             if recursive and not entry.is_symlink():
                 inner = _expand_folder(entry, recursive)
                 sources += [source for source in inner if source.path != entry]
@@ -309,7 +309,7 @@ def _expand_folder(folder: Path, recursive: bool) -> list[Source]:
 
 
 def _take(path: Path) -> list[Source]:
-    """A file met in a folder: passed over when neither its content nor its name suggests a picture or video."""
+    """A file met in a folder: skipped when neither its content nor its name suggests a picture or video."""
     source = _classify(path)
     # Source code may end in .ts too; such a file is no damaged video.
     named = path.suffix.lower() in (IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | UNREADABLE_EXTENSIONS) - {".ts", ".mts"}
@@ -359,5 +359,5 @@ def demo_clip() -> Path:
     """
     path = Path(__file__).resolve().parents[1] / "assets" / "demo.mp4"
     if not path.is_file():
-        raise InputError(f"the shipped clip {path} is missing; name a video of your own, or install aufait again")
+        raise InputError(f"the shipped clip {path} is missing; name your own video, or install aufait again")
     return path

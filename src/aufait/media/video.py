@@ -222,7 +222,7 @@ class VideoReader:
         times = self._times
         if times.joined:
             first, more = times.joints[0], f" ({times.joined} such places)" if times.joined > 1 else ""
-            self._note(f"its clock starts again at frame {first.frame}{more}; times go on from the frame before")
+            self._note(f"its clock starts again at frame {first.frame}{more}; times continue from the frame before")
         if times.leaps:
             first = times.leaps[0]
             more = f" ({len(times.leaps)} such places)" if len(times.leaps) > 1 else ""
@@ -259,7 +259,7 @@ class VideoReader:
         yield from self._deinterlacer.finish()
 
     def _timed(self) -> Iterator[tuple[Any, float]]:
-        """Frames with their times; each waits for the one behind it, which tells whether its own time can be true."""
+        """Frames with their times; each waits for the next one, which shows whether its own time can be right."""
         waiting: Any = None
         stored: float | None = None
         for frame in self._decoded:

@@ -41,7 +41,7 @@ class VideoWriter(OutputWriter):
         size: width and height in pixels; frames of another size are fitted into it, with black bars.
         frame_rate: nominal rate, a hint for the encoder; the times come with the frames.
         overwrite: whether an existing file may be replaced.
-        quality: constant rate factor of H.264, 0 (largest) to 51; 20 is hard to tell from the source.
+        quality: constant rate factor of H.264, 0 (largest) to 51; 20 is hard to distinguish from the source.
         sound: what sounds with the frames; it is closed with the file.
 
     Attributes:
@@ -86,7 +86,7 @@ class VideoWriter(OutputWriter):
             raise
 
     def _open(self) -> None:
-        """Open the file with sound as it is, else with sound encoded anew, else without."""
+        """Open the file with the sound unchanged, else with the sound encoded again, else without."""
         ways = [None] if self._sound is None or self._sound.problem else [True, False, None]
         for copied in ways:
             options = {"movflags": "+faststart"} if self._format in {"mp4", "mov"} else {}
