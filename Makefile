@@ -61,7 +61,8 @@ bench: $(VENV)/.dev
 CASES ?= 100000
 FIRST ?= 0
 fuzz: $(VENV)/.dev
-	$(TEST_ENV) $(BIN)/python tests/fuzz/harness.py --cases $(CASES) --first $(FIRST) --folder build/fuzz
+	$(TEST_ENV) $(BIN)/python tests/fuzz/harness.py --cases $(CASES) --first $(FIRST) --folder build/fuzz \
+		--corpus tests/fuzz/corpus
 
 # Rewrites the pins from what .venv holds; pip itself and the package are left out.
 constraints: $(VENV)/.dev

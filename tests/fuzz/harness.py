@@ -86,8 +86,13 @@ class Worker:
         self._errors.close()
 
 
-def fuzz(first: int, count: int, folder: Path, *, report: Any = None) -> dict[str, Any]:
+def fuzz(first: int, count: int, folder: Path, *, corpus: Path | None = None) -> dict[str, Any]:
     """Run the cases ``first`` to ``first + count - 1``; faulty files go to ``folder/faults``.
+
+    Args:
+        first, count: which cases.
+        folder: takes seeds and faults.
+        corpus: takes the first file of each different fault too, to be replayed by a test ever after.
 
     Returns:
         "cases", "outcomes" (kind -> result -> number), "faults" (each "case", "kind", "result", "detail", "file"), "seconds", and
@@ -112,8 +117,8 @@ def fuzz(first: int, count: int, folder: Path, *, report: Any = None) -> dict[st
             outcomes[kind][answer["result"]] += 1
             if answer["result"] not in ("read", "refused"):
                 faults.append({"case": number, "kind": kind, **answer, "file": _keep(number, kind, folder)})
-            if report is not None and (number - first) % 1000 == 999:
-                report(number + 1, outcomes, faults)
+                if corpus is not None and group_of(faults[-1]) not in {group_of(one) for one in faults[:-1]}:
+                    _add_to(corpus, number, kind, folder)
     if worker is not None:
         worker.close()
     return {
@@ -133,6 +138,22 @@ def _keep(number: int, kind: str, folder: Path) -> str:
         return str(damage(kind, number, folder / "seeds", home)[1])
     except Exception as error:  # the case is in the report all the same
         return f"cannot be made: {error}"
+
+
+def group_of(fault: dict[str, Any]) -> tuple[str, str, str]:
+    """What makes a fault another one: kind of file, kind of fault, and place in the program."""
+    return fault["kind"], fault["result"], fault["detail"].partition(": ")[0]
+
+
+def _add_to(corpus: Path, number: int, kind: str, folder: Path) -> None:
+    home = corpus / kind.replace(" ", "-")
+    home.mkdir(parents=True, exist_ok=True)
+    for path in (folder / "faults" / f"{kind.replace(' ', '-')}-{number}").iterdir():
+        copy = home / f"case-{number}{path.suffix}"
+        if path.is_dir():
+            shutil.copytree(path, copy, dirs_exist_ok=True)
+        else:
+            shutil.copy(path, copy)
 
 
 def work(seeds: Path, folder: Path) -> None:
@@ -173,6 +194,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=100_000, help="how many in all, those of earlier calls included")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="seeds, faults and the state")
+    parser.add_argument("--corpus", type=Path, help="takes the first file of each different fault")
     parser.add_argument("--work", nargs=2, type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
@@ -183,7 +205,7 @@ def main() -> int:
         "cases": 0, "outcomes": {}, "faults": [], "seconds": 0.0, "megabytes": 0
     }  # fmt: skip
     while state["cases"] < given.cases:
-        found = fuzz(given.first + state["cases"], min(5000, given.cases - state["cases"]), given.folder)
+        found = fuzz(given.first + state["cases"], min(5000, given.cases - state["cases"]), given.folder, corpus=given.corpus)
         for kind, results in found["outcomes"].items():
             own = state["outcomes"].setdefault(kind, {})
             for result, count in results.items():
@@ -211,10 +233,9 @@ def summary(state: dict[str, Any]) -> str:
         read, refused, count = found.get("read", 0), found.get("refused", 0), sum(found.values())
         lines.append(f"{kind:<16} {count:>8,} {read:>8,} {refused:>8,} {count - read - refused:>8,}")
     lines.append(f"most memory of a process: {state['megabytes']} MB; {state['seconds']:.0f} s")
-    groups = collections.Counter((one["kind"], one["result"], one["detail"].partition(": ")[0]) for one in state["faults"])
+    groups = collections.Counter(map(group_of, state["faults"]))
     for (kind, result, detail), count in groups.most_common():
-        same = [one for one in state["faults"] if (one["kind"], one["result"]) == (kind, result) and detail in one["detail"]]
-        example = same[0]["file"]
+        example = next(one["file"] for one in state["faults"] if group_of(one) == (kind, result, detail))
         lines.append(f"{count:>6,} x {kind}: {result} {detail[:150]} ({example})")
     return "\n".join(lines)
 
