@@ -23,8 +23,10 @@ from typer.testing import CliRunner
 from aufait.cli.app import app
 from aufait.data.pictures import ImageArchive
 from aufait.detection import detector as detector_module
-from aufait.detection.tables import read_openface_csv
-from aufait.errors import InputError
+from aufait.detection import jobs
+from aufait.detection.tables import OpenFaceCsvWriter, read_openface_csv
+from aufait.detection.threads import Room
+from aufait.errors import InputError, OutputError
 from aufait.media import limits
 from aufait.media.images import read_image, read_picture
 from aufait.media.pages import PictureSequence
@@ -350,6 +352,34 @@ def test_whatever_a_decoder_raises_the_other_pictures_get_their_rows(
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1 and "b.bmp" in result.output and "unexpected" not in result.output, result.output
     assert read_openface_csv(tmp_path / "out" / "images.csv")["source"].tolist() == [str(path) for path in good]
+
+
+@pytest.mark.parametrize("ending", ["all done", "one is damaged", "writing fails"])
+def test_pictures_that_need_all_the_room_come_one_after_the_other(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
+    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: FakePredictor())
+    monkeypatch.setattr(jobs, "_PICTURE_BYTES", 1)
+    inputs = [write_picture(tmp_path / f"{number}.png") for number in range(8)]
+    held: list[int] = []
+    enter = Room.enter
+
+    def noted(room: Room, name: str, needed: int) -> None:
+        enter(room, name, needed)
+        held.append(len(room._held))
+
+    monkeypatch.setattr(Room, "enter", noted)
+    if ending == "one is damaged":
+        inputs[3].write_bytes(inputs[3].read_bytes()[:-60])
+    if ending == "writing fails":
+        monkeypatch.setattr(OpenFaceCsvWriter, "write", lambda *_: (_ for _ in ()).throw(OutputError("the disc is full")))
+    result = CliRunner().invoke(app, ["detect", *map(str, inputs), "-o", str(tmp_path / "out")])
+    assert result.exit_code == {"all done": 0, "one is damaged": 1, "writing fails": 3}[ending], result.output
+    if ending != "writing fails":
+        assert set(held) == {1}
+        rows = len(read_openface_csv(tmp_path / "out" / "images.csv")["source"])
+        assert rows == len(inputs) - (ending == "one is damaged")
 
 
 # -- Archives ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aufait.detection.threads import BackgroundSink, Prefetch
+from aufait.detection.threads import BackgroundSink, Prefetch, Room, frames_that_fit
 
 
 def aufait_threads() -> list[str]:
@@ -129,3 +129,42 @@ def test_groups_that_do_not_wait_take_what_is_there() -> None:
         assert not more.is_set()  # with ``wait`` the second group would have waited for the others, which come later
         more.set()
         assert [item for group in groups for item in group] == [3, 4]
+
+
+def test_room_is_waited_for_and_a_large_item_is_let_in_alone() -> None:
+    room, entered = Room(10), []
+
+    def work() -> None:
+        for name, needed in (("a", 6), ("b", 4), ("c", 1), ("large", 50)):
+            room.enter(name, needed)
+            entered.append(name)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.2)
+    assert entered == ["a", "b"]
+    room.leave("a")
+    time.sleep(0.2)
+    assert entered == ["a", "b", "c"]
+    room.leave("never entered")
+    room.leave("b")
+    time.sleep(0.2)
+    assert entered == ["a", "b", "c"]
+    room.leave("c")
+    thread.join(10)
+    assert entered == ["a", "b", "c", "large"]
+
+
+def test_nobody_waits_for_room_that_is_closed() -> None:
+    room = Room(10)
+    room.enter("a", 10)
+    thread = threading.Thread(target=room.enter, args=("b", 10))
+    thread.start()
+    room.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("most", "size", "fit"), [(4, None, 4), (4, (1920, 1080), 4), (4, (3840, 2160), 4), (4, (7680, 4320), 1)])
+def test_fewer_very_large_frames_wait(most: int, size: tuple[int, int] | None, fit: int) -> None:
+    assert frames_that_fit(most, size) == fit

@@ -378,7 +378,8 @@ def _read_pictures(job: _Job, finished: FinishedPictures | None, room: Room) -> 
         earlier = None if finished is None else finished.find(path)
         goes_on = finished is not None and finished.goes_on
         drawn = not options.annotate or (goes_on and partial_path(task.annotated(number)).exists())
-        state, picture = _state_of(path), None
+        state = _state_of(path)
+        picture: Picture | InputError | None = None
         if earlier is None or options.report or not drawn:
             try:
                 picture = read_picture(path, admit=partial(room.enter, str(path)))

@@ -29,6 +29,39 @@ def frames_that_fit(most: int, size: tuple[int, int] | None) -> int:
     return max(1, min(most, WAITING_PIXELS // pixels)) if pixels else most
 
 
+class Room:
+    """Memory that the items between two threads may take together; who makes one waits until there is room for it.
+
+    An item that needs more than all of it is let in alone.
+
+    Args:
+        size: bytes, or whatever is counted.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size, self._open = size, True
+        self._held: dict[str, int] = {}
+        self._changed = threading.Condition()
+
+    def enter(self, name: str, needed: int) -> None:
+        """Waits until there is room for the item of this name, and takes it."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open or not self._held or sum(self._held.values()) + needed <= self._size)
+            self._held[name] = needed
+
+    def leave(self, name: str) -> None:
+        """Gives back what the item of this name took, if it took anything."""
+        with self._changed:
+            self._held.pop(name, None)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Lets everybody in: nothing is waited for any more."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+
+
 class _Failure:
     """Carries an exception from a thread to its consumer."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,11 @@ def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_
 
 
 def read_picture(
-    source: str | os.PathLike[str] | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
+    source: str | os.PathLike[str] | bytes,
+    *,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    admit: Callable[[int], object] | None = None,
 ) -> Picture:
     """Read a picture as it is meant to be seen.
 
@@ -74,6 +78,7 @@ def read_picture(
         source: file in one of ``FORMATS``, whose extension is ignored; or what such a file holds, as bytes.
         name: what to call it in messages; the path if left out.
         max_pixels: refuse pictures with more pixels than this; ``limits.check_picture`` may refuse smaller ones.
+        admit: called with the bytes of memory that the reading will take, before it begins; may wait.
 
     Raises:
         InputError: missing, empty, unreadable, damaged, not a picture, camera raw, or too large; the text names the file and
@@ -82,14 +87,16 @@ def read_picture(
     name = _name(source) if name is None else name
     with decoding(name, source, max_pixels):
         try:
-            return _read(source, name, max_pixels)
+            return _read(source, name, max_pixels, admit)
         except ValueError as error:
             if "MAX_TEXT" not in str(error):  # of Pillow's PNG reader, which refuses texts of more than a megabyte
                 raise
-        return _read(_without_texts(source), name, max_pixels)
+        return _read(_without_texts(source), name, max_pixels, admit)
 
 
-def _read(source: str | os.PathLike[str] | bytes, name: str, max_pixels: int) -> Picture:
+def _read(
+    source: str | os.PathLike[str] | bytes, name: str, max_pixels: int, admit: Callable[[int], object] | None
+) -> Picture:
     with open_image(source) as image:
         pages = picture_pages(image)
         image.seek(pages[0])
@@ -99,7 +106,9 @@ def _read(source: str | os.PathLike[str] | bytes, name: str, max_pixels: int) ->
                 f"{name} holds {len(pages)} pictures; the first is analysed. All of them as a sequence: --all-pages, "
                 "in Python Detector.stream"
             )
-        check_picture(name, image, max_pixels)
+        needed = check_picture(name, image, max_pixels)
+        if admit is not None:
+            admit(needed)
         return Picture(to_array(image, name, notes, source), tuple(notes))
 
 

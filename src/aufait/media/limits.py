@@ -41,8 +41,11 @@ _BLOCK = 1 << 20
 _COEFFICIENT_BYTES = 2  # of a channel of a JPEG in several scans, which is held whole until the last
 
 
-def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -> None:
+def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -> int:
     """Refuses a picture that would take too much memory or time, before its pixels are unpacked.
+
+    Returns:
+        Bytes of memory that its reading takes.
 
     Args:
         name: what to call it in messages.
@@ -56,7 +59,8 @@ def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -
     if max(width, height) > MAX_SIDE:
         raise InputError(f"{name} is {width} x {height} pixels; sides up to {MAX_SIDE} are read: cut or shrink it first")
     scans = _scans(image) if image.format in ("JPEG", "MPO") else 1
-    most = min(max_pixels, MAX_PIXELS, int(PICTURE_BYTES / _bytes_per_pixel(image, scans)))
+    each = _bytes_per_pixel(image, scans)
+    most = min(max_pixels, MAX_PIXELS, int(PICTURE_BYTES / each))
     if width * height > most:
         raise InputError(too_large(name, most))
     if image.format == "JPEG" and _file_size(image) < width * height / (_PIXELS_PER_BYTE * min(scans, 2)):
@@ -66,6 +70,7 @@ def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -
             f"{name} is stored in {scans} scans, each of which goes over all of its pixels; at most {MAX_SCANS} are read, "
             "fewer of a very large picture: save it anew as an ordinary JPEG"
         )
+    return int(width * height * each)
 
 
 def check_frame(name: str, width: int, height: int) -> None:
