@@ -200,3 +200,19 @@ def test_summary_counts_shares_and_peaks():
     assert unit.left_minus_right == pytest.approx(1.5)
     absent = next(unit for unit in summary.units(0) if unit.action_unit == 1)
     assert absent.share == 0 and np.isnan(absent.mean_present)
+
+
+def test_a_long_note_is_broken_into_lines_that_fit() -> None:
+    timeline = Timeline(title="clip", note="Estimated by the network arl; " + "it lacks a subject, " * 20)
+    lines = timeline._notes(0)
+    assert len(lines) > 2 and max(map(len, lines)) <= 150 and " ".join(lines).startswith("Estimated by the network arl; it lacks")
+    short = Timeline(title="clip")
+    assert size_of(timeline.to_png())[1] > size_of(short.to_png())[1]
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(png)).size

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath
@@ -19,6 +20,7 @@ import numpy as np
 
 from aufait.action_units import ACTION_UNITS
 from aufait.files.atomic import write_bytes
+from aufait.files.safe_text import encodable
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
 from aufait.visualization.palette import face_colour, to_hex
 
@@ -36,6 +38,7 @@ DRAWN_FACES = 6
 
 _INK, _MUTED, _GRID, _GAP = "#1c2430", "#5b6675", "#dfe4ea", "#eceff3"
 _ROW_INCHES, _PANEL_INCHES, _FRAME_INCHES, _WIDTH_INCHES = 0.36, 0.42, 1.5, 11.0
+_NOTE_INCHES, _NOTE_LETTERS = 0.14, 150  # of a line under the picture
 _CLOCK_FROM = 180  # seconds from which on the axis shows minutes
 _CLOCK_STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 _GAP_SECONDS, _GAP_STEPS, _MAX_GAPS = 10.0, 5.0, 100  # between two frames from which on the time between them is left out
@@ -107,7 +110,7 @@ class Timeline:
     def add(self, frame: FrameAnalysis) -> None:
         """Take in one frame; frames come in the order of time."""
         if self.title is None:
-            self.title = PurePath(frame.source).name
+            self.title = encodable(PurePath(frame.source).name)
         if self.frames and frame.timestamp > self._last + _GAP_SECONDS and len(self._gaps) < _MAX_GAPS:
             self._gaps.append((self._last, frame.timestamp))
         place = self._bin_of(frame.timestamp)
@@ -133,7 +136,8 @@ class Timeline:
         faces = sorted(self._courses, key=lambda face: -int(self._courses[face].count.sum()))[:DRAWN_FACES]
         rows = [self._active(self._courses[face]) for face in sorted(faces)]
         heights = [_PANEL_INCHES + _ROW_INCHES * max(1, len(units)) for units in rows] or [1.0]
-        total = _FRAME_INCHES + sum(heights)
+        notes = self._notes(len(faces))
+        total = _FRAME_INCHES + _NOTE_INCHES * (len(notes) - 1) + sum(heights)
         figure = Figure(figsize=(_WIDTH_INCHES, total), dpi=dpi, facecolor="white")
         FigureCanvasAgg(figure)
         top = total - 0.72
@@ -141,7 +145,7 @@ class Timeline:
             top -= height
             box = (0.21, top / total, 0.68, (height - _PANEL_INCHES) / total)
             self._draw_face(figure.add_axes(box), face, units, last=face == max(faces))
-        self._draw_frame(figure, total, faces)
+        self._draw_frame(figure, total, faces, notes)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": "aufait"})
         return buffer.getvalue()
@@ -241,8 +245,9 @@ class Timeline:
         axes.text(1.012, row + 0.56, f"{share:.0f} %" if share >= 0.5 else "< 1 %", ha="left", **style)
         axes.text(1.115, row + 0.56, f"{highest:.1f}" if course.graded else f"{highest:.2f}", ha="right", **style)
 
-    def _draw_frame(self, figure: Any, total: float, faces: Sequence[int]) -> None:
-        figure.text(0.02, 1 - 0.2 / total, self.title or "", fontsize=14, fontweight="bold", color=_INK, va="top")
+    def _draw_frame(self, figure: Any, total: float, faces: Sequence[int], notes: Sequence[str]) -> None:
+        look: dict[str, Any] = {"fontsize": 14, "fontweight": "bold", "color": _INK, "va": "top", "parse_math": False}
+        figure.text(0.02, 1 - 0.2 / total, self.title or "", **look)
         graded = all(course.graded for course in self._courses.values())
         what = "Intensity 0 to 5" if graded else "Probability 0 to 1 (intensities are not given)"
         strong = "strong colour where it occurs (probability at least 0.5)"
@@ -254,11 +259,15 @@ class Timeline:
         else:
             message = "no face was found" if self.frames else "no frame was analysed"
             figure.text(0.55, 0.5, message, fontsize=12, color=_MUTED, ha="center", va="center")
-        more = len(self._courses) + len(self._left_out) - len(faces)
+        figure.text(0.02, 0.14 / total, "\n".join(notes), fontsize=8, color=_MUTED, va="bottom", parse_math=False)
+
+    def _notes(self, faces: int) -> list[str]:
+        """Lines under the picture, of which ``faces`` faces are drawn."""
+        more = len(self._courses) + len(self._left_out) - faces
         note = self.note + (f"; {more} more face{'s' if more > 1 else ''} not drawn" if more > 0 else "")
         if self._per_bin > 1:
             note += f"; {self._per_bin} frames share a point, pale bands show their range"
-        figure.text(0.02, 0.14 / total, note, fontsize=8, color=_MUTED, va="bottom")
+        return textwrap.wrap(note, _NOTE_LETTERS) or [""]
 
 
 def _style(axes: Axes, course: _Course, units: list[int], *, last: bool) -> None:
