@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import io
 import math
-import textwrap
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
