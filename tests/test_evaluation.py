@@ -500,7 +500,7 @@ def test_two_systems_are_compared_on_the_same_frames_in_any_order() -> None:
     tables = {table.name: table for table in comparison_report(found).tables}
     rows = tables["t_tests"].rows
     assert rows[0].cells[3] == all_known.sum() and any("AU-TDN" in row.label for row in rows)
-    # ROC areas stand beside F1, and the report says what its test could find.
+    # ROC areas are next to F1, and the report says what its test could find.
     assert found.areas["AU1"][0] == pytest.approx(roc_area(first.occurrence[known, 0], first.probability[known, 0]))
     assert found.area_difference["mean"].value == pytest.approx(found.areas["mean"][1] - found.areas["mean"][0])
     assert found.area_difference["mean"].low > 0 and [row.label for row in tables["areas"].rows] == list(found.areas)

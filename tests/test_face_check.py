@@ -1,4 +1,4 @@
-"""The face check sees covers, misfits and spoilt pictures; its training data say what they should."""
+"""The face check sees covers, misfits and degraded pictures; its training data say what they should."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MODULES = (registry, datasets, finder, protocols)
 
 
 def forget() -> None:
-    """Look for plug-ins anew."""
+    """Look for plug-ins again."""
     for module in MODULES:
         module._plugins.cache_clear()
     plugins._distributions.cache_clear()

@@ -422,7 +422,7 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(tmp_path: Path) ->
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert not (out / "manifest.json").exists()
-    assert comes_to_rest(shards), "a process of the pool goes on writing after its parent was killed"
+    assert comes_to_rest(shards), "a process of the pool keeps writing after its parent was killed"
     data = open_dataset("bp4d", root)
     prepared(data, out, finder=make_slow_head_finder)
     prepared(data, tmp_path / "whole", finder=make_head_finder, workers=1)

@@ -221,7 +221,7 @@ def test_every_format_says_how_much_better_than_guessing_with_paired_intervals(e
 def test_without_intervals_no_action_unit_is_called_better_than_guessing(draws: int, subjects: int) -> None:
     found = disfa_like()
     made_report = build_report(evaluate(found.select(np.isin(found.person, found.persons[:subjects])), DISFA, draws=draws))
-    assert "guessing: cannot be told without intervals by subject" in markdown(made_report)
+    assert "guessing: cannot be said without intervals by subject" in markdown(made_report)
     table = next(one for one in made_report.tables if one.name == "guessing")
     assert [row.label for row in table.rows][-1] == "mean"
 
@@ -367,7 +367,7 @@ def test_reports_say_what_was_changed_in_the_recipe() -> None:
     changed = {"epochs": 2, "start_from": None, "learning_rate": 0.001}
     about = {"model": "arl", "split": "test", "recipe": "arl_disfa", "changes": changed}
     text = markdown(build_report(evaluate(disfa_like(about=about), DISFA, draws=0)))
-    assert "Not the recipe as it stands: 3 settings were changed" in text
+    assert "Changed recipe: 3 settings were changed" in text
     assert "Changed in the recipe: epochs 2, start_from none, learning_rate 0.001" in text
     same = markdown(build_report(evaluate(disfa_like(about={**about, "changes": {}}), DISFA, draws=0)))
-    assert "Changed in the recipe" not in same and "as it stands" not in same
+    assert "Changed in the recipe" not in same and "Changed recipe" not in same

@@ -1,7 +1,7 @@
 """Speed and memory of the whole of ``aufait detect``, each run in a fresh process.
 
 Frames per second are those of the steady state: from the second result to the last, so that loading does not blur
-them. Loading is told apart: start-up is the time from starting Python to the first result.
+them. Loading is reported separately: start-up is the time from starting Python to the first result.
 """
 
 from __future__ import annotations

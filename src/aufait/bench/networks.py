@@ -225,7 +225,7 @@ class ModelReport:
         return [f"{c.what}: {c.remark}." for c in self.comparisons if c.remark]
 
     def to_markdown(self) -> str:
-        """The report as it stands in the documentation."""
+        """The report as it is in the documentation."""
         tables = [_markdown(table) for table in (self.model_table(), self.comparison_table()) if len(table) > 1]
         notes = ["\n".join(self.footnotes())] if self.comparisons else []
         return "\n\n".join(["\n".join(self.header()), *tables, *notes]) + "\n"
@@ -255,7 +255,7 @@ def model_facts(name: str, au_set: str | Sequence[int] = "bp4d") -> ModelFacts:
 
 
 Compare = Callable[["ModelBenchmark", Callable[[str], None]], Iterable["Comparison"]]
-"""Comparisons of the same result by two ways, given the settings and whom to tell what is measured next."""
+"""Comparisons of the same result by two ways, given the settings and a function called with what is measured next."""
 
 
 def benchmark_models(

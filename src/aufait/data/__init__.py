@@ -8,7 +8,7 @@
 - ``get_protocol(name).split(dataset, fold) -> Split``: ``train`` and ``test`` with the protocol's action units and
   threshold; a ``Split`` with a person on both sides cannot be made. ``Split.hold_out`` sets training persons aside for
   selection.
-- ``check_dataset(dataset)`` reports counts, rates beside the published ones, and every anomaly.
+- ``check_dataset(dataset)`` reports counts, rates next to the published ones, and every anomaly.
 
 Two numbers name a frame: ``frame`` as the label files count it, and its row in the recording. Codes for "not labelled" end
 at the readers: from here on a label is known or it is not.

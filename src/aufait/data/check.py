@@ -1,4 +1,4 @@
-"""A report on a data set as it is on the disc: counts, rates beside the published ones, and everything odd.
+"""A report on a data set as it is on the disc: counts, rates next to the published ones, and everything unusual.
 
 Labels are compared with the folders of pictures and with what the containers of videos promise, which takes seconds; pictures,
 videos and landmark files are read in full only on request.
@@ -239,7 +239,7 @@ def _protocol_report(dataset: AUDataset, protocol: Protocol) -> dict[str, Any]:
 
 
 def _check_media(dataset: AUDataset, decode: bool, log: AnomalyLog, progress: Callable[[int, int], None] | None) -> None:
-    """Look at each recording on its own, several at a time: the work is in libraries that run beside each other."""
+    """Look at each recording on its own, several at a time: the work is in libraries that run in parallel."""
     jobs = [one for one in dataset.recordings if decode or isinstance(one.media, Video)]
     pool = ThreadPoolExecutor(max_workers=cores())
     try:

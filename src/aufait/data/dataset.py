@@ -144,7 +144,7 @@ class AUDataset:
     def fingerprint(self) -> str:
         """Hash of everything that training sees of the labels: recordings, frames, action units, labels and masks.
 
-        Where the files are does not enter, so that a copy of the same data has the same fingerprint.
+        Where the files are does not count, so that a copy of the same data has the same fingerprint.
         """
         digest = hashlib.sha256(repr((self.name, self.action_units)).encode())
         for one in self.recordings:

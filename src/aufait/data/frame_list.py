@@ -1,6 +1,6 @@
 """Lists of frames: experiments on fewer frames than are labelled, such as those that JAA-Net's and ARL's authors kept.
 
-Their lists leave out 4,670 of 130,814 frames of DISFA and 271 of 146,847 of BP4D, for reasons that are not told.
+Their lists leave out 4,670 of 130,814 frames of DISFA and 271 of 146,847 of BP4D, for reasons that are not given.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def read_frame_list(path: str | Path) -> dict[str, np.ndarray]:
 
     Args:
         path: a text file with a picture per line, as the released lists have them: ``F001/T1/2440.jpg`` or ``SN001/12``. The last
-            part ends with the frame's number as in the distribution, what stands before it tells the recording; what follows the
-            first blank in a line, such as labels, is passed over, and so are empty lines.
+            part ends with the frame's number as in the distribution, what comes before it names the recording; what follows the
+            first blank in a line, such as labels, is ignored, and so are empty lines.
 
     Returns:
         "F001/T1" -> increasing frame numbers.
@@ -60,7 +60,7 @@ def keep_frames(dataset: AUDataset, listed: Mapping[str, np.ndarray]) -> AUDatas
     """The data set with the listed frames only; recordings without one are left out.
 
     Args:
-        dataset: whose recordings a folder tells by its parts: subject, task where there is one, view where there are several.
+        dataset: whose recordings a folder names by its parts: subject, task where there is one, view where there are several.
         listed: from ``read_frame_list``.
 
     Raises:

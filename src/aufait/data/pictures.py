@@ -1,7 +1,7 @@
 """Where the pictures of a recording come from: a folder of files, members of a ZIP archive, or a video.
 
 All three count frames as the label files do. What a file is called or how a decoder counts is settled when the source is
-made; whoever reads pictures needs only the frame number of the label row.
+made; to read pictures, only the frame number is needed of the label row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Media(Protocol):
     """Pictures of one recording, by label frame number."""
 
     def numbers(self) -> np.ndarray | None:
-        """Sorted frame numbers (F,) int64 that have a picture, or None where only decoding could tell."""
+        """Sorted frame numbers (F,) int64 that have a picture, or None where only decoding could show."""
 
     def where(self, frame: int) -> str:
         """File (and frame) for messages."""
@@ -140,7 +140,7 @@ class ImageArchive(_Listed):
                 )
             content = archive.read(name)
         except (OSError, KeyError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{self.archive}:{name} cannot be read as a picture ({error}); unpack the archive anew") from error
+            raise InputError(f"{self.archive}:{name} cannot be read as a picture ({error}); unpack the archive again") from error
         return read_picture(content, name=f"{self.archive}:{name}").image
 
     def _home(self) -> str:

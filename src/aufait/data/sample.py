@@ -32,7 +32,7 @@ class FaceSample:
         media: where the picture comes from; None for a data set that was opened without pictures.
         pose: (3,) float32 pitch, yaw, roll in degrees, or None.
         view: number of the camera view (FERA 2017), or None.
-        person: the identity behind the subject, equal across data sets that share people ("disfa:SN001").
+        person: the identity of the subject, equal across data sets that share people ("disfa:SN001").
         attributes: further facts for reports by group, such as {"partition": "train", "skin_tone": "III"}.
         load_landmarks: reads the landmarks of this frame, or None; ask for ``landmarks``.
     """

@@ -1,4 +1,4 @@
-"""Finding files and folders whose names are spelt in several ways, and saying what was expected where they are not.
+"""Finding files and folders whose names are spelled in several ways, and saying what was expected where they are not.
 
 Users unpack archives as they like: a level more, another case, a space for a hyphen. So folders are found by content and by
 squashed names (letters and digits in lower case), never by one exact path.
@@ -107,7 +107,7 @@ def _matches(pattern: re.Pattern[str], name: str) -> bool:
 
 
 def scan(path: Path, log: AnomalyLog | None = None) -> Folder:
-    """The names in one folder; one that cannot be read is noted and counts as empty, hidden entries are passed over."""
+    """The names in one folder; one that cannot be read is noted and counts as empty, hidden entries are ignored."""
     folders: list[str] = []
     files: list[str] = []
     try:

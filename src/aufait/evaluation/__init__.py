@@ -1,8 +1,8 @@
-"""Evaluation: predictions of a network on prepared faces, their scores with intervals, and reports beside published numbers.
+"""Evaluation: predictions of a network on prepared faces, their scores with intervals, and reports with the published numbers.
 
 - ``predict(model, cache, dataset) -> Predictions`` looks at every frame once; ``Predictions.save`` and ``load`` keep them.
 - ``evaluate(predictions, protocol) -> Evaluation`` scores them: per action unit, by fold, by group, with intervals by subject.
-- ``write_report(evaluation, folder)`` writes Markdown, CSV, LaTeX and HTML with the published numbers beside.
+- ``write_report(evaluation, folder)`` writes Markdown, CSV, LaTeX and HTML with the published numbers.
 - ``cross_validate(recipe, caches, folder)`` trains and tests every fold and pools the predictions.
 - ``compare(first, second)`` tests whether two systems differ.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-# At once, not on first use: these modules bear the names of their functions, which must win.
+# At once, not on first use: these modules have the same names as their functions, which must take precedence.
 from aufait.evaluation.evaluate import Evaluation, evaluate
 from aufait.evaluation.predict import predict
 from aufait.evaluation.predictions import Predictions, concatenate

@@ -1,4 +1,4 @@
-"""Cross-validation by a recipe: every fold is trained and tested once; a stopped one goes on where it was.
+"""Cross-validation by a recipe: every fold is trained and tested once; a stopped one resumes.
 
 The folder holds ``fold_1``, ``fold_2``, ... (training runs), ``predictions`` (one file per fold and test set), and per test set
 the pooled predictions and the report. A fold's test persons are checked against those its network has seen before it is tested.
@@ -66,16 +66,16 @@ def cross_validate(
     Args:
         recipe: how to train.
         caches: prepared faces, or name of the data set -> prepared faces.
-        out: folder; given again it goes on where it stopped.
+        out: folder; called again with the same folder, it resumes.
         folds: numbers or aliases; all of the protocol if None.
-        protocol: in place of the recipe's, for data of one's own.
+        protocol: in place of the recipe's, for your own data.
         per: what to divide the scores by.
-        conditions: visible parts of the face to test besides the whole (``occlusion.CONDITIONS``).
+        conditions: visible parts of the face to test in addition to the whole (``occlusion.CONDITIONS``).
         batch: faces at a time in tests.
         device: where tests run.
         draws: bootstrap draws of subjects for the intervals.
         seed: of the draws.
-        report: told of the progress.
+        report: called with the progress.
         training: further arguments of ``aufait.training.run.train``.
 
     Returns:

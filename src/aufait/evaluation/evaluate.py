@@ -271,7 +271,7 @@ def _positive_subjects(predictions: Predictions) -> dict[str, int]:
 
 
 def few_subjects(persons: int) -> list[str]:
-    """What a reader must know of intervals over few subjects."""
+    """What a reader must know about intervals over few subjects."""
     if persons >= FEW_SUBJECTS:
         return []
     return [f"Only {persons} subjects: intervals drawn from so few are too narrow; take their bounds with care."]

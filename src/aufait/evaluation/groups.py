@@ -23,7 +23,7 @@ SKIN_TONES = (0.0, 1.75, 3.5, 5.25, 7.0)
 """Limits of the classes of the face engine's continuous skin tone, from very light (0) to very dark (7)."""
 
 MOST_NUMBERS = 12
-"""Whole numbers of at most so many different values are groups of their own; others are put into classes."""
+"""Whole numbers of at most so many different values are one group each; others are put into classes."""
 
 
 def group_names(predictions: Predictions) -> list[str]:

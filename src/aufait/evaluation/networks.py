@@ -79,7 +79,7 @@ def open_network(path: str | Path) -> TrainedNetwork:
     own_run = (folder / RUN).is_file() and path.name in (MODEL, LAST)
     facts = (read_facts(folder) or {}) if own_run else dict(header.get("notes") or {})
     if own_run and facts.get("status") not in (None, "finished"):
-        raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to go on with it")
+        raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to resume it")
     trained, held = _persons(facts)
     for start in _starts(folder) if own_run and trained is not None else ():
         earlier = open_network(start)
@@ -188,7 +188,7 @@ def _test_part(
         if part.subjects is not None and set(part.subjects) - set(one.subjects)
     ]
     if lacking and strict:
-        raise InputError(f"{'; '.join(lacking)}. Prepare the whole data set, or say --partial to go on with what there is")
+        raise InputError(f"{'; '.join(lacking)}. Prepare the whole data set, or say --partial to continue with what there is")
     part = _joined(chosen, protocol)
     if not len(part):
         raise InputError(f"the test part of fold {fold} of {protocol.name} has no frame in the data")

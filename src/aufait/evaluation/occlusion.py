@@ -35,7 +35,7 @@ def occlude(images: Tensor, visible: str) -> Tensor:
     """Hide part of aligned faces.
 
     Args:
-        images: (..., 3, H, W) float in [0, 1]; with three frames all of them are hidden alike.
+        images: (..., 3, H, W) float in [0, 1]; with three frames the same part is hidden in all of them.
         visible: a key of ``CONDITIONS``: which half stays. With an odd side the middle row or column stays visible.
 
     Returns:

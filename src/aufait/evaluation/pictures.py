@@ -70,7 +70,7 @@ def evaluate_pictures(
         partial: accept data that lack subjects of the protocol.
         per: groups.
         common: arguments of ``evaluate``.
-        report: is told frames done, frames in all, and of what.
+        report: called with frames done, frames in all, and of what.
 
     Raises:
         InputError: data, protocol and model do not fit together, or the network was trained on people of the test.

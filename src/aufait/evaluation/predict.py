@@ -59,7 +59,7 @@ def predict(
         interval: distance in frames of the earlier and the later picture, for networks that see three; None takes the
             network's own setting (AUNet: 10).
         about: facts to keep with the predictions.
-        progress: told how many frames are done, and of how many.
+        progress: called with the number of frames done, and of how many.
 
     Raises:
         InputError: no frame, faces of another alignment, action units that the network does not predict, or a network that

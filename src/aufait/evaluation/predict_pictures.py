@@ -1,7 +1,7 @@
 """Run a detector over the pictures of a data set, from the picture to the scores: what a user of it would get.
 
 The subject is the largest face; in videos that person is followed. A picture without a face counts as one in which the detector
-saw no action unit (probability 0): leaving such pictures out would flatter it. How many there are stands in the notes. Frames whose
+saw no action unit (probability 0): leaving such pictures out would flatter it. The notes say how many there are. Frames whose
 picture is absent or damaged are left out.
 """
 
@@ -139,7 +139,7 @@ def _notes(read: np.ndarray, found: np.ndarray) -> list[str]:
 
 
 def with_synthetic_marks(dataset: AUDataset, root: Any) -> tuple[AUDataset, bool]:
-    """The data set with what a rendered one tells of its subjects and frames, and whether it is rendered."""
+    """The data set with what a rendered one says about its subjects and frames, and whether it is rendered."""
     from aufait.data.preparation.sources import mark_synthetic
 
     recordings, synthetic = mark_synthetic(dataset.recordings, root)

@@ -1,4 +1,4 @@
-"""What a network said about every frame, beside the truth: the one thing that all scores and reports are made from.
+"""What a network said about every frame, with the truth: all scores and reports are made from this.
 
 Saved files are whole or absent. ``.npz`` needs nothing beyond NumPy; ``.parquet`` (extra ``parquet``) opens in pandas, R and
 Excel. Both carry a JSON header; neither can run code.

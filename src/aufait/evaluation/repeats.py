@@ -1,7 +1,7 @@
-"""Cross-validation several times, with other seeds and folds: how far a score moves when nothing but chance changes.
+"""Cross-validation several times, with other seeds and folds: how much a score changes by chance alone.
 
 Published rankings rest on one division into three folds and one seed. Where two methods are nearer to each other than the scores of
-one method over repeats, another division may turn them round.
+one method over repeats, another division may reverse their order.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def repeat_cross_validation(
         caches: see ``cross_validate``.
         out: folder of all repeats.
         repeats: how many, 2 at least; the first has the published folds and the recipe's own seed.
-        same_folds: only the seed of training changes; otherwise the subjects are dealt into folds anew too.
+        same_folds: only the seed of training changes; otherwise the subjects are also divided into folds anew.
         protocol: in place of the recipe's.
         options: further arguments of ``cross_validate``.
 

@@ -1,7 +1,7 @@
 """Whether two systems differ: the t-test as papers print it, and tests by subject that may be believed.
 
 AUNet's Table XII gives t statistics near -27 and p below 1e-150 for "predictions" of two networks on BP4D. Numbers of that size
-come from taking every frame as an independent trial; frames of one face are not. Beside it stand the differences subject by
+come from taking every frame as an independent trial; frames of one face are not. Next to it are the differences subject by
 subject: a sign-flip test of each subject's F1, and an interval of the difference from draws of subjects.
 """
 
@@ -33,7 +33,7 @@ class Comparison:
         first, second: names of the systems.
         action_units: AU numbers.
         scores: F1-frame of both, AU name or "mean" -> (first, second).
-        areas: ROC area of both, likewise.
+        areas: ROC area of both, in the same form.
         difference: F1 difference on all frames with its interval over draws of subjects.
         area_difference: the same of the ROC area.
         by_subject: sign-flip test of the subjects' F1; "mean" tests the subjects' mean over action units.
@@ -184,7 +184,7 @@ def _by_subject(both: tuple[Predictions, Predictions], threshold: float) -> dict
     def f1(rows: np.ndarray, system: int, column: int) -> float:
         one = both[system]
         own = rows[one.occurrence_known[rows, column]]
-        # Without a positive frame a subject's F1 would only tell whether there was a false alarm.
+        # Without a positive frame a subject's F1 would only say whether there was a false alarm.
         if not one.occurrence[own, column].any():
             return float("nan")
         return f1_frame(one.occurrence[own, column], one.probability[own, column] >= threshold)

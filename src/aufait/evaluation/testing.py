@@ -63,12 +63,12 @@ class NetworkTest:
             part: the frames, with the action units that are scored.
             visible: part of the face that is seen, see ``occlusion.CONDITIONS``.
             kept: file of an earlier call, which is read where it is of the same network, faces and frames, and written otherwise.
-            progress: told frames done and in all.
+            progress: called with frames done and in all.
 
         Raises:
             InputError: a person of a test was trained on or chose the epoch, or no action unit is shared.
         """
-        # Whoever evaluates all frames or training subjects is told so in the report; a test must be one.
+        # An evaluation of all frames or of training subjects is marked as such in the report; a test must be one.
         leakage = check_leakage(self.network, part) if self.split == "test" else "none: not a test"
         about = {
             "model": self.network.name, "split": self.split, "network": self.network.digest(), "leakage": leakage,

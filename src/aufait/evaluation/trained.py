@@ -43,7 +43,7 @@ def evaluate_on_faces(
         fold: None takes the one that the network was trained on, else the first.
         split: one of ``networks.SPLITS``.
         per: what to divide by as well.
-        visible: further conditions besides the full face, keys of ``occlusion.CONDITIONS``.
+        visible: further conditions in addition to the full face, keys of ``occlusion.CONDITIONS``.
         shared: score the action units that network and protocol share.
         partial: accept data that lack subjects of the protocol.
         batch: faces at a time.

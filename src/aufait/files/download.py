@@ -24,7 +24,7 @@ def download(url: str, target: Path, *, progress: Callable[[int, int | None], No
     Args:
         url: address of the file.
         target: file to write; its folder must exist.
-        progress: called with the bytes so far and, where the server tells, the bytes of the whole.
+        progress: called with the bytes so far and, if the server states it, the bytes of the whole.
 
     Raises:
         MissingModelError: no connection (said within seconds), or one that broke off; nothing is kept.

@@ -1,6 +1,6 @@
 """YAML from strangers: plain values alone, and never more of them than a settings file can mean.
 
-A YAML file of a few hundred bytes can stand for gigabytes (aliases of aliases), nest so deep that the reader runs out of stack, or
+A YAML file of a few hundred bytes can expand to gigabytes (aliases of aliases), nest so deep that the reader runs out of stack, or
 hold a date such as 2020-99-99, over which the usual reader stumbles. Here dates are texts, aliases are refused, and size, depth and
 number of values are limited. The package that reads YAML comes with the extra ``train``.
 """
@@ -86,7 +86,7 @@ def load_yaml_package() -> Any:
 
 
 def _check_size(yaml: Any, text: str, where: str) -> None:
-    """Looks at the events alone, which need no stack of their own, before anything is built."""
+    """Checks the events alone, which need no stack, before anything is built."""
     depth = count = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):

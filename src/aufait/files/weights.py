@@ -34,7 +34,7 @@ _COUNTER = "num_batches_tracked"
 _SCALE = "/scale"
 """End of the name of a tensor of scales; no module's tensor has a slash in its name."""
 _STEPS = 127
-"""Largest whole number of 8 bits that stands for a weight; the smallest is its negative."""
+"""Largest whole number of 8 bits that represents a weight; the smallest is its negative."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 

@@ -5,7 +5,7 @@
 - ``arl``: the same, enlarged 2.8 times (ARL).
 - ``deep_regions``: as ``jaa_net``, then shifted so that the inner corner of the right eye is at one place in all faces: "the left
   corner of the right eye becomes the origin of the common space" (Deep Regions section 2). Scale and place are not given: ours are
-  those of ``jaa_net`` and of the corner on a mean face there. The paper's networks here read ``jaa_net`` unless told.
+  those of ``jaa_net`` and of the corner on a mean face there. The paper's networks here read ``jaa_net`` unless set otherwise.
 - ``default``: five points brought to a template, 128 pixels, of which the shipped model sees 112 (``aufait.faces.template``).
 - ``aunet``: upright square of side 200 (w + h) / 260 around the middle of a detector's box of w x h (AUNet's released
   program; also ResNet18). The paper's crop has 256 pixels; 64 more on each side are kept, so that turning, scaling and

@@ -5,7 +5,7 @@ which adds colour jitter. The three frames of a face share their faults, as ther
 per-picture library calls:
 
 * blur: Gaussian of 7 x 7 pixels with a standard deviation between 0.3 and ``blur_sigma`` (its library's range of kernels);
-* colour: brightness, contrast and saturation, in that order, each by a factor of its own;
+* colour: brightness, contrast and saturation, in that order, each by a separate factor;
 * compression: brightness and colour differences of 8 x 8 blocks, their cosine coefficients rounded to the steps of the JPEG
   standard's example tables (annex K) at a quality between ``compression_quality`` and 100; colours keep their resolution, and
   nothing is entropy-coded, which changes no pixel;

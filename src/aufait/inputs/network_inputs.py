@@ -5,9 +5,9 @@ on any device; points move by the same transform as pixels. Chance enters throug
 which the caller draws: a face then gets the same augmentation however many processes share the batch and wherever a run resumes.
 
 Papers: random 176-pixel window of the 200-pixel face and mirroring, ARL section 4.1.2 and JAA-Net; random scaling, ABRNet
-section 3.1; turning, scaling, shifting and image faults, alike for the three frames of a face, AUNet section V-C. Of AUNet's
+section 3.1; turning, scaling, shifting and image faults, the same for the three frames of a face, AUNet section V-C. Of AUNet's
 image faults the released program fixes the strengths; how we write them as tensor operations: ``camera_faults``.
-Our readings: networks whose input is between 160 pixels and the stored 200 see a window of their own size (DRML 170, Deep
+Our readings: networks whose input is between 160 pixels and the stored 200 see a window of the size they need (DRML 170, Deep
 Regions the whole 200); other sizes see the published window, resized.
 """
 
@@ -105,7 +105,7 @@ def network_inputs(
         generator: of the random numbers; not needed with ``draws``.
         neighbours: faces (B, 2, S, S, 3) and landmarks (B, 2, N, 2) of the earlier and the later frame, for networks that see
             three; ``None`` repeats the current frame, as for photographs.
-        augmentation: what training changes; ``None`` stands for the window and mirroring of the 200-pixel papers.
+        augmentation: what training changes; ``None`` means the window and mirroring of the 200-pixel papers.
         draws: (B, ``DRAWS``) uniform numbers on the CPU, in place of ``generator``.
         mirrored: mirror all faces, for the second pass of AUNet's test; not while training.
         alignment: of the stored faces, where it is not the network's own.
@@ -288,8 +288,8 @@ def _aligned_neighbours(
     """Earlier and later frame (B, 2, 3, s, s), their five points laid on those of the current frame (AUNet section IV-C).
 
     The program warps each frame once, out of its picture. Stored faces have been warped before; a current frame that is not
-    augmented is copied from there, so neighbours are read by cubic interpolation, which hardly blurs, lest all differences
-    of frames show the blur of a second linear one.
+    augmented is copied from there. So neighbours are read by cubic interpolation, which hardly blurs: otherwise all differences
+    of frames would show the blur of a second linear one.
     """
     if points is None:
         raise InputError("neighbouring frames are laid on the current one by landmarks; give those of the current faces")

@@ -1,7 +1,7 @@
 """Refinement of predefined attention: each action unit has its own stack of convolutions over its own map.
 
 Paper: JAA-Net (Shao et al., ECCV 2018; IJCV 2021), hierarchical adaptive attention; layer sizes as in its released program.
-MGRR-Net and ABRNet use it too. Differs from the release in: nothing but the order of the arithmetic.
+MGRR-Net and ABRNet use it too. Differs from the release only in the order of the arithmetic.
 """
 
 from __future__ import annotations

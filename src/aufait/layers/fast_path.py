@@ -35,7 +35,7 @@ def use_fast_path(module: nn.Module, features: Tensor) -> bool:
 
 
 def _watched() -> bool:
-    """Whether something looks at each operation; torch has no public question for it, hence "yes" where it no longer answers."""
+    """Whether something looks at each operation; torch has no public test for it, so "yes" if the private one is gone."""
     current = getattr(_python_dispatch, "_get_current_dispatch_mode", None)
     return current is None or current() is not None
 
@@ -60,7 +60,7 @@ def in_blocks(function: Callable[..., Tensor], bytes_per_face: int, *inputs: Ten
 def fold_norm(conv: nn.Module, norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Weight, in channels-last memory, and bias of a convolution followed by a normalisation with its running statistics.
 
-    Computed anew in each pass: it costs no more than bringing the weights into that memory order, and follows every change.
+    Computed again in each pass: it costs no more than bringing the weights into that memory order, and follows every change.
     """
     assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and conv.bias is not None
     assert norm.running_mean is not None and norm.running_var is not None

@@ -45,7 +45,7 @@ def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
 
 
 def _copied(module: NetworkT, device: torch.device) -> NetworkT:
-    """A copy with weights of its own that need no gradients; ``copy.deepcopy`` takes a tenth of the start of a program."""
+    """A copy with separate weights that need no gradients; ``copy.deepcopy`` takes a tenth of the start of a program."""
     weights = {
         name: None if value is None else nn.Parameter(_placed(value, device), requires_grad=False)
         for name, value in module._parameters.items()
@@ -178,7 +178,7 @@ def convolve_and_add(layer: nn.Module, x: Tensor, added: Tensor) -> Tensor:
 
 
 def _padded_kernel(weight: Tensor, padding: tuple[int, int, int, int]) -> tuple[Tensor, tuple[int, int]]:
-    """A kernel with zeros before it and the even padding that together stand for ``padding`` (left, right, top, bottom).
+    """A kernel with zeros before it and the even padding that together replace ``padding`` (left, right, top, bottom).
 
     Where the end of an axis gets one pixel more than its start, a kernel that is one longer at its start sees the same pixels
     when both get that many.

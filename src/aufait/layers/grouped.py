@@ -17,7 +17,7 @@ def grouped_conv(
 ) -> nn.Conv2d:
     """A convolution with its own weights for each group; channels are those of one group.
 
-    PyTorch's default initialisation depends on the fan-in of one group alone, hence equals that of separate layers.
+    PyTorch's default initialisation depends on the fan-in of one group alone, so it equals that of separate layers.
     """
     return nn.Conv2d(groups * in_channels, groups * out_channels, kernel, stride, padding, groups=groups)
 

@@ -25,7 +25,7 @@ class HighLevelExtractor(nn.Module):
     Args:
         in_channels: channels of one group.
         unit: c of the paper.
-        groups: G extractors with weights of their own, side by side.
+        groups: G extractors with separate weights, side by side.
     """
 
     def __init__(self, in_channels: int = 64, unit: int = 8, groups: int = 1) -> None:

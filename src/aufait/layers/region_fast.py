@@ -31,7 +31,7 @@ class FastBranch:
     Args:
         branch: grid, norm and convolution.
         sign: (grid * grid * in,) signs with which the input comes.
-        after: (grid * grid * out,) signs with which the result shall go on.
+        after: (grid * grid * out,) signs that the result is to continue with.
         planar: memory order of the patches.
     """
 
@@ -83,13 +83,13 @@ class FastStage:
     come after the pooling, and has a quarter of the pixels to do.
 
     Args:
-        stage: the stage; what is derived from its weights is made anew for each pass.
+        stage: the stage; what is derived from its weights is made again for each pass.
         size: side of the stage's map before pooling.
     """
 
     def __init__(self, stage: RegionStage, size: int) -> None:
         patch = size >> _FINEST
-        # Pooling happens inside patches when these are planar, hence must not straddle their borders.
+        # Pooling happens inside patches when these are planar, so they must not straddle their borders.
         self.planar = patch >= _PLANAR_FROM and patch % 2 == 0
         self.channels = stage.norm.num_features
         sign = torch.where(stage.norm.weight < 0, -1.0, 1.0)

@@ -2,7 +2,7 @@
 
 Papers: JAA-Net (Shao et al., ECCV 2018; IJCV 2021), section 3.1; ARL (Shao et al., TAFFC 2019), section 3.2, where the same
 module is called HMR. MGRR-Net and ABRNet use it as their stem. Layer sizes as in the released programs of both.
-Differs from them in: nothing but the arithmetic order; all patches of a branch are one grouped convolution.
+Differs from them only in the arithmetic order: all patches of a branch are one grouped convolution.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RegionLearning(nn.Module):
             assert isinstance(stage, RegionStage)
             fast = FastStage(stage, features.shape[-1])
             pixels = features.shape[-2] * features.shape[-1]
-            # Each block reads all weights of the stage, hence should have at least as much to do with them.
+            # Each block reads all weights of the stage, so it should have at least as much work to do with them.
             budget = max(REGION_BLOCK_BYTES, 2 * fast.weight_bytes)
             features = in_blocks(fast, 4 * fast.channels * pixels, features, budget=budget)
         return features

@@ -31,7 +31,7 @@ def weighted_squared_error(
     Args:
         intensity, target: in [0, 5].
         known: bool; None means all.
-        weight: w_i; None weighs alike.
+        weight: w_i; None gives equal weights.
         released_gradient: the released program's gradient with the same value.
     """
     target = target.to(intensity.dtype)

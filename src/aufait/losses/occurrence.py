@@ -35,7 +35,7 @@ def weighted_bce(
         logits: (B, A).
         occurrence: (B, A), 0 or 1 (values between are soft labels).
         known: (B, A) bool; unknown entries change nothing, whatever they hold.
-        weight: (A,) weights of mean 1; ``None`` weighs all action units alike.
+        weight: (A,) weights of mean 1; ``None`` gives all action units the same weight.
         positive_weight: (A,) factor of the positive term alone (Deep Regions).
 
     Returns:

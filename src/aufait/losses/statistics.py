@@ -21,10 +21,10 @@ class LabelStatistics:
     Attributes:
         occurrence_rate: (A,) positives / known faces. NaN where an action unit is known on no face.
         present_given_present: (A, A); entry [i, j] = P(j occurs | i occurs) over faces where both are known.
-        absent_given_absent: (A, A); entry [i, j] = P(j absent | i absent), likewise.
+        absent_given_absent: (A, A); entry [i, j] = P(j absent | i absent) over the same faces.
         count: how many faces the rates come from.
 
-    NaN marks what the labels cannot tell (an action unit that never occurs, or that is never absent).
+    NaN marks what the labels cannot show (an action unit that never occurs, or that is never absent).
     """
 
     occurrence_rate: Tensor

@@ -18,7 +18,7 @@ from aufait.metrics import functional
 OCCURRENCE_METRICS = (
     "f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error", "f1_gain", "roc_gain",
 )  # fmt: skip
-"""The last two tell how much better than guessing: F1 minus that of always saying yes, ROC area minus 0.5."""
+"""The last two say how much better than guessing: F1 minus that of always saying yes, ROC area minus 0.5."""
 
 INTENSITY_METRICS = ("icc_3_1", "pcc", "mae")
 
@@ -86,8 +86,8 @@ class AUMetrics:
         """Metric -> AU name -> value over the known frames, with the mean over the defined action units under "mean".
 
         The metrics are those of ``OCCURRENCE_METRICS`` and, where intensities were given, ``INTENSITY_METRICS`` (on values
-        rounded to whole steps, as ARL does). "frames" and "positives" count what each number rests on ("graded_frames" for the
-        intensities), "skew" is negatives / positives. A mean over fewer action units than there are is told by "defined".
+        rounded to whole steps, as ARL does). "frames" and "positives" count what each number is based on ("graded_frames" for the
+        intensities), "skew" is negatives / positives. "defined" says over how many action units a mean is.
         """
         known, occurrence, probability = (self.values(key) for key in ("known", "occurrence", "probability"))
         table: dict[str, dict[str, float]] = {}

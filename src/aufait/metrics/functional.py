@@ -207,7 +207,7 @@ def calibration_error(
 
 
 def reliability(occurrence: np.ndarray, probability: np.ndarray, *, bins: int = 10) -> np.ndarray:
-    """What the calibration error sums up: how often the action unit occurs where the network is so sure.
+    """What the calibration error summarises: how often the action unit occurs at each predicted probability.
 
     Args:
         occurrence: (N,) truth.

@@ -1,4 +1,4 @@
-"""Relations between action units, of labels and of predictions: how alike two sets of them are."""
+"""Relations between action units, of labels and of predictions: how similar two sets of them are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a score is and whether two systems differ: frames of one subject are alike, so subjects are what is drawn.
+"""How certain a score is and whether two systems differ: frames of one subject are similar, so subjects are drawn.
 
 Thousands of frames of one face are not thousands of independent trials. Intervals and tests here resample or compare whole
 subjects; ``paired_t_test`` over frames or action units, as papers print it, is offered for comparison with their tables.
@@ -52,7 +52,7 @@ def bootstrap_by_subject(
         seed: of the draws.
 
     Raises:
-        InputError: fewer than two subjects; one subject tells nothing about others.
+        InputError: fewer than two subjects; one subject says nothing about others.
     """
     rows_of = _rows_by_subject(subjects)
     if len(rows_of) < 2:

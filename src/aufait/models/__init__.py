@@ -1,1 +1,1 @@
-"""Networks: the default predictor, and the published systems behind ``create_model``."""
+"""Networks: the default predictor, and the published systems, made by ``create_model``."""

@@ -27,12 +27,12 @@ def save_model(model: AUSystem, path: str | Path, *, name: str, notes: dict[str,
         notes: anything JSON can hold that a reader should know: data, recipe, scores.
 
     Raises:
-        InputError: unknown name, or a network of another class than that name stands for.
+        InputError: unknown name, or a network of another class than the one of that name.
         OutputError: the file cannot be written.
     """
     entry = model_entry(name)
     if type(model) is not entry.network:
-        raise InputError(f"{name!r} stands for {entry.network.__name__}, the network is a {type(model).__name__}")
+        raise InputError(f"{name!r} is the name of {entry.network.__name__}, the network is a {type(model).__name__}")
     header = {"format": _FORMAT, "model": entry.name, "config": model.config.to_dict(), "notes": notes or {}}
     header["package"] = entry.origin
     return write_weights(model, path, header)

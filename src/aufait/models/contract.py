@@ -113,7 +113,7 @@ def strangers_errors(model: AUSystem, method: str) -> Iterator[None]:
 
 
 def check_explanation(model: AUSystem, told: Any, batch: int) -> None:
-    """Raise unless what ``explain`` told of ``batch`` faces is an ``Explanation`` with a map for each action unit, or None.
+    """Raise unless what ``explain`` returned for ``batch`` faces is an ``Explanation`` with a map for each action unit, or None.
 
     Raises:
         InputError: what came instead.

@@ -22,7 +22,7 @@ class Criterion(nn.Module):
 
     Args:
         config: configuration of the network.
-        statistics: of the training labels. Needed by terms that are built from them; without it action units weigh alike.
+        statistics: of the training labels. Needed by terms that are built from them; without it action units have equal weights.
     """
 
     system = "this system"
@@ -55,7 +55,7 @@ class Criterion(nn.Module):
 
 
 class OccurrenceCriterion(Criterion):
-    """Cross-entropy of occurrence, rare action units weighing more: what a network needs that has no loss of its own."""
+    """Cross-entropy of occurrence, with larger weights for rare action units: for networks that have no loss of their own."""
 
     def forward(self, output: AUOutput, labels: AULabels) -> Losses:
         """One term, "occurrence"; unknown labels add nothing."""

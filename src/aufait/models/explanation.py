@@ -1,4 +1,4 @@
-"""Where on a face an action unit's score comes from, as a network tells it itself."""
+"""Where on a face an action unit's score comes from, as the network itself shows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 ATTENTION, ACTIVATION, PATCHES = "attention map", "class activation map", "patch significance"
 OCCLUSION = "occlusion"
-"""Made by covering parts of the face, for networks that tell nothing themselves."""
+"""Made by covering parts of the face, for networks that show nothing themselves."""
 
 LIMITS = {
     ATTENTION: "A weight inside the network, not evidence: it can be high where the action unit is absent, and the network may "
@@ -18,7 +18,7 @@ LIMITS = {
     OCCLUSION: "A covered face is unlike any that the model learned from, places are as coarse as the square, and evidence that "
     "shows in two places at once looks weaker than it is.",
 }
-"""What the maps of each kind do not tell."""
+"""What the maps of each kind do not show."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Explanation:
         kind: what the maps are: one of the first three words above, or a network's own.
         maps: (B, A, H, W), not negative, over the whole input; what they mean is the kind's.
         meaning: one clause for captions.
-        highest: value that full colour stands for; None takes each face's highest.
+        highest: value that is shown in full colour; None takes each face's highest.
     """
 
     kind: str

@@ -22,10 +22,10 @@ class AUOutput:
         intensity: (B, A) in [0, 5], not rounded.
         landmarks: (B, N, 2) x, y in pixels of the network's input, as the network located them.
         attention_maps: (B, A, H, W) in [0, 1]; what each action unit's branch looked at, after learning.
-        relations: (B, A, A) or (B, R, A, A) relation weights between action units; row i tells what unit i takes from j.
+        relations: (B, A, A) or (B, R, A, A) relation weights between action units; row i says how much unit i uses of j.
         features: (B, A, D) one vector per action unit, or (B, D) one per face, before the last classifier.
-        side_logits: (B, A, 2) of occurrence on the subject's left and right, from networks that tell sides.
-        side_intensity: (B, A, 2) in [0, 5], likewise.
+        side_logits: (B, A, 2) of occurrence on the subject's left and right, from networks that give values per side.
+        side_intensity: (B, A, 2) in [0, 5], from the same networks.
         extra: further tensors of one system by name; its page in the documentation lists them.
     """
 

@@ -91,8 +91,8 @@ def create_model(name: str, au_set: str | Sequence[int] = "bp4d", **overrides: A
     Args:
         name: one of ``list_models()``, such as "arl", "mgrr-net" or an ablation like "wc-net".
         au_set: a named set of action units ("bp4d", "disfa", "disfa_intensity", "fera2015", "fera2017", "affwild2",
-            "mixed", ...) or FACS numbers in the order the outputs shall have.
-        overrides: settings that shall differ from the paper's; the system's config class lists and explains them.
+            "mixed", ...) or FACS numbers in the order of the outputs.
+        overrides: settings that differ from the paper's; the system's config class lists and explains them.
 
     Returns:
         The network, in training mode, on the CPU.
@@ -123,7 +123,7 @@ def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None,
     Args:
         model: a network of ``create_model``.
         statistics: of the training labels, for weights and relations; see ``LabelStatistics.from_labels``.
-        arguments: what a system's criterion takes beside it, such as AUNet's pre-trained label VAE.
+        arguments: what a system's criterion takes in addition, such as AUNet's pre-trained label VAE.
     """
     for entry in _entries().values():
         if type(model) is entry.network and type(model.config) is entry.config:

@@ -1,7 +1,7 @@
 """Base of every network: the one call signature, input checks, pixel normalisation, and what a network says of itself.
 
 Training, evaluation, detection and export ask the network, never its name: how faces are aligned for it, how many frames it
-looks at, how its weights are learned. A network of your own answers by overriding what differs from the defaults here.
+looks at, how its weights are learned. Your own network overrides what differs from the defaults here.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class AUSystem(nn.Module):
         return 0
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:
-        """Weights that are trained, in groups as optimisers of PyTorch take them; all alike unless a system's paper divides them.
+        """Weights that are trained, in groups as optimisers of PyTorch take them; one group unless a system's paper divides them.
 
         Args:
             learning_rate: the recipe's; groups may have a share of it as "lr".
@@ -160,7 +160,7 @@ class AUSystem(nn.Module):
         raise InputError(f"{type(self).__name__} has no face alignment network; leave aligner out")
 
     def explain(self, images: Tensor, landmarks: Tensor | None = None) -> Explanation | None:
-        """Where its scores come from, as the network itself can tell: its attention maps, if it has such; None where it cannot.
+        """Where its scores come from, as the network itself can show: its attention maps, if it has any; None where it cannot.
 
         Args:
             images, landmarks: as ``forward`` takes them.

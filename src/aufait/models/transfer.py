@@ -44,7 +44,7 @@ def transfer(target: AUSystem, source: AUSystem, rule: TransferRule | None = Non
 
     Args:
         target: fresh network.
-        source: network of the same class and settings but for the action units.
+        source: network of the same class and settings, except the action units.
         rule: the system's own if ``None``.
 
     Raises:

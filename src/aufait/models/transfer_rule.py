@@ -13,7 +13,7 @@ class TransferRule:
 
     Attributes:
         stand_ins: action unit that the source lacks -> one whose branch it takes.
-        fresh: beginnings of names of weights that are not copied; a star stands for one part of a name.
+        fresh: beginnings of names of weights that are not copied; a star replaces one part of a name.
         source: where that is said.
     """
 

@@ -92,7 +92,7 @@ _TABLES = (
 )  # fmt: skip
 
 _FIGURES = (
-    _figure(1, "predefined and refined attention of JAA-Net beside ARL's, AU1 and AU15", "attention_comparison",
+    _figure(1, "predefined and refined attention of JAA-Net and of ARL, AU1 and AU15", "attention_comparison",
             "Predefined maps are round spots, JAA-Net's refined ones stay near them; ARL's for AU1 also reach the mouth and "
             "those for AU15 the brows of a sad face.",
             runs=("jaa-net-v1/bp4d", "arl/bp4d"), options={"action_units": (1, 15)}),
@@ -103,7 +103,7 @@ _FIGURES = (
             "The field removes noise in the contour and the background, such as that round AU2, and keeps the brows.",
             runs=("arl/bp4d",), options={"action_units": (1, 2, 4, 6, 12, 15, 17)}),
     _figure(5, "attention of JAA-Net and ARL for 12 AUs on three faces of BP4D", "attention_of_two",
-            "JAA-Net's maps look alike on all three faces; ARL's differ in shape from face to face. AUs 1 and 2, and 6 and 7, "
+            "JAA-Net's maps look the same on all three faces; ARL's differ in shape from face to face. AUs 1 and 2, and 6 and 7, "
             "have similar maps.",
             runs=("jaa-net-v1/bp4d", "arl/bp4d"), options={"faces": 3}),
     _figure(6, "attention of ARL for 8 AUs on two faces of DISFA", "attention_rows",

@@ -63,7 +63,7 @@ def check(
         laboratory: shared by all.
         output: folder of all items.
         fresh: also make what an earlier call with the same program and settings has made.
-        report: told each outcome, its number and the number of items.
+        report: called with each outcome, its number and the number of items.
 
     Returns:
         One outcome per item.

@@ -61,7 +61,7 @@ def feature_maps(laboratory: Laboratory, item: Item) -> Made:
 
 
 def failures(laboratory: Laboratory, item: Item) -> Made:
-    """One action unit with everything visible, with the mouth hidden, and from few pixels, beside the worst misses (Figure 7)."""
+    """One action unit with everything visible, with the mouth hidden, and from few pixels, and the worst misses (Figure 7)."""
     (run,) = item.runs
     unit = item.options["action_unit"]
     model = laboratory.model(run)
@@ -82,11 +82,11 @@ def failures(laboratory: Laboratory, item: Item) -> Made:
     png = picture_grid(
         grid,
         title=_title(item),
-        subtitle=f"Probability of AU{unit}, which is present in all faces. Above: one face, spoilt; middle: the alignment "
+        subtitle=f"Probability of AU{unit}, which is present in all faces. Above: one face, degraded; middle: the alignment "
         "network's heat maps, each from its lowest to its highest value; below: the test faces with the lowest probability.",
         note=note,
         columns=names,
-        rows=["spoilt", "heat maps", "least sure"],
+        rows=["degraded", "heat maps", "least sure"],
         captions=captions,
         cell=1.5,
         synthetic=faces.cache.synthetic,

@@ -59,7 +59,7 @@ def patch_significance(laboratory: Laboratory, item: Item) -> Made:
         model.action_units,
         title=_title(item),
         subtitle="Rank of each patch's mean absolute effect on the probability when its features are set to zero. The dots "
-        "stand at the patches' landmarks.",
+        "are at the patches' landmarks.",
         note=f"{result.faces:,} test faces",
         colours=laboratory.colours,
         synthetic=faces.cache.synthetic,
@@ -73,7 +73,7 @@ def patch_significance(laboratory: Laboratory, item: Item) -> Made:
 
 
 def relation_matrices(laboratory: Laboratory, item: Item) -> Made:
-    """Correlation of labels and of predictions (Deep Regions Figure 5), with the distance of the printed ones beside."""
+    """Correlation of labels and of predictions (Deep Regions Figure 5), with the distance of the printed ones."""
     (run,) = item.runs
     found = laboratory.predictions(run)
     truth = relation_matrix(found.occurrence, found.occurrence_known)
@@ -135,7 +135,7 @@ def deviation_over_poses(laboratory: Laboratory, item: Item) -> Made:
         heading = f"({letter}) {name}: standard deviation over the poses"
         tables.append(Table(f"deviation_{letter}", heading, "metric", columns, tuple(rows), (), synthetic))
     png = spread_figure(
-        spreads, units, title=_title(item), subtitle="Low bars: the action unit is found alike from all sides.", synthetic=synthetic
+        spreads, units, title=_title(item), subtitle="Low bars: the unit is found equally well from all sides.", synthetic=synthetic
     )
     return Made(png=png, tables=tuple(tables), arrays=arrays, synthetic=synthetic)
 
@@ -205,7 +205,7 @@ def activation_maps(laboratory: Laboratory, item: Item) -> Made:
 
 
 def predefined_and_learned(laboratory: Laboratory, item: Item) -> Made:
-    """Correlation known before training beside the relevance that one person's face has (MGRR-Net Figure 4)."""
+    """Correlation known before training and the relevance that one person's face has (MGRR-Net Figure 4)."""
     (run,) = item.runs
     model, faces = laboratory.model(run), TestFaces.of(laboratory, run)
     definition = get_run(run)

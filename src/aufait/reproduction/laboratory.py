@@ -7,7 +7,7 @@
 
 A training's fingerprint covers its recipe, the faces, the fold, the network it starts from, and the source of networks, losses
 and training: what is found under it was made by this very program from these very data. Killed and started again, all of it
-goes on where it was.
+resumes.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ class Laboratory:
             ``quick`` and asked for otherwise.
         imagenet: weights of a ResNet18 of ImageNet, for the run that starts from them; without, its backbone is random with
             ``quick`` and asked for otherwise.
-        colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness tells the
+        colours: of attention and activation over faces: "jet" as the papers have it, or "perceptual", whose lightness shows the
             value, for print and colour-blind readers.
-        report: told what is going on, one line at a time.
-        progress: told how far the present work is: parts done, parts in all, what is being done.
+        report: called with what is going on, one line at a time.
+        progress: called with how far the present work is: parts done, parts in all, what is being done.
     """
 
     work: Path
@@ -132,7 +132,7 @@ class Laboratory:
         return {name: self.cache(name, alignment) for name in get_protocol(protocol).datasets}
 
     def split(self, protocol: str, fold: int, alignment: str) -> Split:
-        """Training and test part; subjects that the data lack are passed over where the data are a twin or ``quick``."""
+        """Training and test part; subjects missing from the data are ignored where the data are a twin or ``quick``."""
         from aufait.data.protocols import get_protocol
 
         caches = self.caches(protocol, alignment)
@@ -177,8 +177,8 @@ class Laboratory:
         problems = get_protocol(protocol).problems(given)
         if problems and not any(synthetic):
             raise InputError(
-                f"the data do not match the protocol {protocol}: {'; '.join(problems)}. Complete the data, or go on with what fits "
-                "by --set strict=false (scores are then not those of the protocol)"
+                f"the data do not match the protocol {protocol}: {'; '.join(problems)}. Complete the data, or continue with "
+                "what fits by --set strict=false (scores are then not those of the protocol)"
             )
 
     def folds(self, run: PaperRun) -> tuple[int, ...]:
@@ -201,7 +201,7 @@ class Laboratory:
         if not (out / "run.json").is_file():
             self.report(f"training {name}, fold {fold}")
         with warnings.catch_warnings():
-            # Quick trainings hold nobody out on purpose, which Lightning remarks upon.
+            # Quick trainings hold nobody out on purpose, about which Lightning warns.
             warnings.filterwarnings("ignore", message=".*val_dataloader")
             made = train(recipe, caches, fold=fold, out=out, accelerator=self.device, report=self.progress)
         self._spent("training", begun)

@@ -67,7 +67,7 @@ ITEMS: tuple[Item, ...] = (
            printed="MCL is shown as printed"),
     _text("IV-A", "time of a forward pass per image", maker="pass_times",
           options={"networks": (("JAA-Net", "jaa-net-v2"), ("MGRR-Net", "mgrr-net"))}),
-    _text("IV-C1", "what the labels tell the graph, on DISFA: F1-frame of 8 AUs",
+    _text("IV-C1", "what the labels add to the graph, on DISFA: F1-frame of 8 AUs",
           rows=_rows("disfa", ("D_G, edges from the labels", "mgrr-net-d"), ("D_G, edges at random", "mgrr-net-d-random")),
           blocks=_section("IV-C1", "disfa"), printed="means alone are printed; the first is row 2 of Table VI"),
     _text("IV-C3", "number of reasoning layers on BP4D: F1-frame of 12 AUs",
@@ -76,7 +76,7 @@ ITEMS: tuple[Item, ...] = (
     Item(paper="mgrr-net", kind="figure", number="3", title="class activation maps per AU on faces of DISFA and BP4D",
          maker="activation_maps", runs=("mgrr-net/disfa", "mgrr-net/bp4d"), options={"faces": 2},
          printed="Four faces, two of each data set; warm spots at each AU's region and related ones, different for each face."),
-    Item(paper="mgrr-net", kind="figure", number="4", title="predefined AU correlation beside the learned relevance",
+    Item(paper="mgrr-net", kind="figure", number="4", title="predefined AU correlation and learned relevance",
          maker="predefined_and_learned", runs=("mgrr-net/bp4d",),
          printed="Two 12 x 12 matrices. The predefined one stresses the diagonal and a few pairs and all but ignores the others; "
          "in the learned one of one person the target and related action units stand out while no other is discarded."),

@@ -15,7 +15,7 @@ class PaperRun:
         name: "model/protocol", with a third part where settings differ: "abrnet/disfa_plus/m=2".
         model: name in ``aufait.models``.
         protocol: name in ``aufait.data.protocols``.
-        settings: of the model, where they differ from what its name stands for.
+        settings: of the model, where they differ from those of its name.
         start: run whose weights it starts from, by name.
         pretrained: whether its backbone starts from weights of ImageNet.
     """

@@ -1,4 +1,4 @@
-"""What an item leaves behind: a table in four formats or a figure with its data, and a page that says how they were made."""
+"""What is written for an item: a table in four formats or a figure with its data, and a page that says how they were made."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Made:
 
 
 def write_item(item: Item, made: Made, laboratory: Laboratory, folder: Path) -> list[Path]:
-    """Write an item's files into a folder of its own; earlier ones are replaced.
+    """Write an item's files into a separate folder; earlier ones are replaced.
 
     Returns:
         The files.

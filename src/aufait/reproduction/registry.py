@@ -81,11 +81,11 @@ class Item:
         title: what it shows.
         maker: function that makes it: a name in ``aufait.reproduction.makers``.
         runs: names of the runs it needs, in the order it uses them.
-        protocols: names of the protocols whose data it needs beside those of its runs.
+        protocols: names of the protocols whose data it needs in addition to those of its runs.
         rows: our rows, for tables of scores.
         blocks: parts, for tables of scores.
         options: further arguments of the maker.
-        printed: for figures, the published one in words; for others, what stands in it that is not run here.
+        printed: for figures, the published one described; for others, what it contains that is not run here.
         cannot: why it cannot be made; empty for all that can.
     """
 
@@ -166,7 +166,7 @@ def arabic(number: str) -> int:
 
 
 def _key(kind: str, number: str | int) -> str:
-    """What tells an item from others of its paper and kind."""
+    """What distinguishes an item from others of its paper and kind."""
     return str(number).strip().lower() if kind == "text" else str(arabic(str(number)))
 
 
@@ -196,7 +196,7 @@ def get_item(paper: str, kind: str, number: str | int) -> Item:
             return item
     known = ", ".join(item.number for item in items) or "none"
     if kind == "text":
-        raise InputError(f"{paper_name(paper)} has no section {number} with numbers of its own that can be made; it has {known}")
+        raise InputError(f"{paper_name(paper)} has no section {number} whose numbers can be made; it has {known}")
     raise InputError(f"{paper_name(paper)} has no {kind} {number} that holds results; it has {kind}s {known}")
 
 

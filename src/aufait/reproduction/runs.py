@@ -61,7 +61,7 @@ MGRR_NET_ABLATIONS = ("mgrr-net-baseline", "mgrr-net-d", "mgrr-net-do", "mgrr-ne
 """Rows 1 to 6 of Table VI."""
 
 _MGRR_NETS = ("mgrr-net", *MGRR_NET_ABLATIONS, "mgrr-net-k1", "mgrr-net-k3")
-# The paper does not say whether DISFA's networks start from BP4D's; all rows do alike, as the recipe does (our reading).
+# The paper does not say whether DISFA's networks start from BP4D's; all rows do the same as the recipe (our reading).
 _MGRR_NET = (
     *(_run(model, "bp4d") for model in _MGRR_NETS),
     *(_run(model, "disfa", start=f"{model}/bp4d") for model in _MGRR_NETS),

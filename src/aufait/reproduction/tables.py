@@ -1,4 +1,4 @@
-"""Makers of tables: ours beside the published numbers, one table per metric.
+"""Makers of tables: our numbers and the published ones, one table per metric.
 
 Where several folds were tested, the mean of the folds' scores comes first: the test programs of JAA-Net and AUNet score each split
 by itself, and their papers print the mean. The score over the pooled frames, with its bounds by subject, comes second.
@@ -227,7 +227,7 @@ def _label_table(laboratory: Laboratory, item: Item, metric: str, kind: str, val
     units = sorted({unit for protocol in parts for unit in get_protocol(protocol).action_units})
     published = {one.dataset: one for one in published_results(PUBLISHED_NAMES[item.paper], item.options["table"], metric=metric)}
     rows, facts, synthetic = [], {}, False
-    # Labels do not depend on the alignment; this one is at hand for other items of the paper.
+    # Labels do not depend on the alignment; this one is needed for other items of the paper.
     alignment = "arl" if item.paper == "arl" else "jaa_net"
     for protocol, name in parts.items():
         folds = [laboratory.split(protocol, fold.number, alignment).train for fold in get_protocol(protocol).folds]
@@ -297,7 +297,7 @@ def _sizes(name: str) -> tuple[float, float]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Tables of their own kind
+# Tables of a special kind
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -391,7 +391,7 @@ def temporal_models(laboratory: Laboratory, item: Item) -> Made:
 
 
 def paired_tests(laboratory: Laboratory, item: Item) -> Made:
-    """Paired t-tests over predictions as printed, and a test over subjects beside them (AUNet Table XII)."""
+    """Paired t-tests over predictions as printed, and a test over subjects (AUNet Table XII)."""
     base, *variants = (laboratory.predictions(name, dataset="bp4d") for name in item.runs)
     published = {one.method: one.extra for one in published_results(PUBLISHED_NAMES[item.paper], item.options["table"])}
     rows = []

@@ -1,4 +1,4 @@
-"""Makers of tables of what networks cost: size, arithmetic and time, beside the printed claims."""
+"""Makers of tables of what networks cost: size, arithmetic and time, with the printed claims."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class TrainingLoop:
 
         Args:
             loss: of the batch, with its graph.
-            what: the step in words, for the message ("epoch 3, step 8").
+            what: the step as text, for the message ("epoch 3, step 8").
 
         Raises:
             InputError: the loss is not finite.
@@ -105,9 +105,9 @@ class TrainingLoop:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
                 done = int((file.metadata() or {}).get("done", -1))
         except SafetensorError as error:
-            raise InputError(f"{weights} is damaged ({error}); delete it, and the training starts anew") from error
+            raise InputError(f"{weights} is damaged ({error}); delete it, and the training starts again") from error
         if done != state["done"]:
-            raise InputError(f"{weights} and {rest} are of different steps; delete them, and the training starts anew")
+            raise InputError(f"{weights} and {rest} are of different steps; delete them, and the training starts again")
         self.network.load_state_dict(_under("network.", tensors))
         for name, value in _under("average.", tensors).items():
             self.average[name].copy_(value)

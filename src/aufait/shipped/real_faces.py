@@ -81,7 +81,7 @@ class RealFaceEntry:
     Attributes:
         set_name: one of ``SOURCES``.
         file: name of the ready crop within its set.
-        person: tells the people of one set apart; not to be compared between sets.
+        person: distinguishes the people of one set; not to be compared between sets.
         expression: one of ``EXPRESSIONS``.
         source_path: path of the source file in its repository.
         sha256: of the source file.

@@ -223,7 +223,7 @@ def _labels(person: Person, intensities: Intensities, resting: np.ndarray) -> In
     """Labels of the frame.
 
     Whatever parts the lips, FACS codes AU 25, so its label follows the gap that is seen. A jaw that is stretched open
-    (AU 27, not labelled) counts as AU 26: a picture does not tell where the one ends and the other begins.
+    (AU 27, not labelled) counts as AU 26: a picture does not show where one ends and the other begins.
     """
     parted = parted_intensity(lip_gap(person.model, resting))
     sides = []

@@ -325,7 +325,7 @@ class FaceBatches:
         return {"done": self._done % len(self)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Start the coming epoch behind the batches that were seen before the run was stopped."""
+        """Start the coming epoch after the batches that were seen before the run was stopped."""
         self._first = int(state["done"])
 
 

@@ -1,4 +1,4 @@
-"""What happens beside the training steps: checkpoints, choice of the epoch, tables of figures, a progress bar."""
+"""What happens besides the training steps: checkpoints, choice of the epoch, tables of figures, a progress bar."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RunKeeper(lightning.Callback):
 
     @property
     def checkpoint(self) -> Path:
-        """File from which a stopped run goes on."""
+        """File from which a stopped run resumes."""
         return self.folder / "checkpoints" / "last.ckpt"
 
     def state_dict(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class RunKeeper(lightning.Callback):
         self._save(trainer)
 
     def on_fit_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Keep the last network beside the best one."""
+        """Keep the last network as well as the best one."""
         assert isinstance(pl_module, RecipeModule)
         if self.monitor is not None:
             self._save_network(pl_module, "last.safetensors")
@@ -115,7 +115,7 @@ class RunKeeper(lightning.Callback):
 
 
 class CSVMetrics(Logger):
-    """Figures as rows of ``metrics.csv``: step, epoch, part (train or held_out), name, value. A resumed run goes on in the file.
+    """Figures as rows of ``metrics.csv``: step, epoch, part (train or held_out), name, value. A resumed run continues the file.
 
     Args:
         path: the file.
@@ -142,7 +142,7 @@ class CSVMetrics(Logger):
         return ""
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """The recipe is saved beside the table."""
+        """The recipe is saved in the folder of the table."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

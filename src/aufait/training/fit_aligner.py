@@ -1,7 +1,7 @@
-"""A network's frozen face aligner (AUNet's) from the landmarks of the training faces, where published weights are not at hand.
+"""A network's frozen face aligner (AUNet's) from the landmarks of the training faces, where published weights are not available.
 
 The papers freeze a network that was trained on hundreds of thousands of other faces (Bulat and Tzimiropoulos, ICCV 2017); this
-stands in for it, learns from the training persons of the fold alone, and is no paper's setting. Loss, optimiser and rate are that
+replaces it, learns from the training persons of the fold alone, and is no paper's setting. Loss, optimiser and rate are that
 paper's (section 4: heat maps, RMSprop); the augmentation is AUNet's geometry. Faces with 49 or 66 landmarks teach those points'
 maps; the maps of the others are held at zero.
 """
@@ -50,7 +50,7 @@ def fit_aligner(
         alignment: of the stored faces.
         device: where it is trained.
         precision: "bf16-mixed" computes with bfloat16; all others with float32.
-        report: told steps done, steps in all and a line of text.
+        report: called with steps done, steps in all and a line of text.
 
     Returns:
         The aligner on the CPU, in evaluation mode.
@@ -80,7 +80,7 @@ def fit_aligner(
 
 
 def _loss(aligner: FaceAligner, model: AUSystem, batch: FaceBatch, alignment: str | None) -> Tensor:
-    """Squared error of the heat maps of all stacks; every point weighs alike."""
+    """Squared error of the heat maps of all stacks; every point has the same weight."""
     scheme = batch.landmarks.shape[1]
     inputs = network_inputs(
         model,

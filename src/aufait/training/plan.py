@@ -63,7 +63,7 @@ class Plan:
             if cache.alignment != alignment:
                 raise InputError(
                     f"{recipe.model} reads faces of alignment {alignment!r}, the cache of {name} has {cache.alignment!r}; prepare "
-                    f"it with --alignment {alignment}, or set alignment={cache.alignment} to train on these faces all the same"
+                    f"it with --alignment {alignment}, or set alignment={cache.alignment} to train on these faces anyway"
                 )
         kept, held = split.train, None
         if recipe.hold_out:
@@ -140,7 +140,7 @@ def _require_aligner(recipe: Recipe) -> None:
         raise InputError(
             f"{recipe.model} looks through a frozen face alignment network, which would have random weights; give trained ones as "
             f"aligner=FILE (aufait import-checkpoint FILE --as fan), train them first with aligner={FIT}, or say aligner={RANDOM} "
-            "to go on without"
+            "to continue without them"
         )
 
 

@@ -25,7 +25,7 @@ SCHEDULES = ("constant", "step", "milestones", "cosine")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 MONITORS = ("auto", "f1_frame", "roc_area", "icc_3_1", "loss")
 QUICK, SMALL, TINY = "quick", "small", "tiny"
-"""Overlays: sizes in which any recipe can be tried out; files beside the recipes, and ``TRIAL`` of each system."""
+"""Overlays: sizes in which any recipe can be tried out; files in the folder of the recipes, and ``TRIAL`` of each system."""
 
 _OPEN = ("model_settings", "start_settings")
 _FOLDER = "aufait.recipes"
@@ -89,7 +89,7 @@ class Recipe:
     """Where the numbers come from."""
 
     cost: str = ""
-    """What a run takes, in words."""
+    """What a run takes, as text."""
 
     model: str
     """Name of the network, one of ``aufait models``."""
@@ -430,7 +430,7 @@ def _inner(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The settings under a key that has settings of its own.
 
     Raises:
-        InputError: something else stands there.
+        InputError: something else is there.
     """
     given = values.get(name) or {}
     if not isinstance(given, Mapping):
@@ -472,7 +472,7 @@ def changes(recipe: Recipe) -> dict[str, Any]:
     """What was changed in a recipe of the package.
 
     Returns:
-        dotted key -> value where it differs from the package's recipe of the same name; empty for recipes of one's own. Seeds, the
+        dotted key -> value where it differs from the package's recipe of the same name; empty for your own recipes. Seeds, the
         file of AUNet's aligner and whether data must be complete do not count, nor does what the network takes no notice of.
     """
     if recipe.name not in list_recipes():

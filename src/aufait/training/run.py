@@ -7,7 +7,7 @@
     >>> model = run.load()  # doctest: +SKIP
 
 The folder holds model.safetensors (the epoch that was best on held-out training persons), last.safetensors, recipe.yaml,
-run.json, metrics.csv and checkpoints. The same call in the same folder goes on where a stopped run was, and ends with the same
+run.json, metrics.csv and checkpoints. The same call in the same folder resumes a stopped run, and ends with the same
 weights as one that was not stopped (bit by bit on one kind of processor).
 """
 
@@ -84,10 +84,10 @@ def train(
         caches: prepared faces, or name of the data set -> prepared faces where several are needed.
         fold: number or alias of the protocol's fold.
         out: folder of the run.
-        resume: go on with a stopped run of the same recipe and data; otherwise what is there is replaced.
+        resume: continue a stopped run of the same recipe and data; otherwise what is there is replaced.
         devices, nodes, strategy, accelerator, checkpoint_every, tensorboard, report: see ``Means``.
         limit: use so many training faces at most, in place of the recipe's ``max_faces``.
-        protocol: in place of the recipe's, for data of one's own.
+        protocol: in place of the recipe's, for your own data.
 
     Raises:
         InputError: data, fold, recipe and folder do not fit together.

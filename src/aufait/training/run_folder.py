@@ -49,7 +49,7 @@ class TrainingRun:
         if facts is None:
             raise InputError(f"{folder} holds no training run; make one with: aufait train RECIPE --output {folder}")
         if facts["status"] != "finished":
-            raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to go on with it")
+            raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to resume it")
         return cls(folder, facts)
 
     @property

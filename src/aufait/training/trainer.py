@@ -36,7 +36,7 @@ class Means:
         accelerator: "auto", "cpu", "cuda" or "mps"; "cuda:1" is one particular GPU.
         checkpoint_every: updates of the weights between checkpoints within an epoch; 0 saves after epochs only.
         tensorboard: also write logs for TensorBoard.
-        report: told steps done, steps in all and a line of text.
+        report: called with steps done, steps in all and a line of text.
 
     Raises:
         InputError: several processes on one particular GPU, or a strategy that leaves this process.

@@ -1,6 +1,6 @@
 """Synthetic twins: rendered faces in the folders, file formats and protocols of the licensed data sets.
 
-They let every reader, protocol, training and evaluation run where the licensed data are not at hand. Nothing in them comes from
+They let every reader, protocol, training and evaluation run where the licensed data are not available. Nothing in them comes from
 those data; see ``docs/twins.md``.
 """
 

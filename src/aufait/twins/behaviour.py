@@ -2,7 +2,7 @@
 
 Combinations follow EMFACS (Friesen and Ekman, 1983) in our selection. Habits make people differ as ABRNet's Fig. 1 shows: each
 person prefers some combinations over others, tends to add some units to whatever is shown and to leave others out, and moves
-with an amplitude of their own.
+with their own amplitude.
 """
 
 from __future__ import annotations

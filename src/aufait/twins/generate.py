@@ -1,9 +1,9 @@
 """``write_twin``: a synthetic copy of a data set's layout on disk, drawn by several processes, resumable.
 
-Layout of a folder: that of the data set, and besides::
+Layout of a folder: that of the data set, and in addition::
 
     SYNTHETIC.json      says so, with settings, people, and per recording the exact intensities, pose and occluders
-    README.txt          says so in words
+    README.txt          the same for people to read
     .twin/NAME.json     one file per finished recording; a recording without it is drawn again
 
 ``SYNTHETIC.json`` is there from the first moment; ``complete`` in it turns true at the end.
@@ -41,7 +41,7 @@ from aufait.twins.subjects import choose_subjects
 
 _DONE = ".twin"
 OWN_NAMES = frozenset({*OWN_FOLDERS, _DONE, MARKER, README})
-"""Names in the root of a twin; FERA 2017's videos and labels are there besides."""
+"""Names in the root of a twin; FERA 2017's videos and labels are also there."""
 
 
 def write_twin(
@@ -142,7 +142,7 @@ def write_twin(
         raise
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        advice = "free some space and run the same command again, it goes on" if full else "choose a folder that you may write to"
+        advice = "free some space and run the same command again to resume" if full else "choose a folder that you may write to"
         raise OutputError(f"cannot write to {root}: {error.strerror or error}; {advice}") from error
     return root
 

@@ -32,7 +32,7 @@ BP4D_TASKS: Tasks = MappingProxyType(
 """Tasks of BP4D and the emotion that each is to raise."""
 
 BP4D_PLUS_TASKS: Tasks = MappingProxyType({"T1": "happy", "T6": "embarrassment", "T7": "fear", "T8": "pain"})
-"""Coded tasks of BP4D+; which emotion belongs to which task is general knowledge, not found in a source at hand."""
+"""Coded tasks of BP4D+; which emotion belongs to which task is general knowledge, not found in our sources."""
 
 DISFA_PLUS_TRIALS: Tasks = MappingProxyType(
     {
@@ -76,7 +76,7 @@ class TwinLayout:
         tasks: task -> its expressions; {"": "mixed"} where recordings have no task.
         pool: prefix of identities; data sets of one pool show the same people.
         rates: action unit -> share of frames aimed at.
-        assumed: units of ``rates`` for which no source at hand publishes a rate.
+        assumed: units of ``rates`` for which none of our sources publishes a rate.
         threshold: rounded intensity from which an action unit counts in ``rates``.
         blend: share of events in which two combinations mix; data sets whose frames show many units need it.
         frames: frames per recording if the caller names no number.

@@ -2,7 +2,7 @@
 
 Each recording is a row of slots. For each slot several events are drawn from the person's habits and the task's emotion; which
 of them happens is chosen so that the occurrence rates of the data set are approached and every action unit of a protocol occurs
-in every part of the data (a part is what some protocol trains or tests on). So rates and presence do not hang on luck, while
+in every part of the data (a part is what some protocol trains or tests on). So rates and presence do not depend on luck, while
 what a person can show is still that person's own.
 """
 
@@ -35,7 +35,7 @@ _DIRECTED_PRICE, _POSED_PRICE = 2e-5, 2e-3
 
 @dataclass(frozen=True, eq=False)
 class RecordingPlan:
-    """One recording: F frames, labelled but for ``uncoded`` at the ends.
+    """One recording: F frames, labelled except ``uncoded`` ones at the ends.
 
     Attributes:
         subject, task: as the data set names them.
@@ -202,7 +202,7 @@ def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: 
 def _choose_events(layout: TwinLayout, partition: str, drafts: list[_Draft], seed: int) -> None:
     """Choose what happens in every slot of a partition.
 
-    Where a small twin still lacks a unit somewhere, a part of the choices is shaken and chosen anew, and the best is kept.
+    Where a small twin still lacks a unit somewhere, a part of the choices is dropped and made again, and the best is kept.
     """
     if not drafts:
         return

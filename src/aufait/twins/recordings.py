@@ -100,7 +100,7 @@ class Takes:
         return convert(np.stack(self.landmarks).astype(np.float64), count)
 
     def record(self) -> dict[str, Any]:
-        """What the marker file tells of the recording."""
+        """What the marker file says about the recording."""
         levels, own = self._shown(), self.plan.labelled
         pose = self.plan.pose[own] + (self.pitch, self.yaw, 0.0)
         return {
@@ -230,7 +230,7 @@ _DISFA_CAMERAS: Mapping[str, tuple[str, str, float]] = MappingProxyType(
 )
 """Camera -> folder and file as on the disc, and the yaw by which it sees the head turned to the person's own right.
 
-The angle between the cameras is our choice; no source at hand gives it.
+The angle between the cameras is our choice; none of our sources gives it.
 """
 
 

@@ -1,4 +1,4 @@
-"""Random seeds by name: what one part of a twin draws does not hang on what another part drew before."""
+"""Random seeds by name: what one part of a twin draws does not depend on what another part drew before."""
 
 from __future__ import annotations
 

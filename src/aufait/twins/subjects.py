@@ -43,7 +43,7 @@ def protocol_parts(layout: TwinLayout) -> list[frozenset[str]]:
     for name in list_protocols(layout.name):
         for fold in get_protocol(name).folds:
             for parts in (fold.train, fold.test):
-                # Parts of one side are also groups of their own: a fold elsewhere may test them alone.
+                # Parts of one side are also separate groups: a fold elsewhere may test them alone.
                 groups += [frozenset(one.subjects) for one in parts if one.dataset == layout.name and one.subjects]
     return list(dict.fromkeys(groups))
 
@@ -72,5 +72,5 @@ def _price(subject: str, chosen: Iterable[str], parts: list[frozenset[str]]) -> 
 
 
 def _letter(subject: str) -> str:
-    """F or M, where names tell."""
+    """F or M, where names say it."""
     return subject.removeprefix("VA_")[:1]

@@ -19,7 +19,7 @@ from aufait.twins.seeds import stream
 AGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"bp4d": (18.0, 30.0), "bp4d_plus": (18.0, 66.0), "disfa": (18.0, 50.0), "affwild2": (MIN_AGE, MAX_AGE)}
 )
-"""Pool -> range of ages in years; general knowledge about the data sets, not found in a source at hand."""
+"""Pool -> range of ages in years; general knowledge about the data sets, not found in our sources."""
 
 _TONE_BANDS, _AGE_BANDS = 4, 3
 _TRIES = 20_000

@@ -24,7 +24,7 @@ def rectangle(image: np.ndarray, box: tuple[float, float, float, float], colour:
 
 
 def panel(image: np.ndarray, box: tuple[float, float, float, float], radius: int, colour: Colour) -> None:
-    """Lay a mostly opaque ground with round corners over a part of the picture, for text to stand on."""
+    """Put a mostly opaque background with round corners on a part of the picture, for text."""
     x0, y0, x1, y1 = (round(side) for side in box)
     left, top, right, bottom = _clip(image, box)
     if left >= right or top >= bottom:
@@ -153,7 +153,7 @@ def _round_mask(width: int, height: int, radius: int) -> np.ndarray:
 
 
 def _line_samples(lines: list[np.ndarray], thickness: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scatter lines as points (N, 2), each with the area (N,) in pixels that it stands for."""
+    """Scatter lines as points (N, 2), each with the area (N,) in pixels that it represents."""
     if not lines:
         return np.zeros((0, 2)), np.zeros(0)
     starts = np.concatenate([line[:-1] for line in lines])

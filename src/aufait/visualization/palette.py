@@ -1,7 +1,7 @@
 """Colours that stay apart for colour-blind readers, in print and on dark and light ground.
 
 Face colours follow Okabe and Ito's set; scales run from dark blue-grey over blue to pale yellow, so that their
-lightness alone tells the value.
+lightness alone shows the value.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def open_affwild2(
 ) -> AUDataset:
     """Read the action unit part of AffWild2.
 
-    Each video (each of two people in a video: ``..._left``, ``..._right``) is a subject of its own, as the distribution names
+    Each video (each of two people in a video: ``..._left``, ``..._right``) is a separate subject, as the distribution names
     no people. Recordings carry the attributes ``partition`` ("train" or "validation") and ``video``.
 
     Args:

@@ -39,7 +39,7 @@ _NOT_PICTURES = {"physiology", "thermal", "2dfeatures", "3dfeatures", "irfeature
 _OPTIONS_HINT = "If pictures and labels are in different folders, name these with images=FOLDER and labels=FOLDER"
 
 Key = tuple[str, str]
-"""Subject and task, spelt as in BP4D: ("F001", "T1")."""
+"""Subject and task, spelled as in BP4D: ("F001", "T1")."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _key(name: str) -> Key | None:
 
 
 def _occurrence_files(folders: list[Folder], log: AnomalyLog) -> dict[Key, Path]:
-    """Sequence -> occurrence file; folders of single action units and of intensities are passed over."""
+    """Sequence -> occurrence file; folders of single action units and of intensities are ignored."""
     found: dict[Key, Path] = {}
     for folder in folders:
         if re.fullmatch(_UNIT_FOLDER, squash(folder.path.name)):

@@ -77,7 +77,7 @@ class Builder:
 
     def _with_pictures(self, recording: Recording) -> Recording:
         numbers = None if recording.media is None else recording.media.numbers()
-        if numbers is None:  # a video: only decoding could tell
+        if numbers is None:  # a video: only decoding could show
             return recording
         there = np.isin(recording.frames, numbers)
         self._rows += len(there)
@@ -114,7 +114,7 @@ class Builder:
             raise InputError(
                 f"{self.title} in {self.root}: {share} have no picture, for example {examples}. Either pictures are missing "
                 f"or they are counted from another base: try frame_offset=-1 or frame_offset=1. "
-                f"To go on without these rows, set max_missing=1"
+                f"To continue without these rows, set max_missing=1"
             )
         if not self._recordings:
             without = [entry.where for entry in self.log.of("recording-without-media")]

@@ -396,7 +396,7 @@ def _refuse_spellings(table: Path, rows: list[_Row]) -> None:
 
 
 def _refuse_shared(table: Path, rows: list[_Row]) -> None:
-    """A face belongs to one subject: whoever lists it for two puts one person on both sides of a split.
+    """A face belongs to one subject: listing it for two would put one person on both sides of a split.
 
     With landmarks in the table it is known which face is meant; without, the largest is taken for every row.
 

@@ -53,7 +53,7 @@ def open_disfa(
         images: folder of the videos or of picture folders SN001, SN002, ..., if they are elsewhere.
         labels: folder of the label files, if they are elsewhere.
         camera: "left" or "right"; the papers use the left one, and landmarks are distributed for it alone.
-        threshold: intensity from which an action unit counts as present; protocols set it anew.
+        threshold: intensity from which an action unit counts as present; protocols set their own.
         frame_offset: picture number minus label frame number; by default the first of both belong together. The
             first frame of a video counts as picture 1.
         need_media: False reads labels without pictures.

@@ -13,7 +13,7 @@ LAYOUT = FamilyLayout(
     title="FERA 2015 (BP4D part)",
     tree="""
 ROOT/
-  BP4D-training/F001/T1/2440.jpg                pictures; the development partition beside it
+  BP4D-training/F001/T1/2440.jpg                pictures; the development partition next to it
   AUCoding/F001_T1.csv                          occurrence: header of AU numbers, column of frames, 0 / 1 / 9
   AU Intensity Codes3.0/AU06/F001_T1_AU06.csv   intensity: frame,intensity (also AU-Intensity-Codes3.0, ...)
 """,

@@ -45,7 +45,7 @@ def open_fera2017(
     need_media: bool = True,
     max_missing: float = 0.05,
 ) -> AUDataset:
-    """Read FERA 2017; each view of a sequence is a recording of its own.
+    """Read FERA 2017; each view of a sequence is a separate recording.
 
     Recordings carry ``view``, ``pose`` and the attribute ``partition`` ("train", "validation", "test"). View 6 is the
     frontal one; the pose grid (pitch -40, -20, 0 varying fastest, yaw -40, 0, 40) is ARL's Fig. 10 and was not checked on

@@ -301,7 +301,7 @@ def _read_manifest(folder: Path, *, sealed: bool) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         if (folder / SETTINGS).is_file():
-            raise InputError(f"{folder} is unfinished; run the same aufait prepare again, it goes on where it stopped")
+            raise InputError(f"{folder} is unfinished; run the same aufait prepare again to resume")
         raise InputError(f"{folder} holds no prepared faces; make them with: aufait prepare DATASET ROOT --output {folder}")
     manifest = read_json(path)
     check_manifest(manifest, path, sealed=sealed)

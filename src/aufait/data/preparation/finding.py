@@ -175,7 +175,7 @@ def _pictures(recording: Recording, missing: dict[str, list[int]]) -> Iterator[t
                 yield row, _time(time, row, recording), image
             break
         except InputError as error:
-            if numbers is None:  # a video cannot be entered behind the damage
+            if numbers is None:  # a video cannot be read after the damage
                 if start == 0:
                     raise
                 _note(missing, BROKEN_OFF, recording.frames[rows[start:]])

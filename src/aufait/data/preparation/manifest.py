@@ -1,4 +1,4 @@
-"""What a cache says of itself: checked field by field when it is read, and under a checksum of its own.
+"""What a cache says about itself: checked field by field when it is read, and protected by a checksum.
 
 Names decide the split: who changed the person of a recording would put one face on both sides of it. So the manifest, and the
 record of each shard, carry the SHA-256 of all else that they say.
@@ -22,7 +22,7 @@ from aufait.inputs.alignments import ALIGNMENTS
 from aufait.landmarks import SCHEMES
 
 _Check = tuple[str, Callable[[Any], bool]]
-"""What a value should be, in words, and whether it is."""
+"""What a value should be, as text, and whether it is."""
 
 
 def check_manifest(manifest: Mapping[str, Any], path: Path, *, sealed: bool) -> None:
@@ -55,7 +55,7 @@ def check_manifest(manifest: Mapping[str, Any], path: Path, *, sealed: bool) -> 
     if "checksum" in manifest and manifest["checksum"] != checksum_of(manifest):
         raise _damaged(path, "it was changed since it was written (its checksum is another)")
     if sealed and "checksum" not in manifest:
-        raise InputError(f"{path} has no checksum of its own, as older versions left it; run aufait prepare again, faces are kept")
+        raise InputError(f"{path} has no checksum, as older versions wrote it; run aufait prepare again, faces are kept")
 
 
 def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:

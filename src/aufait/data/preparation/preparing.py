@@ -1,7 +1,7 @@
 """Preparation of a data set: every recording to a shard of aligned faces, in parallel, resumable at any point.
 
 One process works on one recording at a time and writes its shard: faces, then table, then the record with checksums. A
-shard counts only with its record. After a kill the records tell what is finished; everything else is made anew, and as each
+shard counts only with its record. After a kill the records say what is finished; everything else is made again, and as each
 recording is processed alone, on one thread, the result has the same bytes as without the kill.
 """
 
@@ -68,7 +68,7 @@ def prepare(
         finder: name of a face finder, or a function that makes one (it must be importable in other processes).
         workers: processes; one per core if None. The result does not depend on it.
         progress: called with the numbers of frames done and of all frames.
-        overwrite: remove a cache of other settings in ``out`` and begin anew.
+        overwrite: remove a cache of other settings in ``out`` and start again.
         root: folder of the data set, to look for the marker of rendered data; above the pictures it is found in any case.
 
     Returns:
@@ -149,7 +149,7 @@ def _enter_folder(folder: Path, settings: Mapping[str, Any], digests: Mapping[st
             if not overwrite:
                 raise OutputError(
                     f"{folder} holds faces prepared otherwise: {'; '.join(differences)}. "
-                    "Choose another folder, or begin anew with overwrite (--overwrite)"
+                    "Choose another folder, or start again with overwrite (--overwrite)"
                 )
             with _locked(folder):
                 _clear(folder)

@@ -60,7 +60,7 @@ def label_columns(recording: Recording) -> tuple[dict[str, np.ndarray], dict[str
     """Per-frame columns of a recording.
 
     Returns:
-        Arrays of F rows by name, and the texts behind the columns of codes (per-frame attributes that are text).
+        Arrays of F rows by name, and the texts for the columns of codes (per-frame attributes that are text).
     """
     columns: dict[str, np.ndarray] = {
         "frame": recording.frames.astype(np.int64),
@@ -151,7 +151,7 @@ class ShardWriter:
             landmarks: (n, N, 2) float32 in face pixels.
             pose: (n, 3) float32 pitch, yaw, roll in degrees, nan where unknown.
             missing: reason -> frame numbers that have no face for that reason.
-            key: says what the shard was made from; a shard with another key is made anew.
+            key: says what the shard was made from; a shard with another key is made again.
 
         Returns:
             The record, as ``read_record`` gives it.

@@ -4,7 +4,7 @@ The digest of a recording covers its labels and masks, frame numbers, identity a
 bytes of each of its picture files (or of its video or archive). Folders and times of files do not enter, so that a moved
 or copied data set is the same source; landmark files do not enter either.
 
-A folder with the file ``SYNTHETIC.json`` holds rendered pictures, and so does everything below it. What that file tells of
+A folder with the file ``SYNTHETIC.json`` holds rendered pictures, and so does everything below it. What that file says about
 subjects ("skin_tone") and frames ("occlusion", "pose") becomes attributes of the recordings.
 """
 
@@ -126,7 +126,7 @@ def _place(media: Media | None) -> Path | None:
 
 
 def _with_facts(recording: Recording, content: Mapping[str, Any]) -> Recording:
-    """A recording with what the marker says of it; whatever is absent or has the wrong length is passed over."""
+    """A recording with what the marker says about it; whatever is absent or has the wrong length is ignored."""
     facts = _first(content.get("subjects"), [recording.subject, recording.person.rpartition(":")[2]])
     attributes = {**recording.attributes, **{name: facts[name] for name in _SUBJECT_FACTS if name in facts}}
     own = _first(content.get("recordings"), _names(recording))

@@ -1,7 +1,7 @@
 """Recordings to shards, one per process at a time.
 
 Every process works on one thread, so that N of them fill N cores and results do not depend on their number. A process ends
-with its parent: after a kill nothing goes on writing.
+with its parent: after a kill nothing keeps writing.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _run_pool(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[i
         except BrokenProcessPool as error:
             raise AufaitError(
                 "a process of the preparation was ended from outside, as happens when memory runs out; "
-                "run again with fewer workers (--workers), it goes on where it stopped"
+                "run again with fewer workers (--workers), it resumes where it stopped"
             ) from error
         finally:
             stop.set()
@@ -200,7 +200,7 @@ class _Maker:
             return Outcome(job.index, self._write(job))
         except (OutputError, MissingModelError, MissingExtraError, _Stopped):
             raise
-        except Exception as error:  # whatever one damaged recording makes a decoder do, the others must go on
+        except Exception as error:  # whatever one damaged recording makes a decoder do, the others must continue
             text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
             return Outcome(job.index, None, text)
         finally:
@@ -254,6 +254,6 @@ def _reading(faces: Callable[[], Iterator[FoundFace | None]]) -> Iterator[FoundF
 
 
 def _known_pose(recording: Recording, rows: Sequence[int], found: Sequence[np.ndarray]) -> np.ndarray:
-    """Pose that the data set tells, else that of the finder: (n, 3) float32 degrees."""
+    """Pose that the data set states, else that of the finder: (n, 3) float32 degrees."""
     angles = np.stack(found) if found else np.zeros((0, 3), np.float32)
     return angles if recording.pose is None else recording.pose[np.asarray(rows, np.int64)].astype(np.float32)

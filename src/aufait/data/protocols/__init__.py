@@ -1,4 +1,4 @@
-"""Protocols: the published ways to divide the data sets, as data files beside this module.
+"""Protocols: the published ways to divide the data sets, as data files in this folder.
 
 ``get_protocol("disfa").split(dataset, fold=1)`` gives training and test recordings that share no person.
 """
@@ -133,7 +133,7 @@ def _own_key(name: str) -> str:
 
 
 def leave_one_subject_out(dataset: AUDataset, *, target: str = "occurrence", threshold: int | None = None) -> Protocol:
-    """Each subject is tested once, with all others in training; for data sets of one's own.
+    """Each subject is tested once, with all others in training; for your own data sets.
 
     Args:
         dataset: data set with at least two persons.
@@ -151,7 +151,7 @@ def leave_one_subject_out(dataset: AUDataset, *, target: str = "occurrence", thr
 def k_fold(
     dataset: AUDataset, folds: int = _FOLDS, *, seed: int = 0, target: str = "occurrence", threshold: int | None = None
 ) -> Protocol:
-    """Subject-exclusive folds drawn from a seed; for data sets of one's own.
+    """Subject-exclusive folds drawn from a seed; for your own data sets.
 
     Raises:
         InputError: fewer subjects than folds, fewer than two folds, or an unknown target.

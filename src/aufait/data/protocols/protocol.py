@@ -33,7 +33,7 @@ class Part:
     views: tuple[int, ...] | None = None
 
     def select(self, dataset: AUDataset) -> AUDataset:
-        """The recordings of this part; subjects that are not there are passed over."""
+        """The recordings of this part; subjects that are not there are ignored."""
         here = None if self.subjects is None else {*self.subjects} & {*dataset.subjects}
         partition = self.partition
         return dataset.select(
@@ -137,7 +137,7 @@ class Protocol:
         Args:
             datasets: the data set, or name -> data set where the protocol needs several.
             fold: number or alias.
-            strict: refuse data that lack subjects of the protocol or have others; otherwise go on with what fits and keep
+            strict: refuse data that lack subjects of the protocol or have others; otherwise continue with what fits and keep
                 what did not in ``Split.notes``.
 
         Raises:
@@ -149,7 +149,7 @@ class Protocol:
         problems = self.problems(given)
         if strict and problems:
             raise InputError(
-                f"the data do not match the protocol {self.name}: {'; '.join(problems)}. Complete the data, or go on with "
+                f"the data do not match the protocol {self.name}: {'; '.join(problems)}. Complete the data, or continue with "
                 "what fits by strict=False, on the command line --set strict=false (scores are then not those of the protocol)"
             )
         prepared = {name: self.prepare(given[name]) for name in self.datasets}

@@ -1,1 +1,1 @@
-"""Documents of an evaluation: tables, figures, published numbers beside."""
+"""Documents of an evaluation: tables, figures, published numbers."""

@@ -60,7 +60,7 @@ _NOTHING = "none"
 
 
 def _areas(found: Comparison, first: str, second: str) -> Table:
-    """ROC areas beside F1: they do not depend on the threshold."""
+    """ROC areas in addition to F1: they do not depend on the threshold."""
     columns = (Column(f"{first}, %", "percent"), Column(f"{second}, %", "percent"), Column("difference", "percent"))
     rows = [
         Row(name, (before, after, found.area_difference[name]), strong=name == "mean")
@@ -71,7 +71,7 @@ def _areas(found: Comparison, first: str, second: str) -> Table:
 
 
 def _told(about: Mapping[str, Any]) -> str:
-    """What tells one system of a comparison from the other, in brackets."""
+    """What distinguishes one system of a comparison from the other, in brackets."""
     facts = [f"{word} {about[key]}" for key, word in _TOLD.items() if about.get(key) not in (None, "")]
     return f" ({', '.join(facts)})" if facts else ""
 
@@ -90,9 +90,9 @@ def _t_tests(found: Comparison) -> Table:
         for one in published_results("AUNet", "Table XII")
     ]
     notes = (
-        "Frames of one face are alike, so a t-test over frames calls nearly every difference significant; it is here only to stand "
-        "beside the published one. The paper does not say which numbers were paired; probabilities are our reading. Signs: second "
-        "minus first; the paper's order is not told.",
+        "Frames of one face are similar, so a t-test over frames calls nearly every difference significant; it is here only for "
+        "comparison with the published one. The paper does not say which numbers were paired; probabilities are our reading. "
+        "Signs: second minus first; the paper does not say its order.",
     )
     return Table("t_tests", "Paired t-tests as AUNet Table XII prints them", "over", columns, tuple(rows), notes, found.synthetic)
 

@@ -63,7 +63,7 @@ def _dot(interval: Interval | None, value: float, x: Callable[[float], float], y
 
 
 def _guessing(evaluation: Evaluation) -> str:
-    """Two panels, ROC area minus 50 and F1 minus that of always saying yes: dots with intervals beside the line of guessing."""
+    """Two panels, ROC area minus 50 and F1 minus that of always saying yes: dots with intervals next to the line of guessing."""
     names = [*(au_name(unit) for unit in evaluation.action_units), "mean"]
     left, width, gap, step = 60, 290, 40, 24
     height = step * len(names) + 66
@@ -98,7 +98,7 @@ def _reach(evaluation: Evaluation, metric: str, names: list[str]) -> float:
 
 
 def _reliability(evaluation: Evaluation) -> str:
-    """Share of positives over mean probability; the area of a dot tells how many frames it stands for."""
+    """Share of positives over mean probability; the area of a dot shows how many frames it represents."""
     left, side = 60, 300
     table = evaluation.reliability
 

@@ -1,4 +1,4 @@
-"""Numbers that the papers print, to stand beside one's own; each as printed, with a note where it seems misprinted.
+"""Numbers that the papers print, for comparison with your own; each as printed, with a note where it seems misprinted.
 
 The data file ``published_results.json`` holds facts from the tables of the five papers (and the other methods they list):
 paper, table, data set, protocol, metric, method, one value per action unit and the printed average.
@@ -98,7 +98,7 @@ def published_results(
 
 
 def published_for(protocol: Protocol | str, metric: str, dataset: str = "") -> list[PublishedResult]:
-    """Published rows that a result under a protocol may stand beside.
+    """Published rows that a result under a protocol may be compared with.
 
     Args:
         protocol: protocol or its name; one's own have none.

@@ -1,4 +1,4 @@
-"""What a report says: facts, tables with the published numbers beside, figures; the files are written by ``writers``."""
+"""What a report says: facts, tables with the published numbers, figures; the files are written by ``writers``."""
 
 from __future__ import annotations
 
@@ -93,11 +93,11 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
 
     Args:
         evaluation: what was measured.
-        published: whether published numbers of the protocol stand beside.
+        published: whether published numbers of the protocol are shown.
     """
     tables = [*_fold_tables(evaluation), *_unit_tables(evaluation)]  # the mean of folds first, as papers print it
     tested = evaluation.about.get("split", "test") == "test"
-    published = published and tested  # scores on training subjects must not stand beside published tests
+    published = published and tested  # scores on training subjects must not be shown next to published tests
     if published and evaluation.protocol is not None:
         tables += _comparisons(evaluation, [one for one in _metrics(evaluation) if one != "landmark_error"])
     tables += [*_landmark_tables(evaluation, published), *_condition_tables(evaluation, published)]
@@ -105,7 +105,7 @@ def build_report(evaluation: Evaluation, *, published: bool = True) -> Report:
     known = bool(evaluation.scores["frames"]["mean"])
     figures = [Figure("scores", f"{NAMES[_metrics(evaluation)[0]]} with intervals by subject")]
     figures += [Figure("guessing", "Better than guessing? ROC area minus 50, and F1 minus that of always saying yes"),
-                Figure("reliability", "Reliability: how often an action unit occurs where the network is so sure"),
+                Figure("reliability", "Reliability: how often an action unit occurs at each predicted probability"),
                 Figure("relations", "How action units go together")] if known else []  # fmt: skip
     what = evaluation.protocol.title if evaluation.protocol is not None else evaluation.dataset or "predictions"
     return Report(
@@ -124,7 +124,7 @@ def _changed_notes(evaluation: Evaluation) -> tuple[str, ...]:
     if not changed:
         return ()
     settings = "one setting was" if changed == 1 else f"{changed} settings were"
-    return (f"Not the recipe as it stands: {settings} changed, as listed below. Published numbers rest on the papers' settings.",)
+    return (f"Changed recipe: {settings} changed, as listed below. Published numbers are based on the papers' settings.",)
 
 
 def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
@@ -147,7 +147,7 @@ def _names(evaluation: Evaluation) -> list[str]:
 
 def _facts(evaluation: Evaluation) -> Iterable[tuple[str, str]]:
     about, protocol = evaluation.about, evaluation.protocol
-    yield "Data", f"{evaluation.dataset or 'not told'}{' (synthetic faces)' if evaluation.synthetic else ''}"
+    yield "Data", f"{evaluation.dataset or 'not stated'}{' (synthetic faces)' if evaluation.synthetic else ''}"
     if protocol is not None:
         yield "Protocol", f"{protocol.name}: {protocol.title}"
         yield "Protocol from", protocol.citation
@@ -285,7 +285,7 @@ def above_guessing(evaluation: Evaluation) -> str:
     """For how many action units the network is clearly better than guessing, in plain words."""
     gains = {name: evaluation.gain(metric) for metric, name in GAINS.items()}
     if not any(map(_judged, gains.values())):
-        return "cannot be told without intervals by subject, which take 2 subjects or more and a number of draws."
+        return "cannot be said without intervals by subject, which take 2 subjects or more and a number of draws."
     counts = ", ".join(f"{_tally(gain)} by {name}" for name, gain in gains.items()).replace(" by", " action units by", 1)
     by = [name for name, gain in gains.items() if gain.mean]
     mean = ("neither", f"{by[0]} only" if by else "", "both")[len(by)]
@@ -384,7 +384,7 @@ def _comparisons(evaluation: Evaluation, metrics: Sequence[str]) -> list[Table]:
             notes += _coverage_notes(evaluation, others)
             if len(evaluation.protocol.folds) > 1 and not evaluation.folds:
                 notes.append(f"Ours is one fold; published numbers are of all {len(evaluation.protocol.folds)} folds.")
-            title = f"{metric_title(metric)}, beside published results"
+            title = f"{metric_title(metric)}, with published results"
             columns = _columns(evaluation, metric)
             tables.append(Table(f"published_{metric}", title, "method", columns, rows, tuple(notes), evaluation.synthetic))
     return tables
@@ -412,7 +412,7 @@ def _published_row(evaluation: Evaluation, one: PublishedResult) -> Row:
 
 
 def _method(one: PublishedResult) -> str:
-    """Method and where it is printed; whose paper it is the source tells better than an "ours" that is not ours."""
+    """Method and where it is printed; the source says better whose paper it is than an "ours" that is not ours."""
     return f"{one.method.removesuffix(' (ours)')} ({one.source})"
 
 

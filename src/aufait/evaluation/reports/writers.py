@@ -80,7 +80,7 @@ def _markdown_table(table: Table) -> list[str]:
 
 
 def comma_separated(report: Report) -> str:
-    """The report as one tidy CSV: a line per cell, numbers in full beside the text that the other formats show."""
+    """The report as one tidy CSV: a line per cell, numbers in full next to the text that the other formats show."""
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow(["table", "synthetic", "row", "column", "value", "low", "high", "shown", "note"])

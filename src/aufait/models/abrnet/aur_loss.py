@@ -17,7 +17,7 @@ from aufait.losses.statistics import LabelStatistics
 def action_unit_relations(statistics: LabelStatistics, *, diagonal: bool = False) -> Tensor:
     """a_ij of equations 6 and 7, (A, A): in (0, 1] for units that favour each other, [-1, 0] for those that avoid each other.
 
-    P(j | i) where it exceeds P(j), otherwise P(j | i) / P(j) - 1. Entries that the labels cannot tell are 0, no relation,
+    P(j | i) where it exceeds P(j), otherwise P(j | i) / P(j) - 1. Entries that the labels cannot determine are 0, no relation,
     and so is the diagonal unless ``diagonal`` is set.
     """
     given, rate = statistics.present_given_present, statistics.occurrence_rate[None, :]
@@ -42,7 +42,7 @@ def relation_loss(
         occurrence: (B, A), 0 or 1.
         relations: (A, A), a_ij.
         known: (B, A) bool; pairs with an unknown label add nothing, whatever it holds.
-        weight: (A,) weights w_i of mean 1; ``None`` weighs all action units alike.
+        weight: (A,) weights w_i of mean 1; ``None`` gives all action units the same weight.
         p_pos: relations above it are positive.
         p_neg: relations below it are negative.
 

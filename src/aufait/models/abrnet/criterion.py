@@ -22,7 +22,7 @@ class ABRNetCriterion(Criterion):
 
     Args:
         config: settings of the network.
-        statistics: of the training labels, needed for the relations a_ij; without it action units weigh alike.
+        statistics: of the training labels, needed for the relations a_ij; without it action units have equal weights.
 
     Raises:
         InputError: ``lambda_aur`` is above 0 and there are no statistics.

@@ -45,7 +45,7 @@ class RelationLearning(nn.Module):
         super().__init__()
         self.layers, self.top_k, self.slope = layers, top_k, slope
         self.scale = 1 / math.sqrt(relation_size)
-        # Rows l * d_m .. (l + 1) * d_m belong to layer l; the fan-in, hence the initialisation, is that of separate layers.
+        # Rows l * d_m .. (l + 1) * d_m belong to layer l; the fan-in, and so the initialisation, is that of separate layers.
         self.query = nn.Linear(feature_size, layers * relation_size, bias=False)
         self.key = nn.Linear(feature_size, layers * relation_size, bias=False)
 

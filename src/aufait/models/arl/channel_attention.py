@@ -1,4 +1,4 @@
-"""Channel-wise attention: each action unit weighs the channels of its own branch.
+"""Channel-wise attention: each action unit weights the channels of its own branch.
 
 Paper: ARL (Shao et al., IEEE Transactions on Affective Computing, 2019), section 3.3, equations (1) and (2).
 Differs from the equations, as the released program does: the product is followed by BatchNorm and ReLU.

@@ -15,7 +15,7 @@ Backends, equal up to rounding:
 
 * "dense" carries the recursion out as written, with the kernels as matrices of pixels x pixels.
 * "attention" needs memory in proportion to the pixels. The two labels sum to one, so that one number per pixel, a = Q(1),
-  tells all, and the recursion is one of log-odds z. The normalised bilateral filter is a softmax over pixels, computed by
+  is enough, and the recursion is one of log-odds z. The normalised bilateral filter is a softmax over pixels, computed by
   ``scaled_dot_product_attention``. Eager calls on a CPU sum up the same kernel strip by strip in a work space of fixed size,
   which is faster there: the kernel is symmetric, and one value per pixel is all there is to filter. Small maps whose kernel
   fits the work space keep it over the iterations. The spatial kernel separates into rows and columns.
@@ -252,7 +252,7 @@ class _KernelSum(torch.autograd.Function):
 
 
 def _sum_in_steps(points: Tensor, values: Tensor) -> Tensor:
-    """(N, M, D) and (N, V, M) -> (N, V, M), so many of the N maps at a time that a strip keeps to the size of a step."""
+    """(N, M, D) and (N, V, M) -> (N, V, M), with as many of the N maps at a time as keep a strip within the size of a step."""
     if torch.compiler.is_compiling():
         return _sum_strips(_strips(points, points.shape[1]), values)
     count = points.shape[1]

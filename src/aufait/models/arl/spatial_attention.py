@@ -1,4 +1,4 @@
-"""Spatial attention: each action unit weighs the pixels of its own branch.
+"""Spatial attention: each action unit weights the pixels of its own branch.
 
 Paper: ARL (Shao et al., IEEE Transactions on Affective Computing, 2019), section 3.3 after equation (2), and equation (6).
 From the released program, where the paper is silent: the features f(3s) pass through BatchNorm and TanH, and the product of

@@ -3,7 +3,7 @@
 Paper: AUNet, section IV-B, equation (2); sizes and training, section V-C. Layer sizes and the sampled, summed loss are the
 released program's. State-dict order is that of the released files; ``LabelVAE.RELEASED_NAMES`` maps our names to theirs.
 Our reading: faces with an unknown label are left out of the training, since a VAE needs whole label vectors. The noise on the
-labels is drawn anew in every epoch (the released data loader is missing).
+labels is drawn again in every epoch (the released data loader is missing).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aufait.models.configuration import resolve_au_set
 PAPER_LATENT_SIZES: Mapping[tuple[int, ...], int] = MappingProxyType(
     {AU_SETS["bp4d"]: 8, AU_SETS["disfa"]: 6, AU_SETS["affwild2"]: 5}
 )
-"""k of each data set (section V-C); other sets of action units take BP4D's 8 unless told."""
+"""k of each data set (section V-C); other sets of action units take BP4D's 8 unless this says otherwise."""
 
 _FORMAT = 1
 

@@ -27,10 +27,10 @@ from aufait.models.training_labels import TrainingLabels
 
 
 class AUNet(AUSystem):
-    """AU-FAN, AU-VAE (the same network), AU-TDN and AUNet, after ``config.use_tdn``.
+    """AU-FAN, AU-VAE (the same network), AU-TDN and AUNet, as ``config.use_tdn`` says.
 
     Images are (B, 3, S, S); with ``use_tdn`` (B, 3, 3, S, S): the current frame, the one ``interval`` frames earlier and the one
-    as much later, both aligned to the current one; a neighbour that does not exist is the current frame.
+    the same number of frames later, both aligned to the current one; a neighbour that does not exist is the current frame.
 
     The alignment network starts with random weights, as every network here does, and is never trained: give it some with
     ``use_aligner``. Only ``head`` is trained.

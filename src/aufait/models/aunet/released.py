@@ -49,7 +49,7 @@ def read_aunet(
         system: "aunet" (three frames) or "aufan" (one).
         fan: the FAN of 2 stacks that the head was trained on ("2dfan2"); the head's file does not hold it.
         pool: how that FAN halves its maps; by default "max", as AUNet's program does.
-        au_set: what the outputs are; by default told from their number.
+        au_set: what the outputs are; by default inferred from their number.
 
     Raises:
         InputError: no ``fan``, another network in one of the files, damaged files, another number of AUs.

@@ -17,7 +17,7 @@ _AFFWILD2_LATENTS = 5
 
 
 def read_label_vae(path: Path, *, au_set: str | Sequence[int] | None = None) -> tuple[LabelVAE, ImportReport]:
-    """Fill a label VAE; the number of action units and of latents is told from the file.
+    """Fill a label VAE; the number of action units and of latents is read from the file.
 
     Args:
         path: the released state dict.

@@ -13,7 +13,7 @@ from aufait.models.trial import Trial, sizes
 
 @dataclass(frozen=True, kw_only=True)
 class CompactConfig(ModelConfig):
-    """Sizes of the network, and what stands around it."""
+    """Sizes of the network, and what surrounds it."""
 
     SYSTEM: ClassVar[str] = "aufait-compact"
     TRIAL: ClassVar[Trial] = Trial(quick=sizes(widths=(8, 16, 24, 32)), tiny=sizes(widths=(8, 16, 24, 32), hidden=32))

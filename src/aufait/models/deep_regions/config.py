@@ -82,7 +82,7 @@ class DeepRegionsConfig(ModelConfig):
     """Side of the aligned face in pixels (section 2)."""
 
     backbone: str = "regions"
-    """What Conv2 to Conv6 run over: "regions", the patches, each with weights of its own; or "convnet", the whole map, the
+    """What Conv2 to Conv6 run over: "regions", the patches, each with separate weights; or "convnet", the whole map, the
     baseline of section 3 and Table 4, which reads no landmarks and ignores the settings of patches."""
 
     patches: int = 22

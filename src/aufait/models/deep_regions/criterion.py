@@ -2,7 +2,7 @@
 
 Paper: section 2, the loss L(Y, X), and section 3, "Learning": -1/N sum_i sum_j [alpha_j y log x + (1 - y) log(1 - x)], alpha_j
 the skew (negatives / positives) of action unit j in the training data. In print the brackets are missing; the sign and 1/N
-belong to both terms. Where labels are unknown the mean over the known entries stands in, so that the loss keeps its scale.
+belong to both terms. Where labels are unknown the mean over the known entries is used instead, so that the loss keeps its scale.
 The L2 norm of the weights, which the paper adds, is the optimiser's weight decay (0.0005).
 """
 
@@ -25,7 +25,7 @@ class DeepRegionsCriterion(Criterion):
 
     Args:
         config: of the network; ``weighted_loss=False`` leaves the skew out.
-        statistics: of the training labels; ``None`` stands for a skew of 1.
+        statistics: of the training labels; ``None`` means a skew of 1.
 
     Raises:
         InputError: an action unit that the training labels never show present, and whose skew is therefore infinite.
@@ -47,7 +47,7 @@ class DeepRegionsCriterion(Criterion):
         self.register_buffer("positive_weight", skew, persistent=False)
 
     def weighs_action_units(self) -> bool:
-        """False: the skew acts on positives only, action units weigh alike."""
+        """False: the skew acts on positives only, action units have equal weights."""
         return False
 
     def forward(self, output: AUOutput, labels: AULabels) -> Losses:

@@ -18,7 +18,7 @@ def to_map_pixels(landmarks: Tensor, image_size: int, map_size: int, how: str) -
             where the centre of its kernel was. "scale", by map_size / image_size.
 
     Returns:
-        float32 in any case: half precision cannot tell pixels near 200 apart finely enough.
+        float32 in any case: half precision cannot distinguish pixels near 200 finely enough.
     """
     if how == "shift":
         return landmarks.float() - (image_size - map_size) / 2

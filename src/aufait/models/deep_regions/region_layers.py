@@ -17,7 +17,7 @@ from aufait.models.deep_regions.config import ConvShape
 
 
 class RegionLayers(nn.Module):
-    """Convolutions with ReLU, with weights of their own for each group.
+    """Convolutions with ReLU, with separate weights for each group.
 
     Args:
         groups: G patches.

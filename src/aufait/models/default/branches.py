@@ -5,11 +5,11 @@ their makers trained on real pictures and that stay frozen. They fail in differe
 
 * features: a head on the feature maps of the landmark network (``aufait.faces.mesh_networks``), which has seen real faces;
 * photo: a head on the maps of a trunk that has seen photographs of everything (``aufait.models.default.photo_trunk``);
-* named: the blend-shape scores that bear a unit's name, against what they are on resting faces;
+* named: the blend-shape scores that correspond to a unit, against what they are on resting faces;
 * pixels: the compact model, our own network on the aligned grey crop (``aufait.models.default.network``).
 
 Each votes with ordinal logits and is trained on its own. The model's logits are the mean of the votes, without those of a branch
-about units that it cannot see. How the two sides differ is asked only of the branches that are trained to tell the sides apart.
+about units that it cannot see. How the two sides differ is asked only of the branches that are trained to distinguish the sides.
 """
 
 from __future__ import annotations
@@ -125,14 +125,14 @@ NAMED_BLENDSHAPES: dict[int, str] = {
     1: "browInnerUp", 2: "browOuterUp*", 4: "browDown*", 5: "eyeWide*", 7: "eyeSquint*", 10: "mouthUpperUp*", 12: "mouthSmile*",
     15: "mouthFrown*", 17: "mouthShrugLower", 20: "mouthStretch*", 24: "mouthPress*", 25: "jawOpen", 26: "jawOpen", 43: "eyeBlink*",
 }  # fmt: skip
-"""Action unit -> the blend shape that names its movement; ``*`` stands for Left and Right of the subject. The scores that would
+"""Action unit -> the blend shape that names its movement; ``*`` means Left and Right of the subject. The scores that would
 name AU 6, 9, 14, 23 and 28 hardly move on any face."""
 
 
 class NamedBlendshapes(nn.Module):
     """A unit's own blend shapes as a vote: their log-odds above those of a resting face, the same for all levels.
 
-    Learns nothing but ``rest`` and ``spread``, the middle and the spread of the log-odds over real faces; a spread counts as one
+    Learns only ``rest`` and ``spread``, the middle and the spread of the log-odds over real faces; a spread counts as one
     logit.
     """
 
@@ -186,7 +186,7 @@ class MeshModelConfig:
 
 
 class MeshModel(nn.Module):
-    """The photo trunk and the three branches besides the pixels, and the count of the votes."""
+    """The photo trunk and the three branches other than the pixels, and the number of votes."""
 
     votes: Tensor
     side_votes: Tensor

@@ -1,7 +1,7 @@
 """The default AU network: a small residual network on the aligned crop with one ordinal output per AU and side.
 
-Own design; no published system. Outputs are mirrored-consistent only through training on mirrored crops; the predictor
-averages a crop and its mirror image.
+Our design; no published system. Only training on mirrored crops makes the outputs agree for a face and its mirror image; the
+predictor averages a crop and its mirror image.
 """
 
 from __future__ import annotations

@@ -311,7 +311,7 @@ def _config_from(values: Mapping[str, Any]) -> AUNetworkConfig:
 
 
 def resolve_model(name_or_path: str | Path) -> Path:
-    """The weight file behind a model's name or path."""
+    """The weight file that a model's name or path refers to."""
     name = str(name_or_path)
     if name in MODELS:
         path = WEIGHTS_FOLDER / MODELS[name]

@@ -39,7 +39,7 @@ def open_model(
 
 
 def model_path(name_or_path: str | Path = DEFAULT, *, finder: str = "") -> Path:
-    """The weight file behind a name or path, as ``open_model`` reads them."""
+    """The weight file that a name or path refers to, as ``open_model`` reads them."""
     if str(name_or_path) == DEFAULT:
         name_or_path = "mesh" if finder == "mesh" else "compact"
     return resolve_model(name_or_path)

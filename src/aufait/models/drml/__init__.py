@@ -21,7 +21,7 @@ register_model(
         network=DRML,
         config=DRMLConfig,
         criterion=DRMLCriterion,
-        summary="Deep region and multi-label learning: a convolution of its own for each of 8x8 regions",
+        summary="Deep region and multi-label learning: a separate convolution for each of 8x8 regions",
         paper="Zhao, Chu and Zhang, Deep Region and Multi-label Learning for Facial Action Unit Detection, CVPR 2016",
     )
 )

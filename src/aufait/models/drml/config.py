@@ -1,4 +1,4 @@
-"""Settings of DRML; the defaults are those of its authors' Caffe release, the paper was not at hand."""
+"""Settings of DRML; the defaults are those of its authors' Caffe release, the paper was not available."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def multi_label_loss(logits: Tensor, occurrence: Tensor, known: Tensor | None = 
 
 
 class DRMLCriterion(Criterion):
-    """One term, "occurrence" or, for intensities, "intensity", a mean squared error; all action units weigh alike."""
+    """One term, "occurrence" or, for intensities, "intensity", a mean squared error; all action units have equal weights."""
 
     system = "drml"
 

@@ -1,4 +1,4 @@
-"""FAN, the face alignment network: a face aligner of its own, and the frozen features of AUNet.
+"""FAN, the face alignment network: a face aligner, and the frozen features of AUNet.
 
 Paper: Bulat and Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?", ICCV 2017.
 

@@ -20,7 +20,7 @@ RELEASED_POOLS = {2: "max", 4: "avg"}
 
 
 def read_fan(path: Path, *, pool: str | None = None) -> tuple[FaceAligner, ImportReport]:
-    """Fill a face aligner; the number of stacks and of heat maps is told from the file.
+    """Fill a face aligner; the number of stacks and of heat maps is read from the file.
 
     Args:
         path: the released state dict.

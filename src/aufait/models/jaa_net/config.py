@@ -20,7 +20,7 @@ class JAANetConfig(ModelConfig):
 
     version: int = 2
     """1: the conference network, whose refined attention is held near the predefined one by a loss. 2: the journal network,
-    where each action unit has a classifier of its own instead (program)."""
+    where each action unit has a separate classifier instead (program)."""
 
     task: str = "occurrence"
     """"occurrence", or "intensity", where the prediction is 5 sigmoid(logit) and iARL's loss of intensities takes the place of the

@@ -42,7 +42,7 @@ def read_jaa_net(
     Args:
         folder: holds the six files.
         version: 1 or 2; the files must be of that version.
-        au_set: what the outputs are; by default told from their number.
+        au_set: what the outputs are; by default inferred from their number.
         epoch: number in the file names; may be left out where the folder holds one epoch.
 
     Raises:

@@ -57,13 +57,13 @@ class MGRRNetConfig(ModelConfig):
     in section IV-A); 1: neither."""
 
     attention_norm: bool = False
-    """LayerNorm on the tokens of both attention blocks; the paper names no normalisation, hence none (our reading)."""
+    """LayerNorm on the tokens of both attention blocks; the paper names no normalisation, so none (our reading)."""
 
     graph_init: str = "prior"
     """"prior": edges start from the training labels (eq. 1-2); "random": uniform in [0, 1) (section IV-C1)."""
 
     graph_self_term: bool = True
-    """Whether the sum of eq. 6 includes j = i beside the separate W_i v_i, as printed."""
+    """Whether the sum of eq. 6 includes j = i in addition to the separate W_i v_i, as printed."""
 
     gfc_norm: str = "channel"
     """Axis of the l2 norm in eq. 8: "channel" at each pixel, or "all" the map at once (our reading: channel)."""

@@ -37,7 +37,7 @@ class GatedFusion(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """X (B, G * C, M, M) and Y (B, C, M, M) -> (B, G * C, M, M)."""
         maps = first.shape[1] // self.channels
-        # Maps with weights of their own stay side by side; maps that share weights are so many more faces.
+        # Maps with separate weights stay side by side; maps that share weights are treated as further faces.
         stacked = first.unflatten(1, (maps, -1)).flatten(0, 1) if self.groups == 1 else first
         gate_x, value_x = self._split(self.first(stacked), maps)  # (B, G, C, M, M)
         gate_y, value_y = self._split(self.second(second), self.groups)  # (B, G or 1, C, M, M)

@@ -1,6 +1,6 @@
 """From refined patches to probabilities: one head per action unit, one over all of them, and their mean.
 
-Paper: MGRR-Net sections III-C and IV-A; head sizes as in JAA-Net's release, whose fully connected layers likewise have no
+Paper: MGRR-Net sections III-C and IV-A; head sizes as in JAA-Net's release, whose fully connected layers also have no
 activation between them. Our reading: the integrated head takes the mean of the local features over the action units.
 """
 

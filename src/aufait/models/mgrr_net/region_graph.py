@@ -18,8 +18,8 @@ from aufait.losses.statistics import LabelStatistics
 def co_occurrence_prior(statistics: LabelStatistics) -> Tensor:
     """Edges before training, (A, A) in [0, 1] with ones on the diagonal (eq. 1 and 2).
 
-    P_ij = (P(i occurs | j occurs) + P(i absent | j absent)) / 2 and A_ij = |2 P_ij - 1|, which is 0 where j tells nothing
-    about i. Pairs whose rates the labels cannot tell (NaN) get no edge.
+    P_ij = (P(i occurs | j occurs) + P(i absent | j absent)) / 2 and A_ij = |2 P_ij - 1|, which is 0 where j says nothing
+    about i. Pairs whose rates the labels cannot show (NaN) get no edge.
     """
     # The statistics' rows are the condition, the paper's columns are.
     agreement = (statistics.present_given_present.T + statistics.absent_given_absent.T) / 2
@@ -43,7 +43,7 @@ class RegionGraph(nn.Module):
     def __init__(self, action_units: int, channels: int, *, random_edges: bool = False, self_term: bool = True) -> None:
         super().__init__()
         self.mapping = grouped_conv(action_units, channels, channels, 1)
-        # Eq. 2 where nothing is known about any pair: each unit tells about itself alone.
+        # Eq. 2 where nothing is known about any pair: each unit says something about itself only.
         self.edges = nn.Parameter(torch.rand(action_units, action_units) if random_edges else torch.eye(action_units))
         counted = torch.ones(action_units, action_units)
         self.register_buffer("counted", counted if self_term else counted.fill_diagonal_(0.0), persistent=False)

@@ -40,8 +40,8 @@ class ResNetConfig(ModelConfig):
     """Frames between the current frame and its neighbours (AUNet section V-E); the network itself does not use it."""
 
     nose: str = "subnasale"
-    """Third of the five points that lay neighbours on the current frame: "subnasale" (68: 33, released demo) or "nose_tip", which
-    RetinaFace gives in the released training."""
+    """Third of the five points by which neighbours are aligned to the current frame: "subnasale" (68: 33, released demo) or
+    "nose_tip", which RetinaFace gives in the released training."""
 
     alpha: float = 0.9
     """Weight of the static feature where the difference is added (as in AUNet's released program)."""

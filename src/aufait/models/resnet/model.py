@@ -4,7 +4,7 @@ Papers: He et al., CVPR 2016; AUNet (Yang et al.), sections V-D and V-F. One ful
 baseline is printed with 0.2 million parameters more, whose place is not given.
 Our reading of ResNet18-A, whose insertion points are not given: AUNet's difference head with ResNet's layers in place of its
 blocks. Differences are taken of the features after layer 1, halved, and projected to 64 channels; they are added after layer 1
-and, after one block of their own (64 -> 128, halving), after layer 2.
+and, after one separate block (64 -> 128, halving), after layer 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Random changes of aligned crops that leave the labels true: what cameras, light and imperfect alignment do.
 
-Renders are cleaner and more alike than photographs, so the changes are strong. All draws are per face and vectorised;
+Renders are cleaner and more uniform than photographs, so the changes are strong. All draws are per face and vectorised;
 mirroring exchanges the sides of the labels.
 """
 

@@ -1,7 +1,7 @@
 """Training of the branches over the frozen landmark network, from stored views (``face_views``).
 
 Each branch is trained on its own: ordinal cross-entropy against ``branch_targets``, AdamW with a one-cycle schedule, averaged
-weights. A batch holds a fixed share of real faces; every face appears in one of its views, drawn anew in each pass.
+weights. A batch holds a fixed share of real faces; every face appears in one of its views, drawn again in each pass.
 """
 
 from __future__ import annotations

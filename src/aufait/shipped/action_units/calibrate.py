@@ -3,10 +3,10 @@
 The network stays as it is; only the scale and shift of each unit with enough labels are fitted again (see ``calibration``). The
 figures that are returned come from tables fitted without the face's own person or clip.
 
-Studio portraits, where they are given, say two things more. Who smiles on request shows AU 12 and who rests does not: they count
-beside the labelled faces, and one half is put midway between the two kinds (``PORTRAIT_TAIL``), because their weak smiles are where
-a threshold fitted to plain faces errs. And a unit that no labelled face shows is shifted until hardly any resting face is given it.
-The people that ``real_faces`` keeps out take no part.
+Studio portraits, where they are given, add two things. People who smile on request show AU 12 and people at rest do not: they
+count in addition to the labelled faces, and a probability of one half is put midway between the two kinds (``PORTRAIT_TAIL``),
+because a threshold fitted to plain faces is wrong for their weak smiles. And a unit that no labelled face shows is shifted until
+hardly any resting face is given it. The people that ``real_faces`` keeps out take no part.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ RESTING_ALARMS = 0.01
 PORTRAIT_UNIT = 12
 """The unit that a smile on request shows."""
 PORTRAIT_TAIL = 0.05
-"""Share of the resting and of the smiling portraits that is passed over as odd when the middle between them is looked for."""
+"""Share of the resting and of the smiling portraits that is ignored as unusual when the middle between them is sought."""
 FEWEST_SHOWN = 5
 """Units with fewer faces that show them are left out of the mean figures."""
 
@@ -73,7 +73,7 @@ def calibrate_model(
     finder_model: str | Path | None = None,
     portraits: str | Path | None = None,
 ) -> CalibrationReport:
-    """Fit a model's calibration to labelled faces and write it to a file of its own.
+    """Fit a model's calibration to labelled faces and write it to a separate file.
 
     Args:
         model: ``"mesh"``, ``"compact"``, ``"default"`` or a weights file.

@@ -1,6 +1,6 @@
 """Faces put together from the halves of two: what a face shows on one side must come from that side.
 
-Nearly all real faces in training act alike on both sides, and a network that reads the whole face for either side is right about
+Nearly all real faces in training do the same on both sides, and a network that reads the whole face for either side is right about
 them. So some are cut along the middle and their halves exchanged; each side is asked for what its own half shows. Only frontal
 faces serve: there the middle of the aligned crop is the middle of the face.
 """
@@ -57,7 +57,7 @@ def join_maps(maps: Tensor, rows: Tensor, others: Tensor) -> Tensor:
 
 
 def join_crops(crops: Tensor, rows: Tensor, others: Tensor, generator: torch.Generator) -> Tensor:
-    """Crops (B, 3, H, W) uint8, likewise; light and contrast of the other half are brought to those of the first."""
+    """Crops (B, 3, H, W) uint8, in the same way; light and contrast of the other half are brought to those of the first."""
     side = crops.shape[-1]
     first, second = crops[rows].float(), crops[others].float()
     second = (second - _mean(second)) / _spread(second) * _spread(first) + _mean(first)

@@ -27,7 +27,7 @@ class CropSet:
     Attributes:
         crops: (N, 3, 128, 128) uint8 RGB.
         intensity: (N, A, 2) float32, 0-5, side 0 = the subject's left.
-        known: (N, A, 2) bool, False where a mask, a hand or dark glasses hide what the label tells.
+        known: (N, A, 2) bool, False where a mask, a hand or dark glasses hide what the label says.
         identity: (N,) int64 person numbers; split by these.
         yaw, skin_tone, age: (N,) float32. is_man: (N,) bool.
     """

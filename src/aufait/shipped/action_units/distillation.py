@@ -24,7 +24,7 @@ class DistillationConfig:
     """What is asked for, and how strongly."""
 
     weight: float = 1.0
-    """Of this loss beside that of the targets; 0 for none."""
+    """Of this loss relative to that of the targets; 0 for none."""
     softness: float = 2.0
     """Log-odds are divided by it on both sides (Hinton et al., "Distilling the knowledge in a neural network", 2015), so that
     units which are plainly absent count for less than those in doubt, but count."""

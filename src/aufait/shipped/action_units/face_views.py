@@ -1,9 +1,9 @@
 """What the frozen networks see of the training faces, stored once: feature maps, points, blend shapes.
 
-The landmark network and the photo trunk are frozen, so their answers need computing only once per picture. Renders are cleaner
-and more alike than photographs; so every face is stored in several views: the first as it is, the others through a drawn camera
-(light, colour, blur, grain, compression, things in the way), with a window that sits a little off and, half of them, mirrored.
-A folder of views is written in blocks and resumes where an interrupted run stopped.
+The landmark network and the photo trunk are frozen, so their outputs are computed only once per picture. Renders are cleaner
+and more similar to each other than photographs, so every face is stored in several views: the first as it is, the others through a
+randomly drawn camera (light, colour, blur, grain, compression, objects in the way), with a window that is slightly off and, half of
+them, mirrored. A folder of views is written in blocks, and an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations

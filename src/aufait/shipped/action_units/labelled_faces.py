@@ -23,7 +23,7 @@ about 0.6."""
 
 @dataclass(frozen=True, eq=False)
 class LabelledFace:
-    """One face of the set. box: x, y, w, h in pixels, forehead to chin. labels: AU name -> 1, 0 or None (cannot tell)."""
+    """One face of the set. box: x, y, w, h in pixels, forehead to chin. labels: AU name -> 1, 0 or None (cannot be said)."""
 
     name: str
     path: Path

@@ -143,8 +143,8 @@ calibration saw, scored once. One seed.
 
 * Most of the training data are renders: skin, hair and light are simpler than real ones, and AU shapes are formulas, not anatomy.
 * Not validated against certified FACS coders. Do not use it for decisions about people.
-* AU 43 stands for closed eyes of any length; OpenFace's AU45 columns are filled from it.
+* AU 43 means closed eyes of any length; OpenFace's AU45 columns are filled from it.
 * AU 25 follows the visible gap between the lips, whatever opened it.
-* Beyond 55 degrees of yaw nothing was trained; the quality column tells such frames.
+* Beyond 55 degrees of yaw nothing was trained; the quality column shows such frames.
 * Units hidden by a hand, a mask or dark glasses are guessed from the rest of the face.
 """

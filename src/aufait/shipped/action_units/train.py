@@ -5,7 +5,7 @@
 
 Own recipe: ordinal cross-entropy over five thresholds per unit and side, AdamW with a one-cycle schedule, averaged
 weights. Persons are split three ways: training, calibration, test; the test persons are scored once, at the end. Every
-epoch leaves a checkpoint, from which an interrupted run goes on. Seeded: the same machine, threads and data give the same
+epoch leaves a checkpoint, from which an interrupted run resumes. Seeded: the same machine, threads and data give the same
 weights.
 """
 
@@ -63,7 +63,7 @@ class TrainConfig:
     chimeras: float = 0.5
     """Share of the frontal faces of a batch that get another's half, see ``chimeras``."""
     keep_initial: float = 0.0
-    """Share of the initial weights in the result where training goes on from a model (Wortsman et al., "Robust fine-tuning of
+    """Share of the initial weights in the result where training continues from a model (Wortsman et al., "Robust fine-tuning of
     zero-shot models", CVPR 2022): the mean of both forgets less than the end of the run."""
     seed: int = 0
     network: AUNetworkConfig = field(default_factory=AUNetworkConfig)
@@ -132,7 +132,7 @@ def train_default(
         out: folder for checkpoints, weights (``au_default.safetensors``), ``metrics.json`` and ``model_card.md``.
         data: folders of ``aufait synth``; when empty, ``config.frames`` frames are rendered into ``out/data``.
         config: recipe; the CPU-sized one by default.
-        init: weight file of an earlier model with the same network, to go on from instead of from random weights. It has
+        init: weight file of an earlier model with the same network, to start from instead of from random weights. It has
             seen persons of its own data, so give ``held_out_data`` rendered with another seed to test on.
         held_out_data: folders whose persons serve calibration and test alone; without them a share of ``data`` does.
         real_targets: the ``real_targets.npz`` of ``train_mesh``: real faces with a teacher's word, a share of every batch.

@@ -4,10 +4,10 @@ Order of a run; each step leaves files in the output folder, from which an inter
 
 1. views (``face_views``) of the rendered faces, of the real faces and of half faces made of the real ones;
 2. the two heads on renders alone: with the pixels and the named blend shapes they are the first teacher;
-3. the teacher's calibration on labelled real faces, and its word on the real faces;
-4. the heads go on, on renders and on real faces: what a portrait is by construction, else what the teacher is confident of. Half
-   smiles and halves of two faces put together (``chimeras``) teach the sides. ``keep_teacher`` can keep a share of the weights
-   before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022);
+3. the teacher's calibration on labelled real faces, and its answers for the real faces;
+4. the heads are trained further, on renders and on real faces: what a portrait is by construction, else what the teacher is
+   confident of. Half smiles and halves of two faces put together (``chimeras``) teach the sides. ``keep_teacher`` can keep a share
+   of the weights before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022);
 5. calibration of the whole on the labelled faces, and the weight file.
 
 The people that ``real_faces`` keeps out, and the labelled faces, are never trained on.
@@ -370,7 +370,7 @@ def _train(
 ) -> None:
     """Train the heads in place, or take what an earlier run left.
 
-    With ``keep`` training goes on from the heads as they are, and that share of their weights stays; without it starts afresh.
+    With ``keep`` training continues from the heads as they are, and that share of their weights stays; without it starts afresh.
     """
     for number, (name, head) in enumerate(heads.items()):
         path = folder / f"{stage}_{name}.safetensors"

@@ -1,6 +1,6 @@
 """Training data of the face check: aligned faces that are covered, moved and degraded on purpose.
 
-``gather_faces`` stores aligned faces with some surroundings, from renders (where the engine tells which pixels are covered) and
+``gather_faces`` stores aligned faces with some surroundings, from renders (where the engine says which pixels are covered) and
 from pictures of real people (taken as uncovered). ``draw_batch`` makes examples of them:
 
 * covers: rendered hands, masks and objects moved onto another face, the same shapes filled with skin, hair or background of a

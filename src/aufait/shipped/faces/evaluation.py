@@ -61,7 +61,7 @@ def find_boxes(network: FaceDetectorNet, images: Tensor, threshold: float) -> li
 
 @torch.inference_mode()
 def evaluate_landmarks(network: FaceLandmarkNet, bank: FaceBank, *, seed: int, batches: int = 12) -> dict[str, float]:
-    """Point error over the outer-canthus distance, and how well faces and other crops are told apart.
+    """Point error over the outer-canthus distance, and how well faces and other crops are distinguished.
 
     Returns:
         ``landmark_nme_inner`` (51 points, mean), ``landmark_nme_inner_median``, ``landmark_nme_jaw``,

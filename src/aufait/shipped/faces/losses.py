@@ -18,7 +18,7 @@ def detector_targets(
 
     Args:
         boxes: (B, K, 4) pixels.
-        kinds: (B, K): 1 a face, 0 nothing, -1 to be left out of account.
+        kinds: (B, K): 1 a face, 0 nothing, -1 to be ignored.
         config: of the network.
         level: which stride, 0 to 2.
         height, width: cells.

@@ -456,7 +456,7 @@ def landmark_batch(
     shuffled = (draw.chance(0.25, batch) & ~is_face).nonzero()[:, 0]
     if len(shuffled):
         pixels[shuffled] = shuffle_blocks(pixels[shuffled], draw)
-    pixels[draw.chance(0.55, batch) & ~is_face] = 0.0  # nothing but background
+    pixels[draw.chance(0.55, batch) & ~is_face] = 0.0  # only background
     matrix = _crop_placement(faces.landmarks, side, scale, is_face, draw)
     layer = sample(pixels, compose(matrix, faces.matrix), side, side)
     crops = background_batch(bank, batch, side, draw).mul_(1 - layer[:, 3:]).add_(layer[:, :3])
@@ -467,7 +467,7 @@ def landmark_batch(
 
 def _crop_placement(landmarks: Tensor, side: int, scale: float, is_face: Tensor, draw: Draw) -> Tensor:
     """(B, 2, 3): crops as the finder cuts them, give or take; crops that are no face show it too large, too small,
-    upside down or beside the middle."""
+    upside down or off the middle."""
     batch, device = len(landmarks), landmarks.device
     eyes = landmarks[:, 42:48].mean(dim=1) - landmarks[:, 36:42].mean(dim=1)
     roll = torch.atan2(eyes[:, 1], eyes[:, 0])

@@ -1,7 +1,7 @@
 """Real faces for the builtin face networks: pictures that the package lists, with points of the mesh finder as labels.
 
 The mesh finder's landmark network was trained on photographs; its 478 points, brought to the 68 landmarks
-(``faces/mesh_points.py``), are the teacher's word on each portrait. A square of the portrait around the face becomes a face
+(``faces/mesh_points.py``), are the teacher's answer for each portrait. A square of the portrait around the face becomes a face
 of a ``FaceBank``, as renders do; where the square reaches beyond the picture it is see-through. The people that
 ``real_faces`` keeps out serve figures alone.
 """
@@ -26,7 +26,7 @@ from aufait.shipped.faces.scenes import BANK_SIDE, FaceBank, build_bank
 from aufait.shipped.real_faces import SOURCES, RealFace, read_real_faces
 
 WINDOW = 2.2
-"""Side of the square over the longer side of the face's box: room for hair, and for crops that sit beside the face."""
+"""Side of the square over the longer side of the face's box: room for hair, and for crops that are next to the face."""
 
 _BORDER = 110
 """Grey level beyond the picture, as the finder has it."""
@@ -64,7 +64,7 @@ def load_real_faces(folder: Path, backgrounds: Tensor, out: Path, task_file: Pat
     Args:
         folder: holds the pictures, see ``read_real_faces``.
         backgrounds: (M, 3, S, S) uint8 for both banks.
-        out: keeps the points, so that a run that goes on does not search the faces again.
+        out: keeps the points, so that a resumed run does not search the faces again.
         task_file: ``face_landmarker.task``; None looks in the usual places.
 
     Raises:

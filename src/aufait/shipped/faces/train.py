@@ -1,4 +1,4 @@
-"""Training of the builtin face networks on rendered faces and, beside them, on real ones that the mesh finder labels.
+"""Training of the builtin face networks on rendered faces and on real ones that the mesh finder labels.
 
     aufait synth renders --frames 12000
     aufait train-faces renders --out face-weights
@@ -65,12 +65,12 @@ class FaceTrainingConfig:
     detector_rate: float = 2e-3
     """Peak learning rate of AdamW."""
     init_rate: float = 0.4
-    """Factor of the learning rates when training goes on from finished weights."""
+    """Factor of the learning rates when training continues from finished weights."""
     landmark_steps: int = 1_500
     landmark_batch: int = 48
     landmark_rate: float = 2e-3
     distance_weight: float = 0.15
-    """Weight of the distance term (pixels) beside the heatmap term (nats)."""
+    """Weight of the distance term (pixels) relative to the heatmap term (nats)."""
     flat_weight: float = 0.3
     """Weight of the term that keeps heatmaps flat where there is no face (nats)."""
     weight_decay: float = 0.01
@@ -128,10 +128,10 @@ def train_faces(
         epochs: passes of the landmark network over the renders, in place of the number of steps; the detector's
             steps change by the same factor.
         seed: in place of the configuration's.
-        resume: go on from the checkpoints in ``out``.
+        resume: continue from the checkpoints in ``out``.
         real_faces: folder with the pictures that ``real_faces.csv`` lists; the people kept out serve figures alone.
         task_file: ``face_landmarker.task``, which labels them; None looks in the usual places.
-        init: folder of weights to go on from, in place of random ones.
+        init: folder of weights to start from, in place of random ones.
 
     Raises:
         InputError: no renders in ``data``, none of the real faces, or numbers out of range.

@@ -1,4 +1,4 @@
-"""What stands behind the person: studio walls, rooms, landscapes, posters, leaves, crowds; mostly out of focus.
+"""What is behind the person: studio walls, rooms, landscapes, posters, leaves, crowds; mostly out of focus.
 
 Scenes are painted small and enlarged: the lens would blur them anyway.
 """

@@ -1,4 +1,4 @@
-"""Drawable things besides the face mesh: hair strands and prop meshes, and small numeric helpers shared by their makers."""
+"""Drawable objects other than the face mesh: hair strands and prop meshes, and small numeric helpers shared by their makers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What surrounds the person in one frame: head pose, gaze, camera, light, occluders, sensor. Drawn from one seed.
 
-Pictures of one identity share its traits and differ in their scene. Expression jitter has a random stream of its own, so
+Pictures of one identity share its traits and differ in their scene. Expression jitter has its own random stream, so
 that the same seed with another action unit gives the same scene (paired tests depend on it).
 """
 

@@ -161,7 +161,7 @@ def _resolve_conflicts(mean: dict[int, float], rng: np.random.Generator) -> None
 
 
 def _with_sides(mean: dict[int, float], rng: np.random.Generator) -> Intensities:
-    """Both sides: never quite alike, and in one frame of seven clearly different."""
+    """Both sides: never quite the same, and in one frame of seven clearly different."""
     bias = rng.normal(0, 0.08)
     lone = _one_sided(mean, rng) if rng.random() < 0.15 else set()
     keep_left = rng.random() < 0.5

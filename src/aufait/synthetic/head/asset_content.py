@@ -1,4 +1,4 @@
-"""What the compact geometry file must hold: part tables, names, and sums that tell a right conversion from a wrong one.
+"""What the compact geometry file must hold: part tables, names, and sums that show whether a conversion is right.
 
 The OBJ files are text, so two right conversions may differ in the last digit and their files in every byte. The sums
 tolerate that; index arrays are compared exactly.

@@ -77,7 +77,7 @@ FORMULAS: dict[int, SideWeights] = {
     33: {"cheekPuff_": 0.8},
     43: {"eyeBlink_": 1.07},
 }
-"""Action unit -> shape weights at intensity 5; a name ending in ``_`` stands for its _L and _R shapes."""
+"""Action unit -> shape weights at intensity 5; a name ending in ``_`` means its _L and _R shapes."""
 
 MIN_WEIGHT, MAX_WEIGHT = -0.25, 1.9
 _LIP_PARTING_UNITS = (10, 16, 22, 25, 27)

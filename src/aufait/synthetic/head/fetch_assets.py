@@ -81,7 +81,7 @@ def fetch_assets(
     source: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Make the compact geometry file, with the licence beside it; does nothing where a good one is there already.
+    """Make the compact geometry file, with the licence next to it; does nothing if a good one is already there.
 
     Args:
         target_folder: folder for the file; the user cache (``AUFAIT_CACHE``) if left out. Made if absent.

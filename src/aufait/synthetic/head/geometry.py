@@ -30,7 +30,7 @@ _NARROWING = ("eyeSquint", "cheekSquint", "eyeBlink", "eyeLookDown", "own_hood",
 LINING_DEPTH = 0.3
 """How far the lining of the lids is set back, cm."""
 TEETH_DEPTH = 0.1
-"""The front teeth stand at least this far behind the hindmost part of the rims of the lips, cm."""
+"""The front teeth are at least this far behind the hindmost part of the rims of the lips, cm."""
 LEAST_RESTING_APERTURE, LEAST_APERTURE = 0.42, 0.21
 """An open eye is at least this high, in cm, at rest and in expressions without AU 43; the mean face's measures 0.84."""
 
@@ -100,7 +100,7 @@ def _close_lips(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
 
 
 def _seat_teeth(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
-    """Move teeth and gums back until they stand behind the lips, in place; returns ``vertices``."""
+    """Move teeth and gums back until they are behind the lips, in place; returns ``vertices``."""
     mouth, columns = _mouth_vertices(model)
     ahead = max(float(vertices[teeth, 2].max() - vertices[rims, 2].min()) for rims, teeth in columns) + TEETH_DEPTH
     if ahead > 0:

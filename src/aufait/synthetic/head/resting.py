@@ -61,7 +61,7 @@ class RestingFace:
 
 @functools.lru_cache(maxsize=64)
 def resting_face(traits: Traits) -> RestingFace:
-    """The resting face of a person; each part has a random stream of its own."""
+    """The resting face of a person; each part has its own random stream."""
     kind, thickness, brows = _brows(traits)
     weights = brows | _eyes(traits) | _mouth(traits)
     return RestingFace(kind, thickness, {n: w for n, w in weights.items() if abs(w) > 1e-4}, _folds(traits))

@@ -79,7 +79,7 @@ def beard_density(model: FaceModel, points: np.ndarray, kind: str) -> np.ndarray
 
 
 def lip_freedom(model: FaceModel, points: np.ndarray) -> np.ndarray:
-    """(...) float32, 0 on the lips, 1 from 0.2 cm beside them, for neutral ``points`` (..., 3)."""
+    """(...) float32, 0 on the lips, 1 from 0.2 cm next to them, for neutral ``points`` (..., 3)."""
     lips = model.neutral[model.landmarks[48:60]][:, :2]
     x, y = points[..., 0], points[..., 1]
     nearest = np.full(x.shape, np.inf)

@@ -16,7 +16,7 @@ class Cut:
     Attributes:
         strands, points: how many, and points of each.
         top, side: length on top and at the sides.
-        volume: how far the hair stands off the head.
+        volume: how far the hair is from the head.
         gravity: how fast it turns downwards; lift: how steeply it leaves the skin.
         curl, turns: radius of the locks' waves and how often they wind.
         clump, locks: how tightly strands follow their lock; how many locks.

@@ -1,4 +1,4 @@
-"""Clothes, glasses and face masks; hats, hands and objects come from the modules beside this one."""
+"""Clothes, glasses and face masks; hats, hands and objects come from the other modules here."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Fold:
         points: polyline knots (x, y) in cm, passed through smoothly.
         width: standard deviation of the valley across, cm.
         depth: cm.
-        left_bank, right_bank: height of the bulge beside it as share of ``depth``, seen along the drawing.
+        left_bank, right_bank: height of the bulge next to it as share of ``depth``, seen along the drawing.
         cavity: darkness of the bottom, 0-1.
         taper: 1 both ends fade, 0 both ends stay full.
     """

@@ -1,6 +1,6 @@
 """Shared look of figures: white ground, dark ink, one title line, what is shown below it, a note at the bottom.
 
-All figures come back as PNG bytes. Pictures of rendered faces carry the word SYNTHETIC beside the title.
+All figures come back as PNG bytes. Pictures of rendered faces have the word SYNTHETIC next to the title.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, "#56b4e9", "#6b7280")
 """Colours of series, apart for colour-blind readers (after Okabe and Ito)."""
 
 COLOUR_MAPS = ("jet", "perceptual", "intensity", "relation")
-"""Names for ``colour_map``: the papers' rainbow; one whose lightness alone tells the value; pale to dark blue on white; blue over
+"""Names for ``colour_map``: the papers' rainbow; one whose lightness alone shows the value; pale to dark blue on white; blue over
 white to vermilion for values of both signs."""
 
 _RELATION_STOPS = ((0.0, "#1b4a85"), (0.25, "#7fbbe0"), (0.5, "#ffffff"), (0.75, "#f2a36b"), (1.0, "#b4420a"))
@@ -159,7 +159,7 @@ def colour_bar(figure: Figure, place: tuple[float, float, float, float], colours
 
 
 def _note_lines(text: str, width: float, synthetic: bool) -> list[str]:
-    """A note in lines of 7.5 points that leave room for the marks beside them."""
+    """A note in lines of 7.5 points that leave room for the marks next to them."""
     import textwrap
 
     scale = text_scale(width)

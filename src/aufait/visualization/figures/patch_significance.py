@@ -13,7 +13,7 @@ from aufait.visualization.figures.picture_grid import Scale, picture_grid
 _COLUMNS = 6
 _SIDE = 440
 _MARGIN = 0.16
-"""Room beside the outermost landmarks, as a share of their extent."""
+"""Room around the outermost landmarks, as a share of their extent."""
 
 
 def patch_ranks(effect: np.ndarray) -> np.ndarray:

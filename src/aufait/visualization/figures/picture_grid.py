@@ -28,7 +28,7 @@ _BAR_INCHES = 0.75
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """A colour bar beside the pictures: name of the colour map, labels of its ends, and what it tells."""
+    """A colour bar next to the pictures: name of the colour map, labels of its ends, and what it shows."""
 
     colours: str
     low: str

@@ -45,7 +45,7 @@ def relation_figure(
     per_row: int | None = None,
     synthetic: bool = False,
 ) -> bytes:
-    """Draw matrices beside each other.
+    """Draw matrices side by side.
 
     Args:
         matrices: heading -> (A, A); nan is left grey.
@@ -53,8 +53,8 @@ def relation_figure(
         signed: colours for both signs round 0; otherwise from 0 upwards.
         limit: value of the strongest colour; by default 1 for signed ones, the largest value otherwise.
         graph_of: heading of the matrix whose graph is drawn too, right of all, or in the middle below them with ``per_row``.
-        label: what the colours tell.
-        per_row: matrices beside each other before a new row begins; all of them if None.
+        label: what the colours show.
+        per_row: matrices side by side before a new row begins; all of them if None.
 
     Returns:
         PNG.

@@ -34,7 +34,7 @@ def spread_figure(
     Args:
         spreads: heading of a panel -> metric -> (A,) not negative; nan leaves a place empty, with a small mark.
         action_units: A numbers.
-        label: what the bars tell.
+        label: what the bars show.
 
     Returns:
         PNG.

@@ -1,4 +1,4 @@
-"""Draw an analysis into its picture: face box, 68 landmarks, and beside each face a panel with one bar per action unit.
+"""Draw an analysis into its picture: face box, 68 landmarks, and next to each face a panel with one bar per action unit.
 
 A bar's length is the intensity, 0 to 5; its colour the probability, from grey over blue (0.5) to pale yellow (1). Where a model
 gives no intensity, the length is the probability too, the number is one in per cent, and the panel says so.
@@ -42,7 +42,7 @@ class _Layout:
         row: height of one action unit.
         label: width of the name.
         bar: width of a bar of intensity 5.
-        value: width of the number behind the bar.
+        value: width of the number after the bar.
         padding: space around the rows.
         names: "full" (12 Lip corner puller), "short" (AU12) or "number" (12).
         rows: how many action units fit.
@@ -169,7 +169,7 @@ class Annotator:
             spot = _best_spot(size, face.box, boxes, taken, layout.width, layout.height(rows), scale)
             if spot is None:
                 continue
-            # A cramped panel beside its face beats a comfortable one on the other side of the picture.
+            # A cramped panel next to its face is better than a comfortable one on the other side of the picture.
             cost = spot[2] / reach + _CRAMPED * rank
             if cost < least:
                 best, least = (layout, rows, *spot[:2]), cost

@@ -1,6 +1,6 @@
 """The part of a page that shows where the model looked: the aligned face, a map for each action unit over it, and the scale.
 
-Each face has a scale of its own, whose highest value stands beside it: the highest of the maps that are shown, where the kind has
+Each face has its own scale, whose highest value is shown next to it: the highest of the maps that are shown, where the kind has
 no fixed one. The maps of one face can be compared with each other.
 """
 
@@ -50,14 +50,14 @@ def explained_body(faces: Sequence[ExplainedFace], *, video: bool, embed: Embed,
     kinds = list(dict.fromkeys(one.explanation.kind for one in faces if one.explanation is not None))
     limits = " ".join(f"<b>{html.escape(kind.capitalize())}.</b> {_limit(kind)}" for kind in kinds)
     lead = (
-        "The faces on which most action units are at their strongest, as the model sees them. A map tells what moves this model's "
-        f"score; it does not show where a muscle moved, and it can look right where the score is wrong. {limits}"
+        "The faces on which most action units are at their strongest, as the model sees them. A map shows what changes this "
+        f"model's score; it does not show where a muscle moved, and it can look right where the score is wrong. {limits}"
     )
     return f'<p class="lead">{lead}</p>' + "".join(_face(one, video, embed, time_link) for one in faces)
 
 
 def _limit(kind: str) -> str:
-    return html.escape(LIMITS.get(kind, "What these maps tell and do not tell is for the makers of the network to say."))
+    return html.escape(LIMITS.get(kind, "What these maps show and do not show is for the makers of the network to say."))
 
 
 def _face(one: ExplainedFace, video: bool, embed: Embed, time_link: Callable[[float], str]) -> str:

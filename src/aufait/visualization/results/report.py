@@ -1,6 +1,6 @@
 """One HTML page that shows a result: video, timeline, a table of the action units, key frames, provenance, files.
 
-The page needs no network: style, script, timeline and thumbnails are inside it; the video and the tables are beside
+The page needs no network: style, script, timeline and thumbnails are inside it; the video and the tables are next to
 it and are linked by relative paths.
 """
 
@@ -41,7 +41,7 @@ NOTE = f"These are estimates of a model trained on rendered faces and on portrai
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 NOT_GIVEN = "not given"
-"""What stands where a model does not give a number."""
+"""What is shown where a model does not give a number."""
 
 MAX_PICTURES = 60
 """Pictures that a page shows; more are only counted."""
@@ -124,7 +124,7 @@ class Report:
             timeline: PNG, embedded.
             explained: faces with maps of where the model looked; None leaves that part out.
             files: tables and other results to link.
-            provenance: the record beside the table.
+            provenance: the record that belongs to the table.
             overwrite: whether an existing page may be replaced.
 
         Raises:

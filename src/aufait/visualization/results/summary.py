@@ -104,7 +104,7 @@ class Summary:
         return self._faces[face_id].frames
 
     def tells_sides(self, face_id: int) -> bool:
-        """Whether the model tells the left from the right of this face."""
+        """Whether the model gives separate values for the left and the right of this face."""
         return self._faces[face_id].sided
 
     def units(self, face_id: int) -> Iterator[UnitSummary]:
