@@ -19,6 +19,7 @@ from aufait.detection.provenance import as_json
 from aufait.errors import OutputError
 from aufait.files.atomic import output_errors, partial_path, sync_to_disc
 from aufait.files.hashes import file_sha256
+from aufait.files.safe_text import valid_text
 from aufait.files.versions import installed_version
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def _other_inputs(then: Any, task: Task) -> str:
     if not isinstance(then, list) or not all(isinstance(one, dict) for one in then):
         return "its record does not say what it was made from"
     names = [one.get("name") for one in then]
-    wanted = [place.name if isinstance(place, Path) else str(place) for place in task.inputs]
+    wanted = [valid_text(place.name if isinstance(place, Path) else str(place)) for place in task.inputs]
     if names != wanted:
         new = next((name for name in wanted if name not in names), None)
         gone = next((name for name in names if name not in wanted), None)

@@ -38,8 +38,8 @@ def original_name(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """A part of a file name that every system takes: bytes that are no UTF-8 as ``%FF``."""
-    return _NO_CHARACTER.sub(lambda found: "".join(f"%{byte:02X}" for byte in _as_bytes(found[0])), text)
+    """A part of a file name that every system takes: bytes that are no UTF-8 as ``%FF``, a backslash as ``%5C``."""
+    return _NO_CHARACTER.sub(lambda found: "".join(f"%{byte:02X}" for byte in _as_bytes(found[0])), text).replace("\\", "%5C")
 
 
 def _as_bytes(surrogate: str) -> bytes:
