@@ -4,8 +4,8 @@ The network stays as it is; only the scale and shift of each unit with enough la
 figures that are returned come from tables fitted without the face's own person or clip.
 
 Studio portraits, where they are given, add two things. People who smile on request show AU 12 and people at rest do not: they
-count in addition to the labelled faces, and a probability of one half is put midway between the two kinds (``PORTRAIT_TAIL``),
-because a threshold fitted to plain faces is wrong for their weak smiles. And a unit that no labelled face shows is shifted until
+count in addition to the labelled faces, and a probability of one half is put midway between the faces with and without AU 12
+(``MIDWAY_TAIL``), because a threshold fitted to plain faces is wrong for weak smiles. And a unit that no labelled face shows is shifted until
 hardly any resting face is given it. The people that ``real_faces`` keeps out take no part.
 """
 
@@ -32,8 +32,8 @@ RESTING_ALARMS = 0.01
 """Share of resting portraits that may be given a unit that no labelled face shows."""
 PORTRAIT_UNIT = 12
 """The unit that a smile on request shows."""
-PORTRAIT_TAIL = 0.05
-"""Share of the resting and of the smiling portraits that is ignored as unusual when the middle between them is sought."""
+MIDWAY_TAIL = 0.05
+"""Share of the faces with and of those without that unit that is ignored as unusual when the middle between them is sought."""
 FEWEST_SHOWN = 5
 """Units with fewer faces that show them are left out of the mean figures."""
 
@@ -105,17 +105,18 @@ def calibrate_model(
     studio = [face for face, scores in zip(studio, seen, strict=True) if scores is not None]
     smiles, rests = (np.array([face.expression == kind for face in studio], bool) for kind in ("smiling", "neutral"))
     portrait, seen_logits = predictor.action_units.index(PORTRAIT_UNIT), _stack(seen) if studio else logits[:0]
-    known = np.full((len(studio), len(predictor.action_units)), np.nan)
-    known[:, portrait] = smiles
+    studio_labels = np.full((len(studio), len(predictor.action_units)), np.nan)
+    studio_labels[:, portrait] = smiles
 
     def fit(kept: np.ndarray) -> np.ndarray:
         """The table from some of the labelled faces, (N,) bool, and all portraits."""
-        scores, all_labels = np.concatenate([logits[kept], seen_logits]), np.concatenate([labels[kept], known])
+        scores, all_labels = np.concatenate([logits[kept], seen_logits]), np.concatenate([labels[kept], studio_labels])
         table = calibrate_on_labels(scores, all_labels, start)
         if rests.any():
             table = quiet_at_rest(table, seen_logits[rests], ~enough_labels(all_labels), RESTING_ALARMS)
         if rests.any() and smiles.any():
-            table = midway(table, portrait, seen_logits[rests, portrait], seen_logits[smiles, portrait], PORTRAIT_TAIL)
+            without, shown = (scores[all_labels[:, portrait] == kind, portrait] for kind in (0, 1))
+            table = midway(table, portrait, without, shown, MIDWAY_TAIL)
         return table
 
     table, left_out = fit(np.ones(len(logits), bool)), left_out_scores(logits, groups, fit)
