@@ -5,8 +5,8 @@ figures that are returned come from tables fitted without the face's own person 
 
 Studio portraits, where they are given, add two things. People who smile on request show AU 12 and people at rest do not: they
 count in addition to the labelled faces, and a probability of one half is put midway between the faces with and without AU 12
-(``MIDWAY_TAIL``), because a threshold fitted to plain faces is wrong for weak smiles. And a unit that no labelled face shows is shifted until
-hardly any resting face is given it. The people that ``real_faces`` keeps out take no part.
+(``MIDWAY_TAIL``), because a threshold fitted to plain faces is wrong for weak smiles. And a unit that no labelled face shows is
+shifted until hardly any resting face is given it. The people that ``real_faces`` keeps out take no part.
 """
 
 from __future__ import annotations
