@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from made_predictions import made
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
@@ -64,25 +65,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> FaceCache:
 def found(cache: FaceCache) -> Predictions:
     torch.manual_seed(0)
     return predict(create_model("jaa-net-v2", UNITS), cache, batch=4, about={"model": "jaa-net-v2"})
-
-
-def made(frames: int = 240, subjects: int = 6, seed: int = 0, units: tuple[int, ...] = (1, 12), **changes: object) -> Predictions:
-    """Predictions of nobody: right more often than not."""
-    rng = np.random.default_rng(seed)
-    truth = (rng.random((frames, len(units))) < 0.3).astype(np.int8)
-    person = np.repeat([f"s{k}" for k in range(subjects)], -(-frames // subjects))[:frames]
-    values: dict[str, object] = {
-        "action_units": units,
-        "person": person,
-        "recording": np.char.add(person, "/t"),
-        "frame": np.arange(frames),
-        "probability": np.clip(rng.random((frames, len(units))) * 0.7 + 0.3 * truth, 0, 1).astype(np.float32),
-        "occurrence": truth,
-        "occurrence_known": rng.random((frames, len(units))) < 0.9,
-        "true_intensity": np.zeros((frames, len(units)), np.int8),
-        "intensity_known": np.zeros((frames, len(units)), bool),
-    }
-    return Predictions(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def test_every_frame_of_a_cache_is_predicted_once_with_its_labels(cache: FaceCache, found: Predictions) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import torch
 from fakes import FakeFinder, textured, write_picture
 from networks import Echo, EchoConfig, face
+from one_eye import LooksAtOneEye
 from torch import Tensor
 from typer.testing import CliRunner
 
@@ -18,27 +18,9 @@ from aufait.cli.app import app
 from aufait.detection import detector as detector_module
 from aufait.detection.detector import Detector
 from aufait.detection.explain import GRID, explain_faces
-from aufait.detection.scores import FaceScores
 from aufait.models.deep_regions.significance import patch_maps, patch_significance
 from aufait.models.outputs import AUOutput
 from aufait.models.resnet.model import class_activation
-
-
-@dataclass
-class LooksAtOneEye:
-    """AU1 is the brightness around the subject's right eye, AU12 that of nothing."""
-
-    action_units = (1, 12)
-    name = "one eye"
-    sha256 = ""
-
-    def predict(self, image: np.ndarray, landmarks: np.ndarray) -> FaceScores:
-        rows = []
-        for points in landmarks:
-            x, y = points[36:42].mean(0).round().astype(int)
-            eye = image[y - 4 : y + 5, x - 4 : x + 5].mean() / 255
-            rows.append([eye, 0.3])
-        return FaceScores(np.array(rows, np.float32))
 
 
 def test_covering_shows_where_the_evidence_is() -> None:

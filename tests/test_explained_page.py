@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analysed import Page, make_face, make_frame
 from fakes import FakeFinder, textured, write_clip, write_picture
 from networks import Echo, EchoConfig, face
-from test_explain import LooksAtOneEye
-from test_report import Page
-from test_timeline import make_face, make_frame
+from one_eye import LooksAtOneEye
 from typer.testing import CliRunner
 
 from aufait.cli.app import app

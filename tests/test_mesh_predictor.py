@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import draw_landmarks, draw_test_image
+from conftest import draw_test_image
+from mesh_faces import made_face
 from torch import Tensor
 from torch.nn import functional
 
 from aufait.errors import InputError, MissingModelError
-from aufait.faces.face import Face, MeshFeatures
 from aufait.faces.mesh_networks import BLENDSHAPES
 from aufait.models.default.branches import NAMED_BLENDSHAPES, MeshModel, MeshModelConfig, NamedBlendshapes
 from aufait.models.default.mesh import MeshPredictor
@@ -27,18 +27,6 @@ UNITS = MeshModelConfig().action_units
 def predictor() -> MeshPredictor:
     torch.manual_seed(0)
     return MeshPredictor(MeshModel(), AUPredictor.load(mirror=False))
-
-
-def made_face(place: tuple[float, float], seed: int, *, features: bool = True) -> Face:
-    rng = np.random.default_rng(seed)
-    maps = MeshFeatures(np.eye(2, 3), torch.randn(128, 16, 16), torch.randn(128, 8, 8)) if features else None
-    return Face(
-        box=np.zeros(4, np.float32),
-        confidence=1.0,
-        landmarks=draw_landmarks(place),
-        blendshapes=rng.random(52).astype(np.float32),
-        features=maps,
-    )
 
 
 def test_faces_of_several_pictures_score_as_one_by_one(predictor: MeshPredictor) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import draw_test_image
 from fakes import FakeFinder, textured
-from test_mesh_predictor import made_face
+from mesh_faces import made_face
 
 import aufait
 from aufait.detection.detector import Detector

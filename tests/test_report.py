@@ -3,52 +3,14 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from test_timeline import UNITS, make_face, make_frame
+from analysed import UNITS, make_face, make_frame, make_report, write
 
 from aufait.errors import OutputError
 from aufait.results import FrameAnalysis
 from aufait.visualization.results.report import MAX_PICTURES, Report
-
-VOID = {"meta", "img", "br", "input", "link"}
-
-
-class Page(HTMLParser):
-    """Collects tags and checks that they nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.stack: list[str] = []
-        self.feed(text)
-        assert self.stack == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
-def make_report(frames: int = 20) -> Report:
-    report = Report("clip.mp4")
-    image = np.full((40, 60, 3), 90, np.uint8)
-    for number in range(1, frames + 1):
-        report.add(make_frame(number, make_face(au12=5 * number / frames, au4=0.5)), image)
-    report.add(make_frame(frames + 1), image)
-    return report
-
-
-def write(report: Report, folder, **options) -> Page:
-    return Page(report.write(folder / "page.html", **options).read_text(encoding="utf-8"))
 
 
 def test_page_links_beside_and_embeds_the_rest(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_evaluation import made
+from made_predictions import made
 
 from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError, OutputError

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_report import make_report, write
+from analysed import make_report, write
 
 from aufait.evaluation.reports.report import Report
 from aufait.evaluation.reports.tables import Column, Row, Table

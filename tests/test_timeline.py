@@ -7,38 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+from analysed import UNITS, make_face, make_frame
 from PIL import Image
 
-from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.errors import OutputError
-from aufait.results import FaceAnalysis, FrameAnalysis
 from aufait.visualization.results.summary import Summary
 from aufait.visualization.results.timeline import MAX_FACES, Timeline
-
-UNITS = DEFAULT_ACTION_UNITS
-
-
-def make_face(face_id: int = 0, **intensities: float) -> FaceAnalysis:
-    intensity = np.array([intensities.get(f"au{unit}", 0.0) for unit in UNITS])
-    probability = np.clip(intensity / 3, 0, 1)
-    return FaceAnalysis(
-        face_id=face_id,
-        box=[0, 0, 10, 10],
-        confidence=0.9,
-        landmarks=np.zeros((68, 2)),
-        pose=None,
-        action_units=UNITS,
-        probability=probability,
-        intensity=intensity,
-        probability_left=probability,
-        probability_right=probability,
-        intensity_left=intensity,
-        intensity_right=intensity / 2,
-    )
-
-
-def make_frame(number: int, *faces: FaceAnalysis, timestamp: float | None = None) -> FrameAnalysis:
-    return FrameAnalysis("clip.mp4", number, number / 25 if timestamp is None else timestamp, (10, 10), faces)
 
 
 def picture(timeline: Timeline) -> np.ndarray:
