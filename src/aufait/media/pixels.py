@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageCms
 
-_STRIP_PIXELS = 1 << 20
+_STRIP_PIXELS = 1 << 18  # small enough for the processor's cache
 _ALPHA_MODES = {"RGBA", "LA", "PA", "RGBa", "La"}
 _BITS, _MAX_SAMPLE = 258, 281  # TIFF tags
 _ORIENTATION = 274  # EXIF
