@@ -1,4 +1,4 @@
-"""What this installation has, what it lacks, and what to do about each gap. Quick, offline, imports nothing heavy."""
+"""What is installed, what is missing, and what to do about it. Quick, offline, imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors that a user can act on. Each says what was expected, what came and what to do.
+"""Errors that a user can act on. Each says what was expected, what was given and what to do.
 
 The command line prints the message of an ``AufaitError`` without a traceback and exits with its ``exit_code``.
 """

@@ -1,6 +1,6 @@
-"""Odd and damaged files, made on the spot and given to this installation: does each become what the documentation says?
+"""Unusual and damaged files, made here and given to this installation: does each become what the documentation says?
 
-What decoders do with odd files depends on their versions, so a table that is right on one computer may be wrong on another.
+What decoders do with unusual files depends on their versions, so a table that is right on one computer may be wrong on another.
 Every file here is drawn or written by this module; nothing is downloaded, and the folder is removed afterwards.
 """
 

@@ -1,7 +1,7 @@
 """Speed of the networks: faces per second of each system, and what its arithmetic says is possible.
 
-Random weights and random faces; evaluation mode, no gradient. Passes over the values of the pixels (the check for NaN) are
-off, since they cost a wait on a GPU. Times are whole forward passes, on a GPU with everything before and after waited for.
+Random weights and random faces; evaluation mode, no gradient. The check of the pixels for NaN is switched off, since it makes a
+GPU wait. Times are whole forward passes; a GPU is synchronised before and after each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``aufait prepare``: the pictures of a data set to aligned faces, once, for training and evaluation."""
+"""``aufait prepare``: turns the pictures of a data set into aligned faces, once, for training and evaluation."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Option tables of the command-line page, made from the commands themselves so that the page cannot drift from them.
 
-Renew the page with ``python -m aufait.cli.reference docs/cli.md``; a test compares the two.
+Update the page with ``python -m aufait.cli.reference docs/cli.md``; a test compares the two.
 """
 
 from __future__ import annotations

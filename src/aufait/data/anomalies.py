@@ -1,7 +1,7 @@
-"""Oddities of a data set that do not stop the reading: what kind, where, how many.
+"""Problems of a data set that do not stop the reading: what kind, where, how many.
 
 A reader raises only where nothing usable remains. Everything else (a label row without a picture, a value outside 0-5, a
-video that ends early) is written down here, so that ``aufait data check`` can name it and nothing is dropped in silence.
+video that ends early) is recorded here, so that ``aufait data check`` can name it and nothing is dropped silently.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A report on a data set as it is on the disc: counts, rates next to the published ones, and everything unusual.
 
-Labels are compared with the folders of pictures and with what the containers of videos promise, which takes seconds; pictures,
+Labels are compared with the folders of pictures and with the length that videos state, which takes seconds; pictures,
 videos and landmark files are read in full only on request.
 """
 

@@ -1,6 +1,6 @@
-"""Label files of numbers: fast where they are as they should be, careful and precise where they are not.
+"""Label files of numbers: read fast if they are as they should be, cell by cell if they are not.
 
-A cell that holds no label stays apart from every legal value: legal occurrence is 0 and 1, legal intensity 0 to 5; 9, 999
+A cell without a label is never mixed up with a valid value: valid are occurrence 0 and 1 and intensity 0 to 5; 9, 999
 and -1 are the data sets' own codes for "not labelled"; anything else is an anomaly and unknown too.
 """
 

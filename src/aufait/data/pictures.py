@@ -1,7 +1,7 @@
 """Where the pictures of a recording come from: a folder of files, members of a ZIP archive, or a video.
 
-All three count frames as the label files do. What a file is called or how a decoder counts is settled when the source is
-made; to read pictures, only the frame number is needed of the label row.
+All three count frames as the label files do. File names and the decoder's numbering are dealt with when the source is
+made; to read a picture, the frame number of its label row is enough.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Finding files and folders whose names are spelled in several ways, and saying what was expected where they are not.
 
-Users unpack archives as they like: a level more, another case, a space for a hyphen. So folders are found by content and by
+Users unpack archives in different ways: one more level, another case, a space for a hyphen. So folders are found by content and by
 squashed names (letters and digits in lower case), never by one exact path.
 """
 

@@ -1,4 +1,4 @@
-"""From pictures to action units: find faces, align them, score them, say how far to trust each.
+"""From pictures to action units: find faces, align them, score them, say how much to trust each.
 
     >>> import aufait
     >>> with aufait.Detector() as detector:  # doctest: +SKIP

@@ -1,7 +1,7 @@
 """Where on each face the scores of a picture come from: what the model's network says itself, else by covering parts of the face.
 
-Covering asks nothing of the model: a square wanders over the face, and where it lowers an action unit's log-odds (which, unlike the
-probability, move for units that are all but certain too), there was evidence for it. Other maps are the network's own
+Covering works with any model: a square is moved over the face, and where it lowers an action unit's log-odds (which, unlike the
+probability, also change for units that are almost certain), there was evidence for it. Other maps are the network's own
 (``AUSystem.explain``): attention, class activation, patches.
 """
 

@@ -1,7 +1,7 @@
 """The pictures of a table that is not finished: their results, kept so that a run that was stopped resumes with the next picture.
 
-One line of JSON per picture, with a checksum before it; what a kill left of a line is cut off. The tables, drawings and pages
-are made again from these results, by the same code, and so have the same bytes as those of a run that nothing disturbed.
+One line of JSON per picture, with a checksum before it; an incomplete last line is removed. The tables, drawings and pages
+are made again from these results, by the same code, and so have the same bytes as those of an uninterrupted run.
 """
 
 from __future__ import annotations

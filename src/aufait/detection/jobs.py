@@ -1,8 +1,8 @@
 """Detection over many files: each task is a table, one that fails does not stop the others.
 
 The calls are ``expand_inputs`` (of ``aufait.media``), ``plan_tasks``, ``check_outputs``, ``run_tasks``. The command
-line is a thin layer over them. The same calls again finish what a run that was stopped or killed left, and keep what is whole;
-several processes may work on the same tasks, each result is made by one of them.
+line is a thin layer over them. Repeating the same calls finishes what a stopped or killed run left, and keeps complete results;
+several processes may work on the same tasks, and each result is made by one of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Networks that look at an earlier and a later frame, on a video: each face track by itself, results in the order of frames.
+"""Networks that read an earlier and a later frame, on a video: each face track separately, results in the order of frames.
 
-A frame is complete when all its faces are predicted, some frames after it was seen. A track that a frame lacks has ended there:
+A frame is complete when all its faces are predicted, some frames after it was seen. A track that is not in a frame has ended there:
 its last frames are predicted without later neighbours, and a face that comes back starts again.
 """
 

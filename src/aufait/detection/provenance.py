@@ -1,6 +1,6 @@
 """A record next to every table: which software, model, settings and input made it, and whether it is complete.
 
-Of the input its file name, size and SHA-256 are kept, of the machine its kind, not its name. Folders appear only where
+It states the file name, size and SHA-256 of the input, and the kind of machine, not its name. Folders appear only if
 the command line, as typed, or a message names them.
 """
 

@@ -1,4 +1,4 @@
-"""How far a face measurement can be trusted, as one number between 0 and 1.
+"""How much a face measurement can be trusted, as one number between 0 and 1.
 
     quality = confidence * fit * visible * clarity * size * pose * exposure * inside
 
@@ -18,8 +18,8 @@ Every factor is a ramp from 0 ("useless") to 1 ("no reason to doubt"), clipped a
 
 The factors are multiplied because one defect is enough to spoil a measurement. The parts of ``visible`` are brows and eyes,
 mouth and chin, the left and the right half; a hand over the mouth spoils the second. The face check is a small network
-(``aufait.faces.face_check``) that looks at the aligned face; it is why an upside-down face that was given an upright set of
-landmarks gets next to nothing, while one that was found the right way up is judged like any other. A face without a pose gets 1
+(``aufait.faces.face_check``) that reads the aligned face; because of it, an upside-down face with an upright set of
+landmarks gets a quality near 0, while one that was found the right way up is judged like any other. A face without a pose gets 1
 for that factor.
 
 docs/benchmarks.md shows how the quality relates to errors on real faces. Reading faces with ``quality >= 0.3`` is a sensible start.

@@ -1,6 +1,6 @@
 """Evaluation: predictions of a network on prepared faces, their scores with intervals, and reports with the published numbers.
 
-- ``predict(model, cache, dataset) -> Predictions`` looks at every frame once; ``Predictions.save`` and ``load`` keep them.
+- ``predict(model, cache, dataset) -> Predictions`` reads every frame once; ``Predictions.save`` and ``load`` keep them.
 - ``evaluate(predictions, protocol) -> Evaluation`` scores them: per action unit, by fold, by group, with intervals by subject.
 - ``write_report(evaluation, folder)`` writes Markdown, CSV, LaTeX and HTML with the published numbers.
 - ``cross_validate(recipe, caches, folder)`` trains and tests every fold and pools the predictions.

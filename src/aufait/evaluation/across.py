@@ -1,4 +1,4 @@
-"""Several test sets side by side: what a protocol that joins or leaves out data sets is about."""
+"""Several test sets side by side, for protocols that combine or leave out data sets."""
 
 from __future__ import annotations
 

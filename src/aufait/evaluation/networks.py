@@ -1,4 +1,4 @@
-"""Networks to evaluate, and who they were trained on: a person who was is never called a test."""
+"""Networks to evaluate, and the people they were trained on, who are never a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a network over prepared faces: the same inputs as in training, without chance, one prediction per frame."""
+"""Run a network over prepared faces: the same inputs as in training, without random changes, one prediction per frame."""
 
 from __future__ import annotations
 

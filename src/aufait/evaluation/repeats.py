@@ -1,7 +1,7 @@
 """Cross-validation several times, with other seeds and folds: how much a score changes by chance alone.
 
-Published rankings rest on one division into three folds and one seed. Where two methods are nearer to each other than the scores of
-one method over repeats, another division may reverse their order.
+Published rankings are based on one division into three folds and one seed. If two methods are closer to each other than the
+scores of one method over repeats, another division may reverse their order.
 """
 
 from __future__ import annotations

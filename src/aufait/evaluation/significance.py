@@ -1,4 +1,4 @@
-"""Whether two systems differ: the t-test as papers print it, and tests by subject that may be believed.
+"""Whether two systems differ: the t-test as papers print it, and tests by subject, which can be trusted.
 
 AUNet's Table XII gives t statistics near -27 and p below 1e-150 for "predictions" of two networks on BP4D. Numbers of that size
 come from taking every frame as an independent trial; frames of one face are not. Next to it are the differences subject by

@@ -1,6 +1,6 @@
-"""A network on a part of the data: who may be tested by it, its predictions, and what they say about themselves.
+"""A network on a part of the data: who may be tested with it, its predictions, and the facts that go with them.
 
-The one way to test a fold, for ``aufait evaluate``, ``crossval`` and ``reproduce``.
+``aufait evaluate``, ``crossval`` and ``reproduce`` all test a fold in this way.
 """
 
 from __future__ import annotations

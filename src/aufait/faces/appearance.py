@@ -2,11 +2,11 @@
 
 ``Looks`` holds two small descriptions, both read in a square that turns, moves and grows with the face: a colour sketch of
 the head from hair to collar, and the directions of the edges in the face. The first changes with the light, the second
-hardly; the second changes with expressions, the first hardly. There is no training in it and it is no face recognition: it
-lives as long as the video is followed, and look-alikes in the same clothes are taken for one another.
+hardly; the second changes with expressions, the first hardly. Nothing in it is trained and it is no face recognition: it
+is kept only while the video is read, and people who look alike and wear the same clothes are mistaken for each other.
 
-How far apart they are (``faces.md`` says on what this was measured): same person, other expression, place and light, 0.1 to
-0.3 in ``difference``; two people in one studio before one wall 0.27 to 0.6; two people elsewhere 0.5 to 1.2.
+Values of ``difference`` (``faces.md`` says on what this was measured): same person, other expression, place and light, 0.1 to
+0.3; two people in one studio in front of the same wall 0.27 to 0.6; two people elsewhere 0.5 to 1.2.
 """
 
 from __future__ import annotations

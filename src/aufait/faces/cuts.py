@@ -2,8 +2,8 @@
 
 A picture is reduced to 18 x 32 cells. Two of them are similar when their brightness correlates, whatever the light and
 however the camera has moved by up to two cells between them. A cut is between two pictures that are unlike, where those
-before were similar: fast motion is not a cut, nor is a hand that fills the picture bit by bit. What such a cut does not show (the
-same studio, another person) is seen by the looks of the faces (``appearance``); the two together say who is who.
+before were similar: fast motion is not a cut, nor is a hand that gradually fills the picture. What such a cut does not show (the
+same studio, another person) is seen from the appearance of the faces (``appearance``); the two together say who is who.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Places of a video where something looked like a face and was none.
+"""Places of a video where something looked like a face but was not.
 
-A detector takes the same curtain, hand or poster for a face again and again, and telling that it is none costs as much as
+A detector takes the same curtain, hand or poster for a face again and again, and finding out that it is not takes as long as
 reading a face. While somebody is followed, such a place is skipped in some searches, as long as it looks the same.
 """
 

@@ -1,4 +1,4 @@
-"""What a face finder says of one face: box, 68 landmarks, confidence, head pose, track."""
+"""What a face finder says about one face: box, 68 landmarks, confidence, head pose, track."""
 
 from __future__ import annotations
 

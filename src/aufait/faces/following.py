@@ -1,8 +1,8 @@
 """What both finders share: searching a picture, and following faces through a video.
 
-A back end says how to search a whole picture and how to look again near known faces. Following then costs one look per
-face and frame; the whole picture is searched at the start, twice a second, when somebody is lost, and after a cut, when what
-was known of places is worth nothing.
+A back end says how to search a whole picture and how to read known faces again near where they were. Following then takes one
+reading per face and frame; the whole picture is searched at the start, twice a second, when somebody is lost, and after a cut,
+when known places no longer mean anything.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ and again in the window of the points found (``mesh_window``). All views, and al
 The landmark network's presence logit says what is a face and which way up it is: the right way up it is 13 to 25, upside down
 below 9 (see ``MeshConfig``). So a face that is not clearly the right way up is also read turned by quarters of a circle.
 
-In a video the previous points, moved on, give the next window: one pass per face and frame, whose points, presence, blend
-shapes and feature maps are all that the rest of aufait needs. Looks at the whole picture meanwhile pass over places that were
-read lately and held no face (``empty_places``).
+In a video the previous points, moved by the estimated motion, give the next window: one pass per face and frame, whose points,
+presence, blend shapes and feature maps are all that the rest of aufait needs. Searches of the whole picture meanwhile skip places
+that were read recently and contained no face (``empty_places``).
 """
 
 from __future__ import annotations

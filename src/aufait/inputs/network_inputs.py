@@ -1,7 +1,7 @@
 """From stored faces to a network's input: window, mirror, turning and scaling, neighbouring frames, camera faults.
 
 One function serves training and evaluation, so that the two can never disagree about geometry. Everything works on batches and
-on any device; points move by the same transform as pixels. Chance enters through a table of uniform numbers, one row per face,
+on any device; points move by the same transform as pixels. All randomness comes from a table of uniform numbers, one row per face,
 which the caller draws: a face then gets the same augmentation however many processes share the batch and wherever a run resumes.
 
 Papers: random 176-pixel window of the 200-pixel face and mirroring, ARL section 4.1.2 and JAA-Net; random scaling, ABRNet

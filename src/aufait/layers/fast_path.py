@@ -1,4 +1,4 @@
-"""When and how the layers take their faster road on processors: same numbers, other memory layout, no training.
+"""When and how the layers use a faster way on processors: same numbers, other memory layout, no training.
 
 Three things make the plain form slow on a CPU and are avoided here: grouped convolutions run twice as fast on channels-last
 maps; a normalisation with fixed statistics can be part of the convolution before it; and maps of a whole batch exceed both the

@@ -1,7 +1,7 @@
-"""A backbone of the ``timm`` collection in the place of a system's own: ``backbone="timm:NAME"``.
+"""A backbone of the ``timm`` collection instead of a system's own: ``backbone="timm:NAME"``.
 
-Of the network that timm builds, the part up to one feature map stays. Nothing is ever downloaded: weights are fresh unless a file
-of yours is given (``use_weights``). Names that timm reads from the net, such as "hf-hub:...", are refused.
+Of the network that timm builds, the part up to one feature map is used. Nothing is ever downloaded: it is untrained unless you give
+a file of weights (``use_weights``). Names that timm would read from the network, such as "hf-hub:...", are refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Colours of videos as an ordinary display (BT.709) shows them: RGB from YUV, HDR and wide gamut brought down.
+"""Colours of videos as an ordinary display (BT.709) shows them: RGB from YUV, HDR and wide gamut converted.
 
 Ordinary frames only change from YUV to RGB, by the matrix and range that they name; where they name no matrix, it is that of
 high definition from 577 lines or 1280 columns on, as players assume, else that of standard definition.

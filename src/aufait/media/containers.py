@@ -1,8 +1,8 @@
 """Opening videos: real media containers only, whatever else FFmpeg would take for a video.
 
-FFmpeg opens text as a film of letters, playlists that name further files, patterns of pictures, screens and devices. Here a list
-says which of its readers may be used and which protocols: a file is read from the disc and leads nowhere else, an address is
-read from the network within a time limit.
+FFmpeg would also open text as a film of letters, playlists that name further files, patterns of pictures, screens and devices.
+Here a list says which of its readers and protocols may be used: a file is read from the disc and cannot lead to other files, an
+address is read from the network within a time limit.
 """
 
 from __future__ import annotations

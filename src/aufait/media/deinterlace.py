@@ -1,7 +1,7 @@
-"""Interlaced frames: two half pictures of different instants, line by line, become one picture of one instant.
+"""Interlaced frames: two half pictures of different moments, line by line, become one picture of one moment.
 
 FFmpeg's ``bwdif`` does it (the BBC's three-field filter where something moves, the other field's own lines where nothing does):
-one frame out for each frame in, of its first field's instant. Frames that are not marked as interlaced pass as they are.
+one frame out for each frame in, showing the moment of its first field. Frames that are not marked as interlaced are left unchanged.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pictures from files: whatever is stored, an upright 8-bit RGB array comes out.
 
-Pillow decides by content, so a wrong file extension does no harm. How large a picture may be, and what its reading takes, is in
-``limits``; what becomes of its pixels, in ``pixels``. What had to be decided on the way (the depth of the values, one page of
-many) is told in a note.
+Pillow decides by content, so a wrong file extension does no harm. How large a picture may be, and the memory needed to read it,
+is in ``limits``; the conversion of its pixels is in ``pixels``. Decisions made on the way (the depth of the values, one page of
+many) are reported in a note.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How large a picture or a frame may be: a small file can claim to be enormous and exhaust memory or time.
 
-What counts for pictures is the memory while they are read, which depends on the file format and on the kind of pixels: the
-picture as Pillow holds it, our array, and what the decoder needs beside them. Files are refused by their header alone.
+The limit for pictures is the memory needed to read them, which depends on the file format and on the kind of pixels: the
+picture as Pillow holds it, our array, and what the decoder needs in addition. Files are refused by their header alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From what the user typed (files, folders, wildcards) to the list of pictures and videos to work on.
 
-What a file is, its first bytes say; the extension only serves to name a damaged file rightly.
+The first bytes of a file say what it is; the extension is only used to describe a damaged file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Does a network keep the promises of ``AUSystem``? Asked of networks that come from elsewhere, before they are used.
+"""Does a network follow the contract of ``AUSystem``? Checked for networks from elsewhere, before they are used.
 
     >>> import aufait
     >>> from aufait.models.contract import check_network

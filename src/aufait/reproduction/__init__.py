@@ -1,4 +1,4 @@
-"""Every table and figure of the five papers, and numbers that only their text gives; each by one command, ``aufait reproduce``.
+"""Every table and figure of the five papers, and numbers that are only in their text; each by one command, ``aufait reproduce``.
 
 | file | what |
 |---|---|
@@ -9,7 +9,7 @@
 | ``makers.py`` | which function makes an item |
 | ``tables.py``, ``tables_costs.py``, ``figures_*.py`` | how items are made |
 | ``examples.py``, ``outputs.py`` | faces chosen for figures; the files that are written |
-| ``check.py`` | all of them in turn, with a state that survives a kill |
+| ``check.py`` | all of them one after the other; what is done is kept if the process is killed |
 """
 
 from __future__ import annotations

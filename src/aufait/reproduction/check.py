@@ -1,4 +1,4 @@
-"""Make items one after the other; what failed does not stop the rest, and what is done is not done again."""
+"""Make items one after the other; a failed item does not stop the rest, and finished items are not made again."""
 
 from __future__ import annotations
 

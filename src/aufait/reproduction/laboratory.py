@@ -6,8 +6,8 @@
     <work>/predictions/<fingerprint>    predictions of them
 
 A training's fingerprint covers its recipe, the faces, the fold, the network it starts from, and the source of networks, losses
-and training: what is found under it was made by this very program from these very data. Killed and started again, all of it
-resumes.
+and training: what is found under it was made by exactly this program from exactly these data. If the process is killed, starting it
+again resumes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""All trainings that the papers' tables and figures rest on; an item names those it needs.
+"""All trainings that the papers' tables and figures are made from; an item names those it needs.
 
 Trainings on the same subjects serve several items: AUNet's networks of BP4D are tested on DISFA and on AffWild2 (Tables IV and V).
 """

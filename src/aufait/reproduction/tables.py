@@ -1,7 +1,7 @@
 """Makers of tables: our numbers and the published ones, one table per metric.
 
 Where several folds were tested, the mean of the folds' scores comes first: the test programs of JAA-Net and AUNet score each split
-by itself, and their papers print the mean. The score over the pooled frames, with its bounds by subject, comes second.
+separately, and their papers print the mean. The score over the pooled frames, with its bounds by subject, comes second.
 """
 
 from __future__ import annotations

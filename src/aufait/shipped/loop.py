@@ -1,4 +1,4 @@
-"""The loop under every training of what ships: updates, a moving average of the weights, checkpoints to resume from."""
+"""The training loop of all models that ship: updates, a moving average of the weights, checkpoints to resume from."""
 
 from __future__ import annotations
 

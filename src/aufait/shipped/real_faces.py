@@ -1,4 +1,4 @@
-"""The real faces that training may look at: where each comes from, under which licence, and which are kept out.
+"""The real faces that training may use: where each comes from, under which licence, and which are kept out.
 
 The package holds a list (``real_faces.csv``: repository, commit, path, SHA-256), not the pictures. ``read_real_faces`` joins
 the list with a folder that has them, either as ready crops (``london/001_neutral.jpg``) or as the source files below the

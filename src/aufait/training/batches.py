@@ -1,7 +1,7 @@
 """Batches of stored faces by row number: labels as one table in memory, pixels from the caches while the network is busy.
 
-Which faces make up a batch, and the chance that their augmentation takes, follow from the seed and the number of the epoch
-alone. Several processes share each batch: every one takes each n-th face of it, so that together they see what one would.
+Which faces make up a batch, and the random numbers of their augmentation, depend only on the seed and the number of the epoch.
+Several processes share each batch: every one takes each n-th face of it, so that together they see what a single one would.
 """
 
 from __future__ import annotations

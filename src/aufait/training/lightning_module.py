@@ -1,4 +1,4 @@
-"""One training step and one look at the held-out persons, as Lightning runs them."""
+"""One training step and one evaluation of the held-out persons, as Lightning runs them."""
 
 from __future__ import annotations
 

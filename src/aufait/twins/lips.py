@@ -1,4 +1,4 @@
-"""How far an expression parts the lips, without drawing it: the planner must know what AU 25 will be labelled.
+"""How far an expression parts the lips, without drawing it: the planner must know how AU 25 will be labelled.
 
 The engine labels AU 25 by the visible gap between the lips, whatever opened it. Here the same gap is taken from the
 rims of a person's lips alone, which costs a fraction of a millisecond.

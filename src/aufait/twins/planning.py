@@ -1,9 +1,9 @@
-"""The whole twin on paper before a frame is drawn: recordings, their events, poses and occluders.
+"""The plan of the whole twin before a frame is drawn: recordings, their events, poses and occluders.
 
-Each recording is a row of slots. For each slot several events are drawn from the person's habits and the task's emotion; which
-of them happens is chosen so that the occurrence rates of the data set are approached and every action unit of a protocol occurs
+Each recording is a row of slots. For each slot several events are drawn from the person's habits and the task's emotion; the one
+that happens is chosen so that the occurrence rates approach those of the data set and every action unit of a protocol occurs
 in every part of the data (a part is what some protocol trains or tests on). So rates and presence do not depend on luck, while
-what a person can show is still that person's own.
+each person still shows only what is typical of that person.
 """
 
 from __future__ import annotations

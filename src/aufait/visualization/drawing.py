@@ -1,4 +1,4 @@
-"""Smooth lines, dots, text and panels on NumPy pictures, at a cost that follows what is drawn, not the picture's size.
+"""Smooth lines, dots, text and panels on NumPy pictures; the time depends on what is drawn, not on the picture's size.
 
 All functions change the array they are given.
 """

@@ -1,4 +1,4 @@
-"""Colours that stay apart for colour-blind readers, in print and on dark and light ground.
+"""Colours that colour-blind readers can distinguish, also in print and on dark and light backgrounds.
 
 Face colours follow Okabe and Ito's set; scales run from dark blue-grey over blue to pale yellow, so that their
 lightness alone shows the value.

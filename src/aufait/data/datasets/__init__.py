@@ -1,7 +1,7 @@
 """Readers of the data sets: each knows one on-disk layout and yields neutral recordings.
 
-``open_dataset("disfa", "/data/DISFA")`` is the one entrance; ``list_datasets()`` names what it knows. A reader reads and
-nothing else: which action units, subjects and thresholds count is said by a protocol (``aufait.data.protocols``).
+Use ``open_dataset("disfa", "/data/DISFA")``; ``list_datasets()`` names the data sets. A reader only reads: a protocol
+(``aufait.data.protocols``) says which action units, subjects and thresholds count.
 """
 
 from __future__ import annotations

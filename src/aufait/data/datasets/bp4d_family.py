@@ -1,7 +1,7 @@
 """Reader of the BP4D family: BP4D, BP4D+ and the BP4D part of FERA 2015 share their coding files.
 
-One CSV file per sequence holds the occurrence of every action unit, one per sequence and action unit the intensity. Columns
-are found by their header, files by content and name (any case, any padding of the numbers, any depth of folders).
+One CSV file per sequence holds the occurrence of every action unit, and one CSV file per sequence and action unit its intensity.
+Columns are found by their header, files by content and name (any case, any padding of the numbers, any depth of folders).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One row per labelled frame. ``path`` names a picture, or ``video`` with ``frame`` or ``time`` a frame of a video. ``subject`` is
 required, because no honest evaluation is possible without knowing who is who. The table is checked strictly: a wrong cell is
-an error that names file, line and column, as its owner can correct it.
+an error that names file, line and column, so that its owner can correct it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Preparation: pictures of a data set once and for all into aligned faces that training reads at random.
+"""Preparation: pictures of a data set are turned, once, into aligned faces that training can read in any order.
 
 - ``prepare(dataset, out)`` reads every labelled picture once, finds the face, aligns it, and leaves a folder of aligned
   faces, landmarks and labels; killed and started again it ends with the same bytes.

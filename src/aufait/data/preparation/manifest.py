@@ -1,7 +1,7 @@
 """What a cache says about itself: checked field by field when it is read, and protected by a checksum.
 
-Names decide the split: who changed the person of a recording would put one face on both sides of it. So the manifest, and the
-record of each shard, carry the SHA-256 of all else that they say.
+Names decide the split: a change of a recording's person would put one face on both sides of it. So the manifest, and the
+record of each shard, contain the SHA-256 of everything else in them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Preparation of a data set: every recording to a shard of aligned faces, in parallel, resumable at any point.
+"""Preparation of a data set: every recording becomes a shard of aligned faces, in parallel, resumable at any point.
 
 One process works on one recording at a time and writes its shard: faces, then table, then the record with checksums. A
 shard counts only with its record. After a kill the records say what is finished; everything else is made again, and as each

@@ -1,4 +1,4 @@
-"""One recording of a cache: written face by face, closed with checksums, found again after a kill."""
+"""One recording of a cache: written face by face, finished with checksums, found again if the process was killed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a cache is made from: a digest of every recording, and whether its pictures are rendered.
 
 The digest of a recording covers its labels and masks, frame numbers, identity and attributes, and the name and size in
-bytes of each of its picture files (or of its video or archive). Folders and times of files do not enter, so that a moved
-or copied data set is the same source; landmark files do not enter either.
+bytes of each of its picture files (or of its video or archive). Folders and times of files do not count, so that a moved
+or copied data set is the same source; landmark files do not count either.
 
 A folder with the file ``SYNTHETIC.json`` holds rendered pictures, and so does everything below it. What that file says about
 subjects ("skin_tone") and frames ("occlusion", "pose") becomes attributes of the recordings.

@@ -1,4 +1,4 @@
-"""Recordings to shards, one per process at a time.
+"""Makes shards from recordings, one per process at a time.
 
 Every process works on one thread, so that N of them fill N cores and results do not depend on their number. A process ends
 with its parent: after a kill nothing keeps writing.

@@ -1,7 +1,7 @@
 """Leave one data set out: each data set is tested once by a network that was trained on all the others.
 
-No paper's protocol. Scores within a data set say how well a network knows its cameras, its people's tasks and its coders' habits;
-this says what is left of them elsewhere.
+This is no paper's protocol. Scores within a data set depend on its cameras, its people's tasks and its coders' habits; this
+protocol shows how good a network is elsewhere.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A protocol: which action units, which subjects in which fold, which threshold, which metrics, and who says so."""
+"""A protocol: which action units, which subjects in which fold, which threshold, which metrics, and the source of all this."""
 
 from __future__ import annotations
 

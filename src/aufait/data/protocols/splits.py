@@ -1,4 +1,4 @@
-"""Random choices among subjects that stay the same for ever: the same seed gives the same split on every machine."""
+"""Random choices among subjects that never change: the same seed gives the same split on every machine."""
 
 from __future__ import annotations
 

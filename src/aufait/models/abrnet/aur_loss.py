@@ -1,4 +1,4 @@
-"""Relation loss: action units that often occur together are pushed up together, those that exclude each other apart.
+"""Relation loss: action units that often occur together are pushed up together, those that exclude each other are pushed apart.
 
 Paper: ABRNet (Wei et al.), section 2.4, equations 6 to 9. Our readings: a pair above p_pos with the second unit absent, or
 below p_neg with it present, adds nothing (equation 9 does not name them); the sum leaves i = j out unless ``diagonal`` says

@@ -1,6 +1,6 @@
 """The compact model that ships with the package, as a system like the published ones: it trains by recipes, evaluates and exports.
 
-Own design, no paper. ``aufait.Detector`` runs the same weights by ``au_predictor``, which cuts its crops without a detour.
+Our design, no paper. ``aufait.Detector`` runs the same weights by ``au_predictor``, which cuts its crops directly.
 
 | part | file |
 |---|---|

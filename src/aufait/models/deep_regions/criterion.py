@@ -1,4 +1,4 @@
-"""Loss of Deep Regions Learning: cross-entropy in which positives count as much more as they are rarer.
+"""Loss of Deep Regions Learning: cross-entropy in which positives count the more, the rarer they are.
 
 Paper: section 2, the loss L(Y, X), and section 3, "Learning": -1/N sum_i sum_j [alpha_j y log x + (1 - y) log(1 - x)], alpha_j
 the skew (negatives / positives) of action unit j in the training data. In print the brackets are missing; the sign and 1/N

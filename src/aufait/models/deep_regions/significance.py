@@ -1,4 +1,4 @@
-"""Which patch matters to which action unit: the scores' change when one patch falls silent.
+"""Which patch matters to which action unit: how the scores change when one patch is set to zero.
 
 Paper: section 2.1 and Figure 3: the network with all 49 patches, 30,000 faces. Patch by patch, Fully7 reads zeros in place of
 what Conv6 gave for it; how much an action unit's score changes on average is the patch's significance. Our reading: the score

@@ -1,8 +1,8 @@
 """How often each action unit is taken to occur: what a probability is relative to.
 
 A probability needs a base rate. The models are calibrated for one rate that all units share (``REFERENCE_RATE``), so that no unit
-is called more readily than another because it was frequent in somebody's material. Whoever knows how often a unit shows in his own
-material says so, and the log-odds move by the difference, as Bayes' rule has it.
+is called more readily than another because it was frequent in somebody's material. If the user says how often a unit shows in the
+material, the log-odds change by the difference, following Bayes' rule.
 """
 
 from __future__ import annotations

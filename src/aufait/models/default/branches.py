@@ -1,7 +1,7 @@
 """The branches of the mesh model: what each reads of a face, and how they vote.
 
-Own design; no published system. Renders alone teach a network little about real skin, so the readers start from networks that
-their makers trained on real pictures and that stay frozen. They fail in different places:
+Our design; no published system. Renders alone teach a network little about real skin, so the branches read from networks that
+their makers trained on real pictures and that stay frozen. They make different errors:
 
 * features: a head on the feature maps of the landmark network (``aufait.faces.mesh_networks``), which has seen real faces;
 * photo: a head on the maps of a trunk that has seen photographs of everything (``aufait.models.default.photo_trunk``);

@@ -1,6 +1,6 @@
 """What the branches of the default models are trained towards: ordinal targets with a weight for each.
 
-Renders know every level. Of real faces only this is known, and only this is asked for:
+For renders, every level is known. For real faces only this is known, and only this is trained:
 
 * a neutral studio portrait: every unit at level 0;
 * the same person's studio smile: AU 12 present (level 2 or more), the brows, the lower face and the lids quiet;

@@ -1,6 +1,6 @@
 """Training of the branches over the frozen landmark network, from stored views (``face_views``).
 
-Each branch is trained on its own: ordinal cross-entropy against ``branch_targets``, AdamW with a one-cycle schedule, averaged
+Each branch is trained separately: ordinal cross-entropy against ``branch_targets``, AdamW with a one-cycle schedule, averaged
 weights. A batch holds a fixed share of real faces; every face appears in one of its views, drawn again in each pass.
 """
 

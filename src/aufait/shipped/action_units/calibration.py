@@ -1,9 +1,9 @@
 """Calibration of the AU logits on faces kept from training: one scale and one shift per action unit (Platt's method).
 
 Both serve all five levels and both sides, so the order of the levels stays. How often a unit shows in the given faces is an
-accident; so they are weighed to one reference base rate: a probability of 0.5 then means "as likely as not where this unit shows
-in ``REFERENCE_RATE`` of the frames" (see ``aufait.models.default.base_rates``). Rendered faces calibrate what no real face is
-labelled for; the others are calibrated on labelled real faces, of which there are few, so both numbers are held by a prior.
+matter of chance, so they are weighted to one reference base rate: a probability of 0.5 then means "as likely as not where this unit
+shows in ``REFERENCE_RATE`` of the frames" (see ``aufait.models.default.base_rates``). Units that no real face is labelled for are
+calibrated on rendered faces; the others on labelled real faces, of which there are few, so a prior limits both numbers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Faces put together from the halves of two: what a face shows on one side must come from that side.
 
 Nearly all real faces in training do the same on both sides, and a network that reads the whole face for either side is right about
-them. So some are cut along the middle and their halves exchanged; each side is asked for what its own half shows. Only frontal
-faces serve: there the middle of the aligned crop is the middle of the face.
+them. So some are cut along the middle and their halves exchanged; each side is trained on what its own half shows. Only frontal
+faces are used: there the middle of the aligned crop is the middle of the face.
 """
 
 from __future__ import annotations

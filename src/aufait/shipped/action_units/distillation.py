@@ -1,9 +1,9 @@
-"""What a better model says of real faces, for the compact model to come near: its log-odds, softened.
+"""What a better model says about real faces, as a target for the compact model: its log-odds, softened.
 
-No real face in training is coded, and portraits hardly show some units. The hard word of a teacher about those only teaches that
+No real face in training is coded, and portraits hardly show some units. A teacher's yes or no about those only teaches that
 photographs do not show them (see ``branch_targets``). Its log-odds say more: which of two faces at rest looks more like narrowed
-lids. So the compact model is asked for the log-odds of the mesh model before calibration, level by level and side by side, about
-the units where portraits differ. About the others it is asked for what it said itself before, so that real faces do not wear off
+lids. So the compact model is trained towards the log-odds of the mesh model before calibration, for each level and side, for
+the units in which portraits differ. For the others it is trained towards what it said itself before, so that real faces do not undo
 what renders have taught.
 """
 

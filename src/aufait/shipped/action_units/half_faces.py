@@ -3,7 +3,7 @@
 The acting portrait is brought onto the resting one by points that expressions hardly move (eye corners, bridge and base of the
 nose). Along the midline it is then bent until its nose, lips and chin meet those of the resting face; away from the midline the
 bend fades, so that mouth corner, cheek and brow stay as they were. The halves are joined over a Laplacian pyramid (Burt and
-Adelson 1983): light and colour pass over softly, lines stay sharp.
+Adelson 1983): light and colour change softly, lines stay sharp.
 
 Made for frontal portraits of one session: hair, clothes and background are those of the resting portrait.
 """

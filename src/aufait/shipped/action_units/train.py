@@ -1,9 +1,9 @@
-"""Training of the compact AU model, from our own renders and, where there are any, real faces with a teacher's word.
+"""Training of the compact AU model, from our own renders and, where there are any, real faces labelled by a teacher.
 
     aufait train-default -o OUT      # renders the data, trains, calibrates, writes weights and figures
     aufait train-default A B -o OUT  # uses data sets that exist
 
-Own recipe: ordinal cross-entropy over five thresholds per unit and side, AdamW with a one-cycle schedule, averaged
+Our recipe: ordinal cross-entropy over five thresholds per unit and side, AdamW with a one-cycle schedule, averaged
 weights. Persons are split three ways: training, calibration, test; the test persons are scored once, at the end. Every
 epoch leaves a checkpoint, from which an interrupted run resumes. Seeded: the same machine, threads and data give the same
 weights.

@@ -1,4 +1,4 @@
-"""Procedural pictures without faces, to put rendered faces before and to show the networks what is no face.
+"""Procedural pictures without faces, as backgrounds of rendered faces and to show the networks what is not a face.
 
 No photograph is used. Each picture is a stack of a few layers out of: coloured noise with a natural spectrum,
 gradients, dead leaves (opaque shapes of all sizes), stripes and grids, blobs and bokeh, text and strokes, strands,

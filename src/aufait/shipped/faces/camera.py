@@ -1,4 +1,4 @@
-"""Cameras and weather for training pictures: colour, light, blur, noise, compression, things in the way.
+"""Cameras and weather for training pictures: colour, light, blur, noise, compression, objects in the way.
 
 Everything works on batches (B, 3, H, W) in [0, 1] on any device; each picture draws its own strengths from the
 generator.

@@ -7,7 +7,7 @@ from pictures of real people (taken as uncovered). ``draw_batch`` makes examples
   third picture, and plain ellipses and bars; what is covered of each region is counted;
 * fit: the crop is moved, turned, scaled or put upside down; the answer follows from how far the landmarks went;
 * clarity: blur, few pixels, noise, compression, darkness; the answer is how well the fine structure of the degraded crop agrees
-  with that of the unspoilt one.
+  with that of the original one.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The mesh finder's landmark network was trained on photographs; its 478 points, brought to the 68 landmarks
 (``faces/mesh_points.py``), are the teacher's answer for each portrait. A square of the portrait around the face becomes a face
-of a ``FaceBank``, as renders do; where the square reaches beyond the picture it is see-through. The people that
-``real_faces`` keeps out serve figures alone.
+of a ``FaceBank``, as renders do; where the square reaches beyond the picture it is transparent. The people that
+``real_faces`` keeps out are only used to measure results.
 """
 
 from __future__ import annotations

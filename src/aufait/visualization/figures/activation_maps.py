@@ -1,4 +1,4 @@
-"""Class activation maps: which pixels of a feature map speak for an action unit (MGRR-Net figure 3).
+"""Class activation maps: which pixels of a feature map are evidence for an action unit (MGRR-Net figure 3).
 
 Grad-CAM (Selvaraju et al., ICCV 2017): channels weighted by the mean gradient of the score, summed, negative parts cut off. Our
 reading of MGRR-Net's figure, whose method the paper does not name: the score is that of the action unit's own head, the map the
