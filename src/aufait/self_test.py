@@ -132,7 +132,7 @@ def _written(name: str, content: bytes) -> Callable[[Path], object]:
 
 def _pictures() -> Iterator[OddFile]:
     deep = Image.fromarray(np.asarray(_picture().convert("L")).astype(np.uint16) * 4)
-    pages = {"save_all": True, "append_images": [_picture(1), _picture(2)]}
+    pages: dict[str, Any] = {"save_all": True, "append_images": [_picture(1), _picture(2)]}
     turned = Image.Exif()
     turned[274] = 6
     raw = {50706: b"\x01\x04\x00\x00", 271: "Maker"}
