@@ -64,6 +64,15 @@ def test_a_file_of_the_system_scores_bit_for_bit_as_the_shipped_model(model: Mes
     np.testing.assert_array_equal(object_.predict_faces([image], [faces]).exceedance, shipped.exceedance)
 
 
+def test_counting_the_votes_without_a_running_minimum_of_torch_changes_no_bit(model: Mesh) -> None:
+    votes = [torch.randn(50, len(model.action_units), 2, 5, generator=torch.Generator().manual_seed(k)) for k in range(4)]
+    stacked = torch.stack(votes)
+    middle = stacked.mean(dim=3, keepdim=True)
+    shares, sides = (one[:, None, :, None, None] for one in (model.branches.votes, model.branches.side_votes))
+    expected = (shares * middle + sides * (stacked - middle)).sum(dim=0).cummin(dim=-1).values
+    assert torch.equal(model.branches.count(*votes), expected)
+
+
 def test_default_with_the_mesh_finder_is_the_mesh_model_itself() -> None:
     image, faces = draw_test_image(300, 300), [made_face((150.0, 150.0), 5)]
     chosen, direct = open_predictor("default", finder="mesh"), MeshPredictor.load()

@@ -50,8 +50,8 @@ def explained_body(faces: Sequence[ExplainedFace], *, video: bool, embed: Embed,
     kinds = list(dict.fromkeys(one.explanation.kind for one in faces if one.explanation is not None))
     limits = " ".join(f"<b>{html.escape(kind.capitalize())}.</b> {_limit(kind)}" for kind in kinds)
     lead = (
-        "The faces on which most action units are at their strongest, as the model sees them. A map shows what changes this "
-        f"model's score; it does not show where a muscle moved, and it can look right where the score is wrong. {limits}"
+        "The faces on which most action units are at their strongest, as the model sees them. A map is about this model, "
+        f"not about the face: it does not show where a muscle moved, and it can look right where the score is wrong. {limits}"
     )
     return f'<p class="lead">{lead}</p>' + "".join(_face(one, video, embed, time_link) for one in faces)
 
