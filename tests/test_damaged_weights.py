@@ -79,7 +79,7 @@ def test_statistics_that_cannot_be_are_named(tmp_path: Path) -> None:
 
 
 def test_scores_that_are_no_numbers_are_refused() -> None:
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         AUScores(np.full((1, 2, 2, 5), np.nan, np.float32))
 
 

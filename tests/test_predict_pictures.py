@@ -89,7 +89,7 @@ def test_the_command_evaluates_a_model_on_a_table_of_pictures(tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate", "default", "--cache", "x", "-o", "out"], "looks at pictures, not at prepared faces"),
+        (["evaluate", "default", "--cache", "x", "-o", "out"], "reads pictures, not prepared faces"),
         (["evaluate", "default", "--data", "labels.csv", "-o", "out"], "--data takes NAME=ROOT"),
         (["evaluate", "defualt", "--data", "csv={table}", "-o", "out"], "did you mean 'default'"),
         (["evaluate", "default", "--data", "csv={table}", "--fold", "2", "-o", "out"], "parts of a protocol"),

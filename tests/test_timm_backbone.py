@@ -98,7 +98,7 @@ def test_weights_of_a_file_are_taken_whole_or_refused(timm: ModuleType) -> None:
         ("abrnet", {"backbone": "timm:vit_tiny_patch16_224", "image_size": 224}, "strides 16, needed is 4"),
         ("resnet18", {"backbone": "timm:vit_tiny_patch16_224"}, "does not take images of 256 pixels"),
         ("resnet18", {"backbone": "timm:resnet18x"}, "no model 'resnet18x'; did you mean"),
-        ("resnet18", {"backbone": "timm:hf-hub:somebody/something"}, "would be fetched from the net"),
+        ("resnet18", {"backbone": "timm:hf-hub:somebody/something"}, "would be downloaded"),
     ],
 )
 def test_backbones_that_do_not_fit_are_refused(name: str, settings: dict[str, Any], words: str, timm: ModuleType) -> None:

@@ -271,7 +271,7 @@ def _refuse_shipped(network: Path) -> None:
 
     if str(network) in (*MODELS, DEFAULT):
         raise InputError(
-            f"the model {network} looks at pictures, not at prepared faces; give the data set itself: aufait evaluate {network} "
+            f"the model {network} reads pictures, not prepared faces; give the data set itself: aufait evaluate {network} "
             "--data disfa=ROOT, or --data csv=TABLE"
         )
 

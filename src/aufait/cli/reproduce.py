@@ -202,7 +202,7 @@ def _sources(given: list[str], needed: list[str]) -> dict[str, list[Path]]:
         key = name.strip().lower().replace("+", "_plus").replace("-", "_")
         if key == "twin":
             raise InputError(
-                f"--data twin renders what is not given and takes no folder; a twin that is there goes by its data set, such "
+                f"--data twin renders what is not given and takes no folder; an existing twin is given as its data set, such "
                 f"as --data {needed[0] if needed else 'bp4d'}={place}"
             )
         if key not in DATASETS:

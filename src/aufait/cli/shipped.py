@@ -162,7 +162,7 @@ def calibrate(
 
     report = calibrate_model(model, labelled_faces, out, finder=finder, finder_model=finder_model, portraits=portraits)
     say = stdout()
-    say.print(f"{report.found} of {report.faces} labelled faces found; F1 at 0.5 and ROC area, calibrated without the own group:")
+    say.print(f"{report.found} of {report.faces} labelled faces found; F1 at 0.5 and ROC area, each without its own group:")
     for unit, (present, absent, f1, area) in report.units.items():
         say.print(f"AU{unit}: {present} present, {absent} absent, F1 {f1:.2f}, ROC area {area:.3f}")
     say.print(f"mean: F1 {report.f1:.3f}, ROC area {report.roc_area:.3f}")

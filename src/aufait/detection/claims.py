@@ -85,7 +85,7 @@ class Claim:
             OutputError: the claim is not ours any more.
         """
         if not self.is_held():
-            raise OutputError(f"{self.path} was taken over by another process, which makes this result now; nothing was replaced")
+            raise OutputError(f"{self.path} now belongs to another process, which makes this result; nothing was replaced")
 
     def _take(self) -> None:
         for _ in range(_TRIES):
@@ -97,7 +97,7 @@ class Claim:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(self._facts, file)
             return
-        raise OutputError(f"{self.path} cannot be had: other processes make and remove it again and again; delete it if none runs")
+        raise OutputError(f"{self.path} cannot be claimed: other processes keep making and removing it; delete it if none runs")
 
     def _look_at_other(self) -> None:
         """Clears a dead claim away.

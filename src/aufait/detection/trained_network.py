@@ -266,5 +266,5 @@ def _by_side(scores: Tensor | None) -> tuple[np.ndarray | None, np.ndarray | Non
 def _array(tensor: Tensor) -> np.ndarray:
     values: np.ndarray = tensor.float().cpu().numpy()
     if not np.isfinite(values).all():
-        raise InputError("the network gives scores that are no numbers: its weights are damaged, or its training diverged")
+        raise InputError("the network gives scores that are not numbers: its weights are damaged, or its training diverged")
     return values

@@ -66,8 +66,8 @@ def repeat_cross_validation(
     protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
     if not same_folds and not can_be_redrawn(protocol):
         raise InputError(
-            f"the folds of {protocol.name} cannot be drawn anew: it is no cross-validation over the subjects of one data set; keep "
-            "them with same_folds=True, on the command line --same-folds, so that only the seed of training changes"
+            f"the folds of {protocol.name} cannot be drawn anew: it is not a cross-validation over the subjects of one data set; "
+            "keep them with same_folds=True, on the command line --same-folds, so that only the seed of training changes"
         )
     found: dict[str, list[CrossValidation]] = {}
     for number in range(repeats):

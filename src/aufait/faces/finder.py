@@ -136,7 +136,7 @@ def create_finder(
         _plugins().refuse_broken(name)
         near = get_close_matches(name, list_finders(), n=2, cutoff=0.4) or list_finders()
         raise InputError(
-            f"unknown face finder {name!r}; did you mean {' or '.join(near)}? There are: {', '.join(list_finders())}"
+            f"unknown face finder {name!r}; did you mean {' or '.join(near)}? Known: {', '.join(list_finders())}"
         )
     if name == "auto":
         return _create_auto(model_path, device, max_faces, min_confidence)

@@ -1,7 +1,7 @@
 """Weights on disc: a safetensors file whose header holds a description as JSON; whole or absent.
 
 A file may come from anywhere, so reading it believes nothing: a network is made without memory first and compared with the tensors
-that are really there, and weights that are no numbers are refused by name.
+that are really there, and weights that are not numbers are refused by name.
 
 The weights that the package ships are stored small (``packed``): matrices and kernels as whole numbers of 8 bits with one scale for
 each output channel, the rest as float16. ``read_tensors`` gives them back as numbers, whichever way they were stored.

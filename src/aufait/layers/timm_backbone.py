@@ -111,7 +111,7 @@ def _timm(backbone: str) -> Any:
 
 def _check_name(timm: Any, name: str) -> None:
     if ":" in name or "/" in name:
-        raise InputError(f"{PREFIX}{name} would be fetched from the net; give a name of timm.list_models(), and weights as a file")
+        raise InputError(f"{PREFIX}{name} would be downloaded; give a name of timm.list_models(), and weights as a file")
     if not timm.is_model(name.partition(".")[0]):
         near = get_close_matches(name, timm.list_models(), n=3)
         raise InputError(f"timm has no model {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else ""))

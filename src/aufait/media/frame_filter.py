@@ -16,7 +16,7 @@ Step = tuple[str, dict[str, str]]
 
 
 class FilterError(Exception):
-    """This chain cannot be had: a filter is not part of this FFmpeg, or does not take such frames."""
+    """This chain is not available: a filter is not part of this FFmpeg, or does not take such frames."""
 
 
 def kind_of_frame(frame: Any) -> tuple[Any, ...]:
@@ -32,7 +32,7 @@ class FrameFilter:
         first: a frame as all others will be, see ``kind_of_frame``.
 
     Raises:
-        FilterError: the chain cannot be had.
+        FilterError: the chain is not available.
     """
 
     def __init__(self, steps: Sequence[Step], first: Any) -> None:

@@ -226,7 +226,7 @@ class VideoReader:
         if times.leaps:
             first = times.leaps[0]
             more = f" ({len(times.leaps)} such places)" if len(times.leaps) > 1 else ""
-            self._note(f"its time leaps ahead to {first.stored:.3f} s at frame {first.frame}{more}; times are given as in the file")
+            self._note(f"its time jumps ahead to {first.stored:.3f} s at frame {first.frame}{more}; times are given as in the file")
         if times.is_counted:
             self._note(f"it stores no times; frames are counted at {1 / times.step:.6g} per second")
         elif times.estimates:

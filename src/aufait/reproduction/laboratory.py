@@ -347,7 +347,7 @@ class Laboratory:
         if run.pretrained:
             if self.imagenet is None and not self.quick:
                 raise InputError(
-                    f"{run.name} starts from a ResNet18 of ImageNet, which aufait does not hold; give its state dict as "
+                    f"{run.name} starts from a ResNet18 of ImageNet, which aufait does not contain; give its state dict as "
                     "--imagenet FILE"
                 )
             settings["pretrained"] = self.imagenet

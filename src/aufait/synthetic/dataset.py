@@ -296,7 +296,7 @@ def read_records(folder: str | Path) -> list[FrameRecord]:
             records += [_parse(root, json.loads(line)) for line in file.read_text().splitlines()]
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             said = f"{type(error).__name__}: {error}"
-            raise InputError(f"{file} is damaged ({said}); remove it and run aufait synth again to make it anew") from error
+            raise InputError(f"{file} is damaged ({said}); remove it and run aufait synth again to make it again") from error
     if not records:
         raise InputError(f"{root} holds no finished frame yet; run aufait synth again to continue it")
     return records

@@ -138,7 +138,7 @@ def _require_aligner(recipe: Recipe) -> None:
 
     if model_entry(recipe.model).network.has_aligner and not (recipe.aligner or recipe.start_file):
         raise InputError(
-            f"{recipe.model} looks through a frozen face alignment network, which would have random weights; give trained ones as "
+            f"{recipe.model} uses a frozen face alignment network, which would have random weights; give trained ones as "
             f"aligner=FILE (aufait import-checkpoint FILE --as fan), train them first with aligner={FIT}, or say aligner={RANDOM} "
             "to continue without them"
         )

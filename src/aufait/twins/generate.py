@@ -115,7 +115,7 @@ def write_twin(
         uncoded=uncoded,
     )
     if uncoded and not layout.coded_in_part:
-        raise InputError(f"all frames of {layout.title} are coded; uncoded frames go with bp4d, bp4d_plus and fera2015")
+        raise InputError(f"all frames of {layout.title} are coded; uncoded frames are for bp4d, bp4d_plus and fera2015")
     check_tasks(layout, settings.tasks)
     if layout.has_tracks:
         need_landmark_library()

@@ -358,7 +358,7 @@ def _real(text: str, line: int, column: str, problems: _Problems) -> float | Non
     """A time in seconds."""
     value = _number(text, line, column, problems) if text else None
     if value is not None and not abs(value) <= _LARGEST:  # nan too
-        problems.add(line, column, f"{text[:_SHOWN_TEXT]} is no time")
+        problems.add(line, column, f"{text[:_SHOWN_TEXT]} is not a time")
         return None
     return value
 
@@ -383,7 +383,7 @@ def _refuse_spellings(table: Path, rows: list[_Row]) -> None:
     """One person under two spellings would be two subjects, and could be in training and in test.
 
     Raises:
-        InputError: two subjects differ in upper and lower case or in blanks alone.
+        InputError: two subjects differ only in upper and lower case or blanks.
     """
     seen: dict[str, _Row] = {}
     for row in rows:
@@ -391,7 +391,7 @@ def _refuse_spellings(table: Path, rows: list[_Row]) -> None:
         if first.subject != row.subject:
             raise InputError(
                 f"{table}, line {row.line}, column subject: {row.subject!r} and {first.subject!r} (line {first.line}) differ in "
-                "case or blanks alone; spell each subject in one way"
+                "case or blanks only; spell each subject in one way"
             )
 
 

@@ -60,7 +60,7 @@ def read_track(path: Path) -> np.ndarray:
         with h5py.File(path, "r") as file:
             pred = file["fit/pred"]
             if not isinstance(pred, h5py.Dataset) or pred.nbytes > _MOST_BYTES:
-                raise ValueError("fit/pred is no array, or one of more than 1 GiB")
+                raise ValueError("fit/pred is not an array, or is one of more than 1 GiB")
             if h5py.check_dtype(ref=pred.dtype) is None:
                 return _stacked(np.asarray(pred), path)
             rows = [_points(np.asarray(file[reference])) for reference in np.ravel(pred[()])]

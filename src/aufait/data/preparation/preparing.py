@@ -148,7 +148,7 @@ def _enter_folder(folder: Path, settings: Mapping[str, Any], digests: Mapping[st
                 return
             if not overwrite:
                 raise OutputError(
-                    f"{folder} holds faces prepared otherwise: {'; '.join(differences)}. "
+                    f"{folder} holds faces prepared differently: {'; '.join(differences)}. "
                     "Choose another folder, or start again with overwrite (--overwrite)"
                 )
             with _locked(folder):

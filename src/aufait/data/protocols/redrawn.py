@@ -22,11 +22,11 @@ def redrawn(protocol: Protocol, seed: int) -> Protocol:
     """As many subject-exclusive folds of the same subjects, drawn from a seed; everything else stays.
 
     Raises:
-        InputError: the protocol is no cross-validation of one data set's subjects.
+        InputError: the protocol is not a cross-validation of one data set's subjects.
     """
     if not can_be_redrawn(protocol):
         raise InputError(
-            f"the folds of {protocol.name} cannot be drawn anew: it is no cross-validation over the subjects of one data set"
+            f"the folds of {protocol.name} cannot be drawn anew: it is not a cross-validation over the subjects of one data set"
         )
     (name,) = protocol.datasets
     subjects = [subject for fold in protocol.folds for subject in fold.test[0].subjects or ()]

@@ -59,7 +59,7 @@ class AUScores:
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.exceedance).all():
-            raise InputError("the model gives scores that are no numbers: its weights are damaged or its training diverged")
+            raise InputError("the model gives scores that are not numbers: its weights are damaged or its training diverged")
 
     @cached_property
     def _stronger(self) -> np.ndarray:

@@ -154,7 +154,7 @@ def _check(arrays: Mapping[str, np.ndarray]) -> None:
         if values.shape != shape or values.dtype.kind not in ("U" if name in _TEXTS else "iuf"):
             raise ValueError(f"{name} is {values.dtype} {values.shape}, expected {shape}")
         if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError(f"{name} holds numbers that are none")
+            raise ValueError(f"{name} holds values that are not numbers")
     owners = {"triangles": "neutral", "triangle_uvs": "uvs", "landmarks68": "neutral", "mirror_vertices": "neutral"}
     for name, length in owners.items():
         if arrays[name].dtype.kind not in "iu" or arrays[name].min() < 0 or arrays[name].max() >= len(arrays[length]):
