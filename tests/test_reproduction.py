@@ -1,4 +1,4 @@
-"""The list of tables and figures, how tables stand beside the published ones, and how the whole list is made."""
+"""The list of tables and figures, how tables show the published ones, and how the whole list is made."""
 
 from __future__ import annotations
 
