@@ -187,6 +187,8 @@ class SoundTrack:
         except (av.error.FFmpegError, ValueError):  # damaged; the next one may be whole
             return made
         for frame in frames:
+            if not frame.time_base or not frame.sample_rate:
+                continue
             frame.pts = round(shown / frame.time_base)
             shown += frame.samples / frame.sample_rate
             made += self._out.encode(frame)
@@ -222,7 +224,7 @@ def _main_sound(container: Any) -> Any:
 
 def _time(packet: Any) -> float | None:
     stamp = packet.pts if packet.pts is not None else packet.dts
-    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
+    return None if stamp is None or not packet.time_base else float(stamp * packet.time_base)
 
 
 def _same_stream(target: Any, stream: Any) -> Any:
