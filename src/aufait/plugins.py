@@ -34,7 +34,7 @@ class Plugins:
     """What the packages of one group bring.
 
     Attributes:
-        objects: name -> what the entry stands for.
+        objects: name -> the object of the entry.
         origins: name -> package and version.
         problems: name -> why it cannot be used.
     """

@@ -52,7 +52,7 @@ class FaceExplanation:
         highest: value that is shown in full colour: the highest of all maps of this face, unless ``fixed``.
         action_units: A numbers.
         probability: (A,).
-        fixed: whether maps of this kind have a highest value of their own, such as 1.
+        fixed: whether maps of this kind have a fixed highest value, such as 1.
     """
 
     face: int

@@ -2,7 +2,7 @@
 
 A video ``clip.mp4`` becomes ``clip.csv``, ``clip.provenance.json`` and, where asked for, ``clip.parquet``,
 ``clip_annotated.mp4``, ``clip_timeline.png`` and ``clip_report.html``. All pictures of a call share one table,
-``images.csv`` and so on; each gets an ``<name>_annotated.png`` of its own.
+``images.csv`` and so on; each picture gets its own ``<name>_annotated.png``.
 """
 
 from __future__ import annotations

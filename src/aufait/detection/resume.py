@@ -36,7 +36,7 @@ class Earlier:
     Attributes:
         record: of a result that is whole and was made from the same input in the same way, else None.
         refusal: why what is there can neither be kept nor replaced unasked; empty where it can.
-        ours: files under final names are left-overs of a run of our own and may be replaced.
+        ours: files under final names were left by one of our own runs and may be replaced.
     """
 
     record: dict[str, Any] | None = None
@@ -74,7 +74,7 @@ def file_state(path: Path) -> str:
 
 
 def look(task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> Earlier:
-    """What is there of a task's result, by the record beside it. Reads inputs only where their times have changed."""
+    """What exists of a task's result, by the record next to it. Reads inputs only where their times have changed."""
     record = read_record(task.provenance)
     begun = record is None and not task.provenance.exists()
     if begun:
@@ -89,7 +89,7 @@ def look(task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> Ear
         return Earlier()
     foreign = [path for path in there if path not in listed and path != task.provenance]
     if foreign:
-        return Earlier(refusal=f"{foreign[0]} exists, and is not part of the result beside it")
+        return Earlier(refusal=f"{foreign[0]} exists, and is not part of the result next to it")
     if task.live:
         return Earlier(refusal=f"{task.provenance} exists; what a camera shows does not come again")
     if difference := _difference(record, task, options, settings):
@@ -130,16 +130,16 @@ def make_final(record: Path, names: Sequence[str], *, replace: bool) -> None:
 
     Args:
         record: final path of the record, which lists the files.
-        names: of the files beside it; those that have their names already are left alone.
+        names: of the files next to it; those that already have their names are not changed.
         replace: whether other files of these names may be replaced.
 
     Raises:
-        OutputError: a file of that name has turned up, or the folder cannot be written.
+        OutputError: a file of that name has appeared, or the folder cannot be written.
     """
     waiting = [path for name in names if partial_path(path := record.with_name(name)).exists()]
     taken = [path for path in [*waiting, record] if path.exists() and not replace]
     if taken:
-        raise OutputError(f"{taken[0]} has turned up while the result was made; it is kept, and the result has names with .partial")
+        raise OutputError(f"{taken[0]} appeared while the result was made; it is kept, and the result has names with .partial")
     with output_errors(record):
         sync_to_disc(partial_path(record))
         record.unlink(missing_ok=True)  # it vouches for what is now replaced
@@ -198,7 +198,7 @@ def _is_file(path: Path, facts: Any) -> bool:
 
 
 def _difference(record: Mapping[str, Any], task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> str:
-    """In what a record differs from what is wanted, in words; empty where it does not."""
+    """How a record differs from what is wanted, as text; empty if it does not."""
     then, now = dict(_flat(record.get("settings") or {})), dict(_flat(recorded_settings(task, options, settings)))
     version = installed_version("aufait"), (record.get("software") or {}).get("aufait")
     named = [(key, then.get(key), now.get(key)) for key in {**now, **then} if then.get(key) != now.get(key)]

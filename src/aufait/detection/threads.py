@@ -1,6 +1,6 @@
 """Two small helpers that let reading, finding, scoring and writing overlap without changing any result.
 
-``Prefetch`` runs an iterator in a thread of its own, ``BackgroundSink`` a consumer. Both hold a bounded number of
+``Prefetch`` runs an iterator in a separate thread, ``BackgroundSink`` a consumer. Both hold a bounded number of
 items, so memory stays constant; both keep the order and hand an error of their thread to the caller; both end their
 thread when they are closed, also half-way. Decoding, encoding and torch release the interpreter's lock
 while they work, which is why threads are enough.

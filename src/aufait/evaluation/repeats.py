@@ -50,7 +50,7 @@ def repeat_cross_validation(
         caches: see ``cross_validate``.
         out: folder of all repeats.
         repeats: how many, 2 at least; the first has the published folds and the recipe's own seed.
-        same_folds: only the seed of training changes; otherwise the subjects are also divided into folds anew.
+        same_folds: only the seed of training changes; otherwise the subjects are also divided into new folds.
         protocol: in place of the recipe's.
         options: further arguments of ``cross_validate``.
 

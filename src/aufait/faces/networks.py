@@ -112,7 +112,7 @@ def _is_size(value: Any) -> bool:
 
 
 def conv_block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU; keeps the size but for the stride."""
+    """Convolution, batch norm, ReLU; keeps the size except for the stride."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 

@@ -40,7 +40,7 @@ class Operator:
 def read_operators(data: bytes) -> list[Operator]:
     """The operators of a TFLite network that have float weights, in the order they run.
 
-    Weights stored as float16 and widened by an operator of their own ("dequantize") arrive as float32.
+    Weights stored as float16 and widened by a separate operator ("dequantize") arrive as float32.
 
     Args:
         data: the whole file, of a version that ``task_file`` has checked.

@@ -58,7 +58,7 @@ def plain_cell(value: object) -> object:
 
 
 def content_policy(*scripts: str) -> str:
-    """The ``<meta>`` element that forbids a page everything but its own styles and scripts, what it embeds, and a video beside it.
+    """The ``<meta>`` element that forbids a page everything but its own styles and scripts, what it embeds, and a video next to it.
 
     Args:
         scripts: the texts between ``<script>`` and ``</script>`` that the page has, exactly.

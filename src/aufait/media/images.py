@@ -141,7 +141,7 @@ def decoding(name: str, source: str | os.PathLike[str] | bytes, max_pixels: int 
         raise InputError(f"{name} does not fit into memory; shrink the picture first") from error
     except Exception as error:  # decoders of damaged files raise what they like
         raise InputError(
-            f"{name} is damaged or cut off ({error}); copy it again from its origin or save it anew in an image editor"
+            f"{name} is damaged or cut off ({error}); copy it again from its origin or save it again in an image editor"
         ) from error
 
 
@@ -155,7 +155,7 @@ def open_image(source: str | os.PathLike[str] | bytes) -> Image.Image:
 
 
 def picture_pages(image: Image.Image) -> Sequence[int]:
-    """Numbers of the pages or animation frames that are pictures of their own, from 0; never empty.
+    """Numbers of the pages or animation frames that are separate pictures, from 0; never empty.
 
     Raises:
         InputError: the file is camera raw (what could be read of it is a thumbnail), or has more than ``MAX_PAGES`` pages.
@@ -222,7 +222,7 @@ def _name(source: str | os.PathLike[str] | bytes) -> str:
 
 
 def _refuse_camera_raw(page: Image.Image) -> None:
-    """Raises where a TIFF page says that it holds sensor data, or that a larger picture is behind it."""
+    """Raises where a TIFF page says that it holds sensor data, or that a larger picture follows it."""
     tags = page.tag_v2  # type: ignore[attr-defined]
     sensor = _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _SENSOR_DATA
     if sensor or (_SUB_IFDS in tags and _larger_inside(page)):
@@ -230,7 +230,7 @@ def _refuse_camera_raw(page: Image.Image) -> None:
 
 
 def _larger_inside(page: Image.Image) -> bool:
-    """Whether a TIFF page carries pictures of more pixels than its own, as raw files do behind their thumbnail."""
+    """Whether a TIFF page contains pictures with more pixels than itself, as raw files do after their thumbnail."""
     tags, file = page.tag_v2, page.fp  # type: ignore[attr-defined]
     offsets = tags[_SUB_IFDS]
     for offset in offsets[:_MOST_INSIDE] if isinstance(offsets, tuple) else (offsets,):

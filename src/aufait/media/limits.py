@@ -33,7 +33,7 @@ MAX_SCANNED_PIXELS = 4_000_000_000
 _ARRAY_BYTES = 3
 _SMALL_MODES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes of a pixel in Pillow, else 4
 _DECODER_BYTES = {"WEBP": 9.5, "AVIF": 6.5, "JPEG2000": 16.0}
-"""Bytes of a pixel that the decoder needs beside the picture; the others unpack row by row."""
+"""Bytes of a pixel that the decoder needs in addition to the picture; the others unpack row by row."""
 _STRIP_BYTES = 4  # of a compressed TIFF in one piece, which the decoder holds whole
 _PIXELS_PER_BYTE = 256  # of a JPEG at most: two bits for a block of 64; in several scans, one bit
 _SCAN = b"\xff\xda"
@@ -68,7 +68,7 @@ def check_picture(name: str, image: Image.Image, max_pixels: int = MAX_PIXELS) -
     if scans > MAX_SCANS or scans * width * height > MAX_SCANNED_PIXELS:
         raise InputError(
             f"{name} is stored in {scans} scans, each of which goes over all of its pixels; at most {MAX_SCANS} are read, "
-            "fewer of a very large picture: save it anew as an ordinary JPEG"
+            "fewer of a very large picture: save it again as an ordinary JPEG"
         )
     return int(width * height * each)
 
@@ -104,7 +104,7 @@ def _scans(image: Image.Image) -> int:
 
     One that says so at its first scan has no other; else they are counted, without unpacking anything.
     """
-    file, layers = image.fp, image.layers  # type: ignore[attr-defined] # the file stands behind the head of the first scan
+    file, layers = image.fp, image.layers  # type: ignore[attr-defined] # the file is positioned after the header of the first scan
     start = file.tell()
     file.seek(max(0, start - 8 - 2 * layers))
     head = file.read(5)

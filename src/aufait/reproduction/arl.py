@@ -100,7 +100,7 @@ _FIGURES = (
             "For AU1 the three channels respond at brows and forehead, for AU15 at the corners of the mouth.",
             runs=("arl/bp4d",), options={"action_units": (1, 15)}),
     _figure(4, "spatial attention before and after the random field", "refinement",
-            "The field removes noise in the contour and the background, such as that round AU2, and keeps the brows.",
+            "The field removes noise in the contour and the background, such as that around AU2, and keeps the brows.",
             runs=("arl/bp4d",), options={"action_units": (1, 2, 4, 6, 12, 15, 17)}),
     _figure(5, "attention of JAA-Net and ARL for 12 AUs on three faces of BP4D", "attention_of_two",
             "JAA-Net's maps look the same on all three faces; ARL's differ in shape from face to face. AUs 1 and 2, and 6 and 7, "

@@ -36,8 +36,8 @@ class LabelVAESettings:
     """Pre-training of the label VAE, for networks whose loss has one (AUNet section V-C)."""
 
     file: str | None = None
-    """A label VAE to take instead of training one (aufait import-checkpoint FILE --as vae); "{dataset}" in it stands for the name
-    of the data set, where several are trained on."""
+    """A label VAE to take instead of training one (aufait import-checkpoint FILE --as vae); "{dataset}" in it is replaced by the
+    name of the data set, where several are trained on."""
 
     latent_size: int | None = None
     """k; null takes the paper's for BP4D, DISFA and AffWild2, and 8 for others."""

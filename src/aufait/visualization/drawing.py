@@ -210,7 +210,7 @@ def _paint(view: np.ndarray, pixels: np.ndarray, cover: np.ndarray, colour: Colo
 
 
 def _window(image: np.ndarray, points: np.ndarray, margin: int) -> tuple[int, int, np.ndarray] | None:
-    """The part of the picture round some points: top, left and a view of it; None where nothing of it is visible."""
+    """The part of the picture around some points: top, left and a view of it; None where nothing of it is visible."""
     low, high = points.min(axis=0) - margin, points.max(axis=0) + margin + 1
     left, top, right, bottom = _clip(image, (low[0], low[1], high[0], high[1]))
     return (top, left, image[top:bottom, left:right]) if left < right and top < bottom else None

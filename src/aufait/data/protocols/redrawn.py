@@ -1,4 +1,4 @@
-"""A published cross-validation with its subjects divided into folds anew: how much a score depends on the division."""
+"""A published cross-validation with its subjects divided into new folds: how much a score depends on the division."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def train_default(
         data: folders of ``aufait synth``; when empty, ``config.frames`` frames are rendered into ``out/data``.
         config: recipe; the CPU-sized one by default.
         init: weight file of an earlier model with the same network, to start from instead of from random weights. It has
-            seen persons of its own data, so give ``held_out_data`` rendered with another seed to test on.
+            seen persons of its own training data, so give ``held_out_data`` rendered with another seed to test on.
         held_out_data: folders whose persons serve calibration and test alone; without them a share of ``data`` does.
         real_targets: the ``real_targets.npz`` of ``train_mesh``: real faces with a teacher's word, a share of every batch.
         assets: ICT-FaceKit file, needed only to render.

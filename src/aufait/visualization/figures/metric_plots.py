@@ -88,7 +88,7 @@ def _bars(axes: Axes, table: np.ndarray, names: Sequence[str], series: Sequence[
 
 
 def _colour(number: int, count: int) -> Any:
-    """Few series get colours of their own, many a scale from pale to dark."""
+    """A few series get separate colours, many a scale from pale to dark."""
     if count <= len(SERIES) - 2:
         return SERIES[number]
     from aufait.visualization.figures.figure import colour_map

@@ -50,7 +50,7 @@ def relation_figure(
     Args:
         matrices: heading -> (A, A); nan is left grey.
         action_units: A numbers.
-        signed: colours for both signs round 0; otherwise from 0 upwards.
+        signed: colours for both signs around 0; otherwise from 0 upwards.
         limit: value of the strongest colour; by default 1 for signed ones, the largest value otherwise.
         graph_of: heading of the matrix whose graph is drawn too, right of all, or in the middle below them with ``per_row``.
         label: what the colours show.
