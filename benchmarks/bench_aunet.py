@@ -3,7 +3,7 @@
     python benchmarks/bench_aunet.py VIDEO [--frames 120] [--predictions 8] [--model FILE] [--threads 2]
 
 VIDEO shows one face in its first frames. Without --model the network has random weights: the differences of pixels, points
-and features still mean something, those of the logits only beside how much the logits change from frame to frame.
+and features still mean something, those of the logits only in comparison with how much the logits change from frame to frame.
 """
 
 from __future__ import annotations

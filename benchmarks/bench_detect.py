@@ -3,7 +3,7 @@
     python benchmarks/bench_detect.py [VIDEO] [--frames 300] [--repeats 3] [--flat 20000]
 
 Without VIDEO the shipped clip is scaled to 1280 x 720. ``--flat N`` adds one long run of N frames and prints its peak
-memory beside that of the short ones: the difference shows whether memory grows with the length of a video.
+memory next to that of the short ones: the difference shows whether memory grows with the length of a video.
 """
 
 from __future__ import annotations

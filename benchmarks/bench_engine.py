@@ -1,6 +1,6 @@
 """Speed and realism of the synthetic face engine, measured.
 
-    python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, beside an older engine if given
+    python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, also of an older engine if given
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
@@ -89,7 +89,7 @@ def speed(args: argparse.Namespace) -> None:
 
 
 def _prototype_speed(folder: Path, frames: int) -> float:
-    """Frames/s that the older engine's own generator prints, run in a process of its own after a warm-up of its cache."""
+    """Frames/s that the older engine's own generator prints, run in a separate process after a warm-up of its cache."""
     out = subprocess.run(
         [sys.executable, "gen.py", str(frames), "0", "/tmp/prototype_frames"],
         cwd=folder,

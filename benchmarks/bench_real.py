@@ -2,7 +2,7 @@
 
     python benchmarks/bench_real.py dev FOLDER      labelled faces: F1, ROC area, calibration; error sheets
     python benchmarks/bench_real.py rest FOLDER     studio portraits kept out of training: false alarms, smiles; faces found
-    python benchmarks/bench_real.py sides FOLDER    half smiles of the same people and of renders: is the acting side told?
+    python benchmarks/bench_real.py sides FOLDER    half smiles of the same people and of renders: is the acting side recognised?
     python benchmarks/bench_real.py quality FOLDER  error against quality, and quality under known defects
 
 Options of all: ``--finder``, ``--finder-model``, ``--model``, ``--device``; ``... dev --help`` shows the rest. The pictures are

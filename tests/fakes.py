@@ -1,4 +1,4 @@
-"""Stand-ins for the networks, so that the plumbing around them can be tested in milliseconds.
+"""Substitutes for the networks, so that the plumbing around them can be tested in milliseconds.
 
 ``FakeFinder`` reports a face wherever the picture is not plain; ``FakePredictor`` scores AU12 from the picture's mean.
 """
@@ -77,7 +77,7 @@ class FakePredictor:
 
 
 def use_fakes() -> None:
-    """Makes every ``Detector`` of this process use the stand-ins; for child processes, which no fixture reaches."""
+    """Makes every ``Detector`` of this process use the substitutes; for child processes, which no fixture reaches."""
     from aufait.detection import detector
 
     detector._load_finder = lambda *_: FakeFinder()  # type: ignore[assignment,return-value]

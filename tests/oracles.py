@@ -325,7 +325,7 @@ class DeepRegionsLoop(nn.Module):
 
 
 class DRMLLoop(nn.Module):
-    """DRML with a loop over its 64 regions, each with layers of its own."""
+    """DRML with a loop over its 64 regions, each with its own layers."""
 
     def __init__(self, model: DRML) -> None:
         super().__init__()

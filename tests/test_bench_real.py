@@ -49,7 +49,7 @@ def test_f1_and_area_of_a_hand_worked_case() -> None:
     (unit,) = scoring.score_units(["AU1"], truth, probability, list("abcde")).units
     assert (unit.positives, unit.negatives) == (2, 2)
     assert unit.f1.value == pytest.approx(2 * 1 / (2 + 1 + 1))  # one hit, one false alarm, one miss
-    assert unit.roc.value == pytest.approx(3 / 4)  # of four pairs one is the wrong way round
+    assert unit.roc.value == pytest.approx(3 / 4)  # of four pairs one is in the wrong order
 
 
 def test_means_leave_out_units_with_few_positives() -> None:

@@ -45,7 +45,7 @@ def test_halves_of_crops_meet_in_one_light() -> None:
     left, right = joined[0, :, :, :50].float(), joined[0, :, :, 78:].float()
     assert abs(left.mean() - right.mean()) < 3
     assert (joined[0, :, :, :40].int() - crops[0, :, :, :40].int()).abs().max() <= 1  # the first face's own half
-    wanted = crops[1, :, :, 100:].float()  # the other's, but for light and contrast
+    wanted = crops[1, :, :, 100:].float()  # the other's, except light and contrast
     similarity = torch.corrcoef(torch.stack([joined[0, :, :, 100:].float().flatten(), wanted.flatten()]))[0, 1]
     assert similarity > 0.99
 

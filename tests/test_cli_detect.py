@@ -1,4 +1,4 @@
-"""aufait detect: files in, files out, in every combination, with stand-ins for the networks."""
+"""aufait detect: files in, files out, in every combination, with substitutes for the networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caches whose files were damaged or changed: refused in words, never read wrongly."""
+"""Caches whose files were damaged or changed: refused with a clear error, never read wrongly."""
 
 from __future__ import annotations
 

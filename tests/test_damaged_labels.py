@@ -1,4 +1,4 @@
-"""Label files that are no files, and cells that hold anything: no hang, no memory without end, an error or an anomaly in words."""
+"""Label files that are no files, and cells that hold anything: no hang, no memory without end, a clear error or an anomaly."""
 
 from __future__ import annotations
 

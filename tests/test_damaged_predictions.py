@@ -1,4 +1,4 @@
-"""Damaged files of predictions and of face geometry: an error in words, before memory is taken."""
+"""Damaged files of predictions and of face geometry: a clear error, before memory is taken."""
 
 from __future__ import annotations
 

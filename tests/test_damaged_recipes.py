@@ -1,4 +1,4 @@
-"""Recipes from strangers: an error in words, at once and in little memory, or the settings that they name."""
+"""Recipes from strangers: a clear error, at once and in little memory, or the settings that they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights from strangers: NaN is named, claims of sizes cost nothing, headers of any kind are errors in words."""
+"""Weights from strangers: NaN is named, claims of sizes cost nothing, headers of any kind give clear errors."""
 
 from __future__ import annotations
 

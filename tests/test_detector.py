@@ -266,7 +266,7 @@ def test_settings_name_the_finders_model_files() -> None:
 
 
 def test_detector_works_in_a_forked_process_after_its_parent_used_threads() -> None:
-    """In a process of its own: a child that waits for threads it does not have would wait for ever."""
+    """In a separate process: a child that waits for threads it does not have would wait for ever."""
     script = """
 import os, sys
 import numpy as np

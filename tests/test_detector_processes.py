@@ -1,4 +1,4 @@
-"""A detector beside other processes and threads: it works, or says at once to make it in the worker. Nothing waits for ever."""
+"""A detector together with other processes and threads: it works, or says at once to make it in the worker. Nothing waits for ever."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def in_the_worker(_):
 
 
 def run(script: str, tmp_path: Path, *, seconds: float = 240) -> str:
-    """What a program of its own prints; it fails where it takes too long."""
+    """What a separate program prints; it fails where it takes too long."""
     path = tmp_path / "program.py"
     path.write_text(COMMON + textwrap.dedent(script))
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=seconds, check=False)

@@ -1,4 +1,4 @@
-"""The examples on the pages about networks run as they stand."""
+"""The examples on the pages about networks run unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places without a face: how long they are passed over, what brings them back, and that faces are found all the same."""
+"""Places without a face: how long they are skipped, what ends that, and that faces are still found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BOXES = np.array([[20.0, 30.0, 80.0, 100.0], [150.0, 60.0, 230.0, 150.0]])
 
 
 def read(places: EmptyPlaces, image: np.ndarray = IMAGE, boxes: np.ndarray = BOXES) -> list[bool]:
-    """One look in which everything that is not passed over is read and holds no face; which boxes were read."""
+    """One look in which everything that is not skipped is read and holds no face; which boxes were read."""
     news = ~places.still_empty(image, boxes)
     places.remember(image, boxes[news])
     return news.tolist()

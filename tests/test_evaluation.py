@@ -306,7 +306,7 @@ _SAVED: dict[tuple[int, ...], Path] = {}
 
 
 def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Path:
-    """What a finished training leaves behind, with fresh weights."""
+    """What a finished training writes, with untrained weights."""
     torch.manual_seed(0)
     values = {
         "format": 1, "status": "finished", "protocol": "disfa", "fold": 1, "seed": 0, "recipe": "jaa_net_disfa",

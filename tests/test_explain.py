@@ -44,7 +44,7 @@ def test_a_network_with_attention_maps_shows_them_unless_covering_is_asked_for()
 
 
 class Blind(Echo):
-    """Without maps of its own."""
+    """Has no maps."""
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         return AUOutput(logits=super().forward(images, landmarks).logits)

@@ -1,4 +1,4 @@
-"""Explanations on the page: which faces, what stands beside them, and that nothing happens where nobody asked."""
+"""Explanations on the page: which faces, what is shown next to them, and that nothing happens where nobody asked."""
 
 from __future__ import annotations
 

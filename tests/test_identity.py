@@ -53,7 +53,7 @@ def face_at(x: float = PLACE[0], y: float = PLACE[1], scale: float = 1.0) -> Fac
 
 
 class Watcher(FollowingFinder):
-    """Sees the faces that it is told of; followed faces are believed to be where they were, as long as somebody is near."""
+    """Sees the faces that it is given; followed faces are believed to be where they were, as long as somebody is near."""
 
     name = "watcher"
 

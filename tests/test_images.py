@@ -198,7 +198,7 @@ def test_missing_file_and_folder(tmp_path):
         read_image(tmp_path)
 
 
-# Odd files: the wrong pixels must never come out without a word.
+# Odd files: the wrong pixels must never come out silently.
 
 
 @pytest.mark.parametrize(("bits", "colour"), [(8, False), (10, False), (12, False), (10, True), (12, True)])

@@ -40,7 +40,7 @@ LAYERS = (
 """Rooms from the top down: a room imports only rooms of lines below its own. ``aufait`` itself only names what they hold."""
 
 UPWARDS = {("aufait.models.contract", "inputs")}
-"""Files that import upwards all the same: the contract asks which standard frames of faces there are."""
+"""Files that import upwards nevertheless: the contract asks which standard frames of faces there are."""
 
 LOOPS_WHEN_CALLED = {
     # A network opens the stream that runs it; the stream is written for that network.

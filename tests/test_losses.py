@@ -137,7 +137,7 @@ def test_cosine_distance_has_finite_gradients_at_zero() -> None:
 
 
 def face(distance: float, points: int = 49) -> Tensor:
-    """Landmarks of one face, all in one point but for the eyes, whose centres are ``distance`` apart."""
+    """Landmarks of one face, all in one point except the eyes, whose centres are ``distance`` apart."""
     landmarks = torch.zeros(1, points, 2)
     left = range(25, 31) if points == 49 else range(42, 48)
     landmarks[0, list(left), 0] = distance

@@ -81,7 +81,7 @@ def test_named_blendshapes_vote_by_their_own_score_and_side() -> None:
     face[0, BLENDSHAPES.index("mouthSmileLeft")] = 0.9
     votes = named(face)[0, :, :, 0]
     assert votes[0, 0] > 3 > abs(votes[0, 1])
-    assert votes[1].tolist() == [0.0, 0.0]  # no score bears the name of AU 6
+    assert votes[1].tolist() == [0.0, 0.0]  # no score corresponds to AU 6
     assert 6 not in NAMED_BLENDSHAPES
     assert votes[2, 0] == votes[2, 1]
 

@@ -73,7 +73,7 @@ def test_doctor_opens_no_socket() -> None:
 
 def detect_for_real(finder: str, shared: Path, out: Path, **environment: str) -> None:
     inputs = [shared / "samples" / name for name in PICTURES]
-    # Without weights a stand-in scores the faces, so that at least the finder is tried.
+    # Without weights a substitute scores the faces, so that at least the finder is tried.
     shipped = (WEIGHTS_FOLDER / MODELS["compact"]).is_file()
     code = DETECT if shipped else FAKE_PREDICTOR + DETECT
     flags = ("--parquet", "--annotate", "--plot", "-o", out)

@@ -175,7 +175,7 @@ def copy_with_sound(source: Path, target: Path) -> tuple[VideoWriter, VideoReade
 
 @pytest.fixture
 def detect(monkeypatch: pytest.MonkeyPatch):
-    """``aufait detect`` with stand-ins for the networks."""
+    """``aufait detect`` with substitutes for the networks."""
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
     monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: FakePredictor())
 
@@ -221,7 +221,7 @@ def test_a_picture_that_was_put_into_pq_comes_back(tmp_path):
     options = {"x264-params": "cll=203,100"}
     write_colours(path, pq_codes(light), matrix=9, pixels="yuv420p10le", tags=(9, 9, 16), options=options)
     found, reader = patch_values(path)
-    assert np.abs(found - PATCHES).max() <= 6  # ten bits are coarse beside the edge of a gamut
+    assert np.abs(found - PATCHES).max() <= 6  # ten bits are coarse compared with the edge of a gamut
     assert np.abs(found - PATCHES)[SKIN_AND_GREY].max() <= 2
     assert reader.facts["colours"] == {
         "transfer": "PQ", "gamut": "BT.2020", "peak": 203.0, "to": "SDR, BT.709",

@@ -1,4 +1,4 @@
-"""Each system can learn: 32 rendered faces by heart. Minutes on a CPU, hence marked slow; run with 'make test-slow'."""
+"""Each system can learn: 32 rendered faces by heart. Minutes on a CPU, so marked slow; run with 'make test-slow'."""
 
 from __future__ import annotations
 

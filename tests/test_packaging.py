@@ -22,7 +22,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits
 # Folders and files that need an extra; everything else must run on the base installation.
 EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train"}
 
-# Optional packages that base code may ask for inside a function, behind a clear error.
+# Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {
     "pyarrow", "pandas", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "pyyaml", "timm",
 }  # fmt: skip
@@ -80,7 +80,7 @@ BASE_PACKAGES = (
 
 
 PROGRAMS = {SOURCE / "export" / "consumer.py"}
-"""Written beside an exported model for others to run; nothing imports them."""
+"""Written next to an exported model for others to run; nothing imports them."""
 
 
 @pytest.mark.parametrize("package", BASE_PACKAGES)

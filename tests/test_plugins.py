@@ -1,4 +1,4 @@
-"""Plug-ins: a stranger's package from pip install to the report, plain registration, and what a broken one is told."""
+"""Plug-ins: a stranger's package from pip install to the report, plain registration, and the errors of a broken one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def forget() -> None:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example, installed by pip into a folder of its own; nothing is fetched."""
+    """The example, installed by pip into a separate folder; nothing is fetched."""
     pytest.importorskip("setuptools", reason="the example is built with setuptools")
     pytest.importorskip("pip")
     source = tmp_path_factory.mktemp("source") / "aufait_tiny"

@@ -1,4 +1,4 @@
-"""Reports: the same numbers in every format, published numbers beside, synthetic results marked, undefined shown as such."""
+"""Reports: the same numbers in every format, published numbers, synthetic results marked, undefined shown as such."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_latex_shows_every_cell_with_balanced_environments(report: Report) -> No
         lines = [line for line in body.splitlines() if line != r"\midrule"]
         cells = [line.removesuffix(r" \\").replace(r"\bfseries ", "").replace(r"\bfseries", "").split(" & ") for line in lines]
         found.append([[re.sub(r"\\([%_&#$])", r"\1", cell).replace(r"\textgreater{}", ">") for cell in row] for row in cells])
-    # Columns of a wide table are divided; its parts stand one below the other, each with the labels.
+    # Columns of a wide table are divided; its parts are one below the other, each with the labels.
     environments = [part.count(r"\begin{tabular}") for part in text.split(r"\begin{table}")[1:]]
     whole = []
     for count in environments:

@@ -53,7 +53,7 @@ def scene() -> Scene:
 
 
 def pixels(frame: Frame, part: str, points: range) -> int:
-    """Pixels of a part inside the box round some landmarks."""
+    """Pixels of a part inside the box around some landmarks."""
     x, y = np.rint(frame.landmarks[points.start : points.stop]).astype(int).T
     return int((frame.parts[y.min() : y.max() + 1, x.min() : x.max() + 1] == PARTS.index(part)).sum())
 

@@ -36,7 +36,7 @@ CONFIG = TrainConfig(epochs=3, batch=16, network=NETWORK, augmentation=AugmentCo
 
 
 def made_up_crops(count: int = 96, seed: int = 0) -> CropSet:
-    """A bright bar on the forehead stands for AU1, one on the mouth for AU12; bar length is the intensity."""
+    """A bright bar on the forehead means AU1, one on the mouth for AU12; bar length is the intensity."""
     rng = np.random.default_rng(seed)
     crops = rng.integers(90, 110, (count, 3, 128, 128)).astype(np.uint8)
     intensity = np.where(rng.random((count, 2)) < 0.5, rng.uniform(2, 5, (count, 2)), 0.0).astype(np.float32)

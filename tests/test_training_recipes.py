@@ -1,4 +1,4 @@
-"""Training by recipes on tiny caches: who is read, what is saved, going on after a kill, several processes."""
+"""Training by recipes on tiny caches: who is read, what is saved, resuming after a kill, several processes."""
 
 from __future__ import annotations
 

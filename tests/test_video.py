@@ -315,7 +315,7 @@ def test_avi_with_reordered_frames_keeps_its_order(tmp_path):
     assert times == pytest.approx([index / 30 for index in range(12)], abs=1e-6)
 
 
-# Odd files: the wrong frames must never come out without a word.
+# Odd files: the wrong frames must never come out silently.
 
 
 def encode(container, stream, images) -> None:

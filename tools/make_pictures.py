@@ -96,7 +96,7 @@ def clip(path: Path, seconds: float = 8.0) -> None:
 
 
 def people(path: Path, side: int = 192) -> None:
-    """One row per person, one expression per column, each picture with camera, light and place of its own."""
+    """One row per person, one expression per column, each picture with its own camera, light and place."""
     model = load_face_model()
     rows = []
     for seed in SHEET_CAST:

@@ -1,4 +1,4 @@
-"""Train the network behind ``quality`` and write its weights.
+"""Train the network that ``quality`` uses and write its weights.
 
     python tools/train_face_check.py RENDERS [RENDERS ...] --real FOLDER -o src/aufait/weights/face_check.safetensors
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--finder", default="auto")
     parser.add_argument("--finder-model", type=Path)
     parser.add_argument("--faces", type=Path, help="keep the gathered faces here (.npz) and take them from here again")
-    parser.add_argument("--init", type=Path, help="go on from these weights")
+    parser.add_argument("--init", type=Path, help="start from these weights")
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=64)
@@ -117,7 +117,7 @@ def weights_of(faces: StoredFaces, rows: np.ndarray) -> np.ndarray:
 
 
 def answer_loss(logits: torch.Tensor, answers: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy with soft answers; fit, clarity and the mean over regions weigh alike. Mean over what is known."""
+    """Binary cross-entropy with soft answers; fit, clarity and the mean over regions have equal weights. Mean over what is known."""
     each = functional.binary_cross_entropy_with_logits(logits, answers, reduction="none") * counts
     parts = [each[:, :1], each[:, 1:2], each[:, 2:]]
     known = [counts[:, :1], counts[:, 1:2], counts[:, 2:]]
@@ -139,7 +139,7 @@ def blended(average: FaceCheckNetwork | None, network: FaceCheckNetwork, keep: f
 
 @torch.no_grad()
 def test(network: FaceCheckNetwork, faces: StoredFaces, rows: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Mean absolute errors on faces that were not trained on, and how well fitting faces are told from others."""
+    """Mean absolute errors on faces that were not trained on, and how well fitting faces are distinguished from others."""
     answers, truth, known = [], [], []
     for _ in range(4):
         batch = draw_batch(faces, rows, rng)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 Degradation = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(picture, (68, 2) landmarks in it) -> spoilt picture of the same size."""
+"""(picture, (68, 2) landmarks in it) -> degraded picture of the same size."""
 
 
 def blur(share: float) -> Degradation:

@@ -67,7 +67,7 @@ def print_found(faces: Sequence[RealFace], found: Sequence[FaceAnalysis | None])
 
 
 def print_resting(faces: Sequence[RealFace], found: Sequence[FaceAnalysis | None]) -> None:
-    """Share of neutral portraits that are given each unit: the people kept out, and beside them all people."""
+    """Share of neutral portraits that are given each unit: the people kept out, and all people."""
     rows = [k for k, f in enumerate(faces) if f.set_name in HELD_OUT_SETS and f.expression == "neutral" and found[k] is not None]
     held = [k for k in rows if faces[k].held_out]
     units = found[rows[0]].action_units  # type: ignore[union-attr]
@@ -75,7 +75,7 @@ def print_resting(faces: Sequence[RealFace], found: Sequence[FaceAnalysis | None
     strong = np.array([found[k].intensity for k in rows])  # type: ignore[union-attr]
     chosen = np.isin(rows, held)
     print(
-        f"\nunits at 0.5 on {chosen.sum()} neutral portraits of people kept out of training (all {len(rows)} people beside them)\n"
+        f"\nunits at 0.5 on {chosen.sum()} neutral portraits of people kept out of training (next to it all {len(rows)} people)\n"
     )
     print("| AU | kept out (95 %) | highest intensity | all people |\n|---|---|---|---|")
     worst: tuple[float, str] = (-1.0, "")
@@ -88,7 +88,7 @@ def print_resting(faces: Sequence[RealFace], found: Sequence[FaceAnalysis | None
 
 
 def print_smiles(faces: Sequence[RealFace], found: Sequence[FaceAnalysis | None]) -> None:
-    """AU12 and AU6 of studio smiles beside the same person's neutral portrait, of the people kept out."""
+    """AU12 and AU6 of studio smiles and of the same person's neutral portrait, of the people kept out."""
     by_key = {(f.person, f.expression): found[k] for k, f in enumerate(faces) if f.set_name == "london" and f.held_out}
     people = sorted({person for person, _ in by_key})
     smiles = [by_key.get((person, "smiling")) for person in people]

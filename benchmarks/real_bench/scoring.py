@@ -39,7 +39,7 @@ class Scores:
 
     @property
     def counted(self) -> tuple[UnitScore, ...]:
-        """The units behind the means."""
+        """The units that the means are over."""
         return tuple(unit for unit in self.units if unit.positives >= MIN_POSITIVES)
 
 

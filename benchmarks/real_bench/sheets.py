@@ -1,4 +1,4 @@
-"""Pictures to look at: the worst errors of each unit, and how often a unit occurs where the model is so sure."""
+"""Pictures to look at: the worst errors of each unit, and how often a unit occurs at each predicted probability."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 Cases run in child processes, each within 20 processor seconds and 1.5 GB. Right is a reader that gives finite numbers or an
 ``AufaitError``; a traceback, a hang, a process that dies or takes more memory is a fault, and its file is kept in the folder.
-The same call goes on where the last one stopped.
+The same call resumes where the last one stopped.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _keep(number: int, kind: str, folder: Path) -> str:
     home.mkdir(parents=True)
     try:
         return str(damage(kind, number, folder / "seeds", home)[1])
-    except Exception as error:  # the case is in the report all the same
+    except Exception as error:  # the case is in the report anyway
         return f"cannot be made: {error}"
 
 

@@ -81,7 +81,7 @@ def blank(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def number(data: bytes, rng: np.random.Generator) -> bytes:
-    """A length field, or whatever stands there, is another number."""
+    """A length field, or whatever is there, becomes another number."""
     size = int(pick(rng, (1, 2, 4, 8)))
     place = int(rng.integers(min(len(data), 4096) if rng.random() < 0.5 else len(data))) if data else 0
     value = int(pick(rng, NUMBERS)) % 2 ** (8 * size)
@@ -122,7 +122,7 @@ def line(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def cell(data: bytes, rng: np.random.Generator) -> bytes:
-    """A cell of a table, or the value behind a key, is something else."""
+    """A cell of a table, or the value of a key, becomes something else."""
     lines = data.decode("utf-8", "replace").split("\n")
     place = int(rng.integers(len(lines)))
     mark = "," if "," in lines[place] else ": " if ": " in lines[place] else " "

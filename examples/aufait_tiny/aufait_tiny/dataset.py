@@ -1,4 +1,4 @@
-"""Pictures named PERSON_NUMBER_UNITS.png, such as ann_01_1-12.png: the action units that show stand in the name."""
+"""Pictures named PERSON_NUMBER_UNITS.png, such as ann_01_1-12.png: the action units that show are in the name."""
 
 from __future__ import annotations
 

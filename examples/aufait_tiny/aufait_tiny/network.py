@@ -1,4 +1,4 @@
-"""TinyNet: three convolutions and one attention map per action unit. Any torch module can stand in its place."""
+"""TinyNet: three convolutions and one attention map per action unit. Any torch module can take its place."""
 
 from __future__ import annotations
 
