@@ -1,4 +1,4 @@
-"""A detector together with other processes and threads: it works, or says at once to make it in the worker. Nothing waits for ever."""
+"""A detector together with other processes and threads: it works, or says at once to make it in the worker. Nothing hangs."""
 
 from __future__ import annotations
 

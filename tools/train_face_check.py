@@ -117,7 +117,7 @@ def weights_of(faces: StoredFaces, rows: np.ndarray) -> np.ndarray:
 
 
 def answer_loss(logits: torch.Tensor, answers: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """Binary cross-entropy with soft answers; fit, clarity and the mean over regions have equal weights. Mean over what is known."""
+    """Binary cross-entropy with soft answers; fit, clarity and the mean over regions weigh equally. Mean over known answers."""
     each = functional.binary_cross_entropy_with_logits(logits, answers, reduction="none") * counts
     parts = [each[:, :1], each[:, 1:2], each[:, 2:]]
     known = [counts[:, :1], counts[:, 1:2], counts[:, 2:]]

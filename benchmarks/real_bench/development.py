@@ -29,7 +29,7 @@ def add_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="holds labels.json and images/")
     add_detector_options(parser)
     parser.add_argument("--csv", type=Path, help="write id and one probability per action unit here")
-    parser.add_argument("--reliability", type=Path, metavar="PNG", help="draw how often a unit occurs at each predicted probability")
+    parser.add_argument("--reliability", type=Path, metavar="PNG", help="draw how often a unit occurs per predicted probability")
     parser.add_argument("--sheets", type=Path, metavar="FOLDER", help="write the worst false alarms and misses of each unit")
     parser.set_defaults(run=run)
 
