@@ -51,7 +51,7 @@ width (left, right) and height (top, bottom)."""
 
 ENLARGEMENT_ARL = 2.8
 ENLARGEMENT_JAA_NET = 2.9
-"""Side of the aligned square over the larger side of the five-point box; the 2.9 also serves MGRR-Net and ABRNet."""
+"""Side of the aligned square over the larger side of the five-point box; the 2.9 is also used by MGRR-Net and ABRNet."""
 
 PAPER_BORDER = 128
 """Grey value outside the source picture in ARL and JAA-Net; AUNet uses 0."""

@@ -29,11 +29,11 @@ _REINSTALL = "the installation is incomplete: pip install --force-reinstall aufa
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One thing that was checked.
 
     Attributes:
         group: heading under which it is shown.
-        name: what was looked at.
+        name: what was checked.
         status: "ok", "optional" (absent, not needed by all) or "missing".
         detail: version, path, hash, or what is absent.
         advice: what to do, empty where nothing needs doing.

@@ -69,7 +69,7 @@ class FaceAnalysis:
         intensity_left, intensity_right: (A,) float32, the same for one side of the face, or None.
         quality: how far the picture of this face can be trusted (fit, covers, clarity, size, light, pose), in [0, 1].
         model_landmarks: (N, 2) float32, pixels of the picture: points that the model itself located, or None.
-        attention: where the model looked, or None: it has no such maps, or they were not asked for.
+        attention: where the model looked, or None: it has no such maps, or they were not requested.
 
     Raises:
         ValueError: an array has the wrong shape or a value is outside its range.

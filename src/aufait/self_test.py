@@ -86,7 +86,7 @@ def _try(odd: OddFile, folder: Path) -> Finding:
             return Finding(odd.kind, odd.expected, f"not tried: {error}", True, time.perf_counter() - start)
         except AufaitError as error:
             result, words = REFUSED, str(error)
-        except Exception as error:  # what this looks for: whatever is no clear answer
+        except Exception as error:  # what this looks for: anything that is not a clear answer
             result, words = type(error).__name__, str(error)
     seconds = time.perf_counter() - start
     words = printable(words.replace(f"{folder}{os.sep}", "").partition("\n")[0])
@@ -249,7 +249,7 @@ def _videos() -> Iterator[OddFile]:
     yield OddFile("empty video", REFUSED, "", _video("a.mp4", lambda path: path.write_bytes(b"")))
 
 
-# --- what is no file -------------------------------------------------------------------------------------------------
+# --- what is not a file -------------------------------------------------------------------------------------------------
 
 
 def _no_files() -> Iterator[OddFile]:

@@ -117,7 +117,7 @@ def _print_models(report: ModelReport) -> None:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """``"1280x720"`` -> (1280, 720); both must be even numbers of at least 32, because video encoders ask for that."""
+    """``"1280x720"`` -> (1280, 720); both must be even numbers of at least 32, because video encoders require that."""
     width, cross, height = text.lower().partition("x")
     if cross and width.isdigit() and height.isdigit():
         size = int(width), int(height)

@@ -56,7 +56,7 @@ def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
     class CleanConsole(Console):
-        """Prints texts as they are: control characters that come with file names as escapes, and [marks] only where asked for."""
+        """Prints texts as they are: control characters in file names are shown as escapes, and [marks] are used only on request."""
 
         def print(self, *objects: Any, **options: Any) -> None:
             options.setdefault("markup", False)

@@ -53,7 +53,7 @@ def doctor(
 
 
 def _run_self_test(json_output: bool) -> None:
-    """Each finding as soon as it is there; exit status 1 where one is not as it should be."""
+    """Prints each finding as soon as it is there; exit status 1 if one is not as it should be."""
     import json
     from dataclasses import asdict
 

@@ -265,7 +265,7 @@ def _print_table(table: Table, heading: str) -> None:
 
 
 def _refuse_shipped(network: Path) -> None:
-    """The shipped models look at pictures in their own way, not at prepared faces."""
+    """The shipped models read pictures in their own way, not prepared faces."""
     from aufait.models.default.predictor import MODELS
     from aufait.models.default.shipped import DEFAULT
 
@@ -277,7 +277,7 @@ def _refuse_shipped(network: Path) -> None:
 
 
 def _refuse_unused(way: str, options: Mapping[str, Any]) -> None:
-    """An option that has no effect is a misunderstanding to clear up, not to pass over."""
+    """An option without effect is probably a misunderstanding, so it is an error."""
     given = [name for name, value in options.items() if value]
     if given:
         raise InputError(

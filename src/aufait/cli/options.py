@@ -16,7 +16,7 @@ def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:
     """``["/faces", "disfa=/other"]`` -> name of the data set -> cache.
 
     Raises:
-        InputError: none, two of one name, another name than the cache has, or a folder that is no cache.
+        InputError: none, two of one name, another name than the cache has, or a folder that is not a cache.
     """
     from aufait.data.preparation import FaceCache
 

@@ -102,7 +102,7 @@ class Detector:
         finder_model: path of the finder's own model file, for finders that need one.
         base_rates: the share of frames in which units are expected, one number for all or AU number -> share; the
             probabilities then refer to it. None for the reference rate, the same for all units; see ``docs/model_card.md``.
-        alignment: how networks that look at three frames see a video: ``"track"``, one pass per frame where the network has such
+        alignment: how networks that read three frames follow a video: ``"track"``, one pass per frame where the network has such
             a way, or ``"neighbours"``, both neighbours laid on each frame as in training and evaluation, for three times the work.
         attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
 
@@ -198,7 +198,7 @@ class Detector:
         }
 
     def _details(self) -> dict[str, Any]:
-        """What a network says of itself; empty for the shipped models, whose names say it."""
+        """What a network says about itself; empty for the shipped models, whose names say it."""
         from aufait.detection.trained_network import NetworkPredictor
 
         return self._predictor.details if isinstance(self._predictor, NetworkPredictor) else {}
@@ -353,7 +353,7 @@ class Detector:
             return
         from aufait.media.sources import expand_inputs
 
-        for source in expand_inputs([os.fspath(item)]):  # type: ignore[arg-type] # what is no picture in memory is a path
+        for source in expand_inputs([os.fspath(item)]):  # type: ignore[arg-type] # what is not a picture in memory is a path
             if source.kind == "unusable":
                 raise InputError(source.problem or f"{source.path} cannot be used")
             if source.kind == "video" or isinstance(source.path, Address):

@@ -93,7 +93,7 @@ class FinishedPictures:
         self.path.unlink(missing_ok=True)
 
     def remove_if_empty(self) -> None:
-        """Deletes the file where no picture got so far."""
+        """Deletes the file if no picture was finished."""
         if self.path.exists() and not self._places:
             self.remove()
 

@@ -89,7 +89,7 @@ class Outcome:
     Attributes:
         task: the task.
         status: "ok"; "no face" (analysed, but none found); "incomplete" (a result, but not of everything); "failed";
-            "interrupted" (results so far are in files named .partial); "not started"; "elsewhere" (another process is at it).
+            "interrupted" (results so far are in files named .partial); "not started"; "elsewhere" (another process makes it).
         kept: the result was there already, whole and made in the same way; the numbers are those of its record.
         resumed: pictures whose results an earlier run left that was stopped.
         unread: pictures that could not be read.
@@ -237,7 +237,7 @@ class _Job:
 
 
 def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Earlier:
-    """Ends what an earlier run left half-way, removes what it left unfinished, and says what is there then.
+    """Completes what an earlier run left half done, removes what it left unfinished, and says what is there then.
 
     Raises:
         OutputError: it was made in another way.

@@ -28,7 +28,7 @@ _MOST_PROBLEMS = 100
 
 
 class SourceReader(Protocol):
-    """What is asked of a video or camera after its last frame."""
+    """What a video or camera must say after its last frame."""
 
     error: str | None
     corrupt: int
@@ -38,7 +38,7 @@ class SourceReader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StreamInfo:
-    """What is known of a source before its first frame; None where unknown."""
+    """What is known about a source before its first frame; None where unknown."""
 
     frame_count: int | None = None
     size: tuple[int, int] | None = None
@@ -167,7 +167,7 @@ class TaskOutputs:
         return [] if self._video is None else list(self._video.notes)
 
     def note_problems(self, problems: Sequence[Problem], unread: Sequence[Path] = (), status: str = "ok") -> None:
-        """Puts what should be known of the input into the provenance record.
+        """Writes what should be known about the input into the provenance record.
 
         Args:
             problems: with the input, and notes.

@@ -127,7 +127,7 @@ def _open_named(
 
 
 def _own(network: object, name: str, sha256: str, device: str) -> WholeFacePredictor | None:
-    """The predictor of a network that reads more than aligned faces; None for all others, and for what is no network."""
+    """The predictor of a network that reads more than aligned faces; None for all others, and for what is not a network."""
     from aufait.models.contract import check_network
     from aufait.models.system import AUSystem
 

@@ -44,7 +44,7 @@ class ProvenanceWriter:
         path: file to write, by custom ``<table>.provenance.json``.
         model: name, hash and whatever else identifies the model.
         finder: name of the face finder.
-        settings: options of the run; values that JSON lacks are written as text.
+        settings: options of the run; values that JSON does not have are written as text.
         command: the command line, or None where there was none. Its first word is cut down to the program's name.
         overwrite: whether an existing record may be replaced.
 

@@ -25,7 +25,7 @@ MOST_FACES = 4
 """Faces that are explained; the shipped models need about a hundred passes for each."""
 
 LONGEST = 640
-"""Pixels of the longer side of what is kept of a picture: the face is then as large as any network looks at it."""
+"""Pixels of the longer side of what is kept of a picture: the face is then as large as any network reads it."""
 
 _NOTICEABLE = 0.05  # of the scale; a face is replaced by one that is stronger by this much, not by every hair
 

@@ -30,7 +30,7 @@ def frames_that_fit(most: int, size: tuple[int, int] | None) -> int:
 
 
 class Room:
-    """Memory that the items between two threads may take together; who makes one waits until there is room for it.
+    """Memory that the items between two threads may take together; the thread that makes one waits until there is room for it.
 
     An item that needs more than all of it is let in alone.
 

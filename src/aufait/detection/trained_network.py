@@ -75,7 +75,7 @@ class NetworkPredictor:
         device: where it runs.
         alignment: of the faces it was trained on; None for the one it was designed for.
         mirror: add a second pass over mirrored faces and average; None asks the network. Streams make one pass in any case.
-        video: one of ``VIDEO_WAYS``, for networks that look at three frames.
+        video: one of ``VIDEO_WAYS``, for networks that read three frames.
         attention: also return where it looked, if it has such maps.
         batch: faces at a time.
         notes: what its file says about its training.
@@ -129,7 +129,7 @@ class NetworkPredictor:
         return "; ".join([f"Estimated by the network {self.name}: {trained}", *remarks])
 
     def predict_faces(self, images: Sequence[np.ndarray], faces: Sequence[Sequence[Face]]) -> FaceScores:
-        """Scores of all faces of some pictures, in turn, each picture by itself; networks of three frames see it three times.
+        """Scores of all faces of some pictures, in turn, each picture separately; networks of three frames get it three times.
 
         Args:
             images: pictures (H, W, 3) uint8 RGB.
@@ -147,7 +147,7 @@ class NetworkPredictor:
         return joined_scores([self.scores(self.look(part), part.matrices) for part in parts])
 
     def open_video(self) -> NetworkVideo | None:
-        """For one video, where the network looks at several frames; None where pictures are all it needs."""
+        """For one video, if the network reads several frames; None if it reads single pictures."""
         from aufait.detection.network_video import NetworkVideo
 
         return NetworkVideo(self) if self.network.frames == 3 else None

@@ -95,7 +95,7 @@ def sketch(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """A tiny picture of the head, turned upright: (8, 8, 3) float32 in [0, 1].
 
     The square reaches from above the hair to the collar, four distances between eye centre and mouth wide, so that
-    hair and clothes count. Its mean brightness is moved half-way to a medium grey, so that light changes matter less.
+    hair and clothes count. Its mean brightness is moved halfway to a medium grey, so that light changes matter less.
     """
     cells = _sampled(image, landmarks, (2.0, -2.0, 2.0), _SKETCH_CELLS, _SKETCH_SAMPLES) / 255.0
     return np.clip(cells + 0.5 * (0.5 - cells.mean()), 0.0, 1.0)
@@ -128,7 +128,7 @@ def _slope(values: np.ndarray) -> np.ndarray:
 
 
 def _sampled(image: np.ndarray, landmarks: np.ndarray, extent: tuple[float, float, float], cells: int, samples: int) -> np.ndarray:
-    """(cells, cells, 3) float32 means of ``samples`` x ``samples`` pixels in a rectangle that goes with the face.
+    """(cells, cells, 3) float32 means of ``samples`` x ``samples`` pixels in a rectangle that moves with the face.
 
     Args:
         extent: half of the width, top and bottom, in distances between eye centre and mouth from their middle.

@@ -56,7 +56,7 @@ class BuiltinConfig:
     """The same for single pictures. Sides that would enlarge the picture more than twice are left out."""
 
     box_score: float = 0.35
-    """Boxes below this detector score are not looked at."""
+    """Boxes below this detector score are not read."""
 
     smallest_face: float = 16.0
     """Pixels; smaller faces have no readable expression."""
@@ -69,15 +69,15 @@ class BuiltinConfig:
     0.47, and its points are not true enough to be believed."""
 
     part_of: float = 0.75
-    """A box of which this share is inside a larger, more confident one is a part of that face, such as an eye. The larger
-    box stays whatever is surer: on portraits that fill the picture, an eye often is, and the landmark network tells these
-    apart."""
+    """A box of which this share is inside a larger box with a higher score is a part of that face, such as an eye, and is left out.
+    A larger box is never left out for a smaller one: on portraits that fill the picture an eye often has the higher score, and the
+    landmark network then tells the two apart."""
 
     same_face: float = 0.2
-    """A look at a box or at a followed face counts when the points found have this overlap with it."""
+    """A reading of a box or of a followed face counts when the points found have this overlap with it."""
 
     agreement: float = 0.8
-    """The second look at a new face must overlap this much with the first: on a face the two agree closely."""
+    """The second reading of a new face must overlap this much with the first: on a face the two agree closely."""
 
     mirrored: tuple[float, float] = (0.02, 0.06)
     """Distance between the points of a crop and those of its mirror image, over the face's size: up to the first a new
@@ -85,10 +85,10 @@ class BuiltinConfig:
     0.044; half of the crops without a face above 0.1."""
 
     new_face: float = 1.5
-    """A new face must be surer than a followed one by this factor of ``min_confidence`` ..."""
+    """A new face must be more certain than a followed one by this factor of ``min_confidence`` ..."""
 
     new_face_limit: float = 0.75
-    """... as long as that asks for no more than this: beyond, ``min_confidence`` alone decides."""
+    """... as long as that is no more than this; above it, ``min_confidence`` alone decides."""
 
     sharp: float = 0.06
     """Spread of the heatmaps, as a share of the crop's side, up to which they are as sharp as on a clear face."""
@@ -329,7 +329,7 @@ class BuiltinFinder(FollowingFinder):
     def _faces(
         self, image: np.ndarray, points: np.ndarray, scores: np.ndarray, before: np.ndarray, least_overlap: float
     ) -> list[Face]:
-        """Faces from points that overlap those of an earlier look enough, with pose; less sure where they fit no
+        """Faces from points that overlap those of an earlier reading enough, with pose; less certain where they fit no
         head."""
         if len(points) == 0:
             return []

@@ -37,11 +37,11 @@ class EmptyPlacesConfig:
 class _Place:
     box: np.ndarray  # (4,) px
     looks: np.ndarray  # (12, 12) grey
-    age: int  # looks at the whole picture since it was read
+    age: int  # searches of the whole picture since it was read
 
 
 class EmptyPlaces:
-    """What was read and was no face, look by look. One object per video."""
+    """What was read and was not a face, search by search. One object per video."""
 
     def __init__(self, config: EmptyPlacesConfig | None = None) -> None:
         self.config = config or EmptyPlacesConfig()

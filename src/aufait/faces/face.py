@@ -48,7 +48,7 @@ class Face:
         box: (4,) float32, x0, y0, x1, y1: the smallest upright box around brows, jaw and chin.
         confidence: how sure the finder is that this is a face, in [0, 1].
         landmarks: (68, 2) float32, the 68-point scheme of ``aufait.landmarks``.
-        pose: head pose, or None where it was not asked for.
+        pose: head pose, or None if it was not requested.
         track_id: stays with a person through a video; -1 for a single picture.
         mesh: (478, 3) float32, x and y in pixels of the picture and depth on the same scale; None from finders without.
         blendshapes: (52,) float32 in [0, 1], see ``mesh_networks.BLENDSHAPES``; None from finders without.

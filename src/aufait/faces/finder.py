@@ -39,7 +39,7 @@ class FaceFinder(Protocol):
     reason: str
 
     def find(self, image: np.ndarray) -> list[Face]:
-        """The faces of one picture (H, W, 3) uint8 RGB, largest first; empty where there is none."""
+        """The faces of one picture (H, W, 3) uint8 RGB, largest first; empty if there is none."""
 
     def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
         """The faces of the next frame of a video with track ids; timestamp in seconds."""
@@ -92,7 +92,7 @@ def _made_by_stranger(name: str, **arguments: object) -> FaceFinder:
     """A finder of another package, checked.
 
     Raises:
-        InputError: it lacks a method or attribute of ``FaceFinder``.
+        InputError: it has no such method or attribute of ``FaceFinder``.
     """
     finder = _own_finders()[name](**arguments)
     missing = [part for part in ("name", "find", "track", "reset", "close") if not hasattr(finder, part)]
@@ -117,7 +117,7 @@ def create_finder(
             in the usual places.
         device: where the networks run, "cpu", "cuda", ...
         max_faces: keep the largest this many; None for all.
-        min_confidence: drop faces that are less sure, in [0, 1].
+        min_confidence: drop faces that are less certain, in [0, 1].
 
     Raises:
         InputError: an unknown name, or a number out of range.
@@ -153,7 +153,7 @@ def _create_auto(model_path: Path | None, device: str, max_faces: int | None, mi
         finder = _create_mesh(model_path, device, max_faces, min_confidence)
     except MissingModelError as error:
         if named_task_file(model_path) is not None:
-            raise  # who names a file wants to hear that it cannot be used
+            raise  # a user who names a file must be told that it cannot be used
         finder = _create_builtin(None, device, max_faces, min_confidence)
         damaged = (cache_folder() / TASK_NAME).exists()
         why = str(error) if damaged else f"there is no {TASK_NAME}, which {FETCH_COMMAND} gets once (3.8 MB)"

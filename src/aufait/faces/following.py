@@ -38,7 +38,7 @@ class FollowingConfig:
     """Settings of ``FollowingFinder``."""
 
     search_interval: float = 0.5
-    """Seconds between two looks at the whole picture while following."""
+    """Seconds between two searches of the whole picture while following."""
 
     search_frames: int = 15
     """Frames between them at most."""
@@ -172,7 +172,7 @@ class FollowingFinder(ABC):
         return Effort.GLANCE if missing else None
 
     def _distinct(self, known: list[Face], found: list[Face] | None = None) -> list[Face]:
-        """Each person once, sure enough. A known face wins over one found at the same place."""
+        """Each person once, if certain enough. A known face wins over one found at the same place."""
         faces = [f for f in [*known, *(found or [])] if f.confidence >= self.min_confidence]
         if not faces:
             return []

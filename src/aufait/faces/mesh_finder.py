@@ -59,23 +59,23 @@ class MeshConfig:
     """Most candidates that are read per picture, best first."""
 
     batch: int = 16
-    """Faces that go through the landmark network together at most; more are no faster on a CPU."""
+    """Faces that go through the landmark network together at most; more would not be faster on a CPU."""
 
     glimpse: float = -6.0
-    """Presence logit of the first look at a single picture from which a second one is taken; in videos, that of
+    """Presence logit of the first reading of a single picture from which a second one is taken; in videos, that of
     confidence 0.5."""
 
     presence: tuple[float, float, float] = (-2.0, 1.5, 12.0)
     """Presence logits at which confidence is 0, 0.5 and 1, and between which it rises evenly."""
 
     new_face: float = 1.3
-    """A new face must be surer than a followed one by this factor of ``min_confidence`` ..."""
+    """A new face must be more certain than a followed one by this factor of ``min_confidence`` ..."""
 
     new_face_limit: float = 0.75
-    """... as long as that asks for no more than this: beyond, ``min_confidence`` alone decides."""
+    """... as long as that is no more than this; above it, ``min_confidence`` alone decides."""
 
     sure: float = 18.0
-    """Presence logit from which one agreeing look is enough; below, a new face is also looked at turned and in the mirror."""
+    """Presence logit from which one agreeing reading is enough; below, a new face is also read turned and mirrored."""
 
     turned_margin: float = 2.0
     """A face is taken to be turned when the presence logit of the turned look is higher by this."""
@@ -98,7 +98,7 @@ class MeshConfig:
     """A find is believed when the second look's box has this intersection over union with the first's."""
 
     same_face: float = 0.1
-    """A look at a followed face counts when the points found have this overlap with where it was expected."""
+    """A reading of a followed face counts when the points found have this overlap with where it was expected."""
 
     drift: float = 0.08
     """A followed face is read again when its own window is this far from the one it was read in: difference of the centres
@@ -159,7 +159,7 @@ class MeshFinder(FollowingFinder):
         self._device = torch.device(device)
         self._nothing = _no_looks(self._device)
         self._proposals = proposals
-        self._small_faces = True  # whether the last look asked for small faces
+        self._small_faces = True  # whether the last search was for small faces too
 
     # -- Looking for faces ------------------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ class MeshFinder(FollowingFinder):
         return [face for face in faces if face.confidence >= least]
 
     def _settle(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> tuple[_Looks, np.ndarray]:
-        """The second look at each place where the first, at ``windows``, saw something, and (F,) whether the two agree."""
+        """The second reading of each place where the first, at ``windows``, found something, and (F,) whether the two agree."""
         first = self._look(image, windows)
         chosen = np.flatnonzero(first.presence >= glimpse)
         chosen = chosen[keep_best(_boxes(first.points[chosen]), first.presence[chosen], 0.5, nested=0.8)]
@@ -238,7 +238,7 @@ class MeshFinder(FollowingFinder):
         return np.concatenate(found)
 
     def _right_way_up(self, image: np.ndarray, looks: _Looks, agreed: np.ndarray) -> tuple[_Looks, np.ndarray]:
-        """Faces that may be the other way up are read turned by a quarter, a half and three quarters; what is surest stays.
+        """Faces that may be the other way up are read turned by a quarter, a half and three quarters; the surest reading stays.
 
         A face that is read the wrong way up is also read in the wrong place: so one reading finds it, and two must agree.
 
@@ -265,9 +265,9 @@ class MeshFinder(FollowingFinder):
         return (likely < self.config.sure) & (looks.presence > self.config.presence[0])
 
     def _mirrored_presence(self, image: np.ndarray, looks: _Looks) -> np.ndarray:
-        """(F,) presence logits that the mirror images support, where a look is not sure by itself.
+        """(F,) presence logits that the mirror images support, where a reading is not certain by itself.
 
-        What is no face, or not this way up, seldom looks the same to the network from both sides."""
+        What is not a face, or not this way up, seldom looks the same to the network from both sides."""
         presence = looks.presence.copy()
         unsure = np.flatnonzero(self._unsure(looks))
         mirrored = self._look(image, _mirrored(looks.windows[unsure]))
@@ -445,7 +445,7 @@ def _mirrored(windows: np.ndarray) -> np.ndarray:
 
 
 def _one_reading(looks: _Looks, presence: np.ndarray) -> np.ndarray:
-    """Rows of looks without those that overlap a surer one in another direction: the same face, read the wrong way up."""
+    """Rows of readings without those that overlap a more certain one in another direction: the same face, read the wrong way up."""
     order = np.argsort(-presence, kind="stable")
     boxes, angles = _boxes(looks.points), _eye_angle(looks.points)
     kept: list[int] = []

@@ -39,7 +39,7 @@ MESH_POINTS = 478
 
 
 class LandmarkOutput(NamedTuple):
-    """What one pass of the landmark network says of B crops."""
+    """What one pass of the landmark network says about B crops."""
 
     points: Tensor
     """(B, 478, 3) x and y in crop pixels (centre of the top-left pixel 0), and depth on the same scale, towards the camera
@@ -59,7 +59,7 @@ class LandmarkOutput(NamedTuple):
 
 
 class DetectorOutput(NamedTuple):
-    """What the face detector says of B pictures, at each of its 896 anchors. Coordinates run from 0 to 1 over the picture."""
+    """What the face detector says about B pictures, at each of its 896 anchors. Coordinates run from 0 to 1 over the picture."""
 
     scores: Tensor
     """(B, 896) logits."""

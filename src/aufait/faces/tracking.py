@@ -73,7 +73,7 @@ class TrackerConfig:
     """... and at once if it differs by this, and the head (``replaced_head``), too."""
 
     replaced_head: float = 0.045
-    """Difference of the sketches without which nobody is taken for somebody else at the same place."""
+    """Difference of the sketches below which nobody is taken for somebody else at the same place."""
 
     most_usual: float = 0.1
     """The usual change counts up to this."""
@@ -92,7 +92,8 @@ class TrackerConfig:
     the face is covered."""
 
     likelier: float = 0.5
-    """Who is followed is somebody who waits when that one's difference in looks is less than this share of his own."""
+    """A followed person is taken for a lost one if the appearance differs from that of the lost one by less than this share of its
+    difference from their own."""
 
     unmoved: float = 0.1
     """... unless a part of the face differs by less than this from what was at its place in the last frame: a hand came."""
@@ -232,7 +233,7 @@ class FaceTracker:
         there = [track for track in tracks if not track.away]
         waiting = tracks[len(there) :]
         apart = np.array([[np.inf if own is None else _apart(track, own) for track in waiting] for own in looks])
-        # Whoever can be followed is not somebody who comes back.
+        # A person who can be followed is not one who comes back.
         returning = np.where(apart <= self.config.same_looks, 1e3 + apart, np.inf).reshape(len(faces), len(waiting))
         following = self._costs(faces, looks, there, timestamp) if there else np.zeros((len(faces), 0))
         for row, own in enumerate(looks):

@@ -73,7 +73,7 @@ def load_state(network: torch.nn.Module, tensors: dict[str, torch.Tensor], name:
 
 
 def with_weights(make: Callable[[], ModuleT], tensors: dict[str, torch.Tensor], name: str) -> ModuleT:
-    """A network with the tensors of the weights ``name``; counts of training batches, which files may lack, start at 0.
+    """A network with the tensors of the weights ``name``; counts of training batches, which may be missing from files, start at 0.
 
     Raises:
         MissingModelError: they are of another network.

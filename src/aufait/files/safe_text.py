@@ -16,7 +16,7 @@ _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def valid_text(text: str) -> str:
-    r"""Text for a file in UTF-8, whatever files are called: bytes of a name that are no UTF-8 are written as ``\xff``.
+    r"""Text for a file in UTF-8, whatever files are called: bytes of a name that are not UTF-8 are written as ``\xff``.
 
     A backslash that the name has before such a pattern is written as ``\x5c``, so that ``original_name`` can turn it back. Text
     without either comes back as it is.
@@ -38,7 +38,7 @@ def original_name(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """A part of a file name that every system takes: bytes that are no UTF-8 as ``%FF``, a backslash as ``%5C``."""
+    """A part of a file name that every system takes: bytes that are not UTF-8 as ``%FF``, a backslash as ``%5C``."""
     return _NO_CHARACTER.sub(lambda found: "".join(f"%{byte:02X}" for byte in _as_bytes(found[0])), text).replace("\\", "%5C")
 
 

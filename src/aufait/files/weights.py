@@ -142,7 +142,7 @@ def read_description(path: Path, absent: str) -> Any:
 
 
 def parse_json(text: str | None) -> Any:
-    """The value of a JSON text, or ``None`` where there is none or it is no JSON, however deep it is nested."""
+    """The value of a JSON text, or ``None`` if there is none or it is not JSON, however deep it is nested."""
     try:
         return json.loads(text) if text else None
     except (ValueError, RecursionError):
@@ -162,7 +162,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def check_numbers(tensors: Mapping[str, Tensor], where: object) -> None:
-    """Refuse weights and statistics that cannot be: with them every score would be no number either.
+    """Refuse impossible weights and statistics: with them no score would be a number.
 
     Raises:
         InputError: a tensor holds NaN or infinity, or a variance below zero; its name is in the message.
@@ -178,7 +178,7 @@ def check_numbers(tensors: Mapping[str, Tensor], where: object) -> None:
 
 
 def make_filled(make: Callable[[], ModuleT], tensors: Mapping[str, Tensor], misfit: str) -> ModuleT:
-    """A module with exactly the given tensors; counts of training batches, which files may lack, are left as they are made.
+    """A module with exactly the given tensors; counts of training batches, which may be missing from files, are left unchanged.
 
     It is made without memory first, so that sizes which a header only claims cost nothing.
 

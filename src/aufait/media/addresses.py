@@ -24,7 +24,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Address:
-    """A network address; what is asked of a path where results are named can be asked of it, too.
+    """A network address; it has the attributes of a path that are used to name results.
 
     Attributes:
         url: as typed, with whatever secrets it holds.
@@ -74,7 +74,7 @@ class Address:
 
 
 def find_address(text: str) -> Address | None:
-    """The address that a text is, or None where it is none.
+    """The text as an address, or None if it is not one.
 
     Raises:
         InputError: an address of a kind that is not opened, or a broken one.

@@ -92,7 +92,7 @@ class DisplayColours:
 
 
 def colours_of(frame: Any, context: Any) -> DisplayColours | None:
-    """What a frame says of its colours, or None where they are those of an ordinary display.
+    """What a frame says about its colours, or None where they are those of an ordinary display.
 
     Args:
         frame: decoded by PyAV.
@@ -212,7 +212,7 @@ def _to_bt709(gamut: str) -> np.ndarray:
 
 
 def _told(frame: Any, context: Any, name: str) -> int:
-    """A tag of the frame or, where that lacks it, of its codec context."""
+    """A tag of the frame or, if it has none, of its codec context."""
     value = getattr(frame, name, None)
     if value is None or int(value) == _UNSPECIFIED:
         value = getattr(context, name, None)

@@ -153,5 +153,5 @@ def _refused_format(file: str, options: dict[str, str]) -> str | None:
 
 
 def _instead(path: Path) -> str:
-    """What to do with a file that is no video."""
+    """What to do with a file that is not a video."""
     return f"{describe_content(path)}. Only containers such as MP4, MOV, MKV, WebM, AVI, MPEG and WMV are read"

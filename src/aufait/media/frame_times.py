@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-_LEAP = 10.0  # seconds (or frames, if these are rarer) from which on a step forward is worth a word
+_LEAP = 10.0  # seconds (or frames, if these are rarer) from which on a step forward is reported
 _BACK = 0.5  # seconds (or three frames) from which on a step back is a new clock, not disorder
 _RUN_OVER = 3600.0  # seconds forward from which on a clock that runs over has started again
 _KEPT = 100  # entries of each list; a file may consist of jumps only

@@ -28,12 +28,12 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PPM", "AV
 """Formats that are read. Vector formats are left out on purpose: they start other programs."""
 
 MAX_PAGES = 10_000
-"""A TIFF of more pages is refused: each takes time to pass over."""
+"""A TIFF of more pages is refused: skipping each takes time."""
 
 _ONE_PICTURE = {"MPO"}  # what else is in such a file is the same picture: its depth map, its brightness map
 _SUBFILE_TYPE, _PHOTOMETRIC, _SUB_IFDS, _DNG_VERSION = 254, 262, 330, 50706  # TIFF tags
 _PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
-_MOST_INSIDE = 16  # pictures inside a TIFF page that are looked at
+_MOST_INSIDE = 16  # pictures inside a TIFF page that are examined
 _SENSOR_DATA = {32803, 34892}  # photometric kinds of camera raw: colour filter array, linear raw
 
 

@@ -15,7 +15,7 @@ _MP4_BLOCKS = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes a video file lacks, by its own account; 0 where it is complete or does not say.
+    """How many bytes are missing from a video file, by its own account; 0 where it is complete or does not say.
 
     Raises:
         OSError: the file cannot be read.
@@ -73,7 +73,7 @@ def _end_of_blocks(file: BinaryIO, file_size: int, *, riff: bool) -> int:
         if place >= file_size or len(head) < 8:
             return place
         if riff:
-            if head[:4] != b"RIFF":  # what follows is no part of the video
+            if head[:4] != b"RIFF":  # what follows is not part of the video
                 return place
             size = int.from_bytes(head[4:8], "little")
             if size in (0, 0xFFFFFFFF):  # never finished by its writer

@@ -18,7 +18,7 @@ _ALPHA_MODES = {"RGBA", "LA", "PA", "RGBa", "La"}
 _BITS, _MAX_SAMPLE = 258, 281  # TIFF tags
 _ORIENTATION = 274  # EXIF
 _DEPTHS = (8, 10, 12)  # of cameras and converters that store their values in 16 bits without scaling them
-_VISIBLE = 2  # grey levels: a colour profile that changes less is no reason to touch the pixels
+_VISIBLE = 2  # grey levels: pixels are left unchanged by a colour profile that changes less
 _DARK_PIXELS = 40_000_000  # of a picture that is read a second time, for 16 bytes a pixel
 
 _Step = Callable[[Image.Image], Image.Image]

@@ -140,7 +140,7 @@ def content_kind(path: str | os.PathLike[str]) -> Literal["image", "video"] | No
 
 
 def check_file(path: Path, wanted: Literal["picture", "video"]) -> None:
-    """Refuses what is no file, before it is opened: a pipe would be waited for without end.
+    """Refuses what is not a file, before it is opened: reading a pipe could wait for ever.
 
     Raises:
         InputError: a folder, a pipe or device, missing, unreadable, or empty.
@@ -311,7 +311,7 @@ def _expand_folder(folder: Path, recursive: bool) -> list[Source]:
 def _take(path: Path) -> list[Source]:
     """A file met in a folder: skipped when neither its content nor its name suggests a picture or video."""
     source = _classify(path)
-    # Source code may end in .ts too; such a file is no damaged video.
+    # Source code may end in .ts too; such a file is not a damaged video.
     named = path.suffix.lower() in (IMAGE_EXTENSIONS | VIDEO_EXTENSIONS | UNREADABLE_EXTENSIONS) - {".ts", ".mts"}
     return [source] if source.kind != "unusable" or (named and _special_file(path) is None) else []
 

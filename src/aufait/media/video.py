@@ -44,7 +44,7 @@ _SHORT_SHARE = 0.98
 _MAX_SIDE = 16_384  # of a picture whose oblong pixels are made square by stretching
 _KEPT_SIZES = 100
 _CLOCKS_RUN_OVER = {"mpegts", "mpeg"}
-_LATE_START = 10.0  # seconds from which on a first frame is worth a word
+_LATE_START = 10.0  # seconds from which on a late first frame is reported
 
 
 @dataclass(frozen=True, eq=False)
@@ -480,7 +480,7 @@ def video_stream(container: Any, path: Path | Address, number: int | None = None
 
 
 def shown_streams(container: Any) -> list[Any]:
-    """The video streams that are no covers or other attached pictures."""
+    """The video streams that are not covers or other attached pictures."""
     attached = av.stream.Disposition.attached_pic
     return [stream for stream in container.streams.video if not stream.disposition & attached]
 
