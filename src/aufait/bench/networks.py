@@ -27,7 +27,7 @@ SYSTEMS = (
     "arl", "iarl", "deep-regions", "mgrr-net", "au-fan", "aunet", "abrnet",
     "jaa-net-v1", "jaa-net-v2", "drml", "resnet18", "resnet18-a", "convnet",
 )  # fmt: skip
-"""One name per system: what is measured unless a pattern asks for others. Ablations differ little from these."""
+"""One name per system: these are measured unless a pattern names others. Ablations differ little from these."""
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """Names of precisions: the half ones by autocast, float32 as torch is set up (on GPUs that have it, convolutions may use
@@ -51,7 +51,7 @@ class ModelFacts:
         action_units: in output order.
         parameters: all of them, frozen ones included.
         macs: multiply-accumulates of one prediction.
-        frames: 1, or 3 for networks that look at neighbours too.
+        frames: 1, or 3 for networks that also read neighbours.
         landmarks: how many points it reads, 0 or 49.
         image_size: side of its input in pixels.
     """
@@ -382,7 +382,7 @@ def _time_network(network: Callable[..., Any], inputs: dict[str, Tensor], settin
 
 
 def autocast(settings: ModelBenchmark) -> AbstractContextManager[Any]:
-    """Context in which networks run in the precision that is asked for."""
+    """Context in which networks run in the requested precision."""
     if settings.dtype == "float32":
         return nullcontext()
     return torch.autocast(settings.device.partition(":")[0], DTYPES[settings.dtype])

@@ -81,7 +81,7 @@ class AnomalyLog:
         return iter(self._entries)
 
     def add(self, kind: str, where: object, detail: str, count: int = 1) -> None:
-        """Write one anomaly down; a count of 0 is no anomaly.
+        """Record one anomaly; a count of 0 is not an anomaly.
 
         Raises:
             KeyError: the kind is not in ``KINDS``.

@@ -239,7 +239,7 @@ def _protocol_report(dataset: AUDataset, protocol: Protocol) -> dict[str, Any]:
 
 
 def _check_media(dataset: AUDataset, decode: bool, log: AnomalyLog, progress: Callable[[int, int], None] | None) -> None:
-    """Look at each recording on its own, several at a time: the work is in libraries that run in parallel."""
+    """Examine each recording separately, several at a time: the work is in libraries that run in parallel."""
     jobs = [one for one in dataset.recordings if decode or isinstance(one.media, Video)]
     pool = ThreadPoolExecutor(max_workers=cores())
     try:

@@ -64,7 +64,7 @@ def keep_frames(dataset: AUDataset, listed: Mapping[str, np.ndarray]) -> AUDatas
         listed: from ``read_frame_list``.
 
     Raises:
-        InputError: a folder that is no recording of the data set or several, or a frame that it does not have.
+        InputError: a folder that is not a recording of the data set, or is several, or a frame that it does not have.
     """
     frames: dict[str, np.ndarray] = {}
     for folder, numbers in listed.items():

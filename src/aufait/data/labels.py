@@ -181,7 +181,7 @@ def ordered_rows(frames: np.ndarray, values: np.ndarray, where: object, log: Ano
 
 
 def combine(occurrence: Columns | None, intensity: Columns | None, where: object, log: AnomalyLog) -> Labels:
-    """Occurrence and intensity columns of one recording joined by frame number; what one of them lacks is unknown."""
+    """Occurrence and intensity columns of one recording joined by frame number; what is missing in one of them is unknown."""
     parts = [part for part in (occurrence, intensity) if part is not None]
     frames = parts[0].frames if len(parts) == 1 else np.union1d(parts[0].frames, parts[1].frames)
     units = tuple(sorted({unit for part in parts for unit in part.units}))

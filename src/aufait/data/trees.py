@@ -49,7 +49,7 @@ def check_root(root: str | os.PathLike[str], title: str, tree: str) -> Path:
     """The root folder as a path.
 
     Raises:
-        InputError: it does not exist or is no folder; the message shows the expected tree.
+        InputError: it does not exist or is not a folder; the message shows the expected tree.
     """
     path = Path(root).expanduser()
     if not path.is_dir():
@@ -126,7 +126,7 @@ def read_content(path: Path) -> bytes:
     """Bytes of a file of text; pipes, devices and links to them are not opened, and no memory is taken without end.
 
     Raises:
-        OSError: it cannot be read, is no file, or is larger than ``MOST_BYTES``.
+        OSError: it cannot be read, is not a file, or is larger than ``MOST_BYTES``.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "it is a pipe, socket, device or folder, not a file")

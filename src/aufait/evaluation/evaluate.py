@@ -107,7 +107,7 @@ class Evaluation:
         folds: name of a fold -> scores on it; empty where there is one.
         groups: what was divided by -> name of the group -> scores.
         group_sizes: the same -> numbers of persons and of frames.
-        conditions: visible part of the face -> scores (ARL Table 12); empty where not asked for.
+        conditions: visible part of the face -> scores (ARL Table 12); empty if not requested.
         relations: between action units.
         reliability: (bins, 3) frames, mean probability, share of positives, over all action units.
         positive_subjects: AU name -> number of persons with a positive frame, on whom F1 and the areas rest.
@@ -202,7 +202,7 @@ def evaluate(
         notes: for the reader of the report.
 
     Raises:
-        InputError: no frame, no known label, action units that are not those of the protocol, or an unknown thing to divide by.
+        InputError: no frame, no known label, action units that are not those of the protocol, or an unknown fact to divide by.
     """
     if not len(predictions):
         raise InputError("there is no frame to evaluate")

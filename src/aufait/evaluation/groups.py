@@ -35,7 +35,7 @@ def group_names(predictions: Predictions) -> list[str]:
 
 
 def check_groups(names: Iterable[str], dataset: AUDataset) -> None:
-    """Make sure that predictions on a data set will carry the facts to divide them by, before hours of work.
+    """Make sure that predictions on a data set will have the facts to divide them by, before hours of work.
 
     Raises:
         InputError: a fact that neither recordings nor frames have.
@@ -69,7 +69,7 @@ def groups_of(predictions: Predictions, by: str) -> dict[str, np.ndarray]:
         last as "unknown".
 
     Raises:
-        InputError: a fact that these predictions do not carry.
+        InputError: a fact that these predictions do not have.
     """
     values = _values(predictions, by.strip().lower().replace("-", "_"))
     names, index = np.unique(values, return_inverse=True)

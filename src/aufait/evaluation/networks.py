@@ -141,7 +141,7 @@ def choose_part(
         datasets: name -> labels of a cache. For "test" the test sets are enough.
         fold: number or alias.
         split: one of ``SPLITS``.
-        strict: refuse data that lack subjects of the protocol.
+        strict: refuse data in which subjects of the protocol are missing.
 
     Returns:
         name of the data set -> frames, and what a reader must know.

@@ -67,7 +67,7 @@ def evaluate_pictures(
         protocol: its action units, threshold and folds are used; None scores all frames and the shared action units.
         fold, split: part of the protocol; the test part of fold 1 if left open.
         shared: score the action units that model and protocol share.
-        partial: accept data that lack subjects of the protocol.
+        partial: accept data in which subjects of the protocol are missing.
         per: groups.
         common: arguments of ``evaluate``.
         report: called with frames done, frames in all, and of what.
@@ -103,7 +103,7 @@ def evaluate_pictures(
 
 
 def _network(model: str | Path) -> TrainedNetwork | None:
-    """What is known of a trained network; None for shipped models."""
+    """What is known about a trained network; None for shipped models."""
     from aufait.evaluation.networks import open_network
     from aufait.models.default.shipped import is_shipped_format, model_header, model_path
 

@@ -47,14 +47,14 @@ def predict(
     Args:
         model: network of A action units; it is put into evaluation mode.
         cache: prepared faces, in the alignment of the network.
-        dataset: frames to look at, made from ``cache.dataset()`` by protocols or selections; all of them if None.
+        dataset: frames to predict, made from ``cache.dataset()`` by protocols or selections; all of them if None.
         action_units: those to score, each of which the network must predict. If None, all of ``dataset``; without a data set
             those that network and cache share.
         batch: faces at a time.
         device: where the network runs.
         visible: part of the face that is not hidden, a key of ``occlusion.CONDITIONS``.
         alignment: of the faces that the network was trained on, where it is not the one it was designed for.
-        mirror: add a second pass over mirrored faces and average the logits; None does so for networks that ask for it, those
+        mirror: add a second pass over mirrored faces and average the logits; None does so for networks that declare it, those
             of the AUNet paper, whose released test program does (the paper does not say so).
         interval: distance in frames of the earlier and the later picture, for networks that see three; None takes the
             network's own setting (AUNet: 10).
@@ -81,7 +81,7 @@ def predict(
     chunks = []
     with torch.inference_mode(), ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(look.read, rows[:batch])
-        for start in range(0, len(rows), batch):  # one batch is read while the one before is looked at
+        for start in range(0, len(rows), batch):  # one batch is read while the previous one is predicted
             stored, following = ahead.result(), rows[start + batch : start + 2 * batch]
             if len(following):
                 ahead = reader.submit(look.read, following)
@@ -126,7 +126,7 @@ class _Look:
     device: torch.device
 
     def read(self, rows: np.ndarray) -> _Stored:
-        """Stored faces of some rows, with their neighbours where the network looks at three frames."""
+        """Stored faces of some rows, with their neighbours if the network reads three frames."""
         faces, landmarks = self._faces(rows)
         if self.model.frames == 1:
             return _Stored(faces, landmarks, None)
@@ -226,7 +226,7 @@ def labelled_predictions(
 
 
 def _attributes(dataset: AUDataset) -> dict[str, np.ndarray]:
-    """Facts per frame in the order of ``label_table``: subject, dataset, task, view, and what the recordings carry."""
+    """Facts per frame in the order of ``label_table``: subject, dataset, task, view, and the attributes of the recordings."""
     sizes = [len(one) for one in dataset.recordings]
     facts = [
         {"subject": one.subject, "dataset": one.dataset, "task": one.task, "view": "" if one.view is None else str(one.view)}

@@ -60,7 +60,7 @@ class Predictions:
         synthetic: whether the faces are rendered; every report on them says so.
 
     Raises:
-        InputError: shapes that do not belong together, probabilities outside [0, 1], labels that are no labels.
+        InputError: shapes that do not belong together, probabilities outside [0, 1], values that are not labels.
     """
 
     action_units: tuple[int, ...]
@@ -219,7 +219,7 @@ class Predictions:
 def concatenate(parts: Sequence[Predictions], about: Mapping[str, Any] | None = None) -> Predictions:
     """Frames of several predictions below each other.
 
-    Optional columns stay where all parts have them; attributes that a part lacks are empty there.
+    Optional columns stay where all parts have them; attributes that a part does not have are empty there.
 
     Raises:
         InputError: nothing to join, other action units, or a frame that appears twice.

@@ -45,7 +45,7 @@ def evaluate_on_faces(
         per: what to divide by as well.
         visible: further conditions in addition to the full face, keys of ``occlusion.CONDITIONS``.
         shared: score the action units that network and protocol share.
-        partial: accept data that lack subjects of the protocol.
+        partial: accept data in which subjects of the protocol are missing.
         batch: faces at a time.
         device: where the network runs.
         common: arguments of ``evaluate``.

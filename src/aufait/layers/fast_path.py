@@ -35,7 +35,7 @@ def use_fast_path(module: nn.Module, features: Tensor) -> bool:
 
 
 def _watched() -> bool:
-    """Whether something looks at each operation; torch has no public test for it, so "yes" if the private one is gone."""
+    """Whether something observes each operation; torch has no public test for it, so "yes" if the private one is gone."""
     current = getattr(_python_dispatch, "_get_current_dispatch_mode", None)
     return current is None or current() is not None
 

@@ -24,9 +24,9 @@ def weighted_squared_error(
 ) -> Tensor:
     """Mean over the known entries of w_i (g - g^)^2, (B, A) and (B, A) -> scalar; weights (A,) of mean 1.
 
-    ARL eq. 11 has a factor 1/2 that the released program lacks; a criterion that wants it multiplies by it. The released program
-    multiplies the residuals by sqrt(w_i) before it squares them, and leaves that factor out again in the backward pass: the value
-    is the one above, the gradient weighs by sqrt(w_i) where the value's own weighs by w_i.
+    ARL eq. 11 has a factor 1/2 that the released program does not have; a criterion that needs it multiplies by it. The released
+    program multiplies the residuals by sqrt(w_i) before it squares them, and leaves that factor out again in the backward pass:
+    the value is the one above, but its gradient is weighted by sqrt(w_i) instead of w_i.
 
     Args:
         intensity, target: in [0, 5].

@@ -29,7 +29,7 @@ def check_network(model: Any, *, run: bool = True) -> None:
 
     Args:
         model: the network; it is left in the mode that it is in.
-        run: also look at the output of one example face.
+        run: also check the output of one example face.
 
     Raises:
         InputError: what is wrong, in which method or attribute, what was expected and what came.
@@ -74,7 +74,7 @@ def check_output(model: AUSystem, output: Any, batch: int) -> None:
 
 
 def check_shapes(model: AUSystem, output: Any, batch: int) -> None:
-    """The part of ``check_output`` that looks at no value and costs nothing.
+    """The part of ``check_output`` that examines no values and costs nothing.
 
     Raises:
         InputError: as ``check_output``.

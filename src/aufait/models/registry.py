@@ -137,7 +137,7 @@ def _entries() -> dict[str, ModelEntry]:
 
 @lru_cache(maxsize=1)
 def _plugins() -> Plugins:
-    """Networks of other packages; our own are imported first, since their names are not to be had."""
+    """Networks of other packages; our own are imported first, since their names are reserved."""
     for name in system_packages():
         importlib.import_module(name)
     return find_plugins("aufait.networks", _ENTRIES, _wrong_with)

@@ -33,7 +33,7 @@ class AUSystem(nn.Module):
 
     Every network is called as ``model(images)`` or ``model(images, landmarks)``:
 
-    * images: (B, 3, S, S) RGB, float in [0, 1], S = ``config.image_size``. Networks that look at three frames
+    * images: (B, 3, S, S) RGB, float in [0, 1], S = ``config.image_size``. Networks that read three frames
       (``frames == 3``) take (B, 3, 3, S, S), the second axis being the current, the earlier and the later frame.
       The network applies its own normalisation and channel order.
     * landmarks: (B, 49, 2) or (B, 68, 2) x, y in pixels of the images; only where ``landmark_points`` is not 0, other
@@ -44,7 +44,7 @@ class AUSystem(nn.Module):
     """
 
     frames: ClassVar[int] = 1
-    """How many frames one prediction looks at."""
+    """How many frames one prediction reads."""
 
     landmark_points: ClassVar[int] = 0
     """How many landmarks the network reads: 0 or 49."""
@@ -119,7 +119,7 @@ class AUSystem(nn.Module):
 
     @property
     def interval(self) -> int:
-        """Frames from the current one to the earlier and to the later one; 0 for networks that look at one frame."""
+        """Frames from the current one to the earlier and to the later one; 0 for networks that read one frame."""
         return 0
 
     def parameter_groups(self, learning_rate: float, weight_decay: float) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ class TransferRule:
     """Which branches are copied, and from where; the defaults copy whatever both networks have.
 
     Attributes:
-        stand_ins: action unit that the source lacks -> one whose branch it takes.
+        stand_ins: action unit that the source does not have -> one whose branch it takes.
         fresh: beginnings of names of weights that are not copied; a star replaces one part of a name.
         source: where that is said.
     """

@@ -58,7 +58,7 @@ class TestFaces:
         With ``per_person`` each person comes once before anybody comes again, and then each recording once.
 
         Raises:
-            InputError: fewer frames than asked for.
+            InputError: fewer frames than requested.
         """
         if len(self.rows) < count:
             raise InputError(f"{count} faces are to be drawn, the test part has {len(self.rows)}")
@@ -70,7 +70,7 @@ class TestFaces:
 
     @property
     def hidden(self) -> np.ndarray:
-        """(S,) bool: something is known to be held before the face; such frames are shown last."""
+        """(S,) bool: something is known to cover the face; such frames are shown last."""
         names = [one.frame_attributes.get("occlusion", np.full(len(one), "")) for one in self.dataset.recordings]
         texts = np.concatenate([values.astype(str) for values in names])
         return ~np.isin(np.char.lower(texts), ("", "none", "nan", "false", "0", "0.0"))

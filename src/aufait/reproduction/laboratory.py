@@ -51,7 +51,7 @@ QUICK_TWINS: Mapping[str, Mapping[str, int]] = {
 """Size of the twins of ``--quick``; frames per recording, at each of nine poses for FERA 2017."""
 
 FULL_TWINS: Mapping[str, int] = {"subjects": 12}
-"""Size of twins otherwise; the command can ask for other numbers."""
+"""Size of twins otherwise; the command can give other numbers."""
 
 @dataclass
 class Laboratory:
@@ -152,7 +152,7 @@ class Laboratory:
         load_recipe(list_recipes()[0]).changed(shared)
 
     def check_complete(self, protocol: str) -> None:
-        """Refuse given data that lack subjects of a protocol, before hours are spent on preparing them.
+        """Refuse given data in which subjects of a protocol are missing, before hours are spent on preparing them.
 
         Raises:
             InputError: subjects are missing or are in no fold; not with ``quick``, the setting strict=false, or twins.

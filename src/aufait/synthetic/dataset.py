@@ -52,7 +52,7 @@ class DatasetConfig:
         frames_per_identity: frames of one person; consecutive in time when ``sequences``.
         sequences: moving faces (onset, apex, offset, blinks, moving head) instead of single pictures.
         fps: frame rate of sequences.
-        occluder_odds: share of frames with a hand, object or mask before the face.
+        occluder_odds: share of frames with a hand, object or mask in front of the face.
         supersample: see ``renderer.render``.
     """
 

@@ -73,7 +73,7 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A rendered picture and what is known of it. Left and right are the subject's.
+    """A rendered picture and what is known about it. Left and right are the subject's.
 
     Attributes:
         image: (S, S, 3) uint8 RGB.

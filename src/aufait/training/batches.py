@@ -24,7 +24,7 @@ from aufait.losses.labels import AULabels
 from aufait.machine import cores
 
 _READERS = min(4, cores())
-"""Threads that read batches before they are asked for; copying pixels leaves the interpreter to others."""
+"""Threads that read batches before they are needed; copying pixels leaves the interpreter to others."""
 
 
 @dataclass(frozen=True)

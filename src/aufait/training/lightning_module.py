@@ -206,7 +206,7 @@ class FaceData(lightning.LightningDataModule):
         return self.training(self.trainer.global_rank, self.trainer.world_size, pin=self._on_gpu())
 
     def val_dataloader(self) -> FaceBatches:
-        """See ``LightningDataModule``; each process looks at its share of the faces."""
+        """See ``LightningDataModule``; each process evaluates its share of the faces."""
         assert self.trainer is not None and self.held_out is not None
         rank, world = self.trainer.global_rank, self.trainer.world_size
         return FaceBatches(

@@ -129,7 +129,7 @@ class Plan:
 
 
 def _require_aligner(recipe: Recipe) -> None:
-    """Refuse to train on a frozen network of random weights unless it is asked for.
+    """Refuse to train on a frozen network of random weights unless the user chose it.
 
     Raises:
         InputError: the network has a frozen face alignment network, and nothing says where its weights come from.

@@ -145,7 +145,7 @@ def require_lightning(tensorboard: bool) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Lightning's advertisements and hints that our own settings answer."""
+    """Without Lightning's advertisements and hints that our settings already deal with."""
     loggers: Sequence[logging.Logger] = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

@@ -89,7 +89,7 @@ EMOTIONS: Mapping[str, tuple[Combination, ...]] = MappingProxyType(
         "thought": ({4: 0.8}, {1: 0.8, 2: 0.8}, {17: 0.8, 24: 0.8}, {4: 0.7, 17: 0.7}),
     }
 )
-"""Emotion -> combinations that go with it; "speech" and "thought" are no emotions but fill conversations."""
+"""Emotion -> combinations that go with it; "speech" and "thought" are not emotions, but occur in conversations."""
 
 COMBINATIONS: tuple[Combination, ...] = tuple(one for group in EMOTIONS.values() for one in group)
 _GROUP = tuple(name for name, group in EMOTIONS.items() for _ in group)

@@ -28,7 +28,7 @@ class TwinSettings:
         size: side of the square pictures in pixels; the originals are larger.
         seed: same seed, same bytes; other seeds show other people.
         fps: drawn frames per second of acted time.
-        occlusions: share of recordings with a hand, a thing or a mask before the face for a while.
+        occlusions: share of recordings with a hand, an object or a mask in front of the face for a while.
         supersample: see ``renderer.render``.
         views: numbers of the views, where the data set has several.
         cameras: names of the cameras, where the data set has several; () for the usual one.

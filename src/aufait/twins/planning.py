@@ -202,7 +202,7 @@ def _offers(layout: TwinLayout, habits: Habits, emotion: str, frames: int, fps: 
 def _choose_events(layout: TwinLayout, partition: str, drafts: list[_Draft], seed: int) -> None:
     """Choose what happens in every slot of a partition.
 
-    Where a small twin still lacks a unit somewhere, a part of the choices is dropped and made again, and the best is kept.
+    Where a unit is still missing somewhere in a small twin, a part of the choices is dropped and made again, and the best is kept.
     """
     if not drafts:
         return
@@ -225,7 +225,7 @@ def _choose_events(layout: TwinLayout, partition: str, drafts: list[_Draft], see
 
 
 class _Search:
-    """Choices of all slots in a row, and their price: distance from the rates, and units that a part lacks."""
+    """Choices of all slots in a row, and their price: distance from the rates, and units that are missing in a part."""
 
     def __init__(self, layout: TwinLayout, rates: Mapping[int, float], drafts: list[_Draft]) -> None:
         columns = [COLUMN[unit] for unit in rates]

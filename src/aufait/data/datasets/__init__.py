@@ -38,7 +38,7 @@ class DatasetEntry:
     module: str = ""
     function: str = ""
     given: Callable[..., AUDataset] | None = None
-    """The reader itself, of data sets that other packages bring."""
+    """The reader itself, for data sets that other packages add."""
 
     @property
     def reader(self) -> Callable[..., AUDataset]:
@@ -136,7 +136,7 @@ def open_dataset(name: str, root: str | os.PathLike[str], **options: Any) -> AUD
             gives them.
 
     Returns:
-        The recordings with everything that is labelled; odd things are in ``anomalies``.
+        The recordings with everything that is labelled; problems are in ``anomalies``.
 
     Raises:
         InputError: unknown name or option (with the nearest known), missing folders (with the expected tree), or nothing

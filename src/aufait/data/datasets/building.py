@@ -91,7 +91,7 @@ class Builder:
         """The data set, its recordings in order, with the action units that are labelled anywhere.
 
         Raises:
-            InputError: nothing usable remains, or too many label rows lack their picture.
+            InputError: nothing usable remains, or too many label rows have no picture.
         """
         self._check()
         seen: dict[str, Recording] = {}

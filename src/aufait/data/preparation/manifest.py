@@ -64,7 +64,7 @@ def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_table(table: Mapping[str, np.ndarray], manifest: Mapping[str, Any], path: Path) -> None:
-    """See that the joint table has the columns that the manifest speaks of.
+    """Check that the joint table has the columns that the manifest names.
 
     Raises:
         InputError: a column is missing, or of another shape or type.

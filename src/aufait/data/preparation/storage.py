@@ -89,7 +89,7 @@ _DTYPES = {
 
 
 def map_tensors(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of a safetensors file, mapped into memory: nothing is read before it is looked at. Read-only.
+    """Arrays of a safetensors file, mapped into memory: nothing is read before it is needed. Read-only.
 
     Raises:
         InputError: the file is missing or damaged.

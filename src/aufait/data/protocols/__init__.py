@@ -41,7 +41,7 @@ def register_protocol(protocol: Protocol) -> None:
     """Add a protocol, for this process. Installed packages name an entry point ``aufait.protocols`` instead.
 
     Raises:
-        InputError: the name is taken, or it is no ``Protocol``.
+        InputError: the name is taken, or it is not a ``Protocol``.
     """
     wrong = _wrong_with(protocol.name if isinstance(protocol, Protocol) else "", protocol)
     if wrong:

@@ -137,8 +137,8 @@ class Protocol:
         Args:
             datasets: the data set, or name -> data set where the protocol needs several.
             fold: number or alias.
-            strict: refuse data that lack subjects of the protocol or have others; otherwise continue with what fits and keep
-                what did not in ``Split.notes``.
+            strict: refuse data in which subjects of the protocol are missing or that have others; otherwise continue with what
+                fits and note in ``Split.notes`` what did not.
 
         Raises:
             InputError: unknown fold, a data set is missing, the data disagree with the protocol (strict), a part is empty,

@@ -15,7 +15,7 @@ def seeded_order(subjects: Iterable[str], seed: int) -> list[str]:
 
 
 def hold_out(train_subjects: Iterable[str], share: float = 0.15, seed: int = 0) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Set some training subjects aside for choosing an epoch or a threshold; the test fold is never looked at for that.
+    """Set some training subjects aside for choosing an epoch or a threshold; the test fold is never used for that.
 
     Args:
         train_subjects: subjects (or identities) of the training part.

@@ -101,7 +101,7 @@ def published_for(protocol: Protocol | str, metric: str, dataset: str = "") -> l
     """Published rows that a result under a protocol may be compared with.
 
     Args:
-        protocol: protocol or its name; one's own have none.
+        protocol: protocol or its name; your own have none.
         metric: our name of a metric.
         dataset: name of the test set, for protocols that test on several.
     """

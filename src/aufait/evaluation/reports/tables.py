@@ -37,7 +37,7 @@ class Row:
     Attributes:
         label: first cell.
         cells: one for each column.
-        strong: emphasised, as means and one's own results are.
+        strong: emphasised, as means and your own results are.
         note: footnote of this row.
     """
 

@@ -66,7 +66,7 @@ def track_alignment(
     size: int = AUNET_SIZE,
     nose: str = SUBNASALE,
 ) -> np.ndarray:
-    """Every frame of a track to one reference, so that a frame's features serve all its roles.
+    """Every frame of a track to one reference, so that a frame's features can be used in all its roles.
 
     Args:
         landmarks: (T, N, 2) pixels of the frames of one face track, N = 68, 66 or 49.

@@ -28,7 +28,7 @@ class AUNetConfig(ModelConfig):
     """Whether the loss aligns predictions and labels in the space of a label VAE (section IV-B, table VI)."""
 
     use_tdn: bool = True
-    """Whether the network looks at an earlier and a later frame (section IV-C, table VI)."""
+    """Whether the network reads an earlier and a later frame (section IV-C, table VI)."""
 
     interval: int = 10
     """T, frames between the current frame and its neighbours (section V-E); the network itself does not use it."""

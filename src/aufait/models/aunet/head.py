@@ -49,7 +49,7 @@ class StaticHead(nn.Module):
     """Head of AU-FAN and AU-VAE: one frame. 1,857,164 parameters for 12 action units.
 
     The released program ends in an average over 4x4 pixels; that is the whole map for faces of 256 pixels, and so the mean
-    over the map serves other sizes too.
+    over the map works for other sizes too.
 
     Args:
         action_units: how many logits.

@@ -114,7 +114,7 @@ def fit_label_vae(
     """Train a label VAE on the labels of a training set; the last epoch is kept.
 
     Defaults are the paper's (section V-C): Adam, no weight decay. Of its lambda, one of 0.1, 0.2 and 0.3, the released
-    example for BP4D uses 0.3. The same seed gives the same weights; PyTorch's own random state stays as it was.
+    example for BP4D uses 0.3. The same seed gives the same weights; PyTorch's own random state is not changed.
 
     Args:
         occurrence: (N, A) 0 or 1, training faces only.

@@ -35,7 +35,7 @@ class AUNetStream:
             it and change logits slightly.
 
     Raises:
-        InputError: the network looks at one frame only, or is in training mode; interval or micro_batch below 1.
+        InputError: the network reads one frame only, or is in training mode; interval or micro_batch below 1.
 
     Example:
         >>> import aufait, torch
@@ -122,7 +122,7 @@ class AUNetStream:
                 f"a stream takes single frames (3, {size}, {size}) or (N, 3, {size}, {size}), got {tuple(frames.shape)}"
             )
         frames = frames.to(self.head.project.weight.device)
-        # The network's own checks want a current, an earlier and a later frame; views of the same pixels cost nothing.
+        # The network's own checks need a current, an earlier and a later frame; views of the same pixels cost nothing.
         images, _ = self.model.prepare(frames[:, None].expand(-1, 3, -1, -1, -1))
         return images[:, 0]
 

@@ -29,7 +29,7 @@ class PatchSignificance:
     """Result of ``patch_significance`` for A action units and P patches.
 
     Attributes:
-        change: (A, P) mean of the score without the patch minus the score with it; negative where the patch speaks for the
+        change: (A, P) mean of the score without the patch minus the score with it; negative where the patch is evidence for the
             action unit.
         effect: (A, P) mean of the absolute change; at least ``abs(change)``.
         action_units: A numbers, the rows.

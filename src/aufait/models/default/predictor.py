@@ -273,7 +273,7 @@ def read_model(path: Path, file_format: str) -> tuple[dict[str, Any], dict[str, 
 
 @contextmanager
 def model_errors(path: Path) -> Iterator[None]:
-    """Inside, a header that lacks something or states what cannot be is a ``MissingModelError`` that names the file."""
+    """Inside, a header in which something is missing or impossible is a ``MissingModelError`` that names the file."""
     try:
         yield
     except (InputError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

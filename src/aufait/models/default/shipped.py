@@ -51,7 +51,7 @@ def is_shipped_format(header: dict[str, Any]) -> bool:
 
 
 def model_header(path: Path) -> dict[str, Any]:
-    """What a weight file says of itself: format, sizes, calibration, training; empty for other safetensors files.
+    """What a weight file says about itself: format, sizes, calibration, training; empty for other safetensors files.
 
     Raises:
         MissingModelError: not a safetensors file.

@@ -18,7 +18,7 @@ from aufait.errors import InputError
 Join = Literal["concatenate", "stack"]
 
 COUNTER = "num_batches_tracked"
-"""Last word of the names of BatchNorm's counters; older files lack them, and evaluation does not use them."""
+"""Last word of the names of BatchNorm's counters; older files do not have them, and evaluation does not use them."""
 
 _SHOWN = 4  # names per kind of fault in a message
 
@@ -39,7 +39,7 @@ class Rule:
 
     @property
     def is_counter(self) -> bool:
-        """Whether this is a BatchNorm's counter, which a file may lack."""
+        """Whether this is a BatchNorm's counter, which may be missing from a file."""
         return self.target.endswith(COUNTER)
 
 

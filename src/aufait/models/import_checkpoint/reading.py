@@ -59,7 +59,7 @@ def _load(path: Path) -> Any:
 
 
 def _refuse_other_kinds(path: Path) -> None:
-    """Raise where the first bytes, or the list of a zip archive's members, show that it is no file of plain tensors."""
+    """Raise where the first bytes, or the list of a zip archive's members, show that it is not a file of plain tensors."""
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file of weights (.pth)")
     if not path.is_file():

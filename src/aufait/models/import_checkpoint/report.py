@@ -36,7 +36,7 @@ class ImportReport:
     """A whole import.
 
     Attributes:
-        system: what was asked for ("aunet", "jaanet-v2", ...).
+        system: the release that was requested ("aunet", "jaanet-v2", ...).
         model: registry name of the network; "fan" for the face alignment network.
         action_units: in output order; empty for FAN.
         parameters: of the network that was filled.

@@ -19,7 +19,7 @@ class JAANetConfig(ModelConfig):
     TRIAL: ClassVar[Trial] = Trial(quick=sizes(unit=4, image_size=96), tiny=sizes(unit=4, image_size=96), drawn=LONGER)
 
     version: int = 2
-    """1: the conference network, whose refined attention is held near the predefined one by a loss. 2: the journal network,
+    """1: the conference network, whose refined attention is kept near the predefined one by a loss. 2: the journal network,
     where each action unit has a separate classifier instead (program)."""
 
     task: str = "occurrence"

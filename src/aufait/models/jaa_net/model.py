@@ -50,7 +50,7 @@ class JAANet(AUSystem):
         )
 
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
-        """Aligned faces (B, 3, S, S), RGB in [0, 1]; given landmarks are ignored, the network locates its own."""
+        """Aligned faces (B, 3, S, S), RGB in [0, 1]; landmarks given to it are ignored, because the network locates them itself."""
         images, _ = self.prepare(images)
         shared = self.region_learning(images)  # (B, 8 c, M, M)
         located, alignment = self.face_alignment(shared)

@@ -34,7 +34,7 @@ class ResNetConfig(ModelConfig):
     """Whether the loss has AUNet's consistency term (ResNet18-A, AUNet section V-F)."""
 
     use_tdn: bool = False
-    """Whether the network looks at an earlier and a later frame (ResNet18-A, AUNet section V-F)."""
+    """Whether the network reads an earlier and a later frame (ResNet18-A, AUNet section V-F)."""
 
     interval: int = 10
     """Frames between the current frame and its neighbours (AUNet section V-E); the network itself does not use it."""

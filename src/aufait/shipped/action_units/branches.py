@@ -165,7 +165,7 @@ def _positive_weights(sets: Sequence[ViewSet], limit: float) -> Tensor:
 
 
 class _Pool:
-    """Several sets as one, drawn from in a random order, again and again; ``cut`` says whether frontal faces are asked for."""
+    """Several sets as one, drawn from in a random order, again and again; ``cut`` says whether only frontal faces are wanted."""
 
     def __init__(self, sets: Sequence[ViewSet], rng: np.random.Generator, cut: bool) -> None:
         self.sets, self.rng = sets, rng

@@ -117,7 +117,7 @@ def left_out_scores(scores: np.ndarray, groups: np.ndarray, fit: Callable[[np.nd
     Args:
         scores: (N, A) logits before calibration.
         groups: (N,) names.
-        fit: called with (N,) bool, the faces that may be looked at; returns (A, 2) scale and shift.
+        fit: called with (N,) bool, the faces that may be used; returns (A, 2) scale and shift.
     """
     result = np.empty(scores.shape, np.float64)
     for group in np.unique(groups):

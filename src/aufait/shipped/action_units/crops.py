@@ -89,7 +89,7 @@ def load_crops(
     """Crops of a rendered data set, read once and kept in ``cache`` (an .npz) when given.
 
     Raises:
-        InputError: the folder is no data set, holds no usable frame, or the cache belongs to other data.
+        InputError: the folder is not a data set, holds no usable frame, or the cache belongs to other data.
     """
     records = [r for r in read_records(folder) if abs(float(r.rotation[1])) <= MAX_YAW]
     if not records:

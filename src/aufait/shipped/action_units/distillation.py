@@ -21,7 +21,7 @@ from aufait.shipped.action_units.branch_targets import Targets
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """What is asked for, and how strongly."""
+    """What is trained, and how strongly."""
 
     weight: float = 1.0
     """Of this loss relative to that of the targets; 0 for none."""
@@ -33,7 +33,7 @@ class DistillationConfig:
     stressed: tuple[int, ...] = (7, 15)
     """Those of them that count twice."""
     kept: tuple[int, ...] = (2, 4, 17, 23, 24, 25, 28, 43)
-    """Units about which the model is held to what it said before."""
+    """Units for which the model is kept near what it said before."""
 
 
 def softened_word(

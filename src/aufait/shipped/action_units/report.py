@@ -20,7 +20,7 @@ from aufait.shipped.action_units.crops import CropSet
 
 
 def evaluate(predictor: AUPredictor, test: CropSet, *, batch: int = 128) -> dict[str, Any]:
-    """``evaluate_scores`` of what the compact model says of the crops."""
+    """``evaluate_scores`` of what the compact model says about the crops."""
     return evaluate_scores(_score(predictor, test, batch), predictor.action_units, test)
 
 

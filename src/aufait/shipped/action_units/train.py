@@ -83,9 +83,9 @@ def full_size() -> TrainConfig:
 
 @dataclass(frozen=True, eq=False)
 class RealCrops:
-    """Aligned crops (N, 3, 128, 128) uint8 of real faces, what is known of them, and (N,) bool which are frontal.
+    """Aligned crops (N, 3, 128, 128) uint8 of real faces, what is known about them, and (N,) bool which are frontal.
 
-    ``word``: (N, A, 2, 5) the teacher's logits before calibration, None where it left none.
+    ``word``: (N, A, 2, 5) the teacher's logits before calibration, None if there are none.
     """
 
     crops: np.ndarray
@@ -95,7 +95,7 @@ class RealCrops:
 
 
 def load_real_crops(path: str | Path) -> RealCrops:
-    """The real faces that ``train_mesh`` has put a teacher's word to (its ``real_targets.npz``), read and aligned.
+    """The real faces that a teacher labelled in ``train_mesh`` (its ``real_targets.npz``), read and aligned.
 
     Raises:
         InputError: the file is absent or another one, or a picture is gone.
@@ -134,8 +134,8 @@ def train_default(
         config: recipe; the CPU-sized one by default.
         init: weight file of an earlier model with the same network, to start from instead of from random weights. It has
             seen persons of its own training data, so give ``held_out_data`` rendered with another seed to test on.
-        held_out_data: folders whose persons serve calibration and test alone; without them a share of ``data`` does.
-        real_targets: the ``real_targets.npz`` of ``train_mesh``: real faces with a teacher's word, a share of every batch.
+        held_out_data: folders whose persons are used only for calibration and test; without them a share of ``data`` is.
+        real_targets: the ``real_targets.npz`` of ``train_mesh``: real faces labelled by a teacher, a share of every batch.
         assets: ICT-FaceKit file, needed only to render.
         device: "cpu", "cuda" or "mps".
         workers: rendering processes.

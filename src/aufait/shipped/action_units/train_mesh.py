@@ -87,10 +87,10 @@ class MeshRecipe:
     keep_teacher: float = 0.0
     """Share of the first training's weights in the result."""
     certain: float = 0.5
-    """A teacher's occurrence counts from this probability, or as far below one half: 0.5 takes every word."""
+    """A teacher's occurrence counts from this probability, or as far below one half: 0.5 uses every answer."""
     heard: tuple[int, ...] = (6, 9, 12, 25, 26, 43)
-    """Units that the teacher is heard about: portraits show them often enough, or it is nearly always right. About others its word
-    teaches that photographs do not show them."""
+    """Units for which the teacher's answers are used: portraits show them often enough, or it is nearly always right. For others
+    its answers only teach that photographs do not show them."""
     quiet_smiles: float = 0.3
     """Weight of the absence of AUs 14 and 20 in smiles that the teacher is sure of and in resting portraits."""
     most_absent: float = 2.0
@@ -134,7 +134,7 @@ def train_mesh(
         out: folder of views, checkpoints, weights and ``mesh_training.json``.
         renders: folders of ``aufait synth``.
         real_faces: folder with the pictures that ``real_faces.csv`` lists.
-        labelled_faces: folder with ``labels.json``; serves calibration alone.
+        labelled_faces: folder with ``labels.json``; used only for calibration.
         photo_weights: the ``.pth`` file of the photo trunk (see ``photo_trunk``).
         held_out: folders of ``aufait synth`` with other seeds: half of their persons calibrate the units that no labelled face
             shows, the other half are scored once (``metrics.json``).
@@ -247,7 +247,7 @@ def _rendered(folder: Path, units: tuple[int, ...], views: Views) -> ViewSet:
 
 @dataclass(frozen=True, eq=False)
 class _RenderedPortraits:
-    """Rendered faces kept from training, with all that is known of them."""
+    """Rendered faces kept from training, with all that is known about them."""
 
     portraits: Portraits
     crops: CropSet

@@ -209,7 +209,7 @@ def _strands(rng: np.random.Generator, image: np.ndarray) -> None:
 
 
 def _limbs(rng: np.random.Generator, image: np.ndarray) -> None:
-    """Skin-coloured ovals, arms and fingers, softly shaded: skin that is no face."""
+    """Skin-coloured ovals, arms and fingers, softly shaded: skin that is not a face."""
     cv2, side = _opencv(), image.shape[0]
     tone = np.array(_skin(rng), np.float32)
     mask = np.zeros(image.shape[:2], np.uint8)

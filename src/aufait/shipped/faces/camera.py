@@ -88,7 +88,7 @@ def _blur(images: Tensor, draw: Draw) -> Tensor:
 
 
 def _noise(images: Tensor, draw: Draw) -> Tensor:
-    """Half of the pictures get grain; four patterns serve a batch, since drawing normal numbers is what costs."""
+    """Half of the pictures get grain; four patterns are used for a batch, since drawing normal numbers is what costs."""
     rows = draw.chance(0.5, len(images)).nonzero()[:, 0]
     if len(rows) == 0:
         return images

@@ -194,7 +194,7 @@ def _example(faces: StoredFaces, row: int, rng: np.random.Generator) -> tuple[np
         visible = visible[list(_MIRRORED)]
     answers = np.concatenate([[fit, clarity], visible]).astype(np.float32)
     counts = np.ones(len(answers), bool)
-    counts[1:] = fit >= 0.6  # nothing can be said of a face that is not there
+    counts[1:] = fit >= 0.6  # nothing can be said about a face that is not there
     return spoilt, answers, counts
 
 
@@ -235,7 +235,7 @@ def _sampled(faces: StoredFaces, row: int, matrix: np.ndarray, *, edge: int = cv
 def _cover(
     face: np.ndarray, mask: np.ndarray, points: np.ndarray, faces: StoredFaces, matrix: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A crop with something before the face, and what is covered."""
+    """A crop with something in front of the face, and what is covered."""
     kind = rng.random()
     if kind > 0.7:
         alpha, texture = _drawn_shape(rng), None

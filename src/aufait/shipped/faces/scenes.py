@@ -407,7 +407,7 @@ def _paste(scenes: Tensor, rows: Tensor, pixels: Tensor, matrix: Tensor) -> None
 
 
 def _add_hard_negatives(scenes: Tensor, bank: FaceBank, draw: Draw, share: float) -> None:
-    """Faces upside down, faces cut into blocks and shuffled: face-like pixels that are no face."""
+    """Faces upside down, faces cut into blocks and shuffled: face-like pixels that are not a face."""
     rows = draw.chance(share, len(scenes)).nonzero()[:, 0]
     if len(rows) == 0:
         return
@@ -466,7 +466,7 @@ def landmark_batch(
 
 
 def _crop_placement(landmarks: Tensor, side: int, scale: float, is_face: Tensor, draw: Draw) -> Tensor:
-    """(B, 2, 3): crops as the finder cuts them, give or take; crops that are no face show it too large, too small,
+    """(B, 2, 3): crops as the finder cuts them, give or take; crops that are not a face show it too large, too small,
     upside down or off the middle."""
     batch, device = len(landmarks), landmarks.device
     eyes = landmarks[:, 42:48].mean(dim=1) - landmarks[:, 36:42].mean(dim=1)

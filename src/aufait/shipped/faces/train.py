@@ -129,7 +129,7 @@ def train_faces(
             steps change by the same factor.
         seed: in place of the configuration's.
         resume: continue from the checkpoints in ``out``.
-        real_faces: folder with the pictures that ``real_faces.csv`` lists; the people kept out serve figures alone.
+        real_faces: folder with the pictures that ``real_faces.csv`` lists; the people kept out are only used to measure results.
         task_file: ``face_landmarker.task``, which labels them; None looks in the usual places.
         init: folder of weights to start from, in place of random ones.
 

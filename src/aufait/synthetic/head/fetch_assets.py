@@ -94,7 +94,7 @@ def fetch_assets(
 
     Raises:
         MissingModelError: no connection, or what came is not the geometry that aufait was built on.
-        InputError: ``source`` lacks a file, or one of them is damaged.
+        InputError: a file is missing in ``source``, or one of them is damaged.
         OutputError: the target folder cannot be written.
     """
     folder = Path(target_folder) if target_folder is not None else cache_folder()

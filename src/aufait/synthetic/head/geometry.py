@@ -49,7 +49,7 @@ def identity_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
 
 
 def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
-    """(V, 3) float32 cm: the shape modes carry no label of sex or age, so these fields add their mean differences.
+    """(V, 3) float32 cm: the shape modes have no label of sex or age, so these fields add their mean differences.
 
     Women: narrower jaw and neck, smaller nose, flatter brow ridge, fuller lips, shorter chin; men half as much the other
     way. Age: jowls, thinner lips, a lower nose tip. Judged by eye on contact sheets.

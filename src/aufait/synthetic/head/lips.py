@@ -15,7 +15,7 @@ from aufait.synthetic.head.assets import FaceModel
 CONTACT = 0.02
 """Rims nearer than this, in cm, touch: the seam between closed lips is not a gap."""
 LEAST_GAP = 0.04
-"""Gaps below this, in cm, are no AU 25."""
+"""Gaps below this, in cm, are not AU 25."""
 FULL_GAP = 0.75
 """Gap in cm at which AU 25 reaches intensity 5; about what its own shape opens on the mean face."""
 _CURVE = 0.7

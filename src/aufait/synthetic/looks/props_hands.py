@@ -1,4 +1,4 @@
-"""Things that come before a face: a hand, a cup, a phone, a microphone, a card. All in posed coordinates."""
+"""Objects in front of a face: a hand, a cup, a phone, a microphone, a card. All in posed coordinates."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def make_object(rng: np.random.Generator, landmarks: np.ndarray, kind: str | Non
     mouth = at[[51, 57]].mean(axis=0)
     roll = rng.normal(0, 0.25)
     x, y = np.cos(roll) * across + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * across
-    # Flat things stay before the tip of the nose.
+    # Flat objects stay in front of the tip of the nose.
     gap = out * (rng.uniform(0.6, 2.5) + (max((at[30] - mouth) @ out, 0.0) if kind != "cup" else 0.0))
     if kind == "microphone":
         lean = unit(-up + 0.55 * rng.normal() * across + rng.uniform(0.5, 1.4) * out)

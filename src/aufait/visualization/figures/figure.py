@@ -40,7 +40,7 @@ _BADGES: ContextVar[tuple[str, ...]] = ContextVar("badges", default=())
 
 @contextmanager
 def badge(text: str) -> Iterator[None]:
-    """Figures that are made meanwhile carry this mark at the bottom, such as "QUICK: shows that it runs"."""
+    """Figures that are made inside have this mark at the bottom, such as "QUICK: shows that it runs"."""
     token = _BADGES.set((*_BADGES.get(), text))
     try:
         yield
