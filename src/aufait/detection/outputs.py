@@ -216,13 +216,13 @@ class TaskOutputs:
         )
         if self._task.kind == "video":
             info = self._info
-            facts = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
-            times = {"start": info.start, "first_frame": info.first_frame}
+            facts: dict[str, Any] = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
+            facts |= {"start": info.start, "first_frame": info.first_frame}
             place = self._task.inputs[0]
             if isinstance(place, Path):
-                writer.add_input(place, "video", **facts, **times, **_state(place))
+                writer.add_input(place, "video", **facts, **_state(place))
             else:
-                writer.add_input(str(place), "address", **facts, **times)
+                writer.add_input(str(place), "address", **facts)
         elif self._task.kind == "camera":
             writer.add_input(self._task.title, "camera", size=self._info.size)
         return writer
