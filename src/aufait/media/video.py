@@ -271,7 +271,7 @@ class VideoReader:
             yield waiting, self._times(stored, None)
 
     def _stored_time(self, frame: Any, previous: float | None) -> float | None:
-        """The time of a frame as the file has it, in seconds; that of the frame before helps where there is but a clock."""
+        """The time of a frame as the file states it, in seconds; that of the frame before helps where there is only a clock."""
         if frame.time_base is None:
             return None
         if self._container.format.name == "avi":

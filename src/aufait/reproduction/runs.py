@@ -80,7 +80,7 @@ _AUNET = (
 
 _ABRNET = (
     *(_run(model, "disfa_plus") for model in ("abrnet", "abrnet-no-relation")),
-    # t = 2 whatever m, as section 3.1 has it: table 1a changes m alone.
+    # t = 2 whatever m, as section 3.1 says: table 1a changes only m.
     _abrnet("m=2", relation_layers=2, kept_layers=2),
     _abrnet("m=6", relation_layers=6, kept_layers=2),
     *(_run(model, "disfa_plus") for model in ("abrnet-avg", "abrnet-concat", "abrnet-score-avg", "abrnet-no-dropout")),

@@ -99,7 +99,7 @@ def _scale(told: FaceExplanation, top: float, embed: Embed) -> str:
 
 
 def _score(telling: TellingFace, told: FaceExplanation, unit: int) -> str:
-    """The score as the tables have it, and that of the picture by itself where it is another."""
+    """The score as in the tables, and that of the picture alone if it differs."""
     found = telling.found
     place = found.index(unit)
     probability = float(found.probability[place])
