@@ -345,7 +345,7 @@ def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path: Path) -
     root, out = make_bp4d(tmp_path / "bp4d"), tmp_path / "faces"
     data = open_dataset("bp4d", root)
     prepared(data, out)
-    with pytest.raises(OutputError, match=r'otherwise: alignment was "jaa_net", now "arl"\. Choose'):
+    with pytest.raises(OutputError, match=r'differently: alignment was "jaa_net", now "arl"\. Choose'):
         prepared(data, out, alignment="arl")
     with pytest.raises(OutputError, match="no longer there: bp4d/M001/T1, bp4d/M001/T2"):
         prepared(data.select(["F001"]), out)

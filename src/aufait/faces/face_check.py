@@ -5,7 +5,7 @@ Three questions, each answered by a probability-like number:
 * fit: are the landmarks on a face that is the right way up? (Not if they were placed on an upside-down face, next to the
   face, or over something else.)
 * visible: which share of each of ten regions can be seen, not covered by a hand, a mask, a phone, dark glasses?
-** clarity: how much of the fine structure of the face remains after blur, noise, few pixels, compression and darkness?
+* clarity: how much of the fine structure of the face remains after blur, noise, few pixels, compression and darkness?
 
 Our design. It learns from rendered faces, whose covered pixels are known, and from real faces that are covered, turned and
 degraded on purpose (``aufait.shipped.faces.check_data``); nothing of it is about a person or an expression.
