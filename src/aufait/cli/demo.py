@@ -23,7 +23,7 @@ def demo(
     model: ModelOption = "default",
     device: DeviceOption = "auto",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results that exist; the default folder is always replaced.")
+        bool, typer.Option("--overwrite", help="Replace existing results; the default folder is always replaced.")
     ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a web browser at the end.")] = False,
 ) -> None:

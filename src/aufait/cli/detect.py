@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SHOWN_PROBLEMS = 20
 DEFAULT_OUTPUT = Path("aufait-results")
 
-FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin. auto takes mesh where its file is there.")]
+FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin. auto uses mesh if its file is there.")]
 FinderModelOption = Annotated[
     Path | None, typer.Option(help="face_landmarker.task for the mesh finder, or its folder.", show_default=False, metavar="FILE")
 ]
@@ -48,7 +48,7 @@ def detect(
     model: ModelOption = "default",
     device: DeviceOption = "auto",
     max_faces: MaxFacesOption = None,
-    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out faces of lower confidence.")] = 0.5,
+    min_confidence: Annotated[float, typer.Option(min=0.0, max=1.0, help="Leave out faces with lower confidence.")] = 0.5,
     base_rate: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +60,7 @@ def detect(
     alignment: Annotated[
         str,
         typer.Option(
-            help="Networks of three frames (AUNet): track, one pass per frame; neighbours, three passes, as the paper aligns them."
+            help="Networks that read three frames (AUNet): track, one pass per frame; neighbours, three passes, as in the paper."
         ),
     ] = "track",
     formats: Annotated[str, typer.Option("--format", help="Table formats, separated by commas: csv, parquet.")] = "csv",
@@ -73,22 +73,22 @@ def detect(
     report: Annotated[bool, typer.Option("--report", help="Write an HTML page that shows the results.")] = False,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Write the page, and show on it where the model looked on the most telling faces."),
+        typer.Option("--explain", help="Write the page, and show on the most telling faces where the model looked."),
     ] = False,
     camera: Annotated[
-        int | None, typer.Option(min=0, help="Analyse this camera until Ctrl-C; 0 is the first.", show_default=False)
+        int | None, typer.Option(min=0, help="Analyse this camera until you press Ctrl-C; 0 is the first.", show_default=False)
     ] = None,
     stream: Annotated[
         int | None,
-        typer.Option(min=0, help="Video stream to read, as numbered in the file; the main one if left out.", show_default=False),
+        typer.Option(min=0, help="Video stream to read, as numbered in the file; default: the main one.", show_default=False),
     ] = None,
     all_pages: Annotated[
-        bool, typer.Option("--all-pages", help="Read every page or animation frame of a picture, as a video; else the first.")
+        bool, typer.Option("--all-pages", help="Read all pages or animation frames of a picture, as a video, not only the first.")
     ] = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into folders of folders too.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Also read the folders inside folders.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
     allow_no_face: Annotated[
-        bool, typer.Option("--allow-no-face", help="Exit with 0 also where an input shows no face.")
+        bool, typer.Option("--allow-no-face", help="Exit with 0 even if no face is found in an input.")
     ] = False,
     threads: ThreadsOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,

@@ -26,7 +26,7 @@ def doctor(
     ] = False,
     self_test: Annotated[
         bool,
-        typer.Option("--self-test", help="Try a minute of odd and damaged files, made on the spot, on this installation."),
+        typer.Option("--self-test", help="Test this installation with unusual and damaged files, made for the test."),
     ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

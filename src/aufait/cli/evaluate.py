@@ -24,7 +24,7 @@ _PREDICTIONS = "predictions.npz"
 
 CacheOption = Annotated[
     list[str] | None,
-    typer.Option("--cache", help="Folder of aufait prepare; several as NAME=FOLDER, the option once for each.", show_default=False),
+    typer.Option("--cache", help="Folder of aufait prepare; for several data sets repeat it as NAME=FOLDER.", show_default=False),
 ]
 PerOption = Annotated[
     list[str] | None,
@@ -59,7 +59,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--data", metavar="NAME=ROOT", show_default=False,
-            help="Look at the pictures of a data set, from finding the face on: disfa=ROOT, csv=TABLE; in place of --cache.",
+            help="Use the pictures of a data set, starting with finding the face: disfa=ROOT, csv=TABLE; instead of --cache.",
         ),
     ] = None,
     finder: Annotated[str, typer.Option(help="Face finder for --data: auto, mesh or builtin.")] = "auto",
@@ -67,7 +67,7 @@ def evaluate(
     fold: Annotated[
         str | None, typer.Option(help="Number or alias of the fold; that of the run, else 1.", show_default=False)
     ] = None,
-    split: Annotated[str, typer.Option(help="test; train or held-out: training subjects, marked so; all: no split.")] = "test",
+    split: Annotated[str, typer.Option(help="test; train or held-out (training subjects, marked so); all (no split).")] = "test",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for predictions and report.", show_default=False)
     ] = None,
@@ -81,7 +81,7 @@ def evaluate(
     occlusion: OcclusionOption = None,
     shared: Annotated[bool, typer.Option("--shared", help="Score the action units that network and protocol share.")] = False,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Go on where the data lack subjects of the protocol; the report says so.")
+        bool, typer.Option("--partial", help="Continue if subjects of the protocol are missing from the data; the report says so.")
     ] = False,
     formats: FormatOption = _FORMATS,
     draws: DrawsOption = 1000,
@@ -158,7 +158,7 @@ def crossval(
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="In place of the recipe's: k_fold, 3_fold, ..., leave_one_subject_out, or lodo.", show_default=False),
+        typer.Option(help="Instead of the recipe's: k_fold, 3_fold, ..., leave_one_subject_out, or lodo.", show_default=False),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Setting of the recipe as KEY=VALUE.", show_default=False)
@@ -175,7 +175,7 @@ def crossval(
     fresh: Annotated[bool, typer.Option("--fresh", help="Train all folds again, also finished ones.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     repeats: Annotated[
-        int, typer.Option(min=1, help="All of it so many times, with other folds and seeds; the report has the spread.")
+        int, typer.Option(min=1, help="Repeat everything this many times with other folds and seeds; the report gives the spread.")
     ] = 1,
     same_folds: Annotated[bool, typer.Option("--same-folds", help="With --repeats: other seeds only, the same folds.")] = False,
     quiet: QuietOption = False,

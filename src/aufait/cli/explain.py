@@ -32,7 +32,7 @@ def explain(
     finder_model: FinderModelOption = None,
     device: DeviceOption = "auto",
     max_faces: MaxFacesOption = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing pictures.")] = False,
 ) -> None:
     """Show where on a face each action unit's score comes from.
 

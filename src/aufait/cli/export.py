@@ -29,7 +29,7 @@ def export(
         int | None, typer.Option(min=18, help="ONNX operator set; the exporter's current one if left out.", show_default=False)
     ] = None,
     no_check: Annotated[bool, typer.Option("--no-check", help="Do not compare the written file with the network.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
     """Write a network as ONNX or as a torch.export program; any batch size, results compared with the network's own."""

@@ -32,13 +32,13 @@ def import_checkpoint(
         ),
     ] = None,
     epoch: Annotated[
-        int | None, typer.Option(min=0, help="For JAA-Net: the epoch, where the folder holds several.", show_default=False)
+        int | None, typer.Option(min=0, help="For JAA-Net: the epoch, if the folder holds several.", show_default=False)
     ] = None,
     pool: Annotated[
         str | None,
         typer.Option(help="How FAN halves its maps: max or avg; by default as released.", show_default=False),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Convert an authors' checkpoint. Every tensor must find its place; nothing in the file is run."""

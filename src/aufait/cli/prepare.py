@@ -29,10 +29,10 @@ def prepare(
         Path | None, typer.Option("--output", "-o", help="Folder for the aligned faces.", show_default=False)
     ] = None,
     alignment: Annotated[
-        str, typer.Option(help="Standard frame: jaa_net, arl, aunet, deep_regions; or a model's name, for its own frame.")
+        str, typer.Option(help="Standard frame: jaa_net, arl, aunet, deep_regions; or a model's name, for its frame.")
     ] = "jaa_net",
     landmarks: Annotated[
-        str, typer.Option(help="distributed with the data set, detect, or auto: distributed where all recordings have them.")
+        str, typer.Option(help="distributed (with the data set), detect, or auto: distributed if all recordings have them.")
     ] = "auto",
     finder: Annotated[str, typer.Option(help="Face finder for --landmarks detect: auto, mesh or builtin.")] = "auto",
     settings: Annotated[

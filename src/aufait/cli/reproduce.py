@@ -40,7 +40,7 @@ def reproduce(
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="As aufait train --quick and smaller still, small twins, one fold: minutes on 2 cores.")
+        bool, typer.Option("--quick", help="Even smaller than aufait train --quick, small twins, one fold: minutes on 2 cores.")
     ] = False,
     output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("reproduced"),
     work: Annotated[
@@ -67,9 +67,9 @@ def reproduce(
         typer.Option(help="State dict (.pth) of a ResNet18 of ImageNet, for AUNet's section V-D.", show_default=False),
     ] = None,
     colours: Annotated[
-        str, typer.Option(help="Of attention over faces: jet as in the papers, or perceptual, for print and colour-blind readers.")
+        str, typer.Option(help="Colours of attention maps: jet as in the papers; perceptual for print and colour-blind readers.")
     ] = "jet",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto takes the fastest there is.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto uses the fastest available.")] = "auto",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes for rendering and preparation; default: one per core.", show_default=False)
     ] = None,
@@ -77,7 +77,7 @@ def reproduce(
     check_all: Annotated[
         bool, typer.Option("--check", help="Make every item (of a paper), on quick twins unless --data says otherwise.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="With --check: make what was made before, too.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="With --check: also repeat what was made before.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:

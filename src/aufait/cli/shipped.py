@@ -33,10 +33,10 @@ def train_default(
     ] = None,
     out: OutFolder = Path("aufait-model"),
     recipe: Annotated[
-        Recipe, typer.Option(help="cpu: hours on two cores; full: for a GPU; auto: full where there is a GPU.")
+        Recipe, typer.Option(help="cpu: hours on two cores; full: for a GPU; auto: full if there is a GPU.")
     ] = Recipe.auto,
     frames: Annotated[
-        int | None, typer.Option(min=100, help="Pictures to render where no data are given.", show_default=False)
+        int | None, typer.Option(min=100, help="Pictures to render if no data are given.", show_default=False)
     ] = None,
     epochs: Epochs = None,
     learning_rate: Annotated[
@@ -48,7 +48,7 @@ def train_default(
         Path | None, typer.Option(help="Weight file to continue from, of the same recipe.", show_default=False)
     ] = None,
     keep_initial: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of --init's weights in the result, which forgets less.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of --init's weights in the result, so that less is forgotten.")
     ] = 0.0,
     held_out: Annotated[
         list[Path] | None,
@@ -175,7 +175,7 @@ def train_faces(
     epochs: Epochs = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default=False)] = None,
     device: Device = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume from the checkpoints in the output folder.")] = False,
     real_faces: Annotated[
         Path | None,
         typer.Option(help="Folder with the real faces that the package lists, to train on too.", show_default=False),

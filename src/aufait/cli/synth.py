@@ -23,9 +23,9 @@ def synth(
     ] = False,
     fps: Annotated[float, typer.Option(min=1.0, max=240.0, help="Frames per second of sequences.")] = 25.0,
     occluder_odds: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of pictures with a hand or a thing before the face.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of pictures with a hand or an object in front of the face.")
     ] = 0.08,
-    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Finer rendering, smoothed down.")] = 2.0,
+    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Render at this many times the size, then shrink.")] = 2.0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
     ] = None,

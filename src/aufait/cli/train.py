@@ -34,7 +34,7 @@ def train(
     quick: Annotated[bool, typer.Option("--quick", help="Few epochs on few faces, to try things out.")] = False,
     small: Annotated[bool, typer.Option("--small", help="Small networks that learn on a CPU: 0.5 to 2 hours.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume/--fresh", help="Go on with a stopped run in the folder, or replace it.")
+        bool, typer.Option("--resume/--fresh", help="Resume a stopped run in the folder, or replace it.")
     ] = True,
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,

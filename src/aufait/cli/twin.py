@@ -42,18 +42,18 @@ def twin(
     ] = None,
     views: Annotated[
         str | None,
-        typer.Option(help="For fera2017: digits of the views, such as 56; all nine if left out.", show_default=False),
+        typer.Option(help="For fera2017: digits of the views, such as 56; default: all nine.", show_default=False),
     ] = None,
     cameras: Annotated[
-        str | None, typer.Option(help="For disfa: left, right or left,right; left if left out.", show_default=False)
+        str | None, typer.Option(help="For disfa: left, right or left,right; default: left.", show_default=False)
     ] = None,
     uncoded: Annotated[
         int, typer.Option(min=0, help="For bp4d, bp4d_plus and fera2015: pictures without labels around each coded span.")
     ] = 0,
     occlusions: Annotated[
-        bool, typer.Option("--occlusions", help="Hands, things and masks before faces in a third of the recordings.")
+        bool, typer.Option("--occlusions", help="Hands, objects and masks in front of faces in a third of the recordings.")
     ] = False,
-    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Finer rendering, smoothed down.")] = 1.5,
+    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Render at this many times the size, then shrink.")] = 1.5,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
     ] = None,
