@@ -18,11 +18,11 @@ TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       analyse the clip that ships; table, video, timeline and page in ./aufait-demo"
+	@echo "make demo       analyse the example clip; table, video, timeline and page in ./aufait-demo"
 	@echo "make test       ruff, mypy and the quick tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
-	@echo "make fuzz       damages 100,000 files and watches what becomes of them; goes on where it stopped"
+	@echo "make fuzz       reads 100,000 damaged files and reports faults; resumes where it stopped"
 	@echo "make bench      speed and memory on this machine"
 
 $(VENV)/.created:

@@ -66,7 +66,7 @@ def test_missing_task_file_comes_with_the_command_that_fetches_it(
     checks = {check["name"]: check for check in json.loads(runner.invoke(app, ["doctor", "--json"]).output)}
     assert checks["mesh"]["status"] == "optional" and str(tmp_path) in checks["mesh"]["detail"]
     assert checks["mesh"]["advice"] == "aufait doctor --fetch"
-    assert checks["auto"]["detail"] == "takes builtin"
+    assert checks["auto"]["detail"] == "uses builtin"
 
 
 def test_doctor_names_another_task_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

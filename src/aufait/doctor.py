@@ -132,14 +132,14 @@ def _finders() -> Iterator[Check]:
     problem = mesh_problem()
     detail = problem or f"{TASK_NAME} at {named_task_file() or cache_folder() / TASK_NAME}"
     yield Check("Face finders", "mesh", "optional" if problem else "ok", detail, FETCH_COMMAND if problem else "")
-    yield Check("Face finders", "auto", "ok", f"takes {'builtin' if problem else 'mesh'}")
+    yield Check("Face finders", "auto", "ok", f"uses {'builtin' if problem else 'mesh'}")
 
 
 def mesh_problem() -> str | None:
     """What keeps the mesh finder from working, or None where it works; never downloads its file."""
     file = named_task_file() or cache_folder() / TASK_NAME
     if not file.is_file():
-        return f"{TASK_NAME} is not at {file}; it finds more faces and makes scores surer (3.8 MB)"
+        return f"{TASK_NAME} is not at {file}; it finds more faces and makes scores more reliable (3.8 MB)"
     try:
         find_task_file(file)
     except MissingModelError as error:

@@ -13,10 +13,10 @@ OCCLUSION = "occlusion"
 LIMITS = {
     ATTENTION: "A weight inside the network, not evidence: it can be high where the action unit is absent, and the network may "
     "look at a place that decides nothing.",
-    ACTIVATION: "What speaks against the action unit is not drawn, and a place is as coarse as the network's last feature map.",
-    PATCHES: "Each patch falls silent alone; evidence that shows in two patches at once looks weaker than it is.",
-    OCCLUSION: "A covered face is unlike any that the model learned from, places are as coarse as the square, and evidence that "
-    "shows in two places at once looks weaker than it is.",
+    ACTIVATION: "Evidence against the action unit is not drawn, and places are only as fine as the network's last feature map.",
+    PATCHES: "One patch is switched off at a time; evidence that is in two patches at once looks weaker than it is.",
+    OCCLUSION: "The model learned from no faces covered like this, places are only as fine as the square, and evidence that is in "
+    "two places at once looks weaker than it is.",
 }
 """What the maps of each kind do not show."""
 

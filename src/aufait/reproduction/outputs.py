@@ -30,7 +30,7 @@ QUICK_TWIN_NOTE = "Made with --quick: the twin has a few people and frames only.
 
 
 FRESH_BACKBONE_NOTE = (
-    "The ResNet18 that should start from ImageNet starts fresh here, as with --quick; give its weights by --imagenet FILE."
+    "The ResNet18 that should start from ImageNet starts untrained here, as with --quick; give its weights by --imagenet FILE."
 )
 
 RANDOM_ALIGNER_NOTE = (

@@ -405,7 +405,7 @@ def paired_tests(laboratory: Laboratory, item: Item) -> Made:
     notes = (
         "t and p: paired t-test over the probabilities of all frames and AUs, AU-FAN's minus the variant's (our reading of what "
         "was tested). It takes frames of one video as independent, which makes p far too small. By subject: mean gain in F1 of "
-        "each subject, with the p of a sign-flip test; this one may be relied on.",
+        "each subject, with the p of a sign-flip test, which can be relied on.",
     )
     table = Table("tests", item.title, "method", columns, tuple(rows), notes, base.synthetic)
     return Made(tables=(table,), synthetic=base.synthetic)

@@ -29,17 +29,17 @@ _SHARES = (
 )  # fmt: skip
 
 SYNTHETIC_NOTE = (
-    "All of our numbers here were measured on synthetic faces. They show that the machinery works; they say nothing about "
+    "All of our numbers here were measured on synthetic faces. They show that everything runs; they say nothing about "
     "photographs of people and are not comparable with published results."
 )
 
 POOLED_AREA_NOTE = (
-    "An area over the frames of all folds ranks scores of several networks among each other; where one says yes more readily than "
-    "another, it may be below the area of every fold."
+    "An area over the frames of all folds ranks scores of several networks against each other; if one gives higher probabilities "
+    "than another, it may be below the area of every fold."
 )
 
 NO_TEST = " (NO TEST: not the test part)"
-"""Behind the title of a report on training subjects."""
+"""After the title of a report on training subjects."""
 
 
 @dataclass(frozen=True)
@@ -248,10 +248,10 @@ def _guessing_table(evaluation: Evaluation) -> Table:
         rows.append(Row(above_title(evaluation).lower(), tallies, strong=True))
     notes = [
         f"{above_title(evaluation)}: {above_guessing(evaluation)}",
-        "subjects: those with a positive frame, on whom a number rests.",
-        "Without looking at faces any guess has a ROC area of 50, and none can be expected to have a better F1 than always saying "
-        "yes: 2 p / (1 + p), with p the share of positives. Differences are in points of percent, each with its interval: a draw "
-        "of subjects gives the score and p on the same frames. Undefined without a positive frame.",
+        "subjects: those with a positive frame, on whom a number is based.",
+        "A guess made without looking at faces has a ROC area of 50, and none can be expected to have a better F1 than always saying "
+        "yes: 2 p / (1 + p), with p the share of positives. Differences are in percentage points, each with its interval: score and "
+        "p are computed from the same draw of subjects. Undefined without a positive frame.",
         *([POOLED_AREA_NOTE] if evaluation.folds else []),
         *_defined_notes(evaluation, tuple(GAINS)),
     ]
@@ -285,7 +285,7 @@ def above_guessing(evaluation: Evaluation) -> str:
     """For how many action units the network is clearly better than guessing, in plain words."""
     gains = {name: evaluation.gain(metric) for metric, name in GAINS.items()}
     if not any(map(_judged, gains.values())):
-        return "cannot be said without intervals by subject, which take 2 subjects or more and a number of draws."
+        return "cannot be said without intervals by subject, which need 2 subjects or more, and draws."
     counts = ", ".join(f"{_tally(gain)} by {name}" for name, gain in gains.items()).replace(" by", " action units by", 1)
     by = [name for name, gain in gains.items() if gain.mean]
     mean = ("neither", f"{by[0]} only" if by else "", "both")[len(by)]
@@ -417,7 +417,7 @@ def _method(one: PublishedResult) -> str:
 
 
 def _coverage_notes(evaluation: Evaluation, others: Sequence[PublishedResult]) -> list[str]:
-    """Says so where published means are over other action units than ours."""
+    """A note if published means are over other action units than ours."""
     ours = set(_names(evaluation))
     if any(one.per_au and set(one.per_au) != ours for one in others):
         return ["Some published means are over other action units than those scored here; compare action unit by action unit."]
@@ -484,7 +484,7 @@ def _group_table(evaluation: Evaluation, by: str, groups: Mapping[str, Scores], 
             rows += [_published_row(evaluation, one) for one in published_by_pose(name)]
     rows.append(Row("all", _cells(evaluation, evaluation.scores[metric]), strong=True))
     title = f"{metric_title(metric)}, by {by.replace('_', ' ')}"
-    notes = ("A group's number rests on few positives in small groups; see the counts below.",)
+    notes = ("In small groups a number is based on few positives; see the counts below.",)
     return Table(
         f"{by}_{metric}", title, by.replace("_", " "), _columns(evaluation, metric), tuple(rows), notes, evaluation.synthetic
     )
