@@ -78,7 +78,7 @@ def page_with(faces, tmp_path: Path) -> tuple[Page, str]:
 def test_the_page_shows_maps_with_name_score_scale_and_what_they_do_not_mean(tmp_path: Path) -> None:
     page, text = page_with(explained(LooksAtOneEye()), tmp_path)
     words = ("Where the model looked", "occlusion", "log-odds", "Inner brow raiser", "probability 90 %", "10 × 10 places",
-             "does not show where a muscle moved", "places are as coarse as the square", "1.50 s")  # fmt: skip
+             "does not show where a muscle moved", "places are only as fine as the square", "1.50 s")  # fmt: skip
     assert not [word for word in words if word not in text]
     (scale,) = [one for one in page.all("img") if "Colours from 0 to" in str(one["alt"])]
     assert float(str(scale["alt"]).split()[-1]) > 0

@@ -249,9 +249,9 @@ def _guessing_table(evaluation: Evaluation) -> Table:
     notes = [
         f"{above_title(evaluation)}: {above_guessing(evaluation)}",
         "subjects: those with a positive frame, on whom a number is based.",
-        "A guess made without looking at faces has a ROC area of 50, and none can be expected to have a better F1 than always saying "
-        "yes: 2 p / (1 + p), with p the share of positives. Differences are in percentage points, each with its interval: score and "
-        "p are computed from the same draw of subjects. Undefined without a positive frame.",
+        "A guess made without looking at faces has a ROC area of 50, and none can be expected to have a better F1 than always "
+        "saying yes: 2 p / (1 + p), with p the share of positives. Differences are in percentage points, each with its interval: "
+        "score and p are computed from the same draw of subjects. Undefined without a positive frame.",
         *([POOLED_AREA_NOTE] if evaluation.folds else []),
         *_defined_notes(evaluation, tuple(GAINS)),
     ]
