@@ -95,7 +95,7 @@ def data_check(
 
 
 class _Nothing:
-    """Stands in for a progress display."""
+    """Takes the place of a progress display."""
 
     def __enter__(self) -> None:
         return None

@@ -93,7 +93,7 @@ def evaluate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report in the folder.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score a network on prepared faces, with intervals by subject and show the published numbers."""
+    """Score a network on prepared faces, with intervals by subject and the published numbers."""
     from aufait.evaluation.reports.writers import check_formats
 
     chosen = check_formats(formats.split(","))

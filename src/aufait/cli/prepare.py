@@ -110,7 +110,7 @@ def _prepare(
 
 
 def _warn_of_anomalies(anomalies: AnomalyLog, command: str) -> None:
-    """Says what the check would report; a copy with fewer subjects is nothing odd here."""
+    """Says what the check would report; a copy with fewer subjects is not unusual here."""
     counts = {kind: count for kind, count in anomalies.counts().items() if kind != "missing-subject"}
     if counts:
         found = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())

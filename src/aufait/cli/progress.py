@@ -82,7 +82,7 @@ class Bar:
 
 
 class Reporter(Protocol):
-    """Told about every frame and every finished task."""
+    """Receives every frame and every finished task."""
 
     def __enter__(self) -> Self: ...
 

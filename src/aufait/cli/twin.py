@@ -99,7 +99,7 @@ def twin(
 
 
 class GroupWithOldSpelling(AufaitGroup):
-    """Commands of which one was spelled otherwise: ``synth OUT --like NAME`` runs as ``twin NAME OUT``, with advice."""
+    """Commands of which one had another name before: ``synth OUT --like NAME`` runs as ``twin NAME OUT``, with advice."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Reads the command line."""

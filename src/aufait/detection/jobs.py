@@ -90,7 +90,7 @@ class Outcome:
         task: the task.
         status: "ok"; "no face" (analysed, but none found); "incomplete" (a result, but not of everything); "failed";
             "interrupted" (results so far are in files named .partial); "not started"; "elsewhere" (another process makes it).
-        kept: the result was there already, whole and made in the same way; the numbers are those of its record.
+        kept: the result was there already, complete and made in the same way; the numbers are those of its record.
         resumed: pictures whose results an earlier run left that was stopped.
         unread: pictures that could not be read.
         frames: frames or pictures analysed.
@@ -139,8 +139,8 @@ def run_tasks(
 ) -> list[Outcome]:
     """Runs tasks one after the other; an interruption or a full disc ends the run, other errors only their task.
 
-    Results that are there, whole and made from the same input in the same way, are kept. What another process is making is passed
-    over, and looked at again at the end.
+    Results that are there, complete and made from the same input in the same way, are kept. What another process is making is
+    skipped, and checked again at the end.
 
     Args:
         tasks: from ``plan_tasks``, checked by ``check_outputs``.

@@ -193,7 +193,7 @@ class TaskOutputs:
         """Find out where the scores of the most telling faces come from, where that was asked for; after the last frame.
 
         Args:
-            detector: the one that made the results; it follows no video any more.
+            detector: the one that made the results; it no longer follows a video.
         """
         if self._telling is None:
             return

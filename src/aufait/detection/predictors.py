@@ -28,7 +28,7 @@ _EXPORTED = (".onnx", ".pt2")
 
 @runtime_checkable
 class Predictor(Protocol):
-    """What the detector needs of an action unit model; it is called picture by picture with landmarks alone."""
+    """What the detector needs of an action unit model; it is called picture by picture with only the landmarks."""
 
     action_units: tuple[int, ...]
     name: str
@@ -52,10 +52,10 @@ class WholeFacePredictor(Protocol):
 
 @runtime_checkable
 class VideoPredictor(WholeFacePredictor, Protocol):
-    """A model that may want to see the frames of a video together."""
+    """A model that may need the frames of a video together."""
 
     def open_video(self) -> NetworkVideo | None:
-        """For one video; None where frame by frame is all it needs."""
+        """For one video; None if it reads frame by frame."""
 
 
 AnyPredictor = Predictor | WholeFacePredictor | VideoPredictor

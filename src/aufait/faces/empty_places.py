@@ -48,9 +48,9 @@ class EmptyPlaces:
         self._places: list[_Place] = []
 
     def still_empty(self, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        """(N,) whether boxes (N, 4) px need not be read: they were lately, held no face, and look as they did.
+        """(N,) whether boxes (N, 4) px need not be read: they were read recently, held no face, and look the same.
 
-        Asking is a look: places get older by it, and those that are old enough are forgotten, to be read again.
+        Each call counts as a search: places get older, and those that are old enough are forgotten, to be read again.
         """
         self._places = [_Place(p.box, p.looks, p.age + 1) for p in self._places if p.age < self.config.looks]
         same = [place.box for place in self._places if self._looks_the_same(place, image)]
@@ -63,7 +63,7 @@ class EmptyPlaces:
         self._places += [_Place(box, _sketch(image, box), 0) for box in boxes]
 
     def forget(self) -> None:
-        """Every place is read at the next look."""
+        """Every place is read in the next search."""
         self._places.clear()
 
     def _looks_the_same(self, place: _Place, image: np.ndarray) -> bool:
