@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS = "predictions"
 Report = Callable[[int, int, str], None]
-"""Told how much is done, how much there is, and of what ("fold 2: training")."""
+"""Called with how much is done, how much there is, and of what ("fold 2: training")."""
 
 
 @dataclass(frozen=True, eq=False)

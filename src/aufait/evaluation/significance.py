@@ -42,7 +42,7 @@ class Comparison:
         over_predictions: t-test over all known pairs of frame and action unit, of the probabilities (our reading of AUNet
             Table XII).
         over_units: t-test over the action units' F1.
-        frames, persons: what it rests on.
+        frames, persons: what it is based on.
         level: of the intervals.
         synthetic: whether the faces are rendered.
         about: facts of the predictions of both.

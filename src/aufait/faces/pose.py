@@ -9,7 +9,7 @@ has 0, 0, 0:
 * yaw (``pose_Ry``) > 0: the nose points to the left side of the picture (the person turns to their own right);
 * roll (``pose_Rz``) > 0: the head leans clockwise as seen in the picture (the person's own left ear goes down).
 
-Translation is that of the head's centre (mean of the 68 points). Its depth rests on a guessed focal length and an
+Translation is that of the head's centre (mean of the 68 points). Its depth depends on a guessed focal length and an
 adult head
 of average size: read it as an order of magnitude unless you pass the true camera. Rotation refers to the camera's
 axes and not to the line of sight, as in OpenFace's ``GetPose``.

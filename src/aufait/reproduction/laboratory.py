@@ -182,7 +182,7 @@ class Laboratory:
             )
 
     def folds(self, run: PaperRun) -> tuple[int, ...]:
-        """Folds that tables rest on: all, or the first with ``quick``."""
+        """Folds that tables are based on: all, or the first with ``quick``."""
         return run.folds[:1] if self.quick else run.folds
 
     # ---------------------------------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ class Laboratory:
         return sets[chosen], self.cache(chosen, alignment)
 
     def predictions(self, name: str, *, test: str = "", dataset: str = "", visible: str = "full") -> Predictions:
-        """Predictions on the test parts of all folds that tables rest on, with the attribute "fold".
+        """Predictions on the test parts of all folds that tables are based on, with the attribute "fold".
 
         Args:
             name: of the run.

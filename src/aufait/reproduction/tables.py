@@ -197,7 +197,7 @@ def _bare(method: str) -> str:
 
 
 def _counts(laboratory: Laboratory, item: Item) -> dict[str, str]:
-    """What the scores rest on."""
+    """What the scores are based on."""
     block, row = item.blocks[0], item.rows[0]
     found = _predictions(laboratory, row.run, block)
     folds = laboratory.folds(get_run(row.run))

@@ -180,7 +180,7 @@ class CSVMetrics(Logger):
 
 
 class StepReport(lightning.Callback):
-    """Tells a function how far training is.
+    """Calls a function with the progress of training.
 
     Args:
         report: called on the first process with steps done, steps in all, and a line about the state.

@@ -48,7 +48,7 @@ class Plan:
     held_table: FaceTable | None
     alignment: str
     first: Plan | None = None
-    """What is trained before, and gives the weights that this run starts from; None where they are fresh or given."""
+    """What is trained before, and gives the weights that this run starts from; None if they are untrained or given."""
 
     @classmethod
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> Plan:
@@ -174,7 +174,7 @@ def _starting_plan(recipe: Recipe, split: Split, sources: Mapping[str, FaceCache
     if missing:
         raise InputError(
             f"{recipe.name} starts from a network of {recipe.start_from}; give its faces as --cache {missing[0]}=FOLDER, a trained "
-            "network as --set start_file=MODEL.safetensors, or start fresh with --set start_from=none"
+            "network as --set start_file=MODEL.safetensors, or start untrained with --set start_from=none"
         )
     fold = recipe.start_fold or (split.fold if len(earlier.folds) > 1 else 1)
     before = Plan.make(first, sources, fold, None)
@@ -185,7 +185,7 @@ def _starting_plan(recipe: Recipe, split: Split, sources: Mapping[str, FaceCache
 def starting_recipe(recipe: Recipe) -> Recipe:
     """The recipe by which the network is trained that a recipe starts from: same network, seed and limits."""
     if recipe.start_from is None:
-        raise InputError(f"{recipe.name} starts from fresh weights")
+        raise InputError(f"{recipe.name} starts from untrained weights")
     first = load_recipe(recipe.start_from)
     shared = (
         "model", "alignment", "strict", "precision", "hold_out", "max_faces", "max_held_out", "aligner", "aligner_fit", "label_vae",

@@ -213,7 +213,7 @@ class Recipe:
 
     pretrained: str | None = None
     """Weights that the network's backbone starts from, such as a ResNet18 of ImageNet (AUNet section V-D): a state dict (.pth) with
-    the names of common releases; null starts it fresh."""
+    the names of common releases; null starts it untrained."""
 
     label_vae: LabelVAESettings = field(default_factory=LabelVAESettings)
     """Pre-training of the label VAE."""
@@ -258,7 +258,7 @@ class Recipe:
         return plain(dataclasses.asdict(self))
 
     def to_yaml(self, *, used_only: bool = False) -> str:
-        """The recipe as a file that ``load_recipe`` reads; with ``used_only`` without keys that its network takes no notice of."""
+        """The recipe as a file that ``load_recipe`` reads; with ``used_only`` without keys that its network ignores."""
         values = self.to_dict()
         if used_only:
             values = {key: value for key, value in values.items() if key not in unused_keys(self)}
@@ -458,7 +458,7 @@ _OWN_BUSINESS = frozenset({"seed", "protocol_seed", "strict", "aligner", "pretra
 
 
 def unused_keys(recipe: Recipe) -> frozenset[str]:
-    """First parts of keys that the recipe's network takes no notice of: of a label VAE, an aligner, a backbone that it has not."""
+    """First parts of keys that the recipe's network ignores: of a label VAE, an aligner, a backbone that it does not have."""
     from aufait.models.registry import model_entry
 
     entry = model_entry(recipe.model)
@@ -473,7 +473,7 @@ def changes(recipe: Recipe) -> dict[str, Any]:
 
     Returns:
         dotted key -> value where it differs from the package's recipe of the same name; empty for your own recipes. Seeds, the
-        file of AUNet's aligner and whether data must be complete do not count, nor does what the network takes no notice of.
+        file of AUNet's aligner and whether data must be complete do not count, nor does what the network ignores.
     """
     if recipe.name not in list_recipes():
         return {}

@@ -143,7 +143,7 @@ class Event:
     Attributes:
         left, right: (len(UNITS),) 0 to 5, the subject's sides.
         gain: (n,) 0 to 1 for the n frames of the slot.
-        directed: it was put on offer for the sake of a rare unit, not drawn from the person's habits.
+        directed: it was offered in order to show a rare unit, not drawn from the person's habits.
         parted: intensity of AU 25 that the engine will see at the apex, where that was predicted.
     """
 
@@ -181,7 +181,7 @@ def draw_event(
     """One event of a person.
 
     Args:
-        emotion: what the task is to raise, "mixed", or "pose:" and units to be posed, such as "pose:1+2".
+        emotion: the emotion that the task should evoke, "mixed", or "pose:" and units to be posed, such as "pose:1+2".
         frames: length of the slot.
         fps: frames per second.
         must: a unit that the event has to show.
@@ -264,7 +264,7 @@ def _gain(frames: int, fps: float, tempo: float, rng: np.random.Generator) -> np
 
 
 def blinks(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
-    """(frames,) intensity of AU 43: a blink of a quarter of a second every four seconds or so."""
+    """(frames,) intensity of AU 43: a blink of a quarter of a second about every four seconds."""
     closed = np.zeros(frames)
     time = np.arange(frames) / fps
     for start in np.cumsum(rng.exponential(4.0, size=2 + int(frames / fps))):

@@ -29,7 +29,7 @@ BP4D_TASKS: Tasks = MappingProxyType(
         "T8": "disgust",
     }
 )
-"""Tasks of BP4D and the emotion that each is to raise."""
+"""Tasks of BP4D and the emotion that each should evoke."""
 
 BP4D_PLUS_TASKS: Tasks = MappingProxyType({"T1": "happy", "T6": "embarrassment", "T7": "fear", "T8": "pain"})
 """Coded tasks of BP4D+; which emotion belongs to which task is general knowledge, not found in our sources."""
@@ -59,7 +59,7 @@ DISFA_PLUS_TRIALS: Tasks = MappingProxyType(
         "Y_DisgustDescribed_TrailNo_1": "disgust",
     }
 )
-"""Trials of DISFA+. Six of the names are attested (A1, A3, A5, A9, B2, Y_Happy); the others follow their pattern."""
+"""Trials of DISFA+. Six of the names are known (A1, A3, A5, A9, B2, Y_Happy); the others follow their pattern."""
 
 VIEWS = tuple(range(1, 10))
 """FERA 2017's views; 6 is the frontal one."""
