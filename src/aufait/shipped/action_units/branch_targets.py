@@ -86,8 +86,8 @@ def with_raised_cheeks(
 ) -> Targets:
     """The same targets with AU 6 present in the smiles on request that show most of it.
 
-    A smile on request is weak, and a teacher made on plain cases is not sure of its raised cheeks. That more than half of such
-    smiles raise the cheeks is taken as known; which ones, the teacher says.
+    A smile on request is weak, and a teacher trained on clear cases is unsure about its raised cheeks. That more than half of such
+    smiles raise the cheeks is taken as known; the teacher says which ones.
 
     Args:
         word: targets of N faces.
@@ -112,7 +112,7 @@ def smiles_and_rest(teacher: np.ndarray, known: Targets, action_units: tuple[int
 
     Args:
         teacher: (N, A, 2, 5) exceedances.
-        known: what is known of the faces by construction.
+        known: what is known about the faces by construction.
         action_units: in output order.
         sure: probability of AU 12 on either side from which a smile is one.
     """
@@ -132,7 +132,7 @@ def without_side_effects(targets: Targets, rows: np.ndarray, action_units: tuple
 def balanced(targets: Targets, *, most: float = 2.0) -> Targets:
     """The same targets with absences weighing at most ``most`` times what the presences of their unit weigh.
 
-    Portraits hardly show some units. Left alone, they teach that what looks like a photograph does not show them.
+    Portraits hardly show some units. Without this, they would teach that photographs never show them.
     """
     wanted, weight = (array[..., OCCURRENCE_LEVEL - 1] for array in (targets.exceedance, targets.weight))  # (N, A, 2)
     present = wanted >= 0.5

@@ -35,7 +35,7 @@ class BranchConfig:
     action_units: tuple[int, ...] = DEFAULT_ACTION_UNITS
     """Action units in output order."""
     chimeras: float = 0.0
-    """Share of the frontal faces that get another's half, see ``chimeras``."""
+    """Share of the frontal faces that get half of another face, see ``chimeras``."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 0.05

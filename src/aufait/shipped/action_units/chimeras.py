@@ -20,7 +20,7 @@ from aufait.models.default.crop import crop_transforms
 FRONTAL_YAW = 12.0
 """Rendered faces are frontal up to this angle, degrees."""
 CENTRAL_UNITS = (4, 17, 23, 24, 25, 26, 28)
-"""Units whose muscles meet in the middle of the face: of two halves that disagree, neither is right."""
+"""Units whose muscles meet in the middle of the face: if two halves disagree, neither is right."""
 MIDLINE_POINTS = (27, 30, 51, 57, 8)
 """68-point indices on the middle of a face: bridge and tip of the nose, lips, chin."""
 MIDLINE_OFF = 0.04
@@ -40,7 +40,7 @@ def pair_up(usable: Tensor, share: float, generator: torch.Generator) -> tuple[T
 
     Args:
         usable: (B,) bool, faces that may be cut.
-        share: share of the usable faces that get another's half.
+        share: share of the usable faces that get half of another face.
         generator: of the draws.
     """
     rows = usable.nonzero()[:, 0]

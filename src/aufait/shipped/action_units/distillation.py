@@ -29,7 +29,7 @@ class DistillationConfig:
     """Log-odds are divided by it on both sides (Hinton et al., "Distilling the knowledge in a neural network", 2015), so that
     units which are plainly absent count for less than those in doubt, but count."""
     taught: tuple[int, ...] = (1, 5, 6, 7, 9, 10, 12, 15, 26)
-    """Units about which the teacher is heard."""
+    """Units for which the teacher's answers are used."""
     stressed: tuple[int, ...] = (7, 15)
     """Those of them that count twice."""
     kept: tuple[int, ...] = (2, 4, 17, 23, 24, 25, 28, 43)
@@ -57,7 +57,7 @@ def softened_word(
 
 
 def word_loss(logits: Tensor, wanted: Tensor, trust: Tensor, softness: float) -> Tensor:
-    """Weighted mean divergence of the softened answers from the word, times softness squared, so that gradients keep their size.
+    """Weighted mean divergence of the softened answers from those wanted, times softness squared, so that gradients keep their size.
 
     Args:
         logits: (B, A, 2, 5) before calibration.

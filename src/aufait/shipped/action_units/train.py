@@ -61,7 +61,7 @@ class TrainConfig:
     real_share: float = 0.35
     """Share of real faces in a batch, where there are any."""
     chimeras: float = 0.5
-    """Share of the frontal faces of a batch that get another's half, see ``chimeras``."""
+    """Share of the frontal faces of a batch that get half of another face, see ``chimeras``."""
     keep_initial: float = 0.0
     """Share of the initial weights in the result where training continues from a model (Wortsman et al., "Robust fine-tuning of
     zero-shot models", CVPR 2022): the mean of both forgets less than the end of the run."""
@@ -256,7 +256,7 @@ def _fit(
 
 
 def _word(real: RealCrops | None, init: str | Path | None, config: TrainConfig) -> Targets | None:
-    """What the real faces are to be given in log-odds, by the teacher and by the model as it starts; None for nothing."""
+    """The log-odds that the real faces are trained towards, by the teacher and by the model as it starts; None for nothing."""
     if real is None or real.word is None or not config.distillation.weight:
         return None
     before = None
@@ -320,7 +320,7 @@ def _one_epoch(
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """The rendered or the real faces of a batch: real halves meet real ones, rendered ones rendered ones."""
+    """The rendered or the real faces of a batch: real halves are joined with real ones, rendered ones with rendered ones."""
 
     crops: np.ndarray
     targets: Targets

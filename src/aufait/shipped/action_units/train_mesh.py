@@ -69,7 +69,7 @@ REAL_TARGETS = "real_targets.npz"
 the log-odds of the model that came of it."""
 
 ONE_SIDED = (6, 7, 12, 14)
-"""Units that rest on the resting half of a half face."""
+"""Units that are at rest on the resting half of a half face."""
 
 
 @dataclass(frozen=True)
