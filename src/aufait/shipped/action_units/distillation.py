@@ -57,7 +57,7 @@ def softened_word(
 
 
 def word_loss(logits: Tensor, wanted: Tensor, trust: Tensor, softness: float) -> Tensor:
-    """Weighted mean divergence of the softened answers from those wanted, times softness squared, which keeps the size of gradients.
+    """Weighted mean divergence of the softened answers from those wanted, times softness squared, so that gradients stay as large.
 
     Args:
         logits: (B, A, 2, 5) before calibration.
