@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -641,6 +642,19 @@ def test_an_interrupted_copy_has_sound_as_far_as_pictures(tmp_path):
 
 
 # Files that were cut off
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0) + struct.pack(">I4sQ", 1, b"mdat", 2**64 - 1),
+        b"\x1a\x45\xdf\xa3\x01" + b"\xff" * 6 + b"\xfe",
+    ],
+)
+def test_a_length_that_no_file_can_have_is_a_cut_file(tmp_path, head):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(head + bytes(100))
+    assert missing_bytes(path) > 2**55
 
 
 @pytest.mark.parametrize(("name", "codec", "sound"), [("a.mkv", "libx264", "aac"), ("a.avi", "mpeg4", "pcm_s16le")])

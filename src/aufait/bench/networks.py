@@ -86,7 +86,7 @@ class ModelBenchmark:
     compiled: bool = False
     """Run the networks through ``torch.compile``."""
     program: str = "aufait bench models"
-    """Compare with plain loops and other ways of computing the same too."""
+    """What the command line that repeats this begins with."""
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:

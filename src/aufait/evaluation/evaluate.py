@@ -23,9 +23,6 @@ from aufait.metrics.significance import Interval
 Scores = Mapping[str, Mapping[str, float]]
 """Metric -> AU name (or "mean", and "defined" for the number of defined ones) -> value."""
 
-COUNTS = ("frames", "positives", "graded_frames")
-"""Entries of ``Scores`` that count what the others rest on."""
-
 FAILURE = 0.1
 """Landmark error from which a face counts as failed, as a share of the distance of the eye centres."""
 

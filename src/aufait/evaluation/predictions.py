@@ -27,7 +27,6 @@ _MOST_BYTES = 4 << 30
 """Of all columns together: ten million frames of twelve action units."""
 _TEXT = ("person", "recording")
 _TABLES = ("probability", "occurrence", "occurrence_known", "intensity", "true_intensity", "intensity_known")
-_OPTIONAL = ("intensity", "landmark_error", "pose")
 _ATTRIBUTE = "attribute:"
 _TYPES: Mapping[str, Any] = MappingProxyType(
     {

@@ -7,7 +7,6 @@ when known places no longer mean anything.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -20,6 +19,7 @@ from aufait.faces.cuts import CutDetector
 from aufait.faces.face import Face
 from aufait.faces.pose import estimate_pose
 from aufait.faces.tracking import FaceTracker, TrackerConfig
+from aufait.machine import one_thread_after_fork
 
 
 class Effort(IntEnum):
@@ -86,7 +86,6 @@ class FollowingFinder(ABC):
         self._last_look: float | None = None
         self._frames_since_look = 0
         self._closed = False
-        self._process = os.getpid()
 
     @abstractmethod
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
@@ -201,13 +200,5 @@ class FollowingFinder(ABC):
     def _checked(self, image: np.ndarray) -> np.ndarray:
         if self._closed:
             raise InputError(f"this {self.name} face finder is closed; create another one")
-        if os.getpid() != self._process:
-            _use_one_thread()
+        one_thread_after_fork()
         return check_image(image)
-
-
-def _use_one_thread() -> None:
-    """A process made by ``fork`` has a copy of the networks, but not of the threads that torch would wait for."""
-    import torch
-
-    torch.set_num_threads(1)

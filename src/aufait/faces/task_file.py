@@ -24,7 +24,6 @@ TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 TASK_URL = (
     "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 )
-TASK_LICENCE = "Apache-2.0 (Google, MediaPipe Face Landmarker, float16, version 1)"
 TASK_VARIABLE = "AUFAIT_MEDIAPIPE_MODEL"
 FETCH_COMMAND = "aufait doctor --fetch"
 

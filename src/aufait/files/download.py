@@ -23,7 +23,7 @@ def download(url: str, target: Path, *, progress: Callable[[int, int | None], No
 
     Args:
         url: address of the file.
-        target: file to write; its folder must exist.
+        target: file to write; folders are made.
         progress: called with the bytes so far and, if the server states it, the bytes of the whole.
 
     Raises:

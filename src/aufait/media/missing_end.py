@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 _SLACK = 1024  # bytes by which old programs miscount
 _MAX_BLOCKS = 1000
-_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
+_SEGMENT = 0x18538067
 _MP4_BLOCKS = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"moof", b"sidx", b"styp", b"uuid", b"meta", b"mfra", b"pnot"}
 
 
@@ -25,7 +25,7 @@ def missing_bytes(path: Path) -> int:
         start = file.read(12)
         file.seek(0)
         if start[:4] == b"\x1a\x45\xdf\xa3":
-            end = _end_of_matroska(file)
+            end = _end_of_matroska(file, size)
         elif start[:4] == b"RIFF" and start[8:] in (b"AVI ", b"AVIX"):
             end = _end_of_blocks(file, size, riff=True)
         elif start[4:8] in _MP4_BLOCKS:
@@ -36,15 +36,16 @@ def missing_bytes(path: Path) -> int:
     return missing if missing > _SLACK else 0
 
 
-def _end_of_matroska(file: BinaryIO) -> int:
+def _end_of_matroska(file: BinaryIO, file_size: int) -> int:
     """Where the segment after the header ends; 0 where it does not say, as in live recordings."""
     for _ in range(_MAX_BLOCKS):
         kind, size = _number(file, keep_marker=True), _number(file)
         if kind is None or size is None:
             return 0
-        if kind == _SEGMENT:
-            return file.tell() + size
-        file.seek(size, 1)
+        end = file.tell() + size
+        if kind == _SEGMENT or end > file_size:
+            return end
+        file.seek(end)
     return 0
 
 
@@ -68,9 +69,11 @@ def _end_of_blocks(file: BinaryIO, file_size: int, *, riff: bool) -> int:
     """Where the last outer block ends that begins in the file."""
     place = 0
     for _ in range(_MAX_BLOCKS):
+        if place >= file_size:  # perhaps farther than files can be
+            return place
         file.seek(place)
         head = file.read(16)
-        if place >= file_size or len(head) < 8:
+        if len(head) < 8:
             return place
         if riff:
             if head[:4] != b"RIFF":  # what follows is not part of the video

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -43,10 +44,11 @@ class PictureSequence:
         self.error: str | None = None
         self.notes: list[str] = []
         self.doubts: list[str] = []
-        with decoding(str(self.path), self.path):
-            self._image = open_image(self.path)
+        with decoding(str(self.path), self.path), ExitStack() as opened:
+            self._image = opened.enter_context(open_image(self.path))
             self._pages = picture_pages(self._image)
             self._image.seek(self._pages[0])
+            opened.pop_all()  # stays open unless one of these failed
         width, height = self._image.size
         turned = orientation(self._image) in _ON_ITS_SIDE
         self.info = VideoInfo(

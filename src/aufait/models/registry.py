@@ -112,11 +112,6 @@ def create_model(name: str, au_set: str | Sequence[int] = "bp4d", **overrides: A
     return model
 
 
-def fresh_networks() -> None:
-    """Look for plug-ins again, after one was installed in this process."""
-    _plugins.cache_clear()
-
-
 def create_criterion(model: AUSystem, statistics: LabelStatistics | None = None, **arguments: Any) -> Criterion:
     """Make the loss that goes with a network.
 

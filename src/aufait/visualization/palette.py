@@ -22,7 +22,6 @@ FACE_COLOURS: tuple[Colour, ...] = (
 
 INK = (20, 24, 31)
 PANEL = (17, 20, 27)
-PAPER = (255, 255, 255)
 TEXT_BRIGHT = (244, 246, 250)
 TEXT_DIM = (165, 174, 188)
 TRACK = (58, 66, 80)
