@@ -1,6 +1,6 @@
 """Faces that act on one side: is the acting side given more?
 
-Composites: half of a person's neutral portrait, half of the same person's smile (``aufait.shipped.action_units.half_faces``), of the
+Composites: half of a person's neutral portrait, half of their smile (``aufait.shipped.action_units.half_faces``), of the
 London people kept out of training, acting left and acting right. Renders: unseen rendered persons who smile (AU12) or raise brows
 (AU1 and AU2) on one side. It counts how often the acting side's intensity is higher by at least 1.0.
 """
