@@ -14,7 +14,7 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo test test-slow lint bench fuzz constraints clean
+.PHONY: help demo test test-slow lint bench fuzz durability constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
 	@echo "make fuzz       reads 100,000 damaged files and reports faults; resumes where it stopped"
+	@echo "make durability  kills detection 50 times and compares the results"
 	@echo "make bench      speed and memory on this machine"
 
 $(VENV)/.created:
@@ -63,6 +64,9 @@ FIRST ?= 0
 fuzz: $(VENV)/.dev
 	$(TEST_ENV) $(BIN)/python tests/fuzz/harness.py --cases $(CASES) --first $(FIRST) --folder build/fuzz \
 		--corpus tests/fuzz/corpus
+
+durability: $(VENV)/.dev
+	$(TEST_ENV) $(BIN)/python -m pytest -q tests/test_detect_durability.py -m 'slow or not slow'
 
 # Rewrites the pins from what .venv holds; pip itself and the package are left out.
 constraints: $(VENV)/.dev

@@ -53,7 +53,9 @@ class StreamInfo:
 class _StreamWriter(Protocol):
     """The shape that tables and videos share."""
 
-    def close(self) -> Path: ...
+    path: Path
+
+    def complete(self) -> Path: ...
 
     def abandon(self) -> Path | None: ...
 
@@ -356,7 +358,7 @@ class TaskOutputs:
         self.paths += paths + ([record] if record is not None else [])
 
 
-def _state(path: Path) -> dict[str, str]:
+def _state(path: Path) -> dict[str, Any]:
     """For the record: by what the file is known again without reading it."""
     from aufait.detection.resume import file_state
 
