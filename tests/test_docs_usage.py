@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aufait.cli.console import EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED
+from aufait.cli.console import EXIT_ELSEWHERE, EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED
 from aufait.cli.reference import commands, renew
 from aufait.detection.detector import Detector
 from aufait.errors import InputError, MissingExtraError, MissingModelError, OutputError
@@ -42,7 +42,7 @@ def test_every_option_has_a_help_text() -> None:
 def test_exit_statuses_are_those_of_the_program(page: str) -> None:
     table = {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     errors = {error.exit_code for error in (InputError, OutputError, MissingModelError, MissingExtraError)}
-    assert table == {0, EXIT_SOME_FAILED, EXIT_NO_FACE, EXIT_INTERRUPTED} | errors
+    assert table == {0, EXIT_SOME_FAILED, EXIT_NO_FACE, EXIT_ELSEWHERE, EXIT_INTERRUPTED} | errors
 
 
 def test_python_page_lists_the_detectors_arguments_and_defaults() -> None:
