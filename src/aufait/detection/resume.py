@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aufait.detection.plan import OutputOptions, Task
 
 _NO_MATTER = ("device", "outputs.overwrite")  # settings that do not decide what is made
+_PROBLEM = {"message", "exit_code", "no_face"}
 _TOLD = 2  # differences that a refusal names
 
 
@@ -79,11 +80,10 @@ def look(task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> Ear
     begun = record is None and not task.provenance.exists()
     if begun:
         record = _half_renamed(task)
-    known = {} if record is None else record.get("files")
     there = [path for path in task.outputs(options) if path.exists()]
-    if not isinstance(known, dict) or (record is None and there):
+    if record is None and there:
         return Earlier(refusal=f"{there[0]} exists, and no record says how it was made")
-    listed = {task.folder / name: facts for name, facts in known.items()}
+    listed = {task.folder / name: facts for name, facts in (record or {"files": {}})["files"].items()}
     present = [path for path in listed if path.exists()]
     if record is None or (begun and not present):
         return Earlier()
@@ -111,12 +111,23 @@ def refusal(found: Sequence[Earlier]) -> OutputError | None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """A record that says its run came to its end, or None."""
+    """A record that says its run came to its end, and which files belong to it; None where there is none of that kind."""
     with suppress(OSError, ValueError, RecursionError):
         record = json.loads(path.read_bytes())
-        if isinstance(record, dict) and record.get("completed") is True:
+        if isinstance(record, dict) and record.get("completed") is True and _is_sound(record):
             return record
     return None
+
+
+def _is_sound(record: dict[str, Any]) -> bool:
+    """Whether the parts of a record that are asked for have the form in which they are written."""
+    parts = [record.get(name) for name in ("files", "settings", "software", "outcome", "counts")]
+    if not all(isinstance(part, dict) for part in parts):
+        return False
+    files, problems = record["files"], record["outcome"].get("problems")
+    names = all(Path(name).name == name and isinstance(facts, dict) for name, facts in files.items())
+    told = isinstance(problems, list) and all(isinstance(one, dict) and set(one) == _PROBLEM for one in problems)
+    return names and told and all(isinstance(count, int) for count in record["counts"].values())
 
 
 def file_facts(path: Path, *, hashed: bool = True) -> dict[str, Any]:
@@ -180,8 +191,7 @@ def clear_unfinished(task: Task, options: OutputOptions, *, keep_pictures: bool 
 
 def _half_renamed(task: Task) -> dict[str, Any] | None:
     """The record of a run that had come to its end, but was killed before all its files had their names."""
-    record = read_record(partial_path(task.provenance))
-    return record if record is not None and isinstance(record.get("files"), dict) else None
+    return read_record(partial_path(task.provenance))
 
 
 def _is_file(path: Path, facts: Any) -> bool:
@@ -199,8 +209,8 @@ def _is_file(path: Path, facts: Any) -> bool:
 
 def _difference(record: Mapping[str, Any], task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> str:
     """How a record differs from what is wanted, as text; empty if it does not."""
-    then, now = dict(_flat(record.get("settings") or {})), dict(_flat(recorded_settings(task, options, settings)))
-    version = installed_version("aufait"), (record.get("software") or {}).get("aufait")
+    then, now = dict(_flat(record["settings"])), dict(_flat(recorded_settings(task, options, settings)))
+    version = installed_version("aufait"), record["software"].get("aufait")
     named = [(key, then.get(key), now.get(key)) for key in {**now, **then} if then.get(key) != now.get(key)]
     if version[0] is not None and version[0] != version[1]:
         named.append(("version of aufait", version[1], version[0]))
