@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,13 +26,14 @@ from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.protocols import get_protocol
 from aufait.data.recording import Recording
 from aufait.errors import InputError
+from aufait.files.claims import Claim, Claimed
 from aufait.inputs.alignments import ALIGNMENTS
 from aufait.losses.labels import Losses
 from aufait.models.system import _MEAN_FACE_49
 from aufait.training.batches import FaceBatches, FaceTable
 from aufait.training.recipe import load_recipe
 from aufait.training.run import train
-from aufait.training.run_folder import TrainingRun
+from aufait.training.run_folder import CLAIM, RUN, TrainingRun
 
 pytest.importorskip("lightning")
 
@@ -143,6 +145,19 @@ def test_a_folder_of_another_run_is_refused(run: TrainingRun, bp4d: FaceCache) -
         train(run.recipe.changed(["learning_rate=0.5"]), bp4d, fold=1, out=run.folder)
     with pytest.raises(InputError, match="holds another run: fold, training_labels, persons differ"):
         train(run.recipe, bp4d, fold=2, out=run.folder)
+
+
+def test_a_folder_that_another_process_trains_in_is_left_to_it(tmp_path: Path, run: TrainingRun, bp4d: FaceCache) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run.folder, out)
+    facts = json.loads((out / RUN).read_text())
+    (out / RUN).write_text(json.dumps({**facts, "status": "running"}))
+    before = (out / "model.safetensors").read_bytes()
+    with Claim(out / CLAIM, "another run"), pytest.raises(Claimed, match=r"made from other inputs .* by process \d+"):
+        train(run.recipe, bp4d, fold=1, out=out, accelerator="cpu")
+    assert (out / "model.safetensors").read_bytes() == before and not (out / CLAIM).exists()
+    train(run.recipe, bp4d, fold=1, out=out, accelerator="cpu")
+    assert not (out / CLAIM).exists() and TrainingRun.open(out).facts["status"] == "finished"
 
 
 def test_no_test_person_is_read_in_training_or_selection(

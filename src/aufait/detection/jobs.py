@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from aufait.detection.claims import Claim, Claimed
 from aufait.detection.detector import AnalyzedFrame, Detector
 from aufait.detection.finished_pictures import FinishedPicture, FinishedPictures
 from aufait.detection.outputs import StreamInfo, TaskOutputs
@@ -37,6 +36,7 @@ from aufait.detection.resume import (
 from aufait.detection.threads import BackgroundSink, Prefetch, Room, frames_that_fit
 from aufait.errors import AufaitError, InputError
 from aufait.files.atomic import partial_path
+from aufait.files.claims import Claim, Claimed
 
 if TYPE_CHECKING:
     from aufait.media.images import Picture

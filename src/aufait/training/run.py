@@ -13,6 +13,7 @@ weights as one that was not stopped (bit by bit on one kind of processor).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -29,6 +30,7 @@ from aufait.data.protocols import (
 )
 from aufait.errors import InputError, OutputError
 from aufait.files.atomic import output_errors, write_text
+from aufait.files.claims import Claim
 from aufait.files.versions import code_version, software_versions
 from aufait.machine import is_first_process
 from aufait.models.checkpoint import load_model
@@ -42,6 +44,7 @@ from aufait.training.pretraining import fit_or_read_aligner, training_labels
 from aufait.training.recipe import Recipe, differences, load_recipe
 from aufait.training.run_folder import (
     CHECKPOINTS,
+    CLAIM,
     FIT,
     METRICS,
     RANDOM,
@@ -107,11 +110,18 @@ def _run(plan: Plan, out: Path, means: Means, resume: bool) -> TrainingRun:
     if done is not None:
         return done
     started = time.time()
+    with contextlib.ExitStack() as held:
+        if is_first_process():
+            held.enter_context(Claim(out / CLAIM, json.dumps(plan.facts(), sort_keys=True)))
+        trainer, keeper = _trained(plan, out, means, resume)
+        return _finish(plan, out, trainer, keeper, time.time() - started)
+
+
+def _trained(plan: Plan, out: Path, means: Means, resume: bool) -> tuple[lightning.Trainer, RunKeeper]:
     _mark(out, plan, "running")
     with output_errors(out), torch.random.fork_rng():
         model, criterion = _networks(plan, _starting_network(plan, out, means, resume), out, means)
-        trainer, keeper = fit(plan, model, criterion, out, means)
-    return _finish(plan, out, trainer, keeper, time.time() - started)
+        return fit(plan, model, criterion, out, means)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

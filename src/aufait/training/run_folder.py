@@ -19,6 +19,9 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
 )  # fmt: skip
 """Names of its files and folders."""
 
+CLAIM = "training.claim"
+"""Of the process that trains."""
+
 FORMAT = 1
 """Of run.json."""
 
