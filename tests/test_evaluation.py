@@ -429,7 +429,7 @@ def training(monkeypatch: pytest.MonkeyPatch) -> Callable[..., _FakeTraining]:
     return install
 
 
-RECIPE: Any = SimpleNamespace(name="r", protocol="disfa", protocol_seed=None, strict=False, seed=0)
+RECIPE: Any = SimpleNamespace(name="r", protocol="disfa", protocol_seed=None, strict=True, seed=0)
 
 
 def test_cross_validation_tests_each_frame_once_and_resumes(

@@ -19,7 +19,7 @@ from aufait.evaluation.groups import check_groups
 from aufait.evaluation.networks import choose_part, open_network
 from aufait.evaluation.predictions import Predictions, concatenate
 from aufait.evaluation.testing import NetworkTest
-from aufait.training.plan import find_protocol
+from aufait.training.plan import find_protocol, needs_all_subjects
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
@@ -129,7 +129,8 @@ class _Work:
         train(self.recipe, self.sources, fold=fold, out=folder, protocol=self.protocol, report=told, **self.training)
         network = open_network(folder)
         labels = {name: cache.dataset() for name, cache in self.sources.items()}
-        parts, notes = choose_part(network, self.protocol, labels, fold, strict=self.recipe.strict)
+        strict = needs_all_subjects(self.recipe.strict, self.sources)
+        parts, notes = choose_part(network, self.protocol, labels, fold, strict=strict)
         about = {"recipe": self.recipe.name, "protocol": self.protocol.name, "fold": fold, "notes": list(notes)}
         test = NetworkTest(network, batch=self.batch, device=self.device, about=about)
         return {

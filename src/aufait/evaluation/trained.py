@@ -15,7 +15,7 @@ from aufait.evaluation.networks import TrainedNetwork, choose_part, open_network
 from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.predictions import Predictions
 from aufait.evaluation.testing import NetworkTest
-from aufait.training.plan import find_protocol
+from aufait.training.plan import find_protocol, needs_all_subjects
 
 
 def evaluate_on_faces(
@@ -59,7 +59,7 @@ def evaluate_on_faces(
     trained = network.facts.get("fold") if network.facts.get("protocol") == rules.name else None
     fold = str(fold if fold is not None else trained or 1)
     split = split.strip().lower().replace("_", "-")
-    strict = not partial and not any(cache.synthetic for cache in caches.values())
+    strict = needs_all_subjects(not partial, caches)
     labels = {name: cache.dataset() for name, cache in caches.items()}
     parts, notes = choose_part(network, rules, labels, fold, split, strict=strict)
     for part in parts.values():

@@ -54,8 +54,7 @@ class Plan:
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> Plan:
         _require_aligner(recipe)
         protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
-        # A twin is never the whole data set, and its results are marked as synthetic in any case.
-        strict = recipe.strict and not any(cache.synthetic for cache in sources.values())
+        strict = needs_all_subjects(recipe.strict, sources)
         split = protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=strict)
         used = {name: sources[name] for name in protocol.datasets}
         alignment = recipe.alignment or alignment_of(recipe.model)
@@ -126,6 +125,12 @@ class Plan:
         if self.protocol.target == "intensity":
             return LabelStatistics.from_intensities(torch.from_numpy(self.table.intensity), known)
         return LabelStatistics.from_labels(torch.from_numpy(self.table.occurrence), known)
+
+
+def needs_all_subjects(wanted: bool, caches: Mapping[str, FaceCache]) -> bool:
+    """Whether every subject of the protocol must be in the data, as ``wanted``: a twin is never the whole data set, and its results
+    are marked as synthetic in any case."""
+    return wanted and not any(cache.synthetic for cache in caches.values())
 
 
 def _require_aligner(recipe: Recipe) -> None:
