@@ -196,6 +196,8 @@ def _process_start(pid: int) -> str | None:
         pass
     if Path("/proc/self/stat").exists():
         return None
+    if sys.platform == "win32":  # where 0 is Ctrl-C
+        return "alive"
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
