@@ -96,7 +96,7 @@ def _compress(images: Tensor, quality: Tensor) -> Tensor:
     planes = images.flatten(0, 1) * 255  # (B F, 3, s, s)
     if padding:
         planes = F.pad(planes, (0, padding, 0, padding), mode="replicate")
-    to_luma, basis = _luma_matrix(images.device), _cosines(images.device)
+    to_luma, basis = luma_matrix(images.device), cosines(images.device)
     planes = torch.einsum("ij,bjhw->bihw", to_luma, planes)
     planes[:, 0] -= 128
     blocks = planes.unflatten(-1, (-1, _BLOCK)).unflatten(2, (-1, _BLOCK))  # (B F, 3, h, 8, w, 8)
@@ -134,14 +134,14 @@ def _pierce(images: Tensor, count: Tensor, places: Tensor) -> Tensor:
 
 
 @cache
-def _luma_matrix(device: torch.device) -> Tensor:
+def luma_matrix(device: torch.device) -> Tensor:
     """RGB to luma and two colour differences (ITU-R BT.601)."""
     rows = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
     return torch.tensor(rows, device=device)
 
 
 @cache
-def _cosines(device: torch.device) -> Tensor:
+def cosines(device: torch.device) -> Tensor:
     """(8, 8) orthonormal basis of the discrete cosine transform; row k is frequency k."""
     k, n = torch.arange(float(_BLOCK))[:, None], torch.arange(float(_BLOCK))[None]
     basis = torch.cos(torch.pi * (n + 0.5) * k / _BLOCK) * 0.5

@@ -29,7 +29,7 @@ from aufait.errors import InputError, OutputError
 from aufait.files.atomic import whole_file
 from aufait.files.safe_text import plain_cell
 from aufait.synthetic.drawing.scene import Scene, sample_scene
-from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, sample_intensities, sample_sequence
+from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, drift, sample_intensities, sample_sequence
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
 from aufait.synthetic.head.expression import Intensities
 from aufait.synthetic.parallel import run_jobs
@@ -221,24 +221,14 @@ def render_sequence(
     rng = np.random.default_rng([seed, *b"sequence"])
     base = base or sample_scene(seed, size=size, occluder_odds=0.0)
     course = course or sample_sequence(frames, rng, fps=fps)
-    head = np.asarray(base.rotation) * 0.7 + _drift(frames, rng, fps, (3.0, 6.0, 2.5))
-    gaze = np.asarray(base.gaze) * 0.5 + _drift(frames, rng, fps, (0.10, 0.06), slow=1.5)
+    head = np.asarray(base.rotation) * 0.7 + drift(frames, fps, (3.0, 6.0, 2.5), rng)
+    gaze = np.asarray(base.gaze) * 0.5 + drift(frames, fps, (0.10, 0.06), rng, slow=1.5)
     for t, intensities in enumerate(course):
         if t >= frames:
             return
         pose = (float(head[t, 0]), float(head[t, 1]), float(head[t, 2]))
         look = (float(gaze[t, 0]), float(gaze[t, 1]))
         yield render(person, intensities, replace(base, rotation=pose, gaze=look), size=size, supersample=supersample)
-
-
-def _drift(frames: int, rng: np.random.Generator, fps: float, amplitude: tuple[float, ...], slow: float = 3.0) -> np.ndarray:
-    """(frames, len(amplitude)) smooth random motion: a few sines with periods of ``slow`` seconds and more."""
-    time = np.arange(frames)[:, None] / fps
-    total = np.zeros((frames, len(amplitude)))
-    for _ in range(3):
-        period, phase = rng.uniform(slow, 3 * slow, len(amplitude)), rng.uniform(0, 2 * np.pi, len(amplitude))
-        total += np.sin(2 * np.pi * time / period + phase)
-    return total * np.asarray(amplitude) / 1.7
 
 
 def _record(name: str, identity: int, number: int, frame: Frame, config: DatasetConfig) -> dict[str, object]:

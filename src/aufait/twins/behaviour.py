@@ -7,7 +7,7 @@ with their own amplitude.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -272,13 +272,3 @@ def blinks(frames: int, fps: float, rng: np.random.Generator) -> np.ndarray:
         inside = (phase > 0) & (phase < 1)
         closed[inside] = 5 * np.sin(np.pi * phase[inside])
     return closed
-
-
-def drift(frames: int, fps: float, amplitude: Sequence[float], rng: np.random.Generator, slow: float = 3.0) -> np.ndarray:
-    """(frames, len(amplitude)) smooth motion: sums of sines with periods of ``slow`` seconds and more."""
-    time = np.arange(frames)[:, None] / fps
-    total = np.zeros((frames, len(amplitude)))
-    for _ in range(3):
-        period, phase = rng.uniform(slow, 3 * slow, len(amplitude)), rng.uniform(0, 2 * np.pi, len(amplitude))
-        total += np.sin(2 * np.pi * time / period + phase)
-    return total * np.asarray(amplitude) / 1.7

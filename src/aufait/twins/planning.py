@@ -15,6 +15,7 @@ import numpy as np
 
 from aufait.data.protocols import get_protocol, list_protocols
 from aufait.errors import InputError
+from aufait.synthetic.head.actions import drift
 from aufait.synthetic.head.assets import FaceModel
 from aufait.twins import behaviour
 from aufait.twins.behaviour import COLUMN, Event, Habits
@@ -299,8 +300,8 @@ def _finish(draft: _Draft, layout: TwinLayout, frames: int, fps: float, seed: in
         side[:, COLUMN[43]] = np.maximum(side[:, COLUMN[43]], closed)
         side[closed > 1, COLUMN[5]] = 0.0
     calm = 1.0 if layout.indoors else 2.2
-    pose = rng.normal(0, (2.5, 4.0, 2.0)) * calm + behaviour.drift(frames, fps, (3.0, 5.0, 2.0), rng) * calm
-    gaze = rng.normal(0, (0.06, 0.05)) + behaviour.drift(frames, fps, (0.08, 0.05), rng, slow=1.5)
+    pose = rng.normal(0, (2.5, 4.0, 2.0)) * calm + drift(frames, fps, (3.0, 5.0, 2.0), rng) * calm
+    gaze = rng.normal(0, (0.06, 0.05)) + drift(frames, fps, (0.08, 0.05), rng, slow=1.5)
     return RecordingPlan(
         subject=draft.subject,
         task=draft.task,

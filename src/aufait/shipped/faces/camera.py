@@ -6,11 +6,11 @@ generator.
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from aufait.inputs.camera_faults import cosines, luma_matrix
 
 
 class Draw:
@@ -104,7 +104,7 @@ def _compress(images: Tensor, draw: Draw) -> Tensor:
     if len(rows) == 0:
         return images
     count, (height, width) = len(rows), images.shape[-2:]
-    to_luma, basis = _luma_matrix(images.device), _cosines(images.device)
+    to_luma, basis = luma_matrix(images.device), cosines(images.device)
     planes = torch.einsum("ij,bjhw->bihw", to_luma, images[rows])
     blocks = planes.view(count, 3, height // 8, 8, width // 8, 8)
     spectrum = torch.einsum("ku,bchuwv,lv->bchkwl", basis, blocks, basis)
@@ -116,22 +116,6 @@ def _compress(images: Tensor, draw: Draw) -> Tensor:
     planes = torch.einsum("ku,bchkwl,lv->bchuwv", basis, spectrum, basis).reshape(count, 3, height, width)
     images[rows] = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(to_luma), planes)
     return images
-
-
-@cache
-def _luma_matrix(device: torch.device) -> Tensor:
-    """RGB to luma and two colour differences (ITU-R BT.601)."""
-    rows = [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]]
-    return torch.tensor(rows, device=device)
-
-
-@cache
-def _cosines(device: torch.device) -> Tensor:
-    """(8, 8) orthonormal basis of the discrete cosine transform; row k is frequency k."""
-    k, n = torch.arange(8.0)[:, None], torch.arange(8.0)[None]
-    basis = torch.cos(torch.pi * (n + 0.5) * k / 8) * 0.5
-    basis[0] /= 2**0.5
-    return basis.to(device)
 
 
 def obstacle_masks(count: int, height: int, width: int, draw: Draw) -> Tensor:

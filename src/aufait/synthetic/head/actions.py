@@ -7,7 +7,7 @@ face in seven is clearly one-sided in a unit that has sides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -224,3 +224,13 @@ def sample_sequence(frames: int, rng: np.random.Generator, *, fps: float = 25.0)
                 side[43] = max(side.get(43, 0.0), float(blink[t]))
             sides.append({au: v for au, v in side.items() if v > 0.01})
         yield Intensities(*sides)
+
+
+def drift(frames: int, fps: float, amplitude: Sequence[float], rng: np.random.Generator, slow: float = 3.0) -> np.ndarray:
+    """(frames, len(amplitude)) smooth motion: sums of sines with periods of ``slow`` seconds and more."""
+    time = np.arange(frames)[:, None] / fps
+    total = np.zeros((frames, len(amplitude)))
+    for _ in range(3):
+        period, phase = rng.uniform(slow, 3 * slow, len(amplitude)), rng.uniform(0, 2 * np.pi, len(amplitude))
+        total += np.sin(2 * np.pi * time / period + phase)
+    return total * np.asarray(amplitude) / 1.7
