@@ -118,7 +118,10 @@ def _covered(predictor: AnyPredictor, finder: FaceFinder, number: int, image: np
     whole = _predict(predictor, finder, [part], moved, times)[0]
     if np.isnan(whole).any():
         finder.reset()
-        raise InputError(f"the face finder does not find face {number} again in its surroundings, so it cannot be explained")
+        raise InputError(
+            f"the face finder does not find face {number} again in its surroundings, so it cannot be explained; use another finder "
+            "or model"
+        )
     covered = []
     for start in range(0, len(squares), _AT_ONCE):
         pictures = [_cover(part, square) for square in squares[start : start + _AT_ONCE]]

@@ -69,7 +69,7 @@ def predict_pictures(
             progress(done, len(chosen))
     probability, intensity, read, found = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not read.any():
-        raise InputError(f"no picture of {dataset.name} can be read")
+        raise InputError(f"no picture of {dataset.name} can be read; check that its folder is the right one and whole")
     graded = found.any() and not np.isnan(intensity[found]).any()
     scores = {"probability": probability} | ({"intensity": intensity} if graded else {})
     pose = np.full((len(read), 3), np.nan, np.float32)

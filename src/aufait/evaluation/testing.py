@@ -90,7 +90,8 @@ class NetworkTest:
             return part.action_units
         units = tuple(unit for unit in part.action_units if unit in self.model.action_units)
         if not units:
-            raise InputError(f"network and protocol {self.about.get('protocol', '')} share no action unit")
+            protocol = self.about.get("protocol", "")
+            raise InputError(f"network and protocol {protocol} share no action unit; choose another with --protocol")
         return units
 
 

@@ -80,7 +80,10 @@ class TimmBackbone(nn.Module):
         wrong = [name for name in wrong if not name.endswith("num_batches_tracked")]  # absent from older files
         if wrong:
             shown = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
-            raise InputError(f"the weights are not those of timm's {self.name}: {shown} missing or of another shape")
+            raise InputError(
+                f"the weights are not those of timm's {self.name}: {shown} missing or of another shape; give its state dict as timm "
+                "saves it"
+            )
         network.load_state_dict({**own, **{name: weights[name] for name in own if name in weights}})
 
     def _try(self, body: nn.Module, backbone: str, image_size: int) -> None:

@@ -372,7 +372,7 @@ def _read(name: str | Path) -> dict[str, Any]:
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
-            raise InputError(f"no recipe file at {path}")
+            raise InputError(f"no recipe file at {path}; check the path, or choose a name from aufait train --list")
         return _mapping(read_yaml(path), str(path))
     known = list_recipes()
     hint = did_you_mean(text.replace("-", "_"), known)

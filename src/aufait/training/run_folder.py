@@ -87,5 +87,5 @@ def read_facts(out: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{path} is damaged ({error}); delete the folder or choose another") from error
     if facts.get("format") != FORMAT:
-        raise InputError(f"{path} has format {facts.get('format')!r}, this version reads {FORMAT}")
+        raise InputError(f"{path} has format {facts.get('format')!r}, this version reads {FORMAT}; choose another folder")
     return dict(facts)
