@@ -66,7 +66,7 @@ fuzz: $(VENV)/.dev
 		--corpus tests/fuzz/corpus
 
 durability: $(VENV)/.dev
-	$(TEST_ENV) $(BIN)/python -m pytest -q tests/test_detect_durability.py -m 'slow or not slow'
+	$(TEST_ENV) $(BIN)/python -m pytest -q tests/detection/test_detect_durability.py -m 'slow or not slow'
 
 # Rewrites the pins from what .venv holds; pip itself and the package are left out.
 constraints: $(VENV)/.dev

@@ -29,7 +29,7 @@ from aufait.files.safe_text import encodable, file_name, original_name, valid_te
 from aufait.machine import end_with_parent
 from aufait.media.sources import expand_inputs
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 ALL = OutputOptions(formats=("csv", "parquet"), annotate=True, report=True)
 
 

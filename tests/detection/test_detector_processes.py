@@ -25,7 +25,7 @@ needs_fork = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_meth
 
 COMMON = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 import multiprocessing, os, sys, threading
 import numpy as np
 from fakes import FakeFinder

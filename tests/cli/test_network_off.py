@@ -13,7 +13,7 @@ from fakes import write_clip, write_picture
 from aufait.faces.weights import weights_available
 from aufait.models.default.predictor import MODELS, WEIGHTS_FOLDER
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 PICTURES = ("single_face.jpg", "face_noface.mov")
 
 

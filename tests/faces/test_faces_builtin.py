@@ -238,14 +238,14 @@ def test_shipped_weights_are_small_and_say_what_they_are() -> None:
         listed = SOURCES[source["set"]]
         assert (source["repository"], source["commit"], source["licence"]) == (listed.repository, listed.commit, listed.licence)
         assert 0 < source["faces"] <= sum(e.set_name == source["set"] for e in allowed)
-    folder = Path(__file__).resolve().parents[1] / "src" / "aufait" / "weights"
+    folder = Path(__file__).resolve().parents[2] / "src" / "aufait" / "weights"
     assert sum((folder / f"{n}.safetensors").stat().st_size for n in ("face_detector", "face_landmarks")) < 12e6
 
 
 @shipped
 @pytest.mark.parametrize("least", [0.5, 0.8])
 def test_a_high_threshold_still_finds_clear_faces(least: float) -> None:
-    clip = Path(__file__).resolve().parents[1] / "src" / "aufait" / "assets" / "demo.mp4"
+    clip = Path(__file__).resolve().parents[2] / "src" / "aufait" / "assets" / "demo.mp4"
     with open_video(clip) as video:
         image = next(iter(video)).image
     with create_finder("builtin", min_confidence=least) as finder:  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ from aufait.detection.tables import read_openface_csv
 from aufait.media.video import open_video
 
 runner = CliRunner()
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 REAL_LOAD_FINDER = detector_module._load_finder
 REAL_OPEN_PREDICTOR = detector_module.open_predictor
 

@@ -243,7 +243,7 @@ def test_missing_packages_name_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_the_page_on_training_names_every_recipe_and_its_example_runs() -> None:
-    page = (Path(__file__).resolve().parents[1] / "docs" / "train.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in page for name in list_recipes())
     example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
     exec(compile(example, "train.md", "exec"), {"print": lambda *_: None})

@@ -16,7 +16,7 @@ from aufait.cli.app import app
 from aufait.data import get_protocol, open_dataset
 from aufait.data.preparation import prepare
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def blocks(page: str, language: str) -> list[str]:

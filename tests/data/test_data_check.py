@@ -127,7 +127,7 @@ def test_groups_and_list(tmp_path: Path) -> None:
 
 
 def test_pages_name_every_data_set_option_protocol_and_anomaly() -> None:
-    page, own = (Path(__file__).parent.parent / "docs" / name for name in ("data.md", "data_csv.md"))
+    page, own = (Path(__file__).parents[2] / "docs" / name for name in ("data.md", "data_csv.md"))
     text = page.read_text(encoding="utf-8")
     for name, entry in DATASETS.items():
         where = own.read_text(encoding="utf-8") if name == "csv" else text

@@ -25,7 +25,7 @@ from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.protocols import get_protocol
 from aufait.data.recording import Recording
-from aufait.errors import InputError
+from aufait.errors import InputError, OutputError
 from aufait.files.claims import Claim, Claimed
 from aufait.inputs.alignments import ALIGNMENTS
 from aufait.losses.labels import Losses
@@ -153,11 +153,35 @@ def test_a_folder_that_another_process_trains_in_is_left_to_it(tmp_path: Path, r
     facts = json.loads((out / RUN).read_text())
     (out / RUN).write_text(json.dumps({**facts, "status": "running"}))
     before = (out / "model.safetensors").read_bytes()
-    with Claim(out / CLAIM, "another run"), pytest.raises(Claimed, match=r"made from other inputs .* by process \d+"):
-        train(run.recipe, bp4d, fold=1, out=out, accelerator="cpu")
-    assert (out / "model.safetensors").read_bytes() == before and not (out / CLAIM).exists()
+    for resume in (True, False):
+        with Claim(out / CLAIM, "another run"), pytest.raises(Claimed, match=r"made from other inputs .* by process \d+"):
+            train(run.recipe, bp4d, fold=1, out=out, accelerator="cpu", resume=resume)
+        assert (out / "model.safetensors").read_bytes() == before and not (out / CLAIM).exists()
     train(run.recipe, bp4d, fold=1, out=out, accelerator="cpu")
     assert not (out / CLAIM).exists() and TrainingRun.open(out).facts["status"] == "finished"
+
+
+def test_a_run_that_was_killed_at_its_very_beginning_starts_again(
+    tmp_path: Path, run: TrainingRun, bp4d: FaceCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / CLAIM).write_text("{}")
+    os.utime(tmp_path / CLAIM, (0, 0))
+    claims = []
+
+    def stop(*_: Any, **__: Any) -> None:
+        claims.append((tmp_path / CLAIM).read_bytes())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aufait.training.run.fit", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(run.recipe, bp4d, fold=1, out=tmp_path, accelerator="cpu")
+    assert len(json.loads(claims[0])["work"]) == 64  # whatever the number of persons: claims are read up to a limit
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(OutputError, match="is not empty and holds no training run"):
+        train(run.recipe, bp4d, fold=1, out=tmp_path, accelerator="cpu")
+    assert not (tmp_path / CLAIM).exists()
 
 
 def test_no_test_person_is_read_in_training_or_selection(

@@ -355,7 +355,7 @@ def test_how_numbers_are_shown() -> None:
 
 @pytest.mark.parametrize("name", ["evaluate", "metrics"])
 def test_examples_of_the_pages_run(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (Path(__file__).resolve().parent.parent / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[2] / "docs" / f"{name}.md").read_text(encoding="utf-8")
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(compile(block, name, "exec"), {})
         said = [line.strip() for line in capsys.readouterr().out.splitlines()]

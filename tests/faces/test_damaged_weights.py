@@ -25,7 +25,7 @@ from aufait.models.import_checkpoint import read_checkpoint
 from aufait.models.registry import create_model
 
 SMALL = {"arl": {"image_size": 48, "unit": 2}, "drml": {"image_size": 42}}
-WEIGHTS = Path(__file__).resolve().parent.parent / "src" / "aufait" / "weights"
+WEIGHTS = Path(__file__).resolve().parents[2] / "src" / "aufait" / "weights"
 
 
 def network_file(folder: Path) -> Path:
