@@ -81,8 +81,8 @@ class TimmBackbone(nn.Module):
         if wrong:
             shown = ", ".join(wrong[:3]) + (", ..." if len(wrong) > 3 else "")
             raise InputError(
-                f"the weights are not those of timm's {self.name}: {shown} missing or of another shape; give its state dict as timm "
-                "saves it"
+                f"the weights are not those of timm's {self.name}: {shown} missing or of another shape; give its state dict as "
+                "timm saves it"
             )
         network.load_state_dict({**own, **{name: weights[name] for name in own if name in weights}})
 

@@ -14,6 +14,7 @@ weights as one that was not stopped (bit by bit on one kind of processor).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 import time
@@ -106,13 +107,15 @@ def train(
 
 
 def _run(plan: Plan, out: Path, means: Means, resume: bool) -> TrainingRun:
-    done = _claim(out, plan, resume)
+    done = _finished_before(out, plan) if resume else None
     if done is not None:
         return done
     started = time.time()
     with contextlib.ExitStack() as held:
         if is_first_process():
-            held.enter_context(Claim(out / CLAIM, json.dumps(plan.facts(), sort_keys=True)))
+            _refuse_other_content(out)
+            held.enter_context(Claim(out / CLAIM, _digest(plan)))  # before anything of an earlier run is removed
+        _make_ready(out, resume)
         trainer, keeper = _trained(plan, out, means, resume)
         return _finish(plan, out, trainer, keeper, time.time() - started)
 
@@ -129,28 +132,43 @@ def _trained(plan: Plan, out: Path, means: Means, resume: bool) -> tuple[lightni
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def _claim(out: Path, plan: Plan, resume: bool) -> TrainingRun | None:
-    """Make the folder ready; the run that is finished there already, if any.
+def _finished_before(out: Path, plan: Plan) -> TrainingRun | None:
+    """The run that is finished in the folder already, if any.
 
     Raises:
         InputError: another run is there.
     """
     facts = read_facts(out)
-    if facts is not None and not resume and is_first_process():
+    if facts is None:
+        return None
+    _require_same_run(out, facts, plan)
+    return TrainingRun(out, facts) if facts["status"] == "finished" else None
+
+
+def _refuse_other_content(out: Path) -> None:
+    """Raises where a folder holds files of another kind.
+
+    Raises:
+        OutputError: it holds something, and no run that is finished or was stopped, at whatever moment.
+    """
+    names = [path.name for path in out.iterdir()] if out.is_dir() else []
+    if any(name != CHECKPOINTS and not name.startswith(CLAIM) for name in names) and read_facts(out) is None:
+        raise OutputError(f"{out} is not empty and holds no training run; choose another folder")
+
+
+def _make_ready(out: Path, resume: bool) -> None:
+    """Makes the folder; removes the earlier run where it is not to be resumed."""
+    if not resume and is_first_process() and read_facts(out) is not None:
         for file in (out / RUN, out / RECIPE, out / METRICS, *out.glob("*.safetensors")):
             file.unlink(missing_ok=True)
         for name in (CHECKPOINTS, START, TENSORBOARD):
             shutil.rmtree(out / name, ignore_errors=True)
-        facts = None
-    if facts is not None and resume:
-        _require_same_run(out, facts, plan)
-        if facts["status"] == "finished":
-            return TrainingRun(out, facts)
-    if facts is None and out.is_dir() and any(out.iterdir()) and is_first_process():
-        raise OutputError(f"{out} is not empty and holds no training run; choose another folder")
     with output_errors(out):
         (out / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-    return None
+
+
+def _digest(plan: Plan) -> str:
+    return hashlib.sha256(json.dumps(plan.facts(), sort_keys=True).encode()).hexdigest()
 
 
 def _require_same_run(out: Path, facts: Mapping[str, Any], plan: Plan) -> None:
