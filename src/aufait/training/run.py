@@ -142,7 +142,7 @@ def _finished_before(out: Path, plan: Plan) -> TrainingRun | None:
     if facts is None:
         return None
     _require_same_run(out, facts, plan)
-    return TrainingRun(out, facts) if facts["status"] == "finished" else None
+    return TrainingRun(out, facts) if facts.get("status") == "finished" else None
 
 
 def _refuse_other_content(out: Path) -> None:

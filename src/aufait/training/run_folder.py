@@ -51,7 +51,7 @@ class TrainingRun:
         facts = read_facts(folder)
         if facts is None:
             raise InputError(f"{folder} holds no training run; make one with: aufait train RECIPE --output {folder}")
-        if facts["status"] != "finished":
+        if facts.get("status") != "finished":
             raise InputError(f"the run in {folder} is not finished; give the same aufait train command again to resume it")
         return cls(folder, facts)
 
