@@ -147,6 +147,7 @@ def every_step(
         if not hit:
             return hits, runs, code, broken
         hits += 1
+        sys.stderr.write(f"killed before step {hits}\n")
         broken += unsound(out, whole)
         code, _ = run(work)
         runs += 1

@@ -441,6 +441,23 @@ def test_workers_end_when_their_parent_is_killed() -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_rendering_ends_at_once_when_it_is_asked_to_end() -> None:
+    pytest.importorskip("cv2")
+    code = """
+import signal, time
+from aufait.synthetic.parallel import run_jobs
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for done in run_jobs(time.sleep, [0.0, 600.0, 600.0], 2):
+        print("begun", flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+
+
 def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -33,9 +33,10 @@ def run_jobs(draw: Callable[[Job], int], jobs: Sequence[Job], workers: int) -> I
             for future in as_completed(futures):
                 yield future.result()
         except BaseException as error:
+            workers_now = list((pool._processes or {}).values())  # the pool forgets them when it is shut down
             pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):  # somebody wants an end now, not after the jobs that are begun
-                for worker in list((pool._processes or {}).values()):
+                for worker in workers_now:
                     worker.terminate()
             raise
 
