@@ -54,6 +54,9 @@ def test_demo_writes_everything_and_says_where(
 def test_demo_on_ones_own_file_replaces_only_when_told(tmp_path: Path) -> None:
     clip, out = write_clip(tmp_path / "mine.mp4", 3), tmp_path / "out"
     assert runner.invoke(app, ["demo", str(clip), "-o", str(out)]).exit_code == 0
+    assert runner.invoke(app, ["demo", str(clip), "-o", str(out)]).exit_code == 0  # the same again: it is there, whole
+    clip.unlink()
+    write_clip(clip, 4)
     assert runner.invoke(app, ["demo", str(clip), "-o", str(out)]).exit_code == 3
     result = runner.invoke(app, ["demo", str(clip), "-o", str(out), "--overwrite"])
     assert result.exit_code == 0

@@ -150,7 +150,7 @@ def _flipped(path: Path) -> None:
         (_changed(frame=None), "column is missing"),
         (_changed(more=np.zeros(2)), "one too many"),
         (_changed(frame=np.full(240, "a")), "of another kind"),
-        (_changed(frame=np.zeros(7)), "must have shape"),
+        (_changed(frame=np.zeros(7, np.int64)), "must have shape"),
         (_changed(occurrence=np.full((240, 2), 9)), "occurrence must be in 0 to 1 where it is known, got 9 to 9"),
         (_changed(intensity=np.full((240, 2), np.inf)), "intensities must be finite"),
         (_changed(probability=np.full((240, 2), np.nan)), "network that has diverged"),
