@@ -226,6 +226,20 @@ def test_half_a_line_of_the_kept_results_is_cut_off(cut: int, tmp_path: Path, pi
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
+def test_what_a_kill_left_next_to_whole_results_is_cleared_away(tmp_path: Path, pictures: Path, networks: list[float]) -> None:
+    out = tmp_path / "out"
+    run(out, pictures)
+    run(out, pictures, options=replace(ALL, overwrite=True), stop_at=4)
+    names = {path.name for path in out.iterdir() if ".partial" not in path.name}
+    assert names < {path.name for path in out.iterdir()}
+    (out / "images.claim").write_text("")
+    os.utime(out / "images.claim", (0, 0))
+    networks.clear()
+    (kept,) = run(out, pictures)
+    assert kept.kept and not networks
+    assert {path.name for path in out.iterdir()} == names
+
+
 @pytest.mark.parametrize("renamed", [0, 1, 3])
 def test_renames_that_a_kill_cut_short_are_finished(renamed: int, tmp_path: Path, networks: list[float]) -> None:
     clip, out = write_clip(tmp_path / "clip.mp4", 3), tmp_path / "out"

@@ -28,6 +28,7 @@ from aufait.detection.resume import (
     clear_unfinished,
     file_state,
     finish_renames,
+    has_leftovers,
     look,
     manner_digest,
     refusal,
@@ -168,7 +169,7 @@ def run_tasks(
         task = tasks[number]
         if reason is not None:
             outcome = Outcome(task, "not started", problems=[Problem(f"{task.title}: not started, {reason}")])
-        elif (record := found[number].record) is not None:
+        elif (record := found[number].record) is not None and not has_leftovers(task):
             outcome = _kept(Outcome(task), record)
         else:
             outcome = run_task(task, detector, options, on_frame=on_frame, command=command, settings=settings)
@@ -249,6 +250,8 @@ def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Ear
         if error := refusal([found]):
             raise error
     clear_unfinished(task, everything(), keep_pictures=found.record is None)
+    if found.record is not None:
+        task.finished_pictures.unlink(missing_ok=True)
     return found
 
 

@@ -173,6 +173,11 @@ def finish_renames(task: Task) -> None:
         make_final(task.provenance, list(record["files"]), replace=True)
 
 
+def has_leftovers(task: Task) -> bool:
+    """Whether a run that was killed left something next to a result that is whole, or is still at it."""
+    return any(path.exists() for path in (task.claim, task.finished_pictures, partial_path(task.provenance)))
+
+
 def clear_unfinished(task: Task, options: OutputOptions, *, keep_pictures: bool = False) -> None:
     """Removes what runs that were stopped or killed left under partial names.
 
