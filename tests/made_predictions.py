@@ -24,3 +24,16 @@ def made(frames: int = 240, subjects: int = 6, seed: int = 0, units: tuple[int, 
         "intensity_known": np.zeros((frames, len(units)), bool),
     }
     return Predictions(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def some_predictions(frames: int = 6) -> Predictions:
+    """A few frames with everything that predictions can hold."""
+    rng = np.random.default_rng(0)
+    shape, known = (frames, 2), np.ones((frames, 2), bool)
+    return Predictions(
+        action_units=(1, 12), person=np.array(["a"] * frames), recording=np.array(["a/1"] * frames), frame=np.arange(frames),
+        probability=rng.random(shape, np.float32), occurrence=rng.integers(0, 2, shape).astype(np.int8), occurrence_known=known,
+        true_intensity=rng.integers(0, 6, shape).astype(np.int8), intensity_known=known, pose=np.zeros((frames, 3), np.float32),
+        intensity=5 * rng.random(shape, np.float32), landmark_error=np.zeros(frames, np.float32),
+        attributes={"fold": np.ones(frames, np.int64), "view": np.array(["left"] * frames)}, about={"model": "x"},
+    )  # fmt: skip

@@ -11,23 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from made_predictions import some_predictions
 
 from aufait.errors import InputError
 from aufait.evaluation.predictions import FORMAT, Predictions
 from aufait.files.arrays import read_npz
 from aufait.synthetic.head.assets import load_face_model
-
-
-def some_predictions(frames: int = 6) -> Predictions:
-    rng = np.random.default_rng(0)
-    shape, known = (frames, 2), np.ones((frames, 2), bool)
-    return Predictions(
-        action_units=(1, 12), person=np.array(["a"] * frames), recording=np.array(["a/1"] * frames), frame=np.arange(frames),
-        probability=rng.random(shape, np.float32), occurrence=rng.integers(0, 2, shape).astype(np.int8), occurrence_known=known,
-        true_intensity=rng.integers(0, 6, shape).astype(np.int8), intensity_known=known, pose=np.zeros((frames, 3), np.float32),
-        intensity=5 * rng.random(shape, np.float32), landmark_error=np.zeros(frames, np.float32),
-        attributes={"fold": np.ones(frames, np.int64), "view": np.array(["left"] * frames)}, about={"model": "x"},
-    )  # fmt: skip
 
 
 def array_claiming(shape: tuple[int, ...], kind: str = "<f8", content: bytes = b"\0" * 64) -> bytes:

@@ -310,7 +310,7 @@ def read_cache(path: Path) -> Iterator[Any]:
 
 def make_predictions(folder: Path) -> None:
     """Both formats."""
-    from test_damaged_predictions import some_predictions
+    from made_predictions import some_predictions
 
     some_predictions().save(folder / "a.npz")
     some_predictions().save(folder / "a.parquet")
