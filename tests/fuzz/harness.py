@@ -163,16 +163,17 @@ def work(seeds: Path, folder: Path) -> None:
     import torch
     from cases import Outcome, damage, kind_of, run, whole_files
 
+    from aufait.machine import peak_mebibytes
+
     torch.set_num_threads(1)
     for kind, path in whole_files(seeds):
         run(kind, path)  # loads what the reader needs, so that no case has to wait for it
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what decoders print is no answer
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     limit = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else 0
     if limit:
         resource.setrlimit(resource.RLIMIT_AS, (limit + (4 << 30), limit + (4 << 30)))
-    print(json.dumps({"megabytes": before // 1024}), file=answers, flush=True)
+    print(json.dumps({"megabytes": int(peak_mebibytes())}), file=answers, flush=True)
     for line in sys.stdin:
         number = int(line)
         place = folder / str(number)
@@ -184,7 +185,7 @@ def work(seeds: Path, folder: Path) -> None:
         except Exception as error:  # of the harness itself
             outcome = Outcome("harness", f"{type(error).__name__}: {error}"[:200])
         shutil.rmtree(place, ignore_errors=True)
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == "linux" else 1 << 20)
+        memory = int(peak_mebibytes())  # of this process alone: another counter starts with what its parent had
         print(json.dumps({"result": outcome.result, "detail": outcome.detail, "megabytes": memory}), file=answers, flush=True)
 
 
