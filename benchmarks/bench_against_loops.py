@@ -85,7 +85,7 @@ def _region_module(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
 def _jaa_net(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
     ours = create_model("jaa-net-v2").eval()
     _put_landmarks_on_the_face(ours)
-    loop = oracles.JAANetLoop(ours)
+    loop = oracles.JAANetLoop(ours).eval()
     images = ours.example_inputs(settings.batch)["images"]
     times = time_in_turns(lambda: ours(images), lambda: loop(images), settings.repeats)
     return Comparison("JAA-Net v2", "loops over patches, AUs and pixels", *times, bar=2.0)
@@ -93,7 +93,7 @@ def _jaa_net(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
 
 def _deep_regions(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
     ours = create_model("deep-regions").eval()
-    loop = oracles.DeepRegionsLoop(ours)
+    loop = oracles.DeepRegionsLoop(ours).eval()
     inputs = ours.example_inputs(settings.batch)
     times = time_in_turns(lambda: ours(**inputs), lambda: loop(**inputs), settings.repeats)
     return Comparison("Deep Regions", "loops over faces and patches", *times, bar=1.5)
@@ -101,7 +101,7 @@ def _deep_regions(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
 
 def _drml(oracles: ModuleType, settings: ModelBenchmark) -> Comparison:
     ours = create_model("drml").eval()
-    loop = oracles.DRMLLoop(ours)
+    loop = oracles.DRMLLoop(ours).eval()
     images = ours.example_inputs(settings.batch)["images"]
     times = time_in_turns(lambda: ours(images), lambda: loop(images), settings.repeats)
     return Comparison("DRML", "loop over 64 regions", *times, bar=1.5)

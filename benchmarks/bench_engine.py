@@ -17,6 +17,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -90,13 +91,9 @@ def speed(args: argparse.Namespace) -> None:
 
 def _prototype_speed(folder: Path, frames: int) -> float:
     """Frames/s that the older engine's own generator prints, run in a separate process after a warm-up of its cache."""
-    out = subprocess.run(
-        [sys.executable, "gen.py", str(frames), "0", "/tmp/prototype_frames"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    with tempfile.TemporaryDirectory() as frames_folder:
+        command = [sys.executable, "gen.py", str(frames), "0", frames_folder]
+        out = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return float(out.stdout.split()[0])
 
 

@@ -25,7 +25,7 @@ LAYERS = (
     ("doctor", "self_test"),
     ("bench", "evaluation"),
     ("training", "shipped"),
-    ("detection", "twins"),
+    ("analysis", "detection", "twins"),
     ("visualization",),
     ("data", "export"),
     ("inputs",),

@@ -76,9 +76,6 @@ POINTS: Mapping[str, int] = MappingProxyType(
 )
 """Single points as 68-point indices."""
 
-INNER_51: tuple[int, ...] = tuple(range(17, 68))
-"""The 68 points without the jaw, as 68-point indices."""
-
 
 def _mirror_68() -> tuple[int, ...]:
     """Swap each point with its partner; points on the midline stay."""

@@ -36,6 +36,22 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def check_device(name: str) -> None:
+    """Raise ``InputError`` where torch has no such device here; "auto" is none."""
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {name!r}; expected cpu, cuda, cuda:1 or mps") from error
+    present = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if not present.get(device.type):
+        there = ", ".join(kind for kind, count in present.items() if count)
+        raise InputError(f"there is no {device.type} device here; use one of {there}")
+    if (device.index or 0) >= present[device.type]:
+        raise InputError(f"there is no device {name} here; {device.type} has {present[device.type]}, counted from 0")
+
+
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -92,6 +92,7 @@ def test_share_of_the_peak_is_told_for_known_devices_only(monkeypatch: pytest.Mo
         ({"dtype": "int8"}, "the dtype must be one of float32, bf16, fp16; got 'int8'"),
         ({"device": "tpu9"}, "unknown device 'tpu9'"),
         ({"device": "meta"}, "there is no meta device here"),
+        ({"device": "cpu:3"}, "there is no device cpu:3 here; cpu has 1"),
         ({"batch": 0}, "must be at least 1"),
     ],
 )

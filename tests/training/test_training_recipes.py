@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -182,6 +183,15 @@ def test_a_run_that_was_killed_at_its_very_beginning_starts_again(
     with pytest.raises(OutputError, match="is not empty and holds no training run"):
         train(run.recipe, bp4d, fold=1, out=tmp_path, accelerator="cpu")
     assert not (tmp_path / CLAIM).exists()
+
+
+def test_a_run_killed_before_it_wrote_its_facts_starts_again(tmp_path: Path, run: TrainingRun, bp4d: FaceCache) -> None:
+    (tmp_path / "recipe.yaml").write_bytes((run.folder / "recipe.yaml").read_bytes())
+    with pytest.raises(OutputError, match="holds no training run"):  # it may be somebody's own recipe
+        train(run.recipe, bp4d, fold=1, out=tmp_path, accelerator="cpu")
+    (tmp_path / CLAIM).write_text(json.dumps({"token": "x", "pid": 2**22 + 1, "host": socket.gethostname(), "work": "y"}))
+    os.utime(tmp_path / CLAIM, (1, 1))
+    assert train(run.recipe, bp4d, fold=1, out=tmp_path, accelerator="cpu").facts["status"] == "finished"
 
 
 def test_no_test_person_is_read_in_training_or_selection(

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aufait.bench.roofline import Roofline, roofline
 from aufait.errors import InputError
-from aufait.machine import describe_machine, torch_threads
+from aufait.machine import check_device, describe_machine, torch_threads
 from aufait.models.profile import profile_model
 from aufait.models.registry import create_model, list_models, model_entry
 
@@ -148,6 +149,8 @@ class ModelRow:
     timing: Timing
     peak_share: float | None
     """Arithmetic done per second as a share of what the device could do at most; ``None`` where that is not known."""
+    roofline: Roofline | None = None
+    """The same for convolutions and products alone, with their share of the time; on a CPU only."""
 
     @property
     def faces_per_second(self) -> float:
@@ -208,8 +211,9 @@ class ModelReport:
 
     def model_table(self) -> list[tuple[str, ...]]:
         """Heading and one row per network."""
-        heading = ("model", "parameters", "GMAC", "ms per batch", "ms per face", "faces/s", "of peak")
-        return [heading, *(_cells(row) for row in self.rows)]
+        speed = ("model", "parameters", "GMAC", "ms per batch", "ms per face", "faces/s", "of peak")
+        arithmetic = ("arithmetic: of time", "of peak there")
+        return [(*speed, *arithmetic), *(_cells(row) for row in self.rows)]
 
     def comparison_table(self) -> list[tuple[str, ...]]:
         """Heading and one row per comparison."""
@@ -311,17 +315,6 @@ def write_section(report: ModelReport, path: Path) -> None:
         path.write_text(section + "\n", encoding="utf-8")
 
 
-def check_device(name: str) -> None:
-    """Raise ``InputError`` where torch has no such device here."""
-    try:
-        kind = torch.device(name).type
-    except RuntimeError as error:
-        raise InputError(f"unknown device {name!r}; expected cpu, cuda, cuda:1 or mps") from error
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(kind, False):
-        raise InputError(f"there is no {kind} device here; use one of {', '.join(k for k, there in present.items() if there)}")
-
-
 def peak_flops(device: str, dtype: str) -> float | None:
     """Floating-point operations per second that a device can do at most, or ``None`` where that is not known.
 
@@ -357,7 +350,11 @@ def _measure(name: str, settings: ModelBenchmark, peak: float | None, tell: Call
     network: Callable[..., Any] = torch.compile(model) if settings.compiled else model
     timing = _time_network(network, inputs, settings)
     share = None if peak is None else 2 * facts.macs * settings.batch / timing.median / peak
-    return ModelRow(facts, settings.batch, timing, share)
+    watched = None
+    if settings.device == "cpu" and peak is not None:
+        with torch.inference_mode():
+            watched = roofline(lambda: network(**inputs), peak)
+    return ModelRow(facts, settings.batch, timing, share, watched)
 
 
 def _time_network(network: Callable[..., Any], inputs: dict[str, Tensor], settings: ModelBenchmark) -> Timing:
@@ -396,8 +393,14 @@ def _cells(row: ModelRow) -> tuple[str, ...]:
         row.timing.milliseconds(),
         f"{1000 / row.faces_per_second:.1f}" if row.faces_per_second < 1000 else f"{1000 / row.faces_per_second:.3f}",
         f"{row.faces_per_second:,.1f}",
-        "-" if row.peak_share is None else f"{100 * row.peak_share:.1f} %",
+        _percent(row.peak_share),
+        _percent(row.roofline.time_share if row.roofline else None),
+        _percent(row.roofline.peak_share if row.roofline else None),
     )
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def _markdown(table: Sequence[Sequence[str]]) -> str:

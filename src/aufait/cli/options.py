@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
     from aufait.data.preparation import FaceCache
+
+SizeOption = Annotated[int, typer.Option(min=32, max=2048, help="Side of the pictures in pixels.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Same seed, same pictures; other seeds show other people.")]
+SupersampleOption = Annotated[
+    float, typer.Option(min=1.0, max=4.0, help="Render at this many times the size, then shrink.")
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
+]
+AssetsOption = Annotated[Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)]
+FetchOption = Annotated[
+    bool, typer.Option("--fetch-assets", help="Get the face geometry once: download ICT-FaceKit and convert it.")
+]
+AssetsSourceOption = Annotated[
+    Path | None,
+    typer.Option("--assets-source", help="Convert this copy of ICT-FaceKit (clone or zip) instead.", show_default=False),
+]
+ErrorsOnlyOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 
 
 def open_caches(texts: Sequence[str]) -> dict[str, FaceCache]:

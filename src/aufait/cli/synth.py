@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 from aufait.cli.console import stdout
+from aufait.cli.options import (
+    AssetsOption,
+    AssetsSourceOption,
+    ErrorsOnlyOption,
+    FetchOption,
+    SeedOption,
+    SizeOption,
+    SupersampleOption,
+    WorkersOption,
+)
 from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
@@ -15,8 +25,8 @@ from aufait.errors import InputError
 def synth(
     out: Annotated[Path | None, typer.Argument(help="Folder for pictures, masks and labels.", show_default=False)] = None,
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Number of pictures.")] = 300,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same pictures; other seeds show other people.")] = 0,
-    size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the pictures in pixels.")] = 256,
+    seed: SeedOption = 0,
+    size: SizeOption = 256,
     frames_per_identity: Annotated[int, typer.Option(min=1, help="Pictures of each rendered person.")] = 3,
     sequences: Annotated[
         bool, typer.Option("--sequences", help="Render moving faces (onset, apex, offset), not single pictures.")
@@ -25,22 +35,15 @@ def synth(
     occluder_odds: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of pictures with a hand or an object in front of the face.")
     ] = 0.08,
-    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Render at this many times the size, then shrink.")] = 2.0,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
-    ] = None,
-    assets: Annotated[Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)] = None,
-    fetch: Annotated[
-        bool, typer.Option("--fetch-assets", help="Get the face geometry once: download ICT-FaceKit and convert it.")
-    ] = False,
-    source: Annotated[
-        Path | None,
-        typer.Option("--assets-source", help="Convert this copy of ICT-FaceKit (clone or zip) instead.", show_default=False),
-    ] = None,
+    supersample: SupersampleOption = 2.0,
+    workers: WorkersOption = None,
+    assets: AssetsOption = None,
+    fetch: FetchOption = False,
+    source: AssetsSourceOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set with other settings in the same folder.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: ErrorsOnlyOption = False,
 ) -> None:
     """Render synthetic faces with action unit labels. A second run resumes where the first one stopped."""
     if fetch or source is not None:

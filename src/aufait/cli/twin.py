@@ -9,6 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from aufait.cli.console import AufaitGroup, stderr, stdout
+from aufait.cli.options import (
+    AssetsOption,
+    AssetsSourceOption,
+    ErrorsOnlyOption,
+    FetchOption,
+    SeedOption,
+    SizeOption,
+    SupersampleOption,
+    WorkersOption,
+)
 from aufait.cli.progress import Bar
 from aufait.cli.synth import fetch_geometry
 from aufait.errors import InputError
@@ -35,8 +45,8 @@ def twin(
     frames: Annotated[
         int | None, typer.Option("--frames", "-n", min=1, help="Frames of each recording (24 to 200).", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same pictures; other seeds show other people.")] = 0,
-    size: Annotated[int, typer.Option(min=32, max=2048, help="Side of the pictures in pixels.")] = 256,
+    seed: SeedOption = 0,
+    size: SizeOption = 256,
     fps: Annotated[
         float | None, typer.Option(min=1.0, max=240.0, help="Frames per second (5 to 7.5 by data set).", show_default=False)
     ] = None,
@@ -53,20 +63,13 @@ def twin(
     occlusions: Annotated[
         bool, typer.Option("--occlusions", help="Hands, objects and masks in front of faces in a third of the recordings.")
     ] = False,
-    supersample: Annotated[float, typer.Option(min=1.0, max=4.0, help="Render at this many times the size, then shrink.")] = 1.5,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
-    ] = None,
-    assets: Annotated[Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)] = None,
-    fetch: Annotated[
-        bool, typer.Option("--fetch-assets", help="Get the face geometry once: download ICT-FaceKit and convert it.")
-    ] = False,
-    source: Annotated[
-        Path | None,
-        typer.Option("--assets-source", help="Convert this copy of ICT-FaceKit (clone or zip) instead.", show_default=False),
-    ] = None,
+    supersample: SupersampleOption = 1.5,
+    workers: WorkersOption = None,
+    assets: AssetsOption = None,
+    fetch: FetchOption = False,
+    source: AssetsSourceOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a twin with other settings in the same folder.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    quiet: ErrorsOnlyOption = False,
 ) -> None:
     """Write rendered faces in the layout and label format of a data set. A second run resumes where the first one stopped."""
     if fetch or source is not None:

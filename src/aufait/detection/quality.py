@@ -158,12 +158,14 @@ def _face_luma(image: np.ndarray, box: np.ndarray) -> np.ndarray:
         return np.zeros((0, 0), dtype=np.float32)
     # Green alone: it carries most of the luma, and one channel costs a third of three.
     green = image[top : top + rows * step, left : left + columns * step, 1]
-    if step == 1:
-        return green.astype(np.float32)
-    sums = green[::step].astype(np.uint32)
-    for row in range(1, step):  # whole rows at a time: several times faster than ``np.add.reduceat``
-        sums += green[row::step]
-    return sums.reshape(rows, columns, step).sum(axis=2).astype(np.float32) / (step * step)
+    # Whole rows, then whole columns at a time, in short numbers: "np.add.reduceat" takes several times longer.
+    rows_added: np.ndarray = green[::step].astype(np.uint16 if step < 257 else np.uint32)
+    for row in range(1, step):
+        np.add(rows_added, green[row::step], out=rows_added)
+    sums = rows_added[:, ::step].astype(np.float32)
+    for column in range(1, step):
+        np.add(sums, rows_added[:, column::step], out=sums)
+    return sums / (step * step)
 
 
 def _exposure(luma: np.ndarray) -> float:

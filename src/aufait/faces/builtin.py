@@ -34,6 +34,7 @@ from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.faces.weights import load_weights, with_weights
 from aufait.landmarks import MIRROR_68
 from aufait.layers.fused import prepare
+from aufait.machine import check_device
 
 _BORDER = 110
 """Grey level outside the picture."""
@@ -303,7 +304,7 @@ class BuiltinFinder(FollowingFinder):
     ) -> None:
         super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
         self.config = config or BuiltinConfig()
-        _check_device(device)
+        check_device(device)
         self._detector = BoxDetector.load(weights, device, self.config)
         self._reader = LandmarkReader.load(weights, device, self.config)
 
@@ -371,10 +372,3 @@ def _config_from(header: dict[str, Any], kind: type[ConfigT]) -> ConfigT:
 def _tuples(value: Any) -> Any:
     """JSON lists as tuples, all the way down."""
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"the device {device!r} cannot be used: {error}; use device='cpu'") from error

@@ -25,8 +25,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from aufait.alignment import warp
+from aufait.errors import InputError
 from aufait.faces.template import TEMPLATE_SIZE, template_transforms
 from aufait.files.weights import make_filled, read_description, read_tensors
+from aufait.layers.conv_block import conv_block
 
 CHECK_SIZE = 64
 """Side of the network's input in pixels; it shows the same part of the face as the default model's stored crop."""
@@ -73,10 +75,6 @@ class FaceChecks:
         return least
 
 
-def _conv(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
-
-
 class FaceCheckNetwork(nn.Module):
     """(B, 3, 64, 64) normalised crops -> (B, 2 + 10) logits: fit, clarity, then ``REGIONS``."""
 
@@ -85,12 +83,12 @@ class FaceCheckNetwork(nn.Module):
         self.config = config or FaceCheckConfig()
         w, c = self.config.widths, self.config
         self.features = nn.Sequential(
-            _conv(3, w[0], 2),  # 32
-            _conv(w[0], w[1], 2),  # 16
-            _conv(w[1], w[2], 2),  # 8
-            _conv(w[2], w[2], 1),
-            _conv(w[2], w[3], 2),  # 4
-            _conv(w[3], w[3], 1),
+            conv_block(3, w[0], stride=2),  # 32
+            conv_block(w[0], w[1], stride=2),  # 16
+            conv_block(w[1], w[2], stride=2),  # 8
+            conv_block(w[2], w[2]),
+            conv_block(w[2], w[3], stride=2),  # 4
+            conv_block(w[3], w[3]),
         )
         self.head = nn.Sequential(
             nn.Conv2d(w[3], c.reduced, 1),
@@ -150,8 +148,6 @@ def load_face_check(path: Path = WEIGHTS, *, fused: bool = True) -> FaceCheckNet
         MissingModelError: the file is absent.
         InputError: the file is damaged or of another format.
     """
-    from aufait.errors import InputError
-
     header = read_description(path, f"the weights of the face check are missing: {path}; install aufait again")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else json.dumps(header)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from aufait.errors import InputError
+from aufait.layers.conv_block import conv_block
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,6 @@ def _check_sizes(name: str, values: Any, count: int, *, pairs: bool = False) -> 
 
 def _is_size(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _MOST
-
-
-def conv_block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm, ReLU; keeps the size except for the stride."""
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
 class ResidualBlock(nn.Module):

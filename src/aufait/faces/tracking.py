@@ -99,6 +99,7 @@ class TrackerConfig:
     """... unless a part of the face differs by less than this from what was at its place in the last frame: a hand came."""
 
     doubtful_frames: int = 3
+    """See ``doubt``."""
 
     faded: tuple[float, float] = (0.22, 0.1)
     """Differences of face and head to all that is remembered of a person from which, ``faded_frames`` in turn, somebody else

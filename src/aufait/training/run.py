@@ -152,7 +152,10 @@ def _refuse_other_content(out: Path) -> None:
         OutputError: it holds something, and no run that is finished or was stopped, at whatever moment.
     """
     names = [path.name for path in out.iterdir()] if out.is_dir() else []
-    if any(name != CHECKPOINTS and not name.startswith(CLAIM) for name in names) and read_facts(out) is None:
+    claims = [name for name in names if name.startswith(CLAIM)]
+    # A recipe with the claim of a training next to it is what that training had written when it was killed.
+    own = {CHECKPOINTS, *claims, *([RECIPE] if claims else [])}
+    if not own.issuperset(names) and read_facts(out) is None:
         raise OutputError(f"{out} is not empty and holds no training run; choose another folder")
 
 

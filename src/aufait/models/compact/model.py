@@ -11,7 +11,7 @@ from torch import Tensor
 from aufait.models.compact.config import CompactConfig
 from aufait.models.default.crop import mirror_sides, normalize
 from aufait.models.default.network import AUNetwork
-from aufait.models.default.ordinal import OCCURRENCE_LEVEL, median_of
+from aufait.models.default.ordinal import output_of
 from aufait.models.default.predictor import AUPredictor
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
@@ -41,16 +41,7 @@ class Compact(AUSystem):
         levels = self.network(crops)  # (B, A, 2, 5)
         if self.config.mirror and not self.training:
             levels = (levels + mirror_sides(self.network(crops.flip(3)))) / 2
-        scale, shift = self.calibration.unbind(1)
-        levels = levels * scale[:, None, None] + shift[:, None, None]
-        exceedance = levels.sigmoid()
-        return AUOutput(
-            logits=levels.amax(dim=2)[..., OCCURRENCE_LEVEL - 1],
-            intensity=median_of(exceedance.amax(dim=2)),
-            side_logits=levels[..., OCCURRENCE_LEVEL - 1],
-            side_intensity=median_of(exceedance),
-            extra={"level_logits": levels},
-        )
+        return output_of(levels, self.calibration)
 
 
 def shipped_compact(path: str = "compact") -> Compact:

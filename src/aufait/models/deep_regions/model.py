@@ -63,7 +63,7 @@ class DeepRegions(AUSystem):
         """Outputs of Conv6 (B, G, D), one vector per patch, for prepared images (B, 3, S, S) and landmarks (B, 49, 2)."""
         # Channels-last: a pixel's channels are together, so that patches are cut out and convolved without reordering.
         images = images.contiguous(memory_format=torch.channels_last)
-        feature_map = self.conv1(images).relu()  # (B, 32, 190, 190)
+        feature_map = self.conv1(images).relu_()  # (B, 32, 190, 190)
         if self.config.backbone == "convnet":
             return self.regions(feature_map)
         points = landmarks.index_select(1, self.patch_points)  # (B, G, 2)

@@ -14,6 +14,7 @@ about units that it cannot see. How the two sides differ is asked only of the br
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.faces.mesh_networks import BLENDSHAPES as BLENDSHAPE_NAMES
+from aufait.layers.conv_block import conv_block
 from aufait.models.default.ordinal import LEVELS, monotone_logits
 from aufait.models.default.photo_trunk import COARSE_CHANNELS, FINE_CHANNELS, PhotoTrunk
 
@@ -57,8 +59,8 @@ class FeatureBranch(nn.Module):
         super().__init__()
         self.config = c = config or FeatureBranchConfig()
         self.drop = nn.Dropout2d(c.channel_dropout)
-        self.fine = nn.Sequential(_conv(FINE_SHAPE[0], c.fine, 1), _conv(c.fine, c.fine, 3, stride=2))
-        self.joint = nn.Sequential(_conv(c.fine + COARSE_SHAPE[0], c.joint, 3), _conv(c.joint, c.reduced, 1))
+        self.fine = nn.Sequential(conv_block(FINE_SHAPE[0], c.fine, 1), conv_block(c.fine, c.fine, 3, stride=2))
+        self.joint = nn.Sequential(conv_block(c.fine + COARSE_SHAPE[0], c.joint, 3), conv_block(c.joint, c.reduced, 1))
         self.out = nn.Sequential(
             nn.Flatten(),
             nn.Dropout(c.dropout),
@@ -101,9 +103,11 @@ class PhotoBranch(nn.Module):
         self.config = c = config or PhotoBranchConfig()
         self.drop = nn.Dropout2d(c.channel_dropout)
         self.norm_fine, self.norm_coarse = nn.BatchNorm2d(FINE_CHANNELS), nn.BatchNorm2d(COARSE_CHANNELS)
-        self.fine = _conv(FINE_CHANNELS, c.fine, 3, stride=2)
+        self.fine = conv_block(FINE_CHANNELS, c.fine, 3, stride=2)
         self.joint = nn.Sequential(
-            _conv(c.fine + COARSE_CHANNELS, c.joint, 3), _conv(c.joint, c.joint, 3, stride=2), _conv(c.joint, c.reduced, 1)
+            conv_block(c.fine + COARSE_CHANNELS, c.joint, 3),
+            conv_block(c.joint, c.joint, 3, stride=2),
+            conv_block(c.joint, c.reduced, 1),
         )
         self.out = nn.Sequential(
             nn.Flatten(),
@@ -199,8 +203,8 @@ class MeshModel(nn.Module):
         self.features = FeatureBranch(units, c.features)
         self.photo = PhotoBranch(units, c.photo)
         self.named = NamedBlendshapes(c.action_units)
-        heard = torch.tensor([[float(unit not in units) for unit in c.action_units] for units in c.unheard])  # (4, A)
-        sides = heard * torch.tensor(c.tells_sides)[:, None]
+        heard = [[unit not in units for unit in c.action_units] for units in c.unheard]  # (4, A)
+        sides = [[hears and tells for hears in row] for row, tells in zip(heard, c.tells_sides, strict=True)]
         self.register_buffer("votes", _shares(heard), persistent=False)
         self.register_buffer("side_votes", _shares(sides), persistent=False)
 
@@ -232,11 +236,10 @@ class MeshModel(nn.Module):
         return torch.stack(levels, dim=-1)
 
 
-def _shares(heard: Tensor) -> Tensor:
-    """(4, A) weights -> the same, adding up to 1 for each unit."""
-    return heard / heard.sum(dim=0)
+def _shares(heard: Sequence[Sequence[bool]]) -> Tensor:
+    """Who is heard about which unit, (4, A) -> equal shares (4, A) of those who are, adding up to 1 for each unit.
 
-
-def _conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    In plain numbers: arithmetic on tensors without memory, as which a network is first made, loads PyTorch's compiler: 1.6 s.
+    """
+    counts = [sum(column) for column in zip(*heard, strict=True)]
+    return torch.tensor([[hears / count for hears, count in zip(row, counts, strict=True)] for row in heard])

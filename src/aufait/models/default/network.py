@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from aufait.action_units import DEFAULT_ACTION_UNITS
+from aufait.layers.conv_block import conv_block
 from aufait.models.default.ordinal import LEVELS, monotone_logits
 
 
@@ -32,18 +33,12 @@ class AUNetworkConfig:
     """Dropped share before each linear layer while training."""
 
 
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )
-
-
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions around an identity."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
+        self.first = conv_block(channels, channels)
         self.second = nn.Sequential(nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels))
         self.activation = nn.ReLU(inplace=True)
 
@@ -60,12 +55,12 @@ class AUNetwork(nn.Module):
         self.config = config or AUNetworkConfig()
         w, b = self.config.widths, self.config.blocks
         self.features = nn.Sequential(
-            _conv(1, w[0], 2),  # 56
-            _conv(w[0], w[1], 2),  # 28
+            conv_block(1, w[0], stride=2),  # 56
+            conv_block(w[0], w[1], stride=2),  # 28
             *(ResidualBlock(w[1]) for _ in range(b[0])),
-            _conv(w[1], w[2], 2),  # 14
+            conv_block(w[1], w[2], stride=2),  # 14
             *(ResidualBlock(w[2]) for _ in range(b[1])),
-            _conv(w[2], w[3], 2),  # 7
+            conv_block(w[2], w[3], stride=2),  # 7
             *(ResidualBlock(w[3]) for _ in range(b[2])),
         )
         outputs = len(self.config.action_units) * 2 * LEVELS

@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aufait.models.outputs import AUOutput
+
 LEVELS = 5
 OCCURRENCE_LEVEL = 2
 """Level from which an action unit counts as present."""
@@ -62,3 +64,25 @@ def median_of(exceedance: Tensor) -> Tensor:
     below = exceedance[..., 0].clamp(0.0, 0.5 - 1e-6)
     inside = torch.where(crossed == 0, below, torch.where(crossed == LEVELS, top, between))
     return torch.minimum(inside, torch.where(crossed < LEVELS, crossed + 0.5 - 1e-6, torch.full_like(crossed, 5.0)))
+
+
+def output_of(levels: Tensor, calibration: Tensor) -> AUOutput:
+    """What a network of both sides gives, of logits of level >= 1 to 5.
+
+    Args:
+        levels: (B, A, 2, 5), the subject's left and right.
+        calibration: (A, 2) scale and shift of each action unit's logits.
+
+    Returns:
+        ``logits`` and ``intensity`` of the stronger side, those of both, and the calibrated levels as ``extra["level_logits"]``.
+    """
+    scale, shift = calibration.unbind(1)
+    levels = levels * scale[:, None, None] + shift[:, None, None]
+    exceedance = levels.sigmoid()
+    return AUOutput(
+        logits=levels.amax(dim=2)[..., OCCURRENCE_LEVEL - 1],
+        intensity=median_of(exceedance.amax(dim=2)),
+        side_logits=levels[..., OCCURRENCE_LEVEL - 1],
+        side_intensity=median_of(exceedance),
+        extra={"level_logits": levels},
+    )

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.layers.fast_path import in_blocks, use_fast_path
 from aufait.losses.intensity import MAX_INTENSITY
 from aufait.models.drml.config import CONVOLUTIONS, GRID, STEM_KERNEL, DRMLConfig
 from aufait.models.drml.region_layer import ChannelResponseNorm, RegionLayer
@@ -83,11 +85,19 @@ class DRML(AUSystem):
     def forward(self, images: Tensor, landmarks: Tensor | None = None) -> AUOutput:
         """Predict the action units of aligned faces, images (B, 3, S, S) RGB in [0, 1]; landmarks are not used."""
         images, _ = self.prepare(images, landmarks)
-        regions = F.relu(self.region(self.stem(images)))  # (B, 32, 160, 160)
-        pooled = self.norm(F.max_pool2d(regions, 2))  # (B, 32, 80, 80)
+        if use_fast_path(self, images):
+            images = images.contiguous(memory_format=torch.channels_last)
+            pooled = in_blocks(self._regions, 4 * self.config.stem_channels * self.config.region_side**2, images)
+        else:
+            pooled = self._regions(images)
         features = self.convolutions(pooled).flatten(1)  # (B, 16 * 27 * 27)
         for layer in self.hidden:
             features = self.dropout(F.relu(layer(features)))
         logits = self.output(features)
         intensity = MAX_INTENSITY * logits.sigmoid() if self.config.task == "intensity" else None
         return AUOutput(logits=logits, intensity=intensity, features=features)
+
+    def _regions(self, images: Tensor) -> Tensor:
+        """The first convolution, the region layer, the pooling: normalised images (B, 3, 170, 170) -> (B, 32, 80, 80)."""
+        regions = F.relu(self.region(self.stem(images)))  # (B, 32, 160, 160)
+        return self.norm(F.max_pool2d(regions, 2))

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from aufait.layers.fast_path import use_fast_path
 from aufait.layers.grouped import grouped_conv
 from aufait.layers.region_stage import join_patches, split_patches
 
@@ -36,9 +37,26 @@ class RegionLayer(nn.Module):
 
     def forward(self, feature_map: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W); H and W are multiples of the grid."""
+        if use_fast_path(self, feature_map):
+            return self._fast(feature_map)
         # With channels last a CPU's grouped convolution takes half the time for a batch of faces.
         regions = split_patches(feature_map, self.grid).contiguous(memory_format=torch.channels_last)
         return feature_map + join_patches(self.conv(F.relu(self.norm(regions))), self.grid)
+
+    def _fast(self, feature_map: Tensor) -> Tensor:
+        """The same on channels-last memory: regions are moved in runs of C numbers, and the sum is written where it belongs."""
+        feature_map = feature_map.contiguous(memory_format=torch.channels_last)
+        batch, channels, height, width = feature_map.shape
+        grid, rows, columns = self.grid, height // self.grid, width // self.grid
+
+        def by_region(whole: Tensor) -> Tensor:  # (B, C, H, W) -> a view (B, H / grid, W / grid, grid, grid, C)
+            return whole.permute(0, 2, 3, 1).view(batch, grid, rows, grid, columns, channels).permute(0, 2, 4, 1, 3, 5)
+
+        regions = by_region(feature_map).reshape(batch, rows, columns, grid * grid * channels).permute(0, 3, 1, 2)
+        change = self.conv(self.norm(regions).relu_()).permute(0, 2, 3, 1)
+        result = torch.empty_like(feature_map)
+        torch.add(by_region(feature_map), change.reshape(batch, rows, columns, grid, grid, channels), out=by_region(result))
+        return result
 
 
 class ChannelResponseNorm(nn.Module):

@@ -15,7 +15,7 @@ from aufait.models.default.branches import BLENDSHAPES, COARSE_SHAPE, FINE_SHAPE
 from aufait.models.default.crop import CROP_SIZE, normalize
 from aufait.models.default.mesh import MeshPredictor
 from aufait.models.default.network import AUNetwork
-from aufait.models.default.ordinal import OCCURRENCE_LEVEL, median_of
+from aufait.models.default.ordinal import output_of
 from aufait.models.default.predictor import AUPredictor
 from aufait.models.mesh.config import MeshSystemConfig
 from aufait.models.outputs import AUOutput
@@ -69,16 +69,7 @@ class Mesh(AUSystem):
         crops, fine, coarse, blendshapes = self.check_further(images, given)
         pixels = self.pixels(normalize(crops.mean(dim=1, keepdim=True)))
         levels = self.branches(fine, coarse, blendshapes, images, pixels)  # (B, A, 2, 5)
-        scale, shift = self.calibration.unbind(1)
-        levels = levels * scale[:, None, None] + shift[:, None, None]
-        exceedance = levels.sigmoid()
-        return AUOutput(
-            logits=levels.amax(dim=2)[..., OCCURRENCE_LEVEL - 1],
-            intensity=median_of(exceedance.amax(dim=2)),
-            side_logits=levels[..., OCCURRENCE_LEVEL - 1],
-            side_intensity=median_of(exceedance),
-            extra={"level_logits": levels},
-        )
+        return output_of(levels, self.calibration)
 
     def own_predictor(self, *, name: str = "", sha256: str = "", device: str = "cpu") -> MeshPredictor:
         """The detector's way of running it: crops cut straight from the picture, what the finder saw taken from its faces."""

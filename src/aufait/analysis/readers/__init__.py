@@ -1,0 +1,61 @@
+"""Tables of action units, whoever made them, as one ``ScoreTable``; the tool is told by the header of the file.
+
+A reader is a module with ``TOOL``, ``recognises`` and ``read``; ``_READERS`` lists them, the more particular ones first.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Protocol, cast
+
+from aufait.analysis.readers.header import Header, read_header
+from aufait.analysis.score_table import ScoreTable
+from aufait.errors import InputError
+
+_READERS = ("ours",)
+"""Modules of this package, asked in this order."""
+
+
+class Reader(Protocol):
+    """What a module here offers."""
+
+    TOOL: str
+    """Its name, as ``read_table(tool=...)`` and ``ScoreTable.tool`` spell it."""
+
+    def recognises(self, header: Header) -> bool:
+        """Whether a file with this header is such a table."""
+
+    def read(self, path: Path, header: Header) -> ScoreTable:
+        """Read the file."""
+
+
+def readers() -> dict[str, Reader]:
+    """All readers by the name of their tool."""
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in _READERS]
+    return {module.TOOL: cast(Reader, module) for module in modules}
+
+
+def read_table(path: str | Path, tool: str | None = None) -> ScoreTable:
+    """Read the action units of a recording from a table of ours or of another tool.
+
+    Args:
+        path: CSV, Parquet or what the tool writes.
+        tool: whose table it is; None: told by its header.
+
+    Raises:
+        InputError: no such file, no known header, or damaged.
+        MissingExtraError: a Parquet file without the extra ``parquet``.
+    """
+    path = Path(path).expanduser()
+    known = readers()
+    header = read_header(path)
+    if tool is not None:
+        if tool not in known:
+            raise InputError(f"no reader for tables of {tool!r}; known: {', '.join(known)}")
+        return known[tool].read(path, header)
+    for reader in known.values():
+        if reader.recognises(header):
+            return reader.read(path, header)
+    shown = ", ".join(header.columns[:6]) or "nothing"
+    raise InputError(f"{path}: no table of action units that is known here ({', '.join(known)}); its first columns are: {shown}")
