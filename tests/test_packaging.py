@@ -17,14 +17,17 @@ import aufait
 SOURCE = REPOSITORY / "src" / "aufait"
 
 # Import name -> name on the package index, where they differ.
-DISTRIBUTIONS = {"PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling", "yaml": "pyyaml",
+}  # fmt: skip
 
 # Folders and files that need an extra; everything else must run on the base installation.
 EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train"}
 
 # Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {
-    "pyarrow", "pandas", "pympi-ling", "pylsl", "polars", "matplotlib", "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "pyyaml", "timm",
+    "pyarrow", "pandas", "pympi-ling", "pylsl", "polars", "matplotlib",
+    "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "pyyaml", "timm",
 }  # fmt: skip
 
 
@@ -74,7 +77,8 @@ def test_every_import_is_declared(path: Path, project: dict[str, Any]) -> None:
 
 
 BASE_PACKAGES = (
-    "", "analysis", "analysis/readers", "cli", "data", "data/datasets", "data/protocols", "detection", "export", "faces", "files", "media", "visualization",
+    "", "analysis", "analysis/readers", "cli",
+    "data", "data/datasets", "data/protocols", "detection", "export", "faces", "files", "media", "visualization",
     "visualization/figures", "visualization/results",
 )  # fmt: skip
 
