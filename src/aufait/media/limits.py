@@ -21,7 +21,7 @@ MAX_SIDE = 65_535
 MAX_FRAME_PIXELS = 36_000_000
 """No video of larger frames is read: 8192 x 4320 fits. About ten frames are in memory at a time."""
 
-PICTURE_BYTES = 1_100_000_000
+PICTURE_BYTES = 1_000_000_000
 """Memory that the reading of one picture may take, the array included."""
 
 MAX_SCANS = 100
