@@ -31,7 +31,7 @@ LAYERS = (
     ("inputs",),
     ("models",),
     ("results", "synthetic"),
-    ("faces", "losses"),
+    ("faces", "losses", "views"),
     ("layers", "media", "metrics"),
     ("extras", "files", "machine", "plugins", "settings"),
     ("alignment", "au_centers"),

@@ -21,6 +21,7 @@ OCCURRENCE_THRESHOLD = 0.5
 MAX_INTENSITY = 5.0
 """FACS intensity E; 0 is absent and A to E are 1 to 5."""
 
+_SHOWN = 3  # faces whose action units a frame names when it is printed
 _TOLERANCE = 1e-4  # float32 arithmetic may leave a probability a hair above one
 
 PER_UNIT = ("probability", "intensity", "probability_left", "probability_right", "intensity_left", "intensity_right")
@@ -38,6 +39,9 @@ class AttentionMaps:
 
     maps: np.ndarray
     to_picture: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"AttentionMaps({' x '.join(map(str, self.maps.shape))})"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, ready for JSON."""
@@ -142,6 +146,23 @@ class FaceAnalysis:
             return None
         return (self.intensity_left, self.probability_left), (self.intensity_right, self.probability_right)
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"AU{unit}" for unit in self.active()) or "none"
+        box = ", ".join(f"{side:.0f}" for side in self.box.tolist())
+        told = f"quality={self.quality:.2f}, {len(self.action_units)} action units, active: {shown}"
+        return f"FaceAnalysis(face_id={self.face_id}, box=({box}), confidence={self.confidence:.2f}, {told})"
+
+    def _repr_html_(self) -> str:
+        from aufait.views.cards import face_card
+
+        return face_card(self)
+
+    def to_dataframe(self, kind: str = "pandas", form: str = "wide", *, landmarks: bool = False) -> Any:
+        """This face as a data frame; see ``FrameAnalysis.to_dataframe``."""
+        from aufait.views.face_columns import columns_of_faces
+
+        return columns_of_faces([self], landmarks=landmarks).data_frame(kind, form)
+
     def index(self, action_unit: int) -> int:
         """Position of one action unit in the arrays.
 
@@ -243,6 +264,36 @@ class FrameAnalysis:
     def __len__(self) -> int:
         """Number of faces."""
         return len(self.faces)
+
+    def __repr__(self) -> str:
+        faces = f"{len(self)} face{'' if len(self) == 1 else 's'}"
+        active = "; ".join(", ".join(f"AU{unit}" for unit in face.active()) or "none" for face in self.faces[:_SHOWN])
+        told = f", active: {active}" if active else ""
+        wrong = f", error={self.error!r}" if self.error else ""
+        place = f"{self.source!r}, frame {self.frame}, {self.timestamp:.3f} s, {self.size[0]} x {self.size[1]}"
+        return f"{type(self).__name__}({place}, {faces}{told}{wrong})"
+
+    def _repr_html_(self) -> str:
+        from aufait.views.cards import frame_card
+
+        return frame_card(self)
+
+    def to_dataframe(self, kind: str = "pandas", form: str = "wide", *, landmarks: bool = False) -> Any:
+        """The faces as a data frame, one row each; a frame without a face has one row of missing values.
+
+        Args:
+            kind: "pandas", "polars" or "arrow".
+            form: "wide" with the columns of ``docs/output.md``, or "long": a row per action unit and side, with the columns
+                ``action_unit``, ``side`` ("both", "left", "right"), ``intensity``, ``occurrence`` and ``probability``.
+            landmarks: also the 136 columns of landmarks.
+
+        Raises:
+            InputError: another kind or form.
+            MissingExtraError: pandas (extra ``pandas``) or pyarrow (extra ``parquet``) is not installed.
+        """
+        from aufait.views.face_columns import columns_of_frames
+
+        return columns_of_frames([self], landmarks=landmarks).data_frame(kind, form)
 
     @property
     def has_face(self) -> bool:
