@@ -1,0 +1,107 @@
+"""Onset, apex and offset of action units, per face and on true time. ``docs/events.md`` has the rule in words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from aufait.analysis.event import Event
+from aufait.analysis.event_rule import KINDS, EventRule
+from aufait.analysis.event_runs import Runs, find_runs, frame_ends
+from aufait.analysis.labels import UnitLabel, check_label, labels_of, parse_label
+from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.errors import InputError, InputWarning
+
+__all__ = ["EventRule", "events_in", "find_events"]
+
+
+def find_events(
+    table: ScoreTable, rule: EventRule | None = None, *, labels: Sequence[str] | None = None, sides: bool = True
+) -> list[Event]:
+    """Events of action units.
+
+    Args:
+        table: of one recording.
+        rule: None for the default one.
+        labels: which: "12", "AU12", "12L", "AU12 left". None for all that the table has scores of.
+        sides: with all, also those of the left and right.
+
+    Returns:
+        Events by face, then label in the order asked for, then time.
+
+    Raises:
+        InputError: a label that the table has no scores of, or scores of the kind that the rule names are missing.
+    """
+    rule = rule or EventRule()
+    wanted = labels_of(table, sides) if labels is None else [parse_label(text) for text in labels]
+    wanted = list(dict.fromkeys(wanted))
+    groups: dict[str, list[UnitLabel]] = {}
+    for label in wanted:
+        check_label(table, label)
+        groups.setdefault(_kind_of(table, label, rule), []).append(label)
+    if rule.on is None and "intensity" in groups and "intensity" in table.meaning:
+        _warn_of_meaning(table, rule)
+    found = []
+    for kind, members in groups.items():
+        scores = np.stack([label.scores(table, kind) for label in members], axis=1)  # type: ignore[arg-type]
+        found += events_in(table, scores, list(map(str, members)), kind, rule)
+    order = {str(label): place for place, label in enumerate(wanted)}
+    return sorted(found, key=lambda event: (event.face_id, order[event.label], event.onset))
+
+
+def _kind_of(table: ScoreTable, label: UnitLabel, rule: EventRule) -> str:
+    """The kind of scores in which one label's events are found. Thresholds that are given are those of one kind, for all."""
+    given = label.kinds(table)
+    kind = rule.kind or (table.strength()[1] if rule.on is not None else given[0])
+    if kind not in given:
+        raise InputError(f"{table.name}: the table gives no {kind} of {label}, only {', '.join(given)}; name that in the rule")
+    return kind
+
+
+def _warn_of_meaning(table: ScoreTable, rule: EventRule) -> None:
+    """Say so where another tool's intensities are compared with FACS levels that the user did not ask for."""
+    threshold = rule.thresholds("intensity")[0]
+    text = f"{table.name}: intensities of {table.tool} are read as FACS levels, and events begin at {threshold:g}"
+    text += f"; the tool means by them: {table.meaning['intensity']}. Give on and off to decide yourself"
+    warnings.warn(text, InputWarning, stacklevel=3)
+
+
+def events_in(table: ScoreTable, scores: np.ndarray, labels: Sequence[str], kind: str, rule: EventRule) -> list[Event]:
+    """Events of any scores that go with a table's rows.
+
+    Args:
+        scores: (N, C) in the unit of ``kind``; NaN where unknown.
+        labels: C names of the columns.
+        kind: "intensity", "probability" or "occurrence".
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    values = np.where((table.quality < rule.min_quality)[:, None], np.nan, scores)
+    times, distance = table.frame_times, table.frame_distance
+    found: list[Event] = []
+    for face in table.faces:
+        rows = np.flatnonzero(table.face_id == face)
+        end = frame_ends(table.time[rows], times, distance, EVEN_FRAMES)
+        runs = find_runs(table.time[rows], end, values[rows], rule, kind)
+        found.extend(_events(runs, labels, kind, face, table.name))
+    return found
+
+
+def _events(runs: Runs, labels: Sequence[str], kind: str, face: int, recording: str) -> Iterator[Event]:
+    for place in range(len(runs.onset)):
+        yield Event(
+            label=labels[int(runs.column[place])],
+            onset=float(runs.onset[place]),
+            apex=float(runs.apex[place]),
+            offset=float(runs.offset[place]),
+            peak=float(runs.peak[place]),
+            mean=float(runs.mean[place]),
+            kind=kind,
+            face_id=face,
+            recording=recording,
+            frames=int(runs.frames[place]),
+            open_start=bool(runs.open_start[place]),
+            open_end=bool(runs.open_end[place]),
+        )
