@@ -5,7 +5,8 @@ All columns are laid end to end as one list of the values that exist, so that no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,10 @@ class Runs:
     frames: np.ndarray
     open_start: np.ndarray
     open_end: np.ndarray
+
+    def lists(self) -> list[list[Any]]:
+        """The nine attributes as plain values."""
+        return [getattr(self, one.name).tolist() for one in fields(self)]
 
 
 def frame_ends(time: np.ndarray, frame_times: np.ndarray, distance: float, even: float) -> np.ndarray:
