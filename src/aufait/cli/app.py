@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from aufait.cli.bench import bench_app
+from aufait.cli.convert import convert
 from aufait.cli.data import data_app
 from aufait.cli.demo import demo
 from aufait.cli.detect import detect
@@ -57,6 +58,7 @@ def _root(
 app.command("detect")(detect)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
+app.command("convert")(convert)
 app.command("models")(models)
 app.command("import-checkpoint")(import_checkpoint)
 app.command("export")(export)

@@ -1,0 +1,85 @@
+"""py-feat's table ("Fex"): its columns in its order, for its functions and its viewer. What the table has not is empty."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from aufait.analysis.score_table import ScoreTable
+from aufait.analysis.writers.names import one_line
+from aufait.analysis.writers.recording import Choices, Recording
+from aufait.analysis.writers.text_columns import as_text, lines
+from aufait.errors import InputError
+from aufait.files.atomic import write_text
+from aufait.files.safe_text import encodable, plain_cell
+
+SUFFIX = ".csv"
+JOINT = False
+WANTS = "scores"
+MEANING = "py-feat: its Fex table, probabilities as AU01, AU02, ..."
+
+UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43)
+"""Action units of py-feat, in its order; others of the table follow them."""
+
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+_POSE = {"Pitch": "pose_Rx", "Roll": "pose_Rz", "Yaw": "pose_Ry"}
+
+
+def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
+    """Write one recording's table.
+
+    Raises:
+        InputError: only its events are known.
+    """
+    if recording.table is None:
+        raise InputError(f"{recording.name}: py-feat's table holds scores of frames, and only events were given; give its table")
+    columns = dict(_columns(recording.table))
+    text = "".join(lines([*columns.values()]))
+    return [write_text(target, ",".join(columns) + "\n" + text, overwrite=choices.overwrite)]
+
+
+def _columns(table: ScoreTable) -> Iterator[tuple[str, np.ndarray]]:
+    nothing = np.full(len(table), "", dtype=object)
+    for name, values in _box(table).items():
+        yield name, as_text(values)
+    yield "FaceScore", as_text(table.confidence)
+    for name in (f"{axis}_{point}" for axis in "xy" for point in range(68)):
+        yield name, as_text(table.others[name]) if name in table.others else nothing
+    for name, ours in _POSE.items():
+        yield name, as_text(table.others[ours]) if ours in table.others else nothing
+    for unit in (*UNITS, *(unit for unit in table.action_units if unit not in UNITS)):
+        known = unit in table.action_units
+        yield f"AU{unit:02d}", as_text(table.probability[:, table.index(unit)]) if known else nothing
+    for name in EMOTIONS:
+        yield name, nothing
+    yield "input", np.full(len(table), _quoted(table.source or table.name), dtype=object)
+    first = int(table.frame.min()) if len(table) else 0
+    yield "frame", as_text(table.frame - min(first, 1))
+    yield "approx_time", _clock(table.time)
+    people = as_text(table.face_id)
+    yield "Identity", np.where(table.found, np.char.add("Person_", people.astype(str)), "").astype(object)
+
+
+def _box(table: ScoreTable) -> dict[str, np.ndarray]:
+    sides = [table.others.get(f"box_{side}", np.full(len(table), np.nan)) for side in ("x0", "y0", "x1", "y1")]
+    left, top, right, bottom = sides
+    return {
+        "FaceRectX": left, "FaceRectY": top, "FaceRectWidth": np.round(right - left, 4), "FaceRectHeight": np.round(bottom - top, 4)
+    }  # fmt: skip
+
+
+def _clock(seconds: np.ndarray) -> np.ndarray:
+    """"MM:SS", as py-feat writes it: whole seconds."""
+    whole, place = np.unique(np.floor(seconds).astype(np.int64), return_inverse=True)
+    texts = np.array([f"{second // 60:02d}:{second % 60:02d}" for second in whole.tolist()], dtype=object)
+    return texts[place] if len(texts) else np.empty(0, dtype=object)
+
+
+def _quoted(text: str) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([plain_cell(encodable(one_line(text)))])
+    return line.getvalue()
