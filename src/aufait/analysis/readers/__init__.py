@@ -36,12 +36,13 @@ def readers() -> dict[str, Reader]:
     return {module.TOOL: cast(Reader, module) for module in modules}
 
 
-def read_table(path: str | Path, tool: str | None = None) -> ScoreTable:
+def read_table(path: str | Path, tool: str | None = None, *, scores_only: bool = False) -> ScoreTable:
     """Read the action units of a recording from a table of ours or of another tool.
 
     Args:
         path: CSV, Parquet or what the tool writes.
         tool: whose table it is; None: told by its header.
+        scores_only: sides and further columns are not needed and may be left out: a long table then takes less memory.
 
     Raises:
         InputError: no such file, no known header, or damaged.
@@ -53,9 +54,18 @@ def read_table(path: str | Path, tool: str | None = None) -> ScoreTable:
     if tool is not None:
         if tool not in known:
             raise InputError(f"no reader for tables of {tool!r}; known: {', '.join(known)}")
-        return known[tool].read(path, header)
+        return _read(known[tool], path, header, scores_only)
     for reader in known.values():
         if reader.recognises(header):
-            return reader.read(path, header)
+            return _read(reader, path, header, scores_only)
     shown = ", ".join(header.columns[:6]) or "nothing"
     raise InputError(f"{path}: no table of action units that is known here ({', '.join(known)}); its first columns are: {shown}")
+
+
+def _read(reader: Reader, path: Path, header: Header, scores_only: bool) -> ScoreTable:
+    """Read a table with less in it where the reader can do that."""
+    if scores_only and reader.TOOL == "aufait":
+        from aufait.analysis.readers import ours
+
+        return ours.read(path, header, scores_only=True)
+    return reader.read(path, header)

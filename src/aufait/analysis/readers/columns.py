@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ _MISSING = frozenset({"", "nan", "NaN", "NA", "N/A", "null", "None", "-nan", "-n
 
 
 def read_columns(
-    path: Path, header: Header, numbers: Iterable[str], texts: Iterable[str] = (), skip_rows: int = 0
+    path: Path, header: Header, numbers: Iterable[str], texts: Iterable[str] = (), skip_rows: int = 0, single: Iterable[str] = ()
 ) -> dict[str, np.ndarray]:
     """Columns by their name in the file; those that the header does not have are left out.
 
@@ -26,6 +27,7 @@ def read_columns(
         numbers: columns of numbers, float64 with NaN for empty cells.
         texts: columns of text, object arrays of str.
         skip_rows: lines before the header of a CSV.
+        single: those of ``numbers`` for which float32 will do.
 
     Raises:
         InputError: a cell is no number, or a row has too few or too many cells.
@@ -35,34 +37,37 @@ def read_columns(
     double = [name for name in (*numbers, *texts) if header.columns.count(name) > 1]
     if double:
         raise InputError(f"{path}: the column {double[0]} stands there {header.columns.count(double[0])} times; which one counts?")
+    types = {name: np.dtype(np.float64) for name in numbers} | {name: np.dtype(np.float32) for name in single if name in numbers}
     if header.kind == "parquet":
-        return _from_parquet(path, numbers, texts)
+        return _from_parquet(path, types, texts)
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        return _cell_by_cell(path, header, numbers, texts, skip_rows)
-    return _from_csv(path, header, numbers, texts, skip_rows)
+        return _cell_by_cell(path, header, types, texts, skip_rows)
+    return _from_csv(path, header, types, texts, skip_rows)
 
 
-def _from_parquet(path: Path, numbers: list[str], texts: list[str]) -> dict[str, np.ndarray]:
+def _from_parquet(path: Path, types: Mapping[str, np.dtype], texts: list[str]) -> dict[str, np.ndarray]:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path, columns=[*numbers, *texts])
-        return _arrays(table, numbers, texts, lambda name: name)
+        with pyarrow.parquet.ParquetFile(path) as file:  # column by column: never all of them twice in memory
+            numbers = {name: _numbers(file.read(columns=[name]).column(name), kind) for name, kind in types.items()}
+            return numbers | {name: _texts(file.read(columns=[name]).column(name)) for name in texts}
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{path} is damaged or not such a table ({_first_line(error)}); write it again") from error
 
 
-def _from_csv(path: Path, header: Header, numbers: list[str], texts: list[str], skip_rows: int) -> dict[str, np.ndarray]:
+def _from_csv(path: Path, header: Header, types: Mapping[str, np.dtype], texts: list[str], skip_rows: int) -> dict[str, np.ndarray]:
     import pyarrow
     from pyarrow import csv as arrow_csv
 
     spelled = dict(zip(header.columns, header.spelled, strict=True))
-    wanted = {spelled[name]: pyarrow.float64() for name in numbers} | {spelled[name]: pyarrow.string() for name in texts}
+    wanted = {spelled[name]: pyarrow.from_numpy_dtype(kind) for name, kind in types.items()}
+    wanted |= {spelled[name]: pyarrow.string() for name in texts}
     try:
-        table = arrow_csv.read_csv(
+        batches = arrow_csv.open_csv(
             path,
             read_options=arrow_csv.ReadOptions(skip_rows=skip_rows, encoding=header.encoding.removesuffix("-sig")),
             parse_options=arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
@@ -70,25 +75,37 @@ def _from_csv(path: Path, header: Header, numbers: list[str], texts: list[str], 
                 include_columns=list(wanted), column_types=wanted, null_values=sorted(_MISSING), strings_can_be_null=False
             ),
         )
-        return _arrays(table, numbers, texts, lambda name: spelled[name])
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in (*types, *texts)}
+        for batch in batches:  # a piece at a time: the text of a long table is larger than its numbers
+            for name, pieces in parts.items():
+                column = batch.column(batch.schema.get_field_index(spelled[name]))
+                pieces.append(_numbers(column, types[name]) if name in types else _texts(column))
+        nothing = {name: np.zeros(0, types.get(name, object)) for name in parts}
+        return {name: np.concatenate(parts.pop(name) or [nothing[name]]) for name in list(parts)}
     except (pyarrow.ArrowException, OSError, ValueError, KeyError):
-        return _cell_by_cell(path, header, numbers, texts, skip_rows)  # finds the cell, or reads what is odd and right
+        return _cell_by_cell(path, header, types, texts, skip_rows)  # finds the cell, or reads what is odd and right
 
 
-def _arrays(table: object, numbers: list[str], texts: list[str], spelling: Callable[[str], str]) -> dict[str, np.ndarray]:
+def _numbers(column: Any, kind: np.dtype) -> np.ndarray:
+    """An Arrow column as an array of its own, with NaN for what is null."""
     import pyarrow
 
-    columns: dict[str, np.ndarray] = {}
-    for name in numbers:
-        column = table.column(spelling(name)).cast(pyarrow.float64())  # type: ignore[attr-defined]
-        columns[name] = column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    for name in texts:
-        column = table.column(spelling(name)).cast(pyarrow.string())  # type: ignore[attr-defined]
-        columns[name] = np.array([value or "" for value in column.to_pylist()], dtype=object)
-    return columns
+    values: np.ndarray = column.cast(pyarrow.from_numpy_dtype(kind)).to_numpy(zero_copy_only=False)
+    return values.astype(kind, copy=False)
 
 
-def _cell_by_cell(path: Path, header: Header, numbers: list[str], texts: list[str], skip_rows: int) -> dict[str, np.ndarray]:
+def _texts(column: Any) -> np.ndarray:
+    """An Arrow column as an array of str in which equal texts are one object."""
+    import pyarrow
+
+    text: dict[str, str] = {}
+    values = (value or "" for value in column.cast(pyarrow.string()).to_pylist())
+    return np.array([text.setdefault(value, value) for value in values], dtype=object)
+
+
+def _cell_by_cell(
+    path: Path, header: Header, numbers: Mapping[str, np.dtype], texts: list[str], skip_rows: int
+) -> dict[str, np.ndarray]:
     places: Mapping[str, int] = {name: header.columns.index(name) for name in (*numbers, *texts)}
     cells: dict[str, list[object]] = {name: [] for name in places}
     try:
@@ -112,7 +129,7 @@ def _cell_by_cell(path: Path, header: Header, numbers: list[str], texts: list[st
         raise InputError(f"{path} is not a table of text ({error}); save it as UTF-8") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
-    return {name: np.array(values, dtype=np.float64 if name in numbers else object) for name, values in cells.items()}
+    return {name: np.array(values, dtype=numbers.get(name, np.dtype(object))) for name, values in cells.items()}
 
 
 def _number(cell: str, name: str, path: Path, line: int) -> float:

@@ -32,16 +32,22 @@ def recognises(header: Header) -> bool:
     return "quality" in header.columns and any(_PROBABILITY.fullmatch(name) for name in header.columns)
 
 
-def read(path: Path, header: Header) -> ScoreTable:
+def read(path: Path, header: Header, scores_only: bool = False) -> ScoreTable:
     """Read a table of ours.
+
+    Args:
+        scores_only: leave out the sides, the pose and the box.
 
     Raises:
         InputError: damaged, or pictures and times mixed.
     """
     units = tuple(int(match[1]) for name in header.columns if (match := _PROBABILITY.fullmatch(name)))
     scores = {name: [f"AU{unit:02d}_{suffix}" for unit in units] for name, suffix in _SUFFIXES.items()}
-    numbers = [*_INDEX, *_POSE, *_BOX, *(column for columns in scores.values() for column in columns)]
-    columns = read_columns(path, header, numbers, ["source"])
+    if scores_only:
+        scores = {name: [] if name.endswith(("left", "right")) else columns for name, columns in scores.items()}
+    single = [column for columns in scores.values() for column in columns]
+    others = () if scores_only else (*_POSE, *_BOX)
+    columns = read_columns(path, header, [*_INDEX, *others, *single], ["source"], single=single)
     if "success" not in columns or "source" not in columns:
         raise InputError(f"{path}: a table of aufait has the columns success and source, this one has not; was it edited?")
     found = columns["success"] == 1
@@ -52,7 +58,7 @@ def read(path: Path, header: Header) -> ScoreTable:
         values = np.full((rows, len(units)), np.nan, np.float32)
         for place, column in enumerate(scores[name]):
             if column in columns:
-                values[:, place] = columns[column]
+                values[:, place] = columns.pop(column)
         values[absent] = np.nan
         return values
 
@@ -74,7 +80,7 @@ def read(path: Path, header: Header) -> ScoreTable:
         quality=per_row("quality"),
         **{name: of_units(name) for name in ("probability", "intensity", "occurrence")},
         **sides,
-        others={name: np.where(found, columns[name], np.nan) for name in (*_POSE, *_BOX) if name in columns},
+        others={name: np.where(found, columns[name], np.nan) for name in others if name in columns},
         source=str(sources[0]) if rows and len(set(sources)) == 1 else "",
         path=path,
     )
