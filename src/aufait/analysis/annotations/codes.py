@@ -18,6 +18,9 @@ _CODE = re.compile(
 _A_COLUMN = re.compile(r".*_[a-z]", re.IGNORECASE | re.DOTALL)
 """AU12_r and AU12_c are columns of tables, intensity and occurrence: neither right nor level C."""
 
+_FACE = re.compile(r"\s*face \d+(?: \(\d+\))?\s*$", re.IGNORECASE)
+"""End of the tiers that we write: "AU12 left face 0", or "(2)" after it for events that overlap."""
+
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "", "bilateral": "", "": ""}
 _LIKE_A_CODE = re.compile(r"\s*(?:[LRB]\s*)?A[UD][\s_-]*\d", re.IGNORECASE)
 _YES = frozenset({"", "x", "yes", "on", "present", "active", "true"})
@@ -42,9 +45,10 @@ def parse_code(label: str) -> Code | None:
     """The action unit that a label names; None where it names none.
 
     ``AU12``, ``12``, ``au12c``, ``12C``, ``AU 12 - Lip Corner Puller``; sides before as FACS writes them (``L12C``, ``R12``,
-    ``B12``) or after in words (``AU12 left``, ``AU12_left``, ``AU12L``, ``AU12 C left``).
+    ``B12``) or after in words (``AU12 left``, ``AU12_left``, ``AU12L``, ``AU12 C left``, ``AU12 left C``). The face at the end
+    of our own tiers (``AU12 left face 0``) is left out.
     """
-    match = _CODE.fullmatch(label.strip())
+    match = _CODE.fullmatch(_FACE.sub("", label.strip()))
     if match is None or (unit := int(match["unit"])) not in ACTION_UNITS:
         return None
     level, rest = match["level"], match["rest"]
@@ -57,6 +61,8 @@ def parse_code(label: str) -> Code | None:
         words = []
     if level is None and words and len(words[0]) == 1 and words[0].upper() in LEVELS and (words[0] != "b" or len(words) == 1):
         level = words.pop(0)
+    if level is None and len(words) == 2 and words[0] in ("left", "right") and words[1].upper() in set(LEVELS):
+        level = words.pop()
     side = _side((match["before"] or "").lower(), words)
     if side is None:
         return None
