@@ -6,6 +6,7 @@ when they are made, and never change afterwards.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ MAX_INTENSITY = 5.0
 
 _SHOWN = 3  # faces whose action units a frame names when it is printed
 _TOLERANCE = 1e-4  # float32 arithmetic may leave a probability a hair above one
+
+IN_SPACE = {"gaze": (2, 3), "eye_landmarks": (56, 5), "landmarks_3d": (68, 3)}
+"""What is told in the camera frame, with its shape; each may be None: not requested, or not given by the face finder."""
 
 PER_UNIT = ("probability", "intensity", "probability_left", "probability_right", "intensity_left", "intensity_right")
 """Scores with one value per action unit. A model gives the first; each of the others may be None: not given."""
@@ -74,6 +78,11 @@ class FaceAnalysis:
         quality: how far the picture of this face can be trusted (fit, covers, clarity, size, light, pose), in [0, 1].
         model_landmarks: (N, 2) float32, pixels of the picture: points that the model itself located, or None.
         attention: where the model looked, or None: it has no such maps, or they were not requested.
+        gaze: (2, 3) float32 unit vectors in the camera frame (x right, y down, z away) along which the subject's right and left
+            eye look; None unless requested and given by the face finder. So are the next two.
+        eye_landmarks: (56, 5) float32, 28 points of the right, then of the left eye, see ``aufait.faces.eyes``: x, y in pixels,
+            X, Y, Z in millimetres in the camera frame; nan for points that are not known.
+        landmarks_3d: (68, 3) float32, the landmarks in millimetres in the camera frame.
 
     Raises:
         ValueError: an array has the wrong shape or a value is outside its range.
@@ -94,6 +103,9 @@ class FaceAnalysis:
     quality: float = 1.0
     model_landmarks: np.ndarray | None = None
     attention: AttentionMaps | None = None
+    gaze: np.ndarray | None = None
+    eye_landmarks: np.ndarray | None = None
+    landmarks_3d: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         units = tuple(int(unit) for unit in self.action_units)
@@ -110,14 +122,17 @@ class FaceAnalysis:
                 self._store(name, (len(units),), 1.0 if name.startswith("probability") else MAX_INTENSITY)
         if self.model_landmarks is not None:
             self._store("model_landmarks", (len(self.model_landmarks), 2), None)
+        for name, shape in IN_SPACE.items():
+            if getattr(self, name) is not None:
+                self._store(name, shape, None, partly=name == "eye_landmarks")
         for name in ("confidence", "quality"):
             object.__setattr__(self, name, _unit_interval(name, getattr(self, name)))
 
-    def _store(self, name: str, shape: tuple[int, ...], upper: float | None) -> None:
+    def _store(self, name: str, shape: tuple[int, ...], upper: float | None, *, partly: bool = False) -> None:
         array = np.array(getattr(self, name), dtype=np.float32)
         if array.shape != shape:
             raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-        if not np.isfinite(array).all():
+        if not np.isfinite(array).all() and not (partly and not np.isinf(array).any()):
             raise ValueError(f"{name} must be finite everywhere")
         if upper is not None and array.size:
             low, high = float(array.min()), float(array.max())
@@ -145,6 +160,14 @@ class FaceAnalysis:
         if self.probability_left is None or self.probability_right is None:
             return None
         return (self.intensity_left, self.probability_left), (self.intensity_right, self.probability_right)
+
+    @property
+    def gaze_angles(self) -> tuple[float, float] | None:
+        """Where both eyes look on average, as OpenFace has it: radians to the right of the picture and down; None without gaze."""
+        if self.gaze is None:
+            return None
+        x, y, z = self.gaze.mean(axis=0, dtype=np.float64).tolist()
+        return math.atan2(x, -z), math.atan2(y, -z)
 
     def __repr__(self) -> str:
         shown = ", ".join(f"AU{unit}" for unit in self.active()) or "none"
@@ -195,9 +218,11 @@ class FaceAnalysis:
                 "translation": np.asarray(self.pose.translation, dtype=float).tolist(),
                 "rotation": np.asarray(self.pose.rotation, dtype=float).tolist(),
             }
-        for name in (*PER_UNIT, "model_landmarks"):
+        for name in (*PER_UNIT, "model_landmarks", *IN_SPACE):
             array: np.ndarray | None = getattr(self, name)
             plain[name] = None if array is None else array.tolist()
+        if self.eye_landmarks is not None:  # JSON has no nan
+            plain["eye_landmarks"] = np.where(np.isnan(self.eye_landmarks), None, self.eye_landmarks.astype(object)).tolist()
         plain["attention"] = None if self.attention is None else self.attention.to_dict()
         return plain
 
@@ -214,6 +239,8 @@ class FaceAnalysis:
                 rotation=np.asarray(pose["rotation"], dtype=np.float64),
             )
         values["action_units"] = tuple(values.get("action_units", ()))
+        if values.get("eye_landmarks") is not None:
+            values["eye_landmarks"] = np.array(values["eye_landmarks"], dtype=np.float32)  # None becomes nan
         if values.get("attention") is not None:
             values["attention"] = AttentionMaps.from_dict(values["attention"])
         return cls(pose=pose, **values)
