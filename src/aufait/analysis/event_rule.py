@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,11 @@ THRESHOLDS: Mapping[str, tuple[float, float]] = MappingProxyType(
 """Kind -> ``on`` and ``off`` where the rule gives none. 1.5 is FACS B and the same as a probability of 0.5 in our tables."""
 
 
+EYE_UNITS = frozenset({43, 45})
+SHORTEST_CLOSURE = 0.05
+"""Seconds: two frames at 30 frames per second."""
+
+
 @dataclass(frozen=True)
 class EventRule:
     """A run of frames is an event; times are seconds of the recording, never numbers of frames."""
@@ -38,8 +43,10 @@ class EventRule:
     """Events that last less are left out."""
     bridge: float = 0.2
     """Two events with less between them are one, and a face that is lost or unusable for less is taken as still there."""
-    smooth: float = 0.0
+    smooth: float = 0.2
     """Each value is replaced by the median of the values within this window around it first. 0: not at all."""
+    spare_blinks: bool = True
+    """Closed eyes (AU43, AU45) are neither smoothed nor bridged and need last 0.05 s only: a blink is over in 0.1 to 0.4 s."""
     min_quality: float = 0.3
     """Frames whose quality is below are missing, as if the face had not been found. Tables without a quality keep all."""
 
@@ -53,6 +60,12 @@ class EventRule:
         if not 0 <= self.min_quality <= 1:
             raise InputError(f"event rule: min_quality must be in 0 to 1, got {self.min_quality:g}")
         self._check_thresholds()
+
+    def for_unit(self, unit: int) -> EventRule:
+        """The rule as it is meant for one action unit; see ``spare_blinks``."""
+        if unit not in EYE_UNITS or not self.spare_blinks:
+            return self
+        return replace(self, smooth=0.0, bridge=0.0, min_duration=min(self.min_duration, SHORTEST_CLOSURE))
 
     def _check_thresholds(self) -> None:
         if self.on is None and self.off is not None and self.kind is None:

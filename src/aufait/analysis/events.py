@@ -40,18 +40,18 @@ def find_events(
     rule = rule or EventRule()
     wanted = labels_of(table, sides) if labels is None else [parse_label(text) for text in labels]
     wanted = list(dict.fromkeys(wanted))
-    groups: dict[str, list[UnitLabel]] = {}
+    groups: dict[tuple[str, EventRule], list[UnitLabel]] = {}
     for label in wanted:
         check_label(table, label)
-        groups.setdefault(_kind_of(table, label, rule), []).append(label)
-    if rule.on is None and "intensity" in groups and "intensity" in table.meaning:
+        groups.setdefault((_kind_of(table, label, rule), rule.for_unit(label.unit)), []).append(label)
+    if rule.on is None and any(kind == "intensity" for kind, _ in groups) and "intensity" in table.meaning:
         _warn_of_meaning(table, rule)
     found = []
-    for kind, members in groups.items():
+    for (kind, own_rule), members in groups.items():
         for start in range(0, len(members), _TOGETHER):
             some = members[start : start + _TOGETHER]
             scores = np.stack([label.scores(table, kind) for label in some], axis=1)  # type: ignore[arg-type]
-            found += events_in(table, scores, list(map(str, some)), kind, rule)
+            found += events_in(table, scores, list(map(str, some)), kind, own_rule)
     order = {str(label): place for place, label in enumerate(wanted)}
     return sorted(found, key=lambda event: (event.face_id, order[event.label], event.onset))
 
