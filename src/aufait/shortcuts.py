@@ -13,26 +13,31 @@ from aufait.errors import InputError
 
 if TYPE_CHECKING:
     from aufait.data.preparation import FaceCache
+    from aufait.detection.detected import Detections
     from aufait.detection.pictures import ImageLike
     from aufait.evaluation import Evaluation
-    from aufait.results import FrameAnalysis
     from aufait.training.run_folder import TrainingRun
 
 Report = Callable[[int, int, str], None]
 
 
-def detect(inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise", **settings: Any) -> list[FrameAnalysis]:
+def detect(
+    inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise", keep_pictures: bool = False, **settings: Any
+) -> Detections:
     """Faces and action units of pictures and videos.
 
     Loads the networks at every call; for many calls keep a ``Detector``, for long videos use its ``stream``.
 
     Args:
-        inputs: one or several of: path, glob pattern, folder, (H, W, 3) uint8 RGB array or tensor, Pillow picture, bytes.
+        inputs: one or several of: path, glob pattern, folder, (H, W, 3) uint8 RGB array or tensor, Pillow picture, bytes,
+            open file.
         on_error: "raise", or "keep" to put a result with ``error`` set in the place of an input that cannot be read.
+        keep_pictures: keep a small copy of each picture with its result, which notebooks show.
         settings: of ``Detector``: finder, model, device, max_faces, ...
 
     Returns:
-        One result per picture and per video frame, in the order of the inputs.
+        One result per picture and per video frame, in the order of the inputs: a list with ``to_dataframe``, ``plot`` and
+        ``annotate``.
 
     Raises:
         InputError: an input cannot be read, or an unfit setting.
@@ -41,7 +46,7 @@ def detect(inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise", 
     from aufait.detection.detector import Detector
 
     with Detector(**settings) as detector:
-        return detector.detect(inputs, on_error=on_error)
+        return detector.detect(inputs, on_error=on_error, keep_pictures=keep_pictures)
 
 
 def train(

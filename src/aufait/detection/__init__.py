@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aufait.detection.detected import DetectedFrame, Detections
 from aufait.detection.detector import AnalyzedFrame, Detector
 from aufait.detection.quality import RECOMMENDED_QUALITY, QualityFactors, quality_factors, quality_scores
 from aufait.machine import resolve_device
@@ -9,6 +10,8 @@ from aufait.machine import resolve_device
 __all__ = [
     "RECOMMENDED_QUALITY",
     "AnalyzedFrame",
+    "DetectedFrame",
+    "Detections",
     "Detector",
     "QualityFactors",
     "quality_factors",

@@ -25,15 +25,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
+from aufait.detection.detected import DetectedFrame, Detections, make_thumbnail
 from aufait.detection.pictures import as_inputs, load_picture, name_of, pictures_in
 from aufait.detection.predictors import Model, VideoPredictor, WholeFacePredictor, open_predictor
+from aufait.detection.pushing import PushedVideo
 from aufait.detection.quality import quality_of_pictures, quality_scores
 from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError, InputWarning
 from aufait.machine import default_threads, one_thread_after_fork, resolve_device, torch_threads
 from aufait.media.addresses import Address, find_address
-from aufait.results import FaceAnalysis, FrameAnalysis
+from aufait.results import FaceAnalysis
 
 if TYPE_CHECKING:
     from aufait.detection.explain import FaceExplanation
@@ -53,7 +55,7 @@ _BATCH_ON_CPU, _BATCH_ON_GPU = 4, 16
 class AnalyzedFrame:
     """A result together with the picture that it describes, for drawing. image: (H, W, 3) uint8 RGB."""
 
-    analysis: FrameAnalysis
+    analysis: DetectedFrame
     image: np.ndarray
 
 
@@ -67,6 +69,7 @@ class _TrackedFrame:
     image: np.ndarray
     faces: list[Face]
     error: str | None = None
+    keep: bool = False  # whether the result gets a small copy of the picture
 
 
 def finder_models(name: str) -> dict[str, str]:
@@ -142,6 +145,7 @@ class Detector:
         )
         self._busy = threading.Lock()
         self._process = os.getpid()
+        self._pushed: PushedVideo | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -156,6 +160,7 @@ class Detector:
         A video that is being followed ends at its next step with an ``InputError``.
         """
         self._closed = True
+        self.reset()
         if self._owns_finder:
             self._finder.close()
 
@@ -203,23 +208,27 @@ class Detector:
 
         return self._predictor.details if isinstance(self._predictor, NetworkPredictor) else {}
 
-    def analyze_image(self, image: ImageLike, *, source: str | None = None) -> FrameAnalysis:
+    def analyze_image(self, image: ImageLike, *, source: str | None = None, keep_picture: bool = False) -> DetectedFrame:
         """Analyses one picture; faces are numbered from 0.
 
         Args:
-            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, an open file, a Pillow picture, or a uint8 tensor.
             source: name to write into the result; the path, or ``"array"`` and the like, if left out.
+            keep_picture: keep a small copy of the picture with the result, which notebooks show.
 
         Not to be called while this detector follows a video: use another detector for single pictures.
 
         Raises:
             InputError: the file cannot be read or the array has the wrong shape or type.
+            RuntimeError: frames of a video are being pushed by ``track``.
         """
         self._check_open()
+        if self._pushed is not None:
+            raise RuntimeError("this detector tracks a video; call finish() first or make another Detector for single pictures")
         pixels, name = load_picture(image)
         with self._torch_threads():
             faces = self._finder.find(pixels)
-            (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces)])
+            (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces, keep=keep_picture)])
         return result
 
     def explain(
@@ -228,7 +237,7 @@ class Detector:
         """Where the scores of a picture come from, one entry per face; see ``aufait.detection.explain``.
 
         Args:
-            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, a Pillow picture, or a uint8 tensor.
+            image: (H, W, 3) uint8 RGB, the path of a picture, the bytes of one, an open file, a Pillow picture, or a uint8 tensor.
             faces: those found in it before; None looks for them.
             occlusion: cover parts of the face even if the network has its own maps.
 
@@ -248,7 +257,9 @@ class Detector:
         finally:
             self._busy.release()
 
-    def stream(self, source: str | Path | Address | int, *, video_stream: int | None = None) -> Iterator[FrameAnalysis]:
+    def stream(
+        self, source: str | Path | Address | int, *, video_stream: int | None = None, keep_pictures: bool = False
+    ) -> Iterator[DetectedFrame]:
         """Analyses a video frame by frame, in order, with memory constant in its length.
 
         Faces keep their ``face_id`` while they are followed. There is one result per frame, also without a face.
@@ -258,15 +269,18 @@ class Detector:
                 (http, https, rtsp, rtsps); or the number of a camera.
             video_stream: number of the stream in a file with several, None for the main one. What else is odd about a file comes
                 as an ``InputWarning``.
+            keep_pictures: keep a small copy of each picture with its result.
 
         Raises:
             InputError: the video cannot be opened (raised on the first step).
             RuntimeError: this detector is following another video.
         """
-        for frame in self.stream_frames(source, video_stream=video_stream):
+        for frame in self.stream_frames(source, video_stream=video_stream, keep_pictures=keep_pictures):
             yield frame.analysis
 
-    def stream_frames(self, source: str | Path | Address | int, *, video_stream: int | None = None) -> Iterator[AnalyzedFrame]:
+    def stream_frames(
+        self, source: str | Path | Address | int, *, video_stream: int | None = None, keep_pictures: bool = False
+    ) -> Iterator[AnalyzedFrame]:
         """Like ``stream``, with the picture next to each result. Opens the source itself."""
         from aufait.media.video import Camera, open_video
 
@@ -276,7 +290,7 @@ class Detector:
         name = f"camera {source}" if isinstance(source, int) else str(place if isinstance(place, Address) else source)
         with Camera(place) if isinstance(place, int) else open_video(place, stream=video_stream) as frames:
             told = 0
-            for frame in self.follow(frames, source=name):
+            for frame in self.follow(frames, source=name, keep_pictures=keep_pictures):
                 for note in frames.notes[told:]:
                     warnings.warn(note, InputWarning, stacklevel=2)
                     told += 1
@@ -284,7 +298,7 @@ class Detector:
             for note in (*frames.notes[told:], *frames.doubts):  # some things are known only at the end
                 warnings.warn(note, InputWarning, stacklevel=2)
 
-    def follow(self, frames: Iterable[Any], *, source: str) -> Iterator[AnalyzedFrame]:
+    def follow(self, frames: Iterable[Any], *, source: str, keep_pictures: bool = False) -> Iterator[AnalyzedFrame]:
         """Analyses frames that come from elsewhere, as one video.
 
         Args:
@@ -292,24 +306,21 @@ class Detector:
                 optionally ``corrupt`` (bool), such as ``aufait.media.VideoFrame``. Results come as soon as they can, unless
                 ``frames`` has an attribute ``live`` that is false, like a video file: then whole batches are waited for.
             source: name to write into the results.
+            keep_pictures: keep a small copy of each picture with its result.
 
         Raises:
             RuntimeError: this detector is following another video.
         """
-        self._check_open()
-        if not self._busy.acquire(blocking=False):
-            if os.getpid() != self._process:
-                raise InputError(f"this detector was following a video when its process was forked; {_IN_THE_WORKER}")
-            raise RuntimeError("this detector is following another video; finish that one or make another Detector")
+        self._take()
         try:
             self._finder.reset()
             size = getattr(getattr(frames, "info", None), "size", None)
             ahead, batch = frames_that_fit(_LOOKAHEAD, size), frames_that_fit(self.batch_size, size)
             with (
                 Prefetch(frames, depth=ahead) as decoded,
-                Prefetch(self._track(decoded, source), depth=max(ahead, batch)) as tracked,
+                Prefetch(self._track(decoded, source, keep_pictures), depth=max(ahead, batch)) as tracked,
             ):
-                video = self._predictor.open_video() if isinstance(self._predictor, VideoPredictor) else None
+                video = self._open_video()
                 if video is not None:
                     yield from self._score_later(video, tracked)
                     return
@@ -321,35 +332,121 @@ class Detector:
         finally:
             self._busy.release()
 
-    def detect(self, inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise") -> list[FrameAnalysis]:
+    def track(
+        self, frame: ImageLike, timestamp: float, *, source: str = "frames", keep_picture: bool = False
+    ) -> list[DetectedFrame]:
+        """Analyses the next frame of a video that you read yourself, such as that of a camera, and returns what is ready.
+
+        The first call begins a video, every further call continues it: faces keep their ``face_id``, and the results are those
+        of ``stream`` on the same frames. ``finish`` ends it.
+
+        Args:
+            frame: (H, W, 3) uint8 RGB, or whatever else is a picture.
+            timestamp: seconds, later than that of the frame before.
+            source: name to write into the results; that of the first call counts.
+            keep_picture: keep a small copy of the picture with its result.
+
+        Returns:
+            Results in the order of the frames. With the shipped models always one, that of this frame. A network that reads
+            neighbouring frames answers late: nothing at first, then results of earlier frames, the last ones from ``finish``;
+            ``result.frame`` says which.
+
+        Raises:
+            InputError: not a picture, or its time is not after that of the frame before.
+            RuntimeError: this detector is following another video.
+        """
+        self._check_open()
+        pixels, _ = load_picture(frame)
+        pushed = self._pushed or self._begin(source)
+        if os.getpid() != pushed.process:
+            raise InputError(f"this detector was tracking a video when its process was forked; {_IN_THE_WORKER}")
+        number, time = pushed.take(timestamp)
+        with self._torch_threads():
+            faces = self._finder.track(pixels, time)
+            tracked = _TrackedFrame(pushed.source, number, time, pixels, faces, keep=keep_picture)
+            if pushed.network is None:
+                return self._score([tracked])
+            pushed.waiting.append(tracked)
+            done = pushed.network.push(pixels, faces)
+            return [late.analysis for late in self._later(pushed.waiting, done)]
+
+    def finish(self) -> list[DetectedFrame]:
+        """Ends the video whose frames were given to ``track``; the next call of ``track`` begins another.
+
+        Returns:
+            The results that were still to come; none with the shipped models, or when no video was tracked.
+        """
+        pushed = self._pushed
+        try:
+            if pushed is None or pushed.network is None:
+                return []
+            with self._torch_threads():
+                done = pushed.network.finish()
+                return [late.analysis for late in self._later(pushed.waiting, done)]
+        finally:
+            self.reset()
+
+    def reset(self) -> None:
+        """Forgets the video whose frames were given to ``track``, with the results that were still to come."""
+        if self._pushed is not None:
+            self._pushed = None
+            self._busy.release()
+
+    def _begin(self, source: str) -> PushedVideo:
+        self._take()
+        try:
+            self._finder.reset()
+            self._pushed = PushedVideo(source, os.getpid(), self._open_video())
+        except BaseException:
+            self._busy.release()
+            raise
+        return self._pushed
+
+    def _take(self) -> None:
+        """Makes this detector follow a video; whoever calls releases ``_busy``."""
+        self._check_open()
+        if self._busy.acquire(blocking=False):
+            return
+        if os.getpid() != self._process:
+            raise InputError(f"this detector was following a video when its process was forked; {_IN_THE_WORKER}")
+        ended = "finish() it" if self._pushed is not None else "finish that one"
+        raise RuntimeError(f"this detector is following another video; {ended} or make another Detector")
+
+    def _open_video(self) -> NetworkVideo | None:
+        return self._predictor.open_video() if isinstance(self._predictor, VideoPredictor) else None
+
+    def detect(
+        self, inputs: ImageLike | Sequence[ImageLike], *, on_error: str = "raise", keep_pictures: bool = False
+    ) -> Detections:
         """Analyses pictures, videos, folders, glob patterns or arrays, one or many, and returns all results.
 
         For a long video use ``stream``, which keeps nothing.
 
         Args:
             inputs: one or several of: path, glob pattern, folder, (H, W, 3) or (N, H, W, 3) uint8 RGB array or tensor, Pillow
-                picture, bytes of a picture file.
+                picture, open file or bytes of a picture file.
             on_error: ``"raise"``, or ``"keep"`` to put a result without faces and with ``error`` set in its place.
+            keep_pictures: keep a small copy of each picture with its result, which notebooks show.
 
         Returns:
-            One result per picture and per video frame, in the order of the inputs.
+            One result per picture and per video frame, in the order of the inputs: a list that makes data frames and pictures.
         """
         if on_error not in ("raise", "keep"):
             raise InputError(f"on_error must be 'raise' or 'keep', got {on_error!r}")
-        results: list[FrameAnalysis] = []
+        results = Detections(action_units=self.action_units)
         for item in as_inputs(inputs):
             try:
-                results.extend(self._detect_one(item))
+                results.extend(self._detect_one(item, keep_pictures))
             except AufaitError as error:
                 if on_error == "raise":
                     raise
-                results.append(FrameAnalysis(name_of(item), 1, 0.0, (0, 0), (), str(error)))
+                results.append(DetectedFrame(name_of(item), 1, 0.0, (0, 0), (), str(error)))
         return results
 
-    def _detect_one(self, item: ImageLike) -> Iterator[FrameAnalysis]:
+    def _detect_one(self, item: ImageLike, keep: bool) -> Iterator[DetectedFrame]:
         pictures = pictures_in(item)
         if pictures is not None:
-            yield from (self.analyze_image(picture) for picture in pictures)
+            yield from (self.analyze_image(picture, keep_picture=keep) for picture in pictures)
             return
         from aufait.media.sources import expand_inputs
 
@@ -357,23 +454,23 @@ class Detector:
             if source.kind == "unusable":
                 raise InputError(source.problem or f"{source.path} cannot be used")
             if source.kind == "video" or isinstance(source.path, Address):
-                yield from self.stream(source.path)
+                yield from self.stream(source.path, keep_pictures=keep)
             else:
-                yield self.analyze_image(source.path)
+                yield self.analyze_image(source.path, keep_picture=keep)
 
     def _torch_threads(self) -> AbstractContextManager[None]:
         return torch_threads(1 if one_thread_after_fork() else self.threads)
 
-    def _track(self, frames: Iterable[Any], source: str) -> Iterator[_TrackedFrame]:
+    def _track(self, frames: Iterable[Any], source: str, keep: bool) -> Iterator[_TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
         for frame in frames:
             self._check_open()
             error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
             with self._torch_threads():
                 faces = self._finder.track(frame.image, frame.timestamp)
-            yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error)
+            yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error, keep)
 
-    def _score(self, frames: Sequence[_TrackedFrame]) -> list[FrameAnalysis]:
+    def _score(self, frames: Sequence[_TrackedFrame]) -> list[DetectedFrame]:
         """Results of some frames; their faces go through the network together."""
         scores = iter(self._predict([frame for frame in frames if frame.faces]))
         qualities = quality_of_pictures([frame.image for frame in frames], [frame.faces for frame in frames])
@@ -415,7 +512,7 @@ class Detector:
 
 def _analysis(
     action_units: tuple[int, ...], frame: _TrackedFrame, scores: Sequence[dict[str, Any]], quality: np.ndarray
-) -> FrameAnalysis:
+) -> DetectedFrame:
     """The result of one frame from the scores and the quality (F,) of its faces."""
     faces = tuple(
         FaceAnalysis(
@@ -431,7 +528,8 @@ def _analysis(
         for rank, (face, score, trust) in enumerate(zip(frame.faces, scores, quality, strict=True))
     )
     size = (frame.image.shape[1], frame.image.shape[0])
-    return FrameAnalysis(frame.source, frame.number, frame.timestamp, size, faces, frame.error)
+    small = make_thumbnail(frame.image) if frame.keep else None
+    return DetectedFrame(frame.source, frame.number, frame.timestamp, size, faces, frame.error, small)
 
 
 def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, float]:

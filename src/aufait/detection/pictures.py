@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import numpy as np
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    ImageLike = np.ndarray | str | os.PathLike[str] | bytes | Image.Image | torch.Tensor
-    """A picture: (H, W, 3) uint8 RGB, a path, the bytes of a file, a Pillow picture, a (3, H, W) or (H, W, 3) uint8 tensor."""
+    ImageLike = np.ndarray | str | os.PathLike[str] | bytes | BinaryIO | Image.Image | torch.Tensor
+    """A picture: (H, W, 3) uint8 RGB, a path, the bytes of a file or the open file, a Pillow picture, a (3, H, W) or (H, W, 3)
+    uint8 tensor."""
 
-_ACCEPTED = "a path, the bytes of a file, a NumPy array, a Pillow picture or a torch tensor"
+_ACCEPTED = "a path, the bytes of a file, an open file, a NumPy array, a Pillow picture or a torch tensor"
+_LARGEST_FILE = 1 << 31  # bytes that an open file is read to
 
 
 def load_picture(picture: ImageLike) -> tuple[np.ndarray, str]:
@@ -38,6 +40,8 @@ def load_picture(picture: ImageLike) -> tuple[np.ndarray, str]:
         return read_image(Path(picture).expanduser()), name_of(picture)
     if isinstance(picture, bytes | bytearray | memoryview):
         return read_image(bytes(picture)), name_of(picture)
+    if _is_open_file(picture):
+        return read_image(_bytes_of(picture)), name_of(picture)
     if _is_pillow(picture):
         with decoding("the picture", b""):  # Pillow reads a file when its pixels are asked for
             return to_array(picture.copy()), name_of(picture)
@@ -45,7 +49,7 @@ def load_picture(picture: ImageLike) -> tuple[np.ndarray, str]:
 
 
 def pictures_in(item: ImageLike) -> list[ImageLike] | None:
-    """The pictures of an array, tensor, Pillow picture or bytes, one or, with four dimensions, many; None for a path."""
+    """The pictures of an array, tensor, Pillow picture, open file or bytes, one or, with four dimensions, many; None for a path."""
     if isinstance(item, str | os.PathLike):
         return None
     pixels = _array(item)
@@ -55,7 +59,7 @@ def pictures_in(item: ImageLike) -> list[ImageLike] | None:
 def as_inputs(inputs: Any) -> Sequence[ImageLike]:
     """One input or several -> several."""
     single = isinstance(inputs, np.ndarray | str | os.PathLike | bytes | bytearray | memoryview)
-    if single or _is_tensor(inputs) or _is_pillow(inputs):
+    if single or _is_tensor(inputs) or _is_pillow(inputs) or _is_open_file(inputs):
         return [inputs]
     if isinstance(inputs, Iterable) and not isinstance(inputs, dict):
         return list(inputs)
@@ -66,6 +70,9 @@ def name_of(picture: ImageLike) -> str:
     """What to call a picture in results and messages."""
     if isinstance(picture, str | os.PathLike):
         return shown(os.fspath(picture))
+    if _is_open_file(picture):
+        name = getattr(picture, "name", None)  # pipes have a number
+        return name if isinstance(name, str) else "file"
     return "bytes" if isinstance(picture, bytes | bytearray | memoryview) else "picture" if _is_pillow(picture) else "array"
 
 
@@ -83,6 +90,26 @@ def _checked(image: np.ndarray) -> np.ndarray:
     if image.dtype != np.uint8:
         raise InputError(f"a picture must be uint8 with values 0 to 255, got {image.dtype}")
     return np.ascontiguousarray(image)
+
+
+def _bytes_of(file: BinaryIO) -> bytes:
+    """What is left to read in an open file."""
+    name = name_of(file)
+    try:
+        data = file.read(_LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:  # ValueError: closed
+        raise InputError(f"{name} cannot be read: {error}") from error
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InputError(f"{name} was opened as text; open it as bytes: open(path, 'rb')")
+    if not data:
+        raise InputError(f"{name} has nothing left to read; if it was read before, call seek(0) first")
+    if len(data) > _LARGEST_FILE:
+        raise InputError(f"{name} is larger than 2 GiB, which no picture is; a video is given by its path")
+    return bytes(data)
+
+
+def _is_open_file(value: object) -> TypeGuard[BinaryIO]:
+    return callable(getattr(value, "read", None)) and not isinstance(value, str | os.PathLike) and not _is_pillow(value)
 
 
 def _is_tensor(value: object) -> TypeGuard[torch.Tensor]:
