@@ -23,6 +23,7 @@ from aufait.cli.models import models
 from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
+from aufait.cli.stream import stream
 from aufait.cli.synth import synth
 from aufait.cli.train import train
 from aufait.cli.twin import GroupWithOldSpelling, twin
@@ -59,6 +60,7 @@ app.command("detect")(detect)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
+app.command("stream")(stream)
 app.command("models")(models)
 app.command("import-checkpoint")(import_checkpoint)
 app.command("export")(export)

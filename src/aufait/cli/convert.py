@@ -17,15 +17,20 @@ def convert(
         typer.Argument(metavar="TABLE_OR_EVENTS...", help="Tables of any tool, and files of aufait events.", show_default=False),
     ],
     to: Annotated[
-        str, typer.Option("--to", help="elan, praat, boris, boris-table, webvtt, noldus, bids, fex, long or wide.", show_default=False)
+        str,
+        typer.Option("--to", help="elan, praat, boris, boris-table, webvtt, noldus, bids, fex, long or wide.", show_default=False),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write, or a folder.", show_default=False)],
     media: Annotated[
         Path | None, typer.Option("--media", help="The video; if left out, the one that the table names.", show_default=False)
     ] = None,
     no_sides: Annotated[bool, typer.Option("--no-sides", help="Find events of whole faces only.")] = False,
-    subject: Annotated[str, typer.Option("--subject", help="bids: the subject's label; else from the name.", show_default=False)] = "",
-    task: Annotated[str, typer.Option("--task", help="bids: the task's label; else from the name, or video.", show_default=False)] = "",
+    subject: Annotated[
+        str, typer.Option("--subject", help="bids: the subject's label; else from the name.", show_default=False)
+    ] = "",
+    task: Annotated[
+        str, typer.Option("--task", help="bids: the task's label; else from the name, or video.", show_default=False)
+    ] = "",
     rate: Annotated[
         float | None,
         typer.Option("--rate", min=0.001, help="bids: rows per second; if left out, the frames' own rate.", show_default=False),

@@ -21,8 +21,8 @@ FORMATS = MappingProxyType(
     {
         "elan": "elan", "praat": "praat", "boris": "boris", "boris-table": "boris_table", "webvtt": "webvtt", "noldus": "noldus",
         "bids": "bids", "fex": "fex", "long": "long", "wide": "wide",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 """Name of a format -> module of this package."""
 
 _NOT_IN_NAMES = '<>:"/\\|?*'

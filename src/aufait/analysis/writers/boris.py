@@ -32,13 +32,14 @@ def write(recordings: Sequence[Recording], target: Path, choices: Choices) -> li
     tiers = {recording.name: tiers_of(recording) for recording in recordings}
     labels = {tier.label for found in tiers.values() for tier in found}
     codes = _codes(labels)
+    behaviours = (_behaviour(label, codes[label], place) for place, label in enumerate(sorted(labels, key=order)))
     subjects = {_subject(tier) for found in tiers.values() for tier in found if tier.face}
     project = {
-        "time_format": "hh:mm:ss", "project_date": datetime.now().isoformat(timespec="seconds"),  # noqa: DTZ
+        "time_format": "hh:mm:ss", "project_date": datetime.now().isoformat(timespec="seconds"),
         "project_name": target.stem, "project_description": "Events that aufait found; levels are those of each event's peak.",
         "project_format_version": "7.0",
         "subjects_conf": _numbered({"key": "", "name": name, "description": ""} for name in sorted(subjects)),
-        "behaviors_conf": _numbered(_behaviour(label, codes[label], place) for place, label in enumerate(sorted(labels, key=order))),
+        "behaviors_conf": _numbered(behaviours),
         "observations": {recording.name: _observation(recording, tiers[recording.name], target, codes) for recording in recordings},
         "behavioral_categories": [CATEGORY], "behavioral_categories_config": {"0": {"name": CATEGORY, "color": ""}},
         "independent_variables": {}, "coding_map": {}, "behaviors_coding_map": [], "converters": {},
@@ -63,7 +64,7 @@ def _codes(labels: Iterable[str]) -> dict[str, str]:
 
 
 def _subject(tier: Tier) -> str:
-    """The face; events that overlap others of their kind get a subject of their own, as BORIS pairs starts and stops by their order."""
+    """The face; events that overlap others of their kind get a subject of their own: BORIS pairs starts and stops by order."""
     return " ".join(filter(None, (tier.face, f"({tier.lane})" if tier.lane > 1 else "")))
 
 

@@ -45,7 +45,7 @@ def write(recordings: Sequence[Recording], target: Path, choices: Choices) -> li
 def observation_date(recording: Recording) -> str:
     """When the video was made, as far as its file says; else when this is written."""
     has_file = recording.media is not None and recording.media.is_file()
-    when = datetime.fromtimestamp(recording.media.stat().st_mtime) if has_file and recording.media else datetime.now()  # noqa: DTZ
+    when = datetime.fromtimestamp(recording.media.stat().st_mtime) if has_file and recording.media else datetime.now()
     return when.isoformat(timespec="seconds")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from aufait.analysis.readers.columns import read_columns
+from aufait.analysis.readers.header import read_header
 from aufait.analysis.score_table import ScoreTable
 from aufait.analysis.writers.names import one_line
 from aufait.analysis.writers.recording import Choices, Recording
@@ -26,6 +28,9 @@ UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 17, 20, 23, 24, 25, 26, 28, 43
 """Action units of py-feat, in its order; others of the table follow them."""
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+_POINTS = tuple(f"{axis}_{point}" for axis in "xy" for point in range(68))
+_ROW = ("frame", "face_id", "face")
+_WITH_POINTS = ("aufait", "openface")
 _POSE = {"Pitch": "pose_Rx", "Roll": "pose_Rz", "Yaw": "pose_Ry"}
 
 
@@ -37,18 +42,31 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
     """
     if recording.table is None:
         raise InputError(f"{recording.name}: py-feat's table holds scores of frames, and only events were given; give its table")
-    columns = dict(_columns(recording.table))
+    columns = dict(_columns(recording.table, _landmarks(recording.table)))
     text = "".join(lines([*columns.values()]))
     return [write_text(target, ",".join(columns) + "\n" + text, overwrite=choices.overwrite)]
 
 
-def _columns(table: ScoreTable) -> Iterator[tuple[str, np.ndarray]]:
+def _landmarks(table: ScoreTable) -> dict[str, np.ndarray]:
+    """The 68 points from the file that the table was read from, where its rows are those of the table; else what the table holds."""
+    found = {name: table.others[name] for name in _POINTS if name in table.others}
+    if len(found) == len(_POINTS) or table.path is None or table.tool not in _WITH_POINTS or not table.path.is_file():
+        return found
+    columns = read_columns(table.path, read_header(table.path), [*_POINTS, *_ROW])
+    face = columns.get("face_id", columns.get("face"))
+    same = face is not None and len(face) == len(table) and np.array_equal(face[table.found], table.face_id[table.found])
+    if not same or not np.array_equal(columns.get("frame", table.frame), table.frame):
+        return found
+    return {name: np.where(table.found, columns[name], np.nan) for name in _POINTS if name in columns}
+
+
+def _columns(table: ScoreTable, landmarks: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
     nothing = np.full(len(table), "", dtype=object)
     for name, values in _box(table).items():
         yield name, as_text(values)
     yield "FaceScore", as_text(table.confidence)
-    for name in (f"{axis}_{point}" for axis in "xy" for point in range(68)):
-        yield name, as_text(table.others[name]) if name in table.others else nothing
+    for name in _POINTS:
+        yield name, as_text(landmarks[name]) if name in landmarks else nothing
     for name, ours in _POSE.items():
         yield name, as_text(table.others[ours]) if ours in table.others else nothing
     for unit in (*UNITS, *(unit for unit in table.action_units if unit not in UNITS)):

@@ -38,7 +38,7 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
 
 
 def _moments(events: tuple[Event, ...]) -> list[tuple[float, int, float, str, Event]]:
-    """Start and stop of each event with what they are sorted by: at one time stops come before starts, but after their own start."""
+    """Start and stop of each event with what they are sorted by: at one time stops come first, but after their own start."""
     moments: list[tuple[float, int, float, str, Event]] = []
     for event in events:
         moments.append((round(event.onset, 3), 1, event.onset, START, event))

@@ -27,7 +27,7 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
     ends = [tier.intervals[-1].end for tier in tiers if tier.intervals]
     length = max([round(recording.length * MILLISECONDS), *ends])
     if length <= 0:
-        raise InputError(f"{recording.name}: a TextGrid needs a length, and there are neither frames nor events; give its table too")
+        raise InputError(f"{recording.name}: a TextGrid needs a length, and there are neither frames nor events; give its table")
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {_seconds(length)}"]
     lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for number, tier in enumerate(tiers, 1):
