@@ -72,7 +72,11 @@ def _from_csv(path: Path, header: Header, types: Mapping[str, np.dtype], texts: 
             read_options=arrow_csv.ReadOptions(skip_rows=skip_rows, encoding=header.encoding.removesuffix("-sig")),
             parse_options=arrow_csv.ParseOptions(delimiter=header.separator, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=list(wanted), column_types=wanted, null_values=sorted(_MISSING), strings_can_be_null=False
+                decimal_point=header.decimal,
+                include_columns=list(wanted),
+                column_types=wanted,
+                null_values=sorted(_MISSING),
+                strings_can_be_null=False,
             ),
         )
         parts: dict[str, list[np.ndarray]] = {name: [] for name in (*types, *texts)}
@@ -122,7 +126,7 @@ def _cell_by_cell(
                         f"{path}, line {reader.line_num + skip_rows}: {len(row)} cells where the header has {len(header.columns)}"
                     )
                 for name in numbers:
-                    cells[name].append(_number(row[places[name]], name, path, reader.line_num + skip_rows))
+                    cells[name].append(_number(row[places[name]], header, name, path, reader.line_num + skip_rows))
                 for name in texts:
                     cells[name].append(row[places[name]].strip())
     except (UnicodeDecodeError, csv.Error) as error:
@@ -132,8 +136,8 @@ def _cell_by_cell(
     return {name: np.array(values, dtype=numbers.get(name, np.dtype(object))) for name, values in cells.items()}
 
 
-def _number(cell: str, name: str, path: Path, line: int) -> float:
-    cell = cell.strip()
+def _number(cell: str, header: Header, name: str, path: Path, line: int) -> float:
+    cell = cell.strip().replace(header.decimal, ".")
     if cell in _MISSING:
         return float("nan")
     try:

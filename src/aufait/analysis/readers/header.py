@@ -5,13 +5,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from aufait.errors import InputError, MissingExtraError
 
 _PEEK_BYTES = 1 << 20  # a header of all columns of the widest tool is 40 kB
+_FIRST_LINES = 256
 _SEPARATORS = ",;\t"
+_COMMA_NUMBER = re.compile(r'\s*"?-?\d+,\d+(?:[eE][-+]?\d+)?"?\s*')
 _ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -26,6 +29,7 @@ class Header:
         separator: between cells of a CSV.
         encoding: of a text file.
         start: the first lines of a text file, for tools that put facts before the table.
+        decimal: what stands before the decimals: a comma where spreadsheets of some languages saved the file.
     """
 
     kind: str
@@ -34,6 +38,7 @@ class Header:
     separator: str = ","
     encoding: str = "utf-8"
     start: tuple[str, ...] = ()
+    decimal: str = "."
 
 
 def read_header(path: Path) -> Header:
@@ -65,15 +70,23 @@ def _decoded(path: Path, beginning: bytes, encoding: str) -> str:
 
 
 def _text(path: Path, text: str, encoding: str) -> Header:
+    lines = tuple(text.splitlines()[:_FIRST_LINES])
     if text.lstrip()[:1] in ("{", "["):
-        return Header("json", (), encoding=encoding)
-    lines = tuple(text.splitlines()[:64])
-    first = next(line for line in lines if line.strip())
+        return Header("json", (), encoding=encoding, start=lines)
+    return header_of(lines, next(place for place, line in enumerate(lines) if line.strip()), encoding)
+
+
+def header_of(lines: tuple[str, ...], place: int, encoding: str = "utf-8") -> Header:
+    """The header that stands in one of the first lines of a text file."""
+    first = lines[place]
     separator = max(_SEPARATORS, key=first.count)
     if separator not in first:
         return Header("text", (first.strip(),), (first,), separator, encoding, lines)
     spelled = tuple(next(csv.reader(io.StringIO(first), delimiter=separator)))
-    return Header("csv", tuple(name.strip() for name in spelled), spelled, separator, encoding, lines)
+    cells = (cell for line in lines[place + 1 :] for cell in line.split(separator))
+    commas = separator != "," and any(_COMMA_NUMBER.fullmatch(cell) for cell in cells)
+    decimal = "," if commas else "."
+    return Header("csv", tuple(name.strip() for name in spelled), spelled, separator, encoding, lines, decimal)
 
 
 def _parquet(path: Path) -> Header:

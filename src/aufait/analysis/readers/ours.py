@@ -12,7 +12,8 @@ import numpy as np
 
 from aufait.analysis.readers.columns import read_columns
 from aufait.analysis.readers.header import Header
-from aufait.analysis.score_table import NO_FACE, ScoreTable
+from aufait.analysis.readers.shared import face_numbers, numbered, recording_name, whole_numbers
+from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError
 
 TOOL = "aufait"
@@ -32,10 +33,11 @@ def recognises(header: Header) -> bool:
     return "quality" in header.columns and any(_PROBABILITY.fullmatch(name) for name in header.columns)
 
 
-def read(path: Path, header: Header, scores_only: bool = False) -> ScoreTable:
+def read(path: Path, header: Header, fps: float | None = None, scores_only: bool = False) -> ScoreTable:
     """Read a table of ours.
 
     Args:
+        fps: not used, the table has times.
         scores_only: leave out the sides, the pose and the box.
 
     Raises:
@@ -51,6 +53,10 @@ def read(path: Path, header: Header, scores_only: bool = False) -> ScoreTable:
     if "success" not in columns or "source" not in columns:
         raise InputError(f"{path}: a table of aufait has the columns success and source, this one has not; was it edited?")
     found = columns["success"] == 1
+    sources = columns["source"]
+    if len(set(sources)) > 1:  # pictures: Parquet has a frame and a time for each of them too
+        for name in ("frame", "timestamp", "presentation_time"):
+            columns.pop(name, None)
     rows = len(found)
     absent = ~found
 
@@ -69,13 +75,12 @@ def read(path: Path, header: Header, scores_only: bool = False) -> ScoreTable:
     sided = any(column in columns and np.isfinite(columns[column]).any() for column in scores["intensity_left"])
     sides = {name: of_units(name) if sided else None for name in _SUFFIXES if name.endswith(("left", "right"))}
     face = columns.get("face_id", columns.get("face", np.zeros(rows)))
-    sources = columns["source"]
     return ScoreTable.made_of(
-        _recording(path),
+        recording_name(path),
         units,
-        _times(columns, sources),
-        np.where(found, np.nan_to_num(face, nan=NO_FACE), NO_FACE).astype(np.int64),
-        frame=columns["frame"].astype(np.int64) if "frame" in columns else _picture_numbers(sources),
+        _times(path, columns, sources),
+        face_numbers(path, face, found),
+        frame=whole_numbers(path, "frame", columns["frame"]) if "frame" in columns else numbered(sources),
         confidence=per_row("confidence"),
         quality=per_row("quality"),
         **{name: of_units(name) for name in ("probability", "intensity", "occurrence")},
@@ -86,17 +91,10 @@ def read(path: Path, header: Header, scores_only: bool = False) -> ScoreTable:
     )
 
 
-def _recording(path: Path) -> str:
-    """clip.csv, clip.partial.csv and clip.parquet are recordings called "clip"."""
-    return path.stem.removesuffix(".partial")
-
-
-def _times(columns: dict[str, np.ndarray], sources: np.ndarray) -> np.ndarray:
+def _times(path: Path, columns: dict[str, np.ndarray], sources: np.ndarray) -> np.ndarray:
     times = columns.get("presentation_time", columns.get("timestamp"))
-    return _picture_numbers(sources).astype(np.float64) if times is None else times
-
-
-def _picture_numbers(sources: np.ndarray) -> np.ndarray:
-    """1, 2, ... for the pictures of a table in their order, the same for all faces of one."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(source, len(numbers) + 1) for source in sources], dtype=np.int64)
+    if times is None:
+        return numbered(sources).astype(np.float64)
+    if not np.isfinite(times).all():
+        raise InputError(f"{path}: row {int(np.argmin(np.isfinite(times))) + 1} has no time; write the table again")
+    return times
