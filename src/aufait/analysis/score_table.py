@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -157,6 +158,31 @@ class ScoreTable:
             if kind is not None or np.isfinite(values).any():
                 return values, name
         return self.probability, "probability"
+
+    def to_dataframe(self, kind: str = "pandas", form: str = "wide") -> Any:
+        """The table as a data frame; scores that it has no value of get no column.
+
+        Args:
+            kind: "pandas", "polars" or "arrow".
+            form: "wide", one row per face and frame with the columns of ``docs/output.md``; or "long", one row per face, frame,
+                action unit and side, with the columns ``action_unit``, ``side``, ``intensity``, ``occurrence``, ``probability``.
+
+        Raises:
+            InputError: another kind or form.
+            MissingExtraError: pandas (extra ``pandas``) or pyarrow (extra ``parquet``) is not installed.
+        """
+        from aufait.analysis.table_columns import columns_of_table
+
+        return columns_of_table(self).data_frame(kind, form)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The wide data frame for every library with an Arrow interface: ``polars.DataFrame(table)``."""
+        return self.to_dataframe("arrow").__arrow_c_stream__(requested_schema)
+
+    def _repr_html_(self) -> str:
+        from aufait.analysis.table_columns import card_of_table
+
+        return card_of_table(self)
 
     @classmethod
     def made_of(
