@@ -41,7 +41,7 @@ class BaselineRule:
     """First second of a given segment; None: from the beginning."""
     end: float | None = None
     """Second at which a given segment ends; None: to the end."""
-    quiet_share: float = 0.5
+    quiet_share: float = 0.25
     """Quiet frames are this share of a face's frames, the least active ones."""
     least: float = 1.0
     """Seconds of frames that a baseline needs at least; faces with fewer have none."""
@@ -143,6 +143,9 @@ def _result(table: ScoreTable, rule: BaselineRule, levels: dict[str, np.ndarray]
     corrected = {name: np.maximum(getattr(table, name) - level, 0, dtype=np.float32) for name, level in levels.items()}
     known = np.any([np.isfinite(level).any(1) for level in levels.values()], axis=0) if levels else np.zeros(len(table), bool)
     without = tuple(face for face in table.faces if not known[table.face_id == face].any())
+    if without == table.faces:
+        seen = "face" if without else "row with a face"
+        raise InputError(f"{table.name}: no baseline ({rule}): no {seen} is seen for {rule.least:g} s there; name another one")
     if without:
         shown = ", ".join(map(str, without[:10])) + (", ..." if len(without) > 10 else "")
         text = f"{table.name}: no baseline ({rule}) for face {shown}: it is not seen for {rule.least:g} s there"

@@ -16,6 +16,7 @@ from aufait.cli.demo import demo
 from aufait.cli.detect import detect
 from aufait.cli.doctor import doctor
 from aufait.cli.evaluate import crossval, evaluate
+from aufait.cli.events import events
 from aufait.cli.explain import explain
 from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
@@ -64,6 +65,7 @@ app.command("stream")(stream)
 app.command("models")(models)
 app.command("import-checkpoint")(import_checkpoint)
 app.command("export")(export)
+app.command("events")(events)
 app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
