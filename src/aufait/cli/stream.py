@@ -24,7 +24,9 @@ def stream(
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="A video or the address of one.", show_default=False)
     ] = None,
-    camera: Annotated[int | None, typer.Option(min=0, help="This camera, until Ctrl-C; 0 is the first.", show_default=False)] = None,
+    camera: Annotated[
+        int | None, typer.Option(min=0, help="This camera, until Ctrl-C; 0 is the first.", show_default=False)
+    ] = None,
     faces: Annotated[int, typer.Option(min=1, max=100, help="Faces that get channels.")] = 1,
     fast: Annotated[bool, typer.Option("--fast", help="Send a video as fast as it is analysed, not at its own pace.")] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for a program that records, before the first frame.")] = 0.0,
@@ -50,7 +52,8 @@ def stream(
             stdout().print(f"streams {name} ({len(streams.channels)} channels) and {name}-markers are open", soft_wrap=True)
         if wait and not streams.wait_for_recorder(wait):
             print_warning(f"nobody listens to {name} after {wait:g} s; sending nevertheless")
-        interrupted = _run(detector, streams, camera if source is None else source, paced=source is not None and not fast, quiet=quiet)
+        whence = camera if source is None else source
+        interrupted = _run(detector, streams, whence, paced=source is not None and not fast, quiet=quiet)
     if interrupted and camera is None:
         raise typer.Exit(EXIT_INTERRUPTED)
 

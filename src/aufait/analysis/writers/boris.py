@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aufait.analysis.event import Event
-from aufait.analysis.writers.boris_table import CATEGORY, observation_date
+from aufait.analysis.writers.boris_table import CATEGORY, modifier, observation_date
 from aufait.analysis.writers.media import MediaFacts, facts_of, relative_to
-from aufait.analysis.writers.names import LEVELS, PRESENT, level, meaning, order
+from aufait.analysis.writers.names import LEVELS, meaning, order
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.tiers import MILLISECONDS, Tier, tiers_of
 from aufait.errors import InputWarning
@@ -69,7 +69,7 @@ def _subject(tier: Tier) -> str:
 
 
 def _behaviour(label: str, code: str, place: int) -> dict[str, Any]:
-    levels = {"name": "level", "description": "", "type": 0, "values": [*LEVELS, PRESENT], "ask at stop": False}
+    levels = {"name": "level", "description": "", "type": 0, "values": list(LEVELS), "ask at stop": False}
     return {
         "type": "State event", "key": "", "code": code, "description": meaning(label), "color": _COLOURS[place % len(_COLOURS)],
         "category": CATEGORY, "modifiers": {"0": levels}, "excluded": "", "coding map": "",
@@ -102,7 +102,7 @@ def _events(tiers: list[Tier], codes: dict[str, str], rate: float) -> list[list[
     found: list[tuple[int, int, list[Any]]] = []
     for tier in tiers:
         for interval in tier.intervals:
-            about = [_subject(tier), codes[tier.label], level(interval.event)]
+            about = [_subject(tier), codes[tier.label], modifier(interval.event)]
             for moment, is_start, comment in ((interval.start, 1, _comment(interval.event)), (interval.end, 0, "")):
                 seconds = moment / MILLISECONDS
                 found.append((moment, is_start, [seconds, *about, comment, round(seconds * rate) if rate else "NA"]))

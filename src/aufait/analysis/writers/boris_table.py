@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from aufait.analysis.event import Event
 from aufait.analysis.writers.media import facts_of
-from aufait.analysis.writers.names import face_name, level, one_line
+from aufait.analysis.writers.names import PRESENT, face_name, level, one_line
 from aufait.analysis.writers.recording import Choices, Recording
+from aufait.analysis.writers.tiers import MILLISECONDS, milliseconds
 from aufait.files.atomic import write_text
 from aufait.files.safe_text import encodable, plain_cell
 
@@ -42,6 +44,11 @@ def write(recordings: Sequence[Recording], target: Path, choices: Choices) -> li
     return [write_text(target, text.getvalue(), overwrite=choices.overwrite)]
 
 
+def modifier(event: Event) -> str:
+    """Level of an event, "None" without one, as BORIS calls a modifier that is not chosen."""
+    return "None" if level(event) == PRESENT else level(event)
+
+
 def observation_date(recording: Recording) -> str:
     """When the video was made, as far as its file says; else when this is written."""
     has_file = recording.media is not None and recording.media.is_file()
@@ -61,10 +68,11 @@ def _rows(recording: Recording) -> Iterator[dict[str, object]]:
         "Behavior type": "STATE", "Media file name": _cell(media),
     }  # fmt: skip
     for event in recording.events:
+        start, end = milliseconds(event.onset), milliseconds(event.offset)
         yield shared | {
-            "Subject": face_name(event.face_id) or NO_SUBJECT, "Behavior": _cell(event.label), MODIFIER: level(event),
-            "Start (s)": f"{event.onset:.3f}", "Stop (s)": f"{event.offset:.3f}",
-            "Duration (s)": f"{round(event.offset, 3) - round(event.onset, 3):.3f}",
+            "Subject": face_name(event.face_id) or NO_SUBJECT, "Behavior": _cell(event.label), MODIFIER: modifier(event),
+            "Start (s)": f"{start / MILLISECONDS:.3f}", "Stop (s)": f"{end / MILLISECONDS:.3f}",
+            "Duration (s)": f"{(end - start) / MILLISECONDS:.3f}",
         }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def as_table(variables: Iterable[Variable]) -> str:
 
 def spss_script(table: str, variables: Sequence[Variable]) -> str:
     """Syntax that reads the table, names and labels its variables, and saves it as ``.sav`` next to it."""
-    lines = ["* Encoding: UTF-8.", "* Run this from the folder of the table, or write its whole path below.", "", "SET DECIMAL=DOT."]
+    lines = ["* Encoding: UTF-8.", "* Run this from the folder of the table, or write its path below.", "", "SET DECIMAL=DOT."]
     lines += ["GET DATA", "  /TYPE=TXT", f"  /FILE={_spss(table)}", "  /ENCODING='UTF8'", '  /DELIMITERS=","', "  /QUALIFIER='\"'"]
     lines += ["  /ARRANGEMENT=DELIMITED", "  /FIRSTCASE=2", "  /VARIABLES="]
     lines += [f"    {one.name} {_spss_format(one)}" for one in variables]

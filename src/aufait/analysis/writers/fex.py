@@ -48,7 +48,7 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
 
 
 def _landmarks(table: ScoreTable) -> dict[str, np.ndarray]:
-    """The 68 points from the file that the table was read from, where its rows are those of the table; else what the table holds."""
+    """The 68 points from the file that the table was read from, where its rows are still the table's; else what it holds."""
     found = {name: table.others[name] for name in _POINTS if name in table.others}
     if len(found) == len(_POINTS) or table.path is None or table.tool not in _WITH_POINTS or not table.path.is_file():
         return found

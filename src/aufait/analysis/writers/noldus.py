@@ -13,6 +13,7 @@ from pathlib import Path
 from aufait.analysis.event import Event
 from aufait.analysis.writers.names import face_name, level, meaning, one_line
 from aufait.analysis.writers.recording import Choices, Recording
+from aufait.analysis.writers.tiers import MILLISECONDS, milliseconds
 from aufait.files.atomic import write_bytes
 from aufait.files.safe_text import encodable, plain_cell
 
@@ -31,17 +32,16 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
     writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
     writer.writerow(["Header Lines", 2])
     writer.writerow(COLUMNS)
-    for _, _, seconds, kind, event in sorted(_moments(recording.events), key=lambda moment: moment[:2]):
+    for moment, _, kind, event in sorted(_moments(recording.events), key=lambda moment: moment[:2]):
         cells = (face_name(event.face_id) or "everybody", event.label, kind, level(event), meaning(event.label))
-        writer.writerow([f"{seconds:.3f}", *(plain_cell(encodable(one_line(cell))) for cell in cells)])
+        writer.writerow([f"{moment / MILLISECONDS:.3f}", *(plain_cell(encodable(one_line(cell))) for cell in cells)])
     return [write_bytes(target, text.getvalue().encode("utf-8-sig"), overwrite=choices.overwrite)]
 
 
-def _moments(events: tuple[Event, ...]) -> list[tuple[float, int, float, str, Event]]:
+def _moments(events: tuple[Event, ...]) -> list[tuple[int, int, str, Event]]:
     """Start and stop of each event with what they are sorted by: at one time stops come first, but after their own start."""
-    moments: list[tuple[float, int, float, str, Event]] = []
+    moments: list[tuple[int, int, str, Event]] = []
     for event in events:
-        moments.append((round(event.onset, 3), 1, event.onset, START, event))
-        last = 2 if round(event.onset, 3) == round(event.offset, 3) else 0
-        moments.append((round(event.offset, 3), last, event.offset, STOP, event))
+        start, end = milliseconds(event.onset), milliseconds(event.offset)
+        moments += [(start, 1, START, event), (end, 2 if start == end else 0, STOP, event)]
     return moments

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aufait.analysis.writers.names import level
 from aufait.analysis.writers.recording import Choices, Recording
-from aufait.analysis.writers.tiers import MILLISECONDS, Tier, tiers_of
+from aufait.analysis.writers.tiers import MILLISECONDS, Tier, milliseconds, tiers_of
 from aufait.errors import InputError
 from aufait.files.atomic import write_text
 
@@ -25,7 +25,7 @@ def write(recording: Recording, target: Path, choices: Choices) -> list[Path]:
     """
     tiers = tiers_of(recording)
     ends = [tier.intervals[-1].end for tier in tiers if tier.intervals]
-    length = max([round(recording.length * MILLISECONDS), *ends])
+    length = max([milliseconds(recording.length), *ends])
     if length <= 0:
         raise InputError(f"{recording.name}: a TextGrid needs a length, and there are neither frames nor events; give its table")
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {_seconds(length)}"]

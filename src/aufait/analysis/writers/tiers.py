@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ from aufait.analysis.writers.recording import Recording
 from aufait.errors import InputWarning
 
 MILLISECONDS = 1000
+
+
+def milliseconds(seconds: float) -> int:
+    """The nearest whole millisecond, halves up, the same in every format."""
+    return math.floor(seconds * MILLISECONDS + 0.5)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def intervals_of(events: Iterable[Event], name: str) -> list[Interval]:
     """Events in whole milliseconds; those before 0 are left out with a warning, those without a length get one millisecond."""
     found, before, short = [], 0, 0
     for event in events:
-        start, end = (round(seconds * MILLISECONDS) for seconds in (event.onset, event.offset))
+        start, end = milliseconds(event.onset), milliseconds(event.offset)
         if end <= 0 and event.onset < 0:
             before += 1
             continue
