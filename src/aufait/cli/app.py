@@ -25,6 +25,7 @@ from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.stream import stream
+from aufait.cli.summarize import summarize
 from aufait.cli.synth import synth
 from aufait.cli.train import train
 from aufait.cli.twin import GroupWithOldSpelling, twin
@@ -69,6 +70,7 @@ app.command("events")(events)
 app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
+app.command("summarize")(summarize)
 app.command("synth")(synth)
 app.command("twin")(twin)
 app.command("reproduce")(reproduce)
