@@ -24,6 +24,7 @@ from aufait.shipped.action_units.calibration import (
     left_out_scores,
     midway,
     quiet_at_rest,
+    shown_by,
 )
 from aufait.shipped.action_units.crops import CropSet
 from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
@@ -288,6 +289,15 @@ def test_one_half_lies_midway_between_faces_at_rest_and_smiles() -> None:
     resting, acting = np.linspace(-4.0, 0.0, 101), np.linspace(1.0, 9.0, 101)
     table = midway(np.array([[1.0, 0.0], [2.0, 5.0]]), 1, resting, acting, 0.05)
     assert table.tolist() == [[1.0, 0.0], [2.0, pytest.approx(-2.0 * (-0.2 + 1.4) / 2)]]
+
+
+def test_a_share_of_the_acting_faces_is_given_the_unit() -> None:
+    acting = np.linspace(-3.0, 6.0, 91)
+    table = shown_by(np.array([[1.0, 0.0], [2.0, -20.0]]), 1, acting, 2 / 3)
+    assert table[0].tolist() == [1.0, 0.0] and table[1, 0] == 2.0
+    assert np.mean(2.0 * acting + table[1, 1] >= -1e-9) == pytest.approx(2 / 3, abs=0.02)
+    lower = np.array([[1.0, 9.0]])  # already given to more of them
+    assert shown_by(lower, 0, acting, 2 / 3).tolist() == lower.tolist()
 
 
 def test_left_out_scores_never_look_at_the_own_group() -> None:

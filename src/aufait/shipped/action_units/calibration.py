@@ -160,3 +160,17 @@ def midway(table: np.ndarray, unit: int, resting: np.ndarray, acting: np.ndarray
     result = np.array(table, np.float64)
     result[unit, 1] = -result[unit, 0] * (np.quantile(resting, 1 - tail) + np.quantile(acting, tail)) / 2
     return result
+
+
+def shown_by(table: np.ndarray, unit: int, acting: np.ndarray, share: float) -> np.ndarray:
+    """The table with one unit's shift raised until at least a share of some faces is given it.
+
+    Args:
+        table: (A, 2) scale and shift.
+        unit: its row.
+        acting: (M,) logits of the unit before calibration, of faces that often show it.
+        share: of them that should be at one half or above.
+    """
+    result = np.array(table, np.float64)
+    result[unit, 1] = max(result[unit, 1], -result[unit, 0] * float(np.quantile(acting, 1 - share)))
+    return result
