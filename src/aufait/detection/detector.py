@@ -108,6 +108,8 @@ class Detector:
         alignment: how networks that read three frames follow a video: ``"track"``, one pass per frame where the network has such
             a way, or ``"neighbours"``, both neighbours laid on each frame as in training and evaluation, for three times the work.
         attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
+        gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
+            from the ``mesh`` finder.
 
     Raises:
         InputError: a name, device or number that does not exist.
@@ -129,6 +131,7 @@ class Detector:
         base_rates: BaseRates = None,
         alignment: str = "track",
         attention: bool = False,
+        gaze: bool = False,
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
         one_thread_after_fork()
@@ -140,6 +143,7 @@ class Detector:
         self._owns_finder = isinstance(finder, str)
         self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
         self.base_rates = base_rates
+        self.gaze = gaze
         self._predictor = open_predictor(
             model, finder=self._finder.name, device=self.device, base_rates=base_rates, alignment=alignment, attention=attention
         )
@@ -227,7 +231,7 @@ class Detector:
             raise RuntimeError("this detector tracks a video; call finish() first or make another Detector for single pictures")
         pixels, name = load_picture(image)
         with self._torch_threads():
-            faces = self._finder.find(pixels)
+            faces = self._in_space(self._finder.find(pixels), pixels)
             (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces, keep=keep_picture)])
         return result
 
@@ -362,7 +366,7 @@ class Detector:
             raise InputError(f"this detector was tracking a video when its process was forked; {_IN_THE_WORKER}")
         number, time = pushed.take(timestamp)
         with self._torch_threads():
-            faces = self._finder.track(pixels, time)
+            faces = self._in_space(self._finder.track(pixels, time), pixels)
             tracked = _TrackedFrame(pushed.source, number, time, pixels, faces, keep=keep_picture)
             if pushed.network is None:
                 return self._score([tracked])
@@ -458,6 +462,14 @@ class Detector:
             else:
                 yield self.analyze_image(source.path, keep_picture=keep)
 
+    def _in_space(self, faces: list[Face], image: np.ndarray) -> list[Face]:
+        """The faces of a picture, with gaze, eye points and landmarks in space where these were asked for."""
+        if not self.gaze:
+            return faces
+        from aufait.faces.eyes import with_points_in_space
+
+        return with_points_in_space(faces, (image.shape[1], image.shape[0]))
+
     def _torch_threads(self) -> AbstractContextManager[None]:
         return torch_threads(1 if one_thread_after_fork() else self.threads)
 
@@ -467,7 +479,7 @@ class Detector:
             self._check_open()
             error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
             with self._torch_threads():
-                faces = self._finder.track(frame.image, frame.timestamp)
+                faces = self._in_space(self._finder.track(frame.image, frame.timestamp), frame.image)
             yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error, keep)
 
     def _score(self, frames: Sequence[_TrackedFrame]) -> list[DetectedFrame]:
@@ -523,6 +535,9 @@ def _analysis(
             pose=face.pose,
             action_units=action_units,
             quality=float(trust),
+            gaze=face.gaze,
+            eye_landmarks=face.eye_landmarks,
+            landmarks_3d=face.landmarks_3d,
             **score,
         )
         for rank, (face, score, trust) in enumerate(zip(frame.faces, scores, quality, strict=True))

@@ -340,9 +340,7 @@ def _open_source(
             finally:
                 room.close()
         return
-    from aufait.media.video import Camera, open_video
-
-    with Camera(task.camera or 0) if task.kind == "camera" else open_video(task.inputs[0], stream=task.stream) as reader:
+    with _open_reader(task) as reader:
         facts = reader.info
         info = StreamInfo(
             facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream, facts.start, facts.first_frame
@@ -352,6 +350,19 @@ def _open_source(
             yield info, frames
         finally:
             frames.close()  # type: ignore[attr-defined] # before the reader, which its threads use
+
+
+def _open_reader(task: Task) -> Any:
+    """The camera, the video, or the folder of frames that stands for one."""
+    from aufait.media.video import Camera, open_video
+
+    if task.kind == "camera":
+        return Camera(task.camera or 0)
+    if task.sequence is not None:
+        from aufait.media.frame_folder import OPENFACE_RATE, FrameFolder
+
+        return FrameFolder([path for path in task.inputs if isinstance(path, Path)], task.frame_rate or OPENFACE_RATE)
+    return open_video(task.inputs[0], stream=task.stream)
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,6 +147,8 @@ class TaskOutputs:
         analysis = frame.analysis
         if self._task.kind == "image":
             self._add_picture(Path(analysis.source), size=list(analysis.size))
+        elif self._task.sequence is not None:
+            self._add_picture(self._task.inputs[analysis.frame - 1], size=list(analysis.size))
         self._frames += 1
         for table in self._tables:
             table.write(analysis)
@@ -216,7 +218,7 @@ class TaskOutputs:
             command=command,
             overwrite=self._replace,
         )
-        if self._task.kind == "video":
+        if self._task.kind == "video" and self._task.sequence is None:  # frames of a folder are added as they come
             info = self._info
             facts: dict[str, Any] = {"size": info.size, "frame_rate": info.frame_rate, "stream": info.stream}
             facts |= {"start": info.start, "first_frame": info.first_frame}
@@ -232,12 +234,12 @@ class TaskOutputs:
     def _open_table(self, name: str) -> _Table:
         from aufait.detection.tables import OpenFaceCsvWriter, ParquetWriter
 
-        path, overwrite = self._task.table(name), self._replace
+        path, overwrite, blocks = self._task.table(name), self._replace, self._options.blocks
         if name == "parquet":
             metadata = {"model": str(self._settings["model"]), "model_sha256": str(self._settings["model_sha256"])}
-            return ParquetWriter(path, self._units, overwrite=overwrite, metadata=metadata)
+            return ParquetWriter(path, self._units, overwrite=overwrite, metadata=metadata, blocks=blocks)
         kind = "image" if self._task.kind == "image" else "video"
-        return OpenFaceCsvWriter(path, self._units, kind=kind, overwrite=overwrite)  # type: ignore[arg-type]
+        return OpenFaceCsvWriter(path, self._units, kind=kind, overwrite=overwrite, blocks=blocks)  # type: ignore[arg-type]
 
     def _open_video(self) -> Any:
         from aufait.media.video_writer import VideoWriter
@@ -270,7 +272,7 @@ class TaskOutputs:
         if options.report:
             from aufait.visualization.results.report import CAUTION, Report
 
-            title = task.inputs[0].name if task.kind == "video" else task.title
+            title = task.title if task.kind != "video" else (task.sequence or task.inputs[0]).name
             words = {"note": f"{note}. {CAUTION}"} if note else {}
             self._report = Report(title, kind="image" if task.kind == "image" else "video", **words)
         if options.explain:

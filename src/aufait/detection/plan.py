@@ -50,6 +50,8 @@ class OutputOptions:
     """Show on the page where the model looked, on the faces on which action units are at their strongest."""
     overwrite: bool = False
     """Replace files that exist."""
+    blocks: tuple[str, ...] | None = None
+    """Blocks of OpenFace's columns in tables, of ``openface_blocks.BLOCKS``; None for those of ``openface_blocks.USUAL``."""
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.formats if name not in FORMATS]
@@ -65,12 +67,14 @@ class Task:
 
     Attributes:
         kind: "video", "image" or "camera".
-        inputs: the input files, or the address of a video; one for a video, none for a camera.
+        inputs: the input files, or the address of a video; one for a video, its frames for a folder of them, none for a camera.
         names: a name for each input that no other input has, for its annotated copy.
         folder: where the outputs go.
         stem: first part of the names of the table, provenance record, timeline and page.
         camera: number of the camera.
         stream: number of the video stream to read, None for the main one.
+        sequence: the folder whose pictures are the frames of a video, else None.
+        frame_rate: frames of a sequence per second.
     """
 
     kind: Literal["video", "image", "camera"]
@@ -80,6 +84,8 @@ class Task:
     stem: str
     camera: int | None = None
     stream: int | None = None
+    sequence: Path | None = None
+    frame_rate: float | None = None
 
     @property
     def live(self) -> bool:
@@ -91,6 +97,8 @@ class Task:
         """What to call the task in messages."""
         if self.kind == "camera":
             return f"camera {self.camera}"
+        if self.sequence is not None:
+            return str(self.sequence)
         return str(self.inputs[0]) if self.kind == "video" or len(self.inputs) == 1 else f"{len(self.inputs)} pictures"
 
     def table(self, name: str) -> Path:
@@ -152,7 +160,9 @@ def plan_tasks(sources: Sequence[Source], folder: Path, *, stream: int | None = 
     tasks: list[Task] = []
     for source in sources:
         if source.kind == "video":
-            tasks.append(Task("video", (source.path,), (names[source.path],), folder, names[source.path], stream=stream))
+            inputs, place = source.frames or (source.path,), source.path if source.frames else None
+            name = names[source.path]
+            tasks.append(Task("video", inputs, (name,), folder, name, None, stream, place, source.frame_rate))  # type: ignore[arg-type]
         elif pictures and source.path == pictures[0]:
             tasks.append(Task("image", pictures, tuple(unique_names(pictures)), folder, IMAGES_STEM))
     return tasks

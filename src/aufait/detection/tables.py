@@ -5,8 +5,8 @@ CSV columns, from left to right:
 1. OpenFace 2.2's, in its order, units and number formats: ``frame`` (from 1), ``face_id``, ``timestamp`` (seconds, here
    the true presentation time), ``confidence``, ``success``; head pose in millimetres and radians; 68 landmarks in
    pixels; ``AUxx_r`` intensity 0-5 for 17 action units; ``AUxx_c`` occurrence 0/1 for these and AU28. A table of
-   pictures starts with ``face,confidence`` instead. Gaze, eye landmarks, 3D landmarks and shape parameters are not
-   produced.
+   pictures starts with ``face,confidence`` instead. Where ``blocks`` name them, also gaze, eye landmarks and 3D landmarks;
+   shape parameters are not produced.
 2. Ours: ``presentation_time`` (seconds, all digits; in tables of pictures ``success``), the face box, ``quality`` 0-1,
    ``AUxx_p`` probability of every action unit of the model, ``_r`` and ``_c`` of those that OpenFace lacks,
    ``AUxx_left_r``, ``AUxx_right_r``, ``AUxx_left_p``, ``AUxx_right_p`` of the two-sided ones (the subject's sides),
@@ -33,6 +33,7 @@ from typing import Any, Literal
 import numpy as np
 
 from aufait.action_units import ACTION_UNITS, AU_SETS
+from aufait.detection.openface_blocks import LANDMARKS, POSE, USUAL, Block, describe_column, has_action_units, parts_of
 from aufait.errors import InputError, MissingExtraError
 from aufait.files.atomic import AtomicOutput, OutputWriter, output_errors
 from aufait.files.safe_text import valid_text
@@ -40,8 +41,8 @@ from aufait.results import FaceAnalysis, FrameAnalysis
 
 TableKind = Literal["video", "image"]
 
-POSE_COLUMNS = ("pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
-LANDMARK_COLUMNS = tuple(f"x_{i}" for i in range(68)) + tuple(f"y_{i}" for i in range(68))
+POSE_COLUMNS = POSE.columns
+LANDMARK_COLUMNS = LANDMARKS.columns
 BOX_COLUMNS = ("box_x0", "box_y0", "box_x1", "box_y1")
 SIZE_COLUMNS = ("width", "height")
 
@@ -51,12 +52,17 @@ _FORMULA_STARTS = ("=", "+", "-", "@")
 _SIDES = ("left_r", "right_r", "left_p", "right_p")
 
 
-def openface_columns(kind: TableKind = "video") -> tuple[str, ...]:
-    """OpenFace 2.2's header for the blocks that are produced: index, pose, 2D landmarks, action units."""
+def openface_columns(kind: TableKind = "video", blocks: Iterable[str] | None = None) -> tuple[str, ...]:
+    """OpenFace 2.2's header for some blocks of ``openface_blocks``; None for index, pose, 2D landmarks, action units."""
     index = ("frame", "face_id", "timestamp", "confidence", "success") if kind == "video" else ("face", "confidence")
-    intensity = tuple(_column(unit, "r") for unit in AU_SETS["openface_intensity"])
-    occurrence = tuple(_column(unit, "c") for unit in AU_SETS["openface_occurrence"])
-    return index + POSE_COLUMNS + LANDMARK_COLUMNS + intensity + occurrence
+    columns = tuple(name for part in parts_of(blocks) for name in part.columns)
+    intensity, occurrence = _openface_units(blocks)
+    return index + columns + tuple(_column(unit, "r") for unit in intensity) + tuple(_column(unit, "c") for unit in occurrence)
+
+
+def _openface_units(blocks: Iterable[str] | None) -> tuple[Sequence[int], Sequence[int]]:
+    """Action units for whose intensity and occurrence OpenFace has columns; none in a table without action units."""
+    return (AU_SETS["openface_intensity"], AU_SETS["openface_occurrence"]) if has_action_units(blocks) else ((), ())
 
 
 def extra_columns(action_units: Sequence[int], kind: TableKind = "video") -> tuple[str, ...]:
@@ -92,6 +98,7 @@ class OpenFaceCsvWriter(OutputWriter):
         action_units: the action units of the model, by FACS number; every face must have these.
         kind: "video" for numbered, timed frames; "image" for pictures, which may come from many files.
         overwrite: whether an existing file may be replaced.
+        blocks: of OpenFace's columns, by the names of ``openface_blocks.BLOCKS``; None for the usual ones.
 
     Attributes:
         header: names of all columns.
@@ -108,12 +115,13 @@ class OpenFaceCsvWriter(OutputWriter):
         *,
         kind: TableKind = "video",
         overwrite: bool = False,
+        blocks: Sequence[str] | None = None,
     ) -> None:
         self.action_units = tuple(action_units)
         self.kind = kind
-        self.header = openface_columns(kind) + extra_columns(self.action_units, kind)
+        self.header = openface_columns(kind, blocks) + extra_columns(_written(self.action_units, blocks), kind)
         self.rows = 0
-        self._format = _RowFormat(self.action_units, kind)
+        self._format = _RowFormat(self.action_units, kind, blocks)
         self._output = AtomicOutput(path, overwrite=overwrite)
         self.path = self._output.path
         self._waiting: list[bytes] = []
@@ -211,11 +219,15 @@ class OpenFaceCsvWriter(OutputWriter):
 class _RowFormat:
     """Turns faces into CSV lines with one ``%`` per row, prepared once: going field by field is ten times slower."""
 
-    def __init__(self, action_units: tuple[int, ...], kind: TableKind) -> None:
+    def __init__(self, action_units: tuple[int, ...], kind: TableKind, blocks: Sequence[str] | None = None) -> None:
+        self._scored = has_action_units(blocks)
+        action_units = _written(action_units, blocks)
+        # Pose and landmarks alone have their places in the template; other parts are put together one by one.
+        self._parts = None if blocks is None or tuple(blocks) == USUAL else parts_of(blocks)
         place = {unit: position for position, unit in enumerate(action_units)}
         if 45 not in place and 43 in place:
             place[45] = place[43]
-        intensity, occurrence = AU_SETS["openface_intensity"], AU_SETS["openface_occurrence"]
+        intensity, occurrence = _openface_units(blocks)
         extra_r, extra_c, sided = _extra_units(action_units)
         self._kind = kind
         self._r = np.array([place[unit] for unit in intensity if unit in place], dtype=int)
@@ -226,37 +238,42 @@ class _RowFormat:
 
         def template(pose: bool, graded: bool, both_sides: bool) -> str:
             index = "%d,%d,%.3f,%.2f,1," if kind == "video" else "%d,%.2f,"
-            index += "%.1f,%.1f,%.1f,%.3f,%.3f,%.3f," if pose else "," * 6
+            places = "%.1f,%.1f,%.1f,%.3f,%.3f,%.3f," if pose else "," * 6
+            places = places + "%.1f," * 136 if self._parts is None else "%s"
             units = "".join("%.2f," if graded and unit in place else "," for unit in intensity)
             units += "".join("%.1f," if unit in place else "," for unit in occurrence)
             own = "%r," if kind == "video" else "1,"
             own += "%.1f," * 4 + "%.3f," + "%.4f," * len(action_units)
             own += ("%.2f," if graded else ",") * len(extra_r) + "%.1f," * len(extra_c)
             own += ("%.2f,%.2f,%.4f,%.4f," if both_sides else "," * 4) * len(sided) + "%d,%d,%s\n"
-            return index + "%.1f," * 136 + units + own
+            return index + places + units + own
 
         self._templates = {key: template(*key) for key in product((False, True), repeat=3)}
-        self._no_face = _no_face_template(kind, len(extra_columns(action_units, kind)))
+        zeros = "".join(part.zeros for part in parts_of(blocks)) + "0," * (len(intensity) + len(occurrence))
+        self._no_face = _no_face_template(kind, zeros, len(extra_columns(action_units, kind)))
 
     def face(self, frame: FrameAnalysis, face: FaceAnalysis, rank: int) -> str:
         """The line of one face; ``rank`` numbers the faces of a picture."""
-        pose: list[float] = []
-        if face.pose is not None:
-            pose = [*map(float, face.pose.translation), *map(float, face.pose.rotation)]
+        places: list[Any] = []
+        if self._parts is not None:
+            places = ["".join(part.cells(face) for part in self._parts)]
+        elif face.pose is not None:
+            places = [*map(float, face.pose.translation), *map(float, face.pose.rotation)]
         occurs = face.occurrence.astype(np.float32)
         of_openface, others = ([], []) if face.intensity is None else (face.intensity[self._r], face.intensity[self._extra_r])
-        middle = np.concatenate((face.landmarks.T.ravel(), of_openface, occurs[self._c])).tolist()
-        own = np.concatenate((face.box, (face.quality,), face.probability, others)).tolist()
+        points = face.landmarks.T.ravel() if self._parts is None else ()
+        middle = np.concatenate((points, of_openface, occurs[self._c])).tolist()
+        own = np.concatenate((face.box, (face.quality,), face.probability if self._scored else (), others)).tolist()
         sides = _side_scores(face)
         by_unit: Any = [] if sides is None else np.stack(sides, 1)[self._sided].ravel()
         tail = np.concatenate((occurs[self._extra_c], by_unit)).tolist()
-        template = self._templates[bool(pose), face.intensity is not None, sides is not None]
+        template = self._templates[face.pose is not None, face.intensity is not None, sides is not None]
         if self._kind == "video":
             start: tuple[Any, ...] = (frame.frame, face.face_id, frame.timestamp, face.confidence)
             times: tuple[Any, ...] = (frame.timestamp,)
         else:
             start, times = (rank, face.confidence), ()
-        return template % (*start, *pose, *middle, *times, *own, *tail, *frame.size, _quoted(frame.source))
+        return template % (*start, *places, *middle, *times, *own, *tail, *frame.size, _quoted(frame.source))
 
     def no_face(self, frame: FrameAnalysis) -> str:
         """The line of a frame without a face."""
@@ -274,10 +291,12 @@ def _side_scores(face: FaceAnalysis) -> tuple[np.ndarray, ...] | None:
     return left, right, left_chance, right_chance
 
 
-def _no_face_template(kind: TableKind, extras: int) -> str:
-    pose = "0.0,0.0,0.0,0.000,0.000,0.000,"
-    units = "0," * (len(AU_SETS["openface_intensity"]) + len(AU_SETS["openface_occurrence"]))
-    zeros = pose + "0.0," * 136 + units
+def _written(action_units: tuple[int, ...], blocks: Iterable[str] | None) -> tuple[int, ...]:
+    """The action units for which a table has columns."""
+    return action_units if has_action_units(blocks) else ()
+
+
+def _no_face_template(kind: TableKind, zeros: str, extras: int) -> str:
     empty = "," * (extras - 4) + "%d,%d,%s\n"
     return "%d,0,%.3f,0.00,0," + zeros + "%r," + empty if kind == "video" else "0,0.00," + zeros + "0," + empty
 
@@ -319,6 +338,7 @@ class ParquetWriter(OutputWriter):
         action_units: the action units of the model, by FACS number.
         overwrite: whether an existing file may be replaced.
         metadata: text to store in the file, such as the name of the model.
+        blocks: see ``OpenFaceCsvWriter``.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -332,6 +352,7 @@ class ParquetWriter(OutputWriter):
         *,
         overwrite: bool = False,
         metadata: dict[str, str] | None = None,
+        blocks: Sequence[str] | None = None,
     ) -> None:
         try:
             import pyarrow
@@ -341,8 +362,10 @@ class ParquetWriter(OutputWriter):
         self.action_units = tuple(action_units)
         self.rows = 0
         self._arrow = pyarrow
-        self._numeric = _numeric_columns(self.action_units)
-        self.schema = _schema(pyarrow, self.action_units, metadata or {})
+        self._parts, self._scored = parts_of(blocks), has_action_units(blocks)
+        written = _written(self.action_units, blocks)
+        self._numeric = _numeric_columns(written, self._parts)
+        self.schema = _schema(pyarrow, written, metadata or {}, self._parts)
         self._frames: list[tuple[Any, ...]] = []
         self._values: list[np.ndarray] = []
         self._closed = False
@@ -364,7 +387,7 @@ class ParquetWriter(OutputWriter):
             face_id = None if face is None else face.face_id
             error = None if frame.error is None else valid_text(frame.error)
             self._frames.append((valid_text(frame.source), frame.frame, frame.timestamp, face_id, *frame.size, error))
-            self._values.append(_numbers(face, len(self._numeric)))
+            self._values.append(_numbers(face, len(self._numeric), self._parts, scored=self._scored))
             self.rows += 1
         if len(self._frames) >= _ROW_GROUP_ROWS:
             self._flush()
@@ -430,32 +453,31 @@ class ParquetWriter(OutputWriter):
         return self._arrow.Table.from_arrays(arrays, schema=self.schema)
 
 
-def _numeric_columns(action_units: Sequence[int]) -> list[str]:
+def _numeric_columns(action_units: Sequence[int], parts: Sequence[Block]) -> list[str]:
     """Columns that come from a face, in the order of ``_numbers``."""
-    names = ["confidence", "quality", *BOX_COLUMNS, *POSE_COLUMNS, *LANDMARK_COLUMNS]
+    names = ["confidence", "quality", *BOX_COLUMNS, *(name for part in parts for name in part.columns)]
     for suffix in ("r", "c", "p", *_SIDES):
         names += [_column(unit, suffix) for unit in action_units]
     return names
 
 
-def _numbers(face: FaceAnalysis | None, count: int) -> np.ndarray:
+def _numbers(face: FaceAnalysis | None, count: int, parts: Sequence[Block], *, scored: bool) -> np.ndarray:
     """All numbers of a face as one float32 vector; nan where there is nothing."""
     if face is None:
         return np.full(count, np.nan, dtype=np.float32)
-    pose = np.full(6, np.nan)
-    if face.pose is not None:
-        pose = np.concatenate((face.pose.translation, face.pose.rotation))
+    values = [np.full(len(part.columns), np.nan) if (found := part.values(face)) is None else found for part in parts]
+    scores = _scores(face) if scored else ()
+    return np.concatenate(((face.confidence, face.quality), face.box, *values, *scores)).astype(np.float32)
+
+
+def _scores(face: FaceAnalysis) -> tuple[np.ndarray, ...]:
+    """Intensity, occurrence, probability and the sides, each (A,); nan for what is not given."""
     nothing = np.full(len(face.action_units), np.nan)
     intensity = nothing if face.intensity is None else face.intensity
-    sides = _side_scores(face) or (nothing,) * len(_SIDES)
-    parts: tuple[Any, ...] = (
-        (face.confidence, face.quality), face.box, pose, face.landmarks.T.ravel(),
-        intensity, face.occurrence, face.probability, *sides,
-    )  # fmt: skip
-    return np.concatenate(parts).astype(np.float32)
+    return intensity, face.occurrence, face.probability, *(_side_scores(face) or (nothing,) * len(_SIDES))
 
 
-def _schema(arrow: Any, action_units: Sequence[int], metadata: dict[str, str]) -> Any:
+def _schema(arrow: Any, action_units: Sequence[int], metadata: dict[str, str], parts: Sequence[Block]) -> Any:
     def field(name: str, kind: Any, unit: str, meaning: str) -> Any:
         return arrow.field(name, kind, metadata={"unit": unit, "description": meaning})
 
@@ -472,11 +494,7 @@ def _schema(arrow: Any, action_units: Sequence[int], metadata: dict[str, str]) -
     fields += [
         field(name, real, "px", "face box; x right, y down, centre of the top-left pixel is 0") for name in BOX_COLUMNS
     ]
-    fields += [
-        field(name, real, "rad" if "_R" in name else "mm", "head pose in the camera frame: x right, y down, z away")
-        for name in POSE_COLUMNS
-    ]
-    fields += [field(name, real, "px", "68-point landmark") for name in LANDMARK_COLUMNS]
+    fields += [field(name, real, *describe_column(name)) for part in parts for name in part.columns]
     for unit in action_units:
         fields += _unit_fields(arrow, field, unit)
     fields += [

@@ -53,6 +53,10 @@ class Face:
         mesh: (478, 3) float32, x and y in pixels of the picture and depth on the same scale; None from finders without.
         blendshapes: (52,) float32 in [0, 1], see ``mesh_networks.BLENDSHAPES``; None from finders without.
         features: what a model can use as its input; None from finders without.
+        gaze: (2, 3) float32 unit vectors of the subject's right and left eye in the camera frame. This and the next two come from
+            ``eyes.with_points_in_space``, and are None until then.
+        eye_landmarks: (56, 5) float32, x, y in pixels, X, Y, Z in millimetres.
+        landmarks_3d: (68, 3) float32 millimetres in the camera frame.
     """
 
     box: np.ndarray
@@ -63,3 +67,6 @@ class Face:
     mesh: np.ndarray | None = None
     blendshapes: np.ndarray | None = None
     features: MeshFeatures | None = None
+    gaze: np.ndarray | None = None
+    eye_landmarks: np.ndarray | None = None
+    landmarks_3d: np.ndarray | None = None

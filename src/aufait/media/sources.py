@@ -86,13 +86,17 @@ class Source:
 
     Attributes:
         kind: "image", "video", or "unusable" where ``problem`` says why.
-        path: the file, or the network address of a video.
+        path: the file, or the network address of a video, or the folder of a sequence of frames.
         problem: None for a usable file, else a sentence for the user that names the file and the remedy.
+        frames: the pictures of a sequence, in order; empty for everything else.
+        frame_rate: frames of a sequence per second.
     """
 
     kind: Kind
     path: Path | Address
     problem: str | None = None
+    frames: tuple[Path, ...] = ()
+    frame_rate: float | None = None
 
 
 def expand_inputs(inputs: Iterable[str | os.PathLike[str]], *, recursive: bool = False) -> list[Source]:
