@@ -23,7 +23,7 @@ help:
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
 	@echo "make fuzz       reads 100,000 damaged files and reports faults; resumes where it stopped"
-	@echo "make durability  kills detection 50 times and compares the results"
+	@echo "make durability  kills detect, synth, prepare and train 50 times each and compares the results"
 	@echo "make bench      speed and memory on this machine"
 
 $(VENV)/.created:
@@ -65,8 +65,18 @@ fuzz: $(VENV)/.dev
 	$(TEST_ENV) $(BIN)/python tests/fuzz/harness.py --cases $(CASES) --first $(FIRST) --folder build/fuzz \
 		--corpus tests/fuzz/corpus
 
+# Half an hour on two cores. ENGINE='--assets FILE' if the face geometry is not where `aufait synth` looks for it.
+KILLS ?= 50
+ENGINE ?=
+KILL = $(BIN)/python tests/kill_jobs.py build/kills
 durability: $(VENV)/.dev
 	$(TEST_ENV) $(BIN)/python -m pytest -q tests/detection/test_detect_durability.py -m 'slow or not slow'
+	$(KILL)/synth --kills $(KILLS) -- synth {out} --frames 24 --size 64 --workers 2 $(ENGINE)
+	test -e build/kills/twin || $(BIN)/aufait twin disfa build/kills/twin --subjects 9 --frames 40 --size 256 $(ENGINE)
+	$(KILL)/prepare --kills $(KILLS) -- prepare disfa build/kills/twin -o {out} --workers 2
+	test -e build/kills/faces || $(BIN)/aufait prepare disfa build/kills/twin -o build/kills/faces
+	$(KILL)/train --kills $(KILLS) -- train jaa_net_disfa --cache build/kills/faces --fold 1 --quick --set start_from=none \
+		--set epochs=2 --limit 12 --checkpoint-every 1 -o {out} -q
 
 # Rewrites the pins from what .venv holds; pip itself and the package are left out.
 constraints: $(VENV)/.dev
