@@ -152,7 +152,8 @@ def test_each_unit_uses_the_most_telling_scores_it_has() -> None:
         intensity=np.array([[0, nan], [3, nan], [3, nan], [0, nan]], np.float32),
         occurrence=np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.float32),
     )  # fmt: skip
-    assert [(event.label, event.kind) for event in find_events(one, EventRule(smooth=0))] == [("AU12", "intensity"), ("AU28", "occurrence")]
+    found = [(event.label, event.kind) for event in find_events(one, EventRule(smooth=0))]
+    assert found == [("AU12", "intensity"), ("AU28", "occurrence")]
 
 
 def test_another_tools_scale_is_told_unless_thresholds_are_given() -> None:
