@@ -6,9 +6,7 @@ grid between frames that follow each other, the JSON says so, and a warning is g
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import re
 import warnings
@@ -20,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from aufait.action_units import ACTION_UNITS
+from aufait.analysis.event import Event
 from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
 from aufait.analysis.writers.names import meaning, one_line
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.text_columns import as_text, lines
 from aufait.errors import InputError, InputWarning, OutputError
 from aufait.files.atomic import write_bytes
+from aufait.files.safe_text import plain_cell
 
 SUFFIX = ""
 JOINT = True
@@ -213,23 +213,30 @@ def _physio_description(recording: Recording, face: int, grid: Grid) -> dict[str
 
 
 def _event_rows(recording: Recording) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, escapechar="\\")
-    writer.writerow(_EVENT_COLUMNS)
+    rows = ["\t".join(_EVENT_COLUMNS)]
     for event in recording.events:
-        numbers = [_number(value) for value in (event.onset, event.duration)]
+        times = [_number(value) for value in (event.onset, event.duration)]
         values = [_number(value) for value in (event.apex, event.peak, event.mean)]
         face = "n/a" if event.face_id < 0 else str(event.face_id)
-        writer.writerow([*numbers, one_line(event.label) or "n/a", face, *values, one_line(event.kind)])
-    return text.getvalue().encode()
+        rows.append("\t".join([*times, _trial_type(event), face, *values, _plain(event.kind)]))
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _trial_type(event: Event) -> str:
+    return _plain(event.label) or "n/a"
+
+
+def _plain(text: str) -> str:
+    """A cell of a table without quotes: no tabs and line breaks, no formulas."""
+    return str(plain_cell(one_line(text)))
 
 
 def _event_description(recording: Recording) -> dict[str, Any]:
     described: dict[str, Any] = {name: {"Description": text} for name, text in _EVENT_COLUMNS.items()}
     for name in ("onset", "duration", "apex"):
         described[name]["Units"] = "s"
-    labels = dict.fromkeys(one_line(event.label) for event in recording.events)
-    described["trial_type"]["Levels"] = {label: meaning(label) or label for label in sorted(labels)}
+    labels = {_trial_type(event): meaning(event.label) or one_line(event.label) for event in recording.events}
+    described["trial_type"]["Levels"] = dict(sorted(labels.items()))
     return described
 
 
