@@ -21,6 +21,7 @@ from aufait.cli.explain import explain
 from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
+from aufait.cli.openface_flags import CommandWithOpenFaceFlags
 from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
@@ -58,7 +59,7 @@ def _root(
     """Facial action units from photographs and videos."""
 
 
-app.command("detect")(detect)
+app.command("detect", cls=CommandWithOpenFaceFlags)(detect)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
 app.command("convert")(convert)

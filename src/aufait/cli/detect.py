@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aufait.cli.console import EXIT_ELSEWHERE, EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
-from aufait.errors import printable
+from aufait.errors import InputError, printable
 
 if TYPE_CHECKING:
     from aufait.detection.detector import Detector
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHOWN_PROBLEMS = 20
 DEFAULT_OUTPUT = Path("aufait-results")
+AVAILABLE = "available"
+"""The word for all blocks of OpenFace's columns that the face finder has something for."""
 
 FinderOption = Annotated[str, typer.Option(help="Face finder: auto, mesh or builtin. auto uses mesh if its file is there.")]
 FinderModelOption = Annotated[
@@ -54,6 +58,22 @@ def detect(
         typer.Option(
             metavar="RATE",
             help="Share of frames in which units are expected: 0.1 for all, or 12=0.2,4=0.05.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name for the result of one input: NAME.csv and so on.", show_default=False)
+    ] = None,
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="Folders hold the numbered frames of one video each; needs --fps.")
+    ] = False,
+    fps: Annotated[float | None, typer.Option(help="Frames of a sequence per second.", show_default=False)] = None,
+    openface_columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BLOCKS",
+            help="Blocks of OpenFace's columns: gaze,pose,2Dfp,3Dfp,aus, or all, or available: all that the face finder gives."
+            " Default: pose,2Dfp,aus.",
             show_default=False,
         ),
     ] = None,
@@ -95,8 +115,7 @@ def detect(
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="Print progress as JSON lines, for other programs.")
     ] = False,
-    openface_files: Annotated[list[str] | None, typer.Option("-f", hidden=True)] = None,
-    openface_folders: Annotated[list[str] | None, typer.Option("-fdir", hidden=True)] = None,
+    openface_folders: Annotated[list[str] | None, typer.Option("--openface-folder", hidden=True)] = None,
 ) -> None:
     """Find faces and score their action units, in pictures, videos, folders or a camera.
 
@@ -104,10 +123,14 @@ def detect(
     pictures of a call share images.csv. One input that fails does not stop the others. Give the same command again to resume where
     a run was stopped or killed; several processes may share one folder.
 
+    OpenFace's flags are understood: -f FILE, -fdir FOLDER, -device N, -out_dir FOLDER, -of NAME, -aus, -pose, -2Dfp, -3Dfp, -gaze,
+    -tracked and more; those without a counterpart are refused by name, with what to use instead.
+
     Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
     4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 done, except what another process is
     still making; 130 interrupted.
     """
+    from aufait.detection.openface_blocks import needs_space
     from aufait.detection.plan import OutputOptions
 
     names = [name.strip().lower() for name in formats.split(",") if name.strip()]
@@ -119,9 +142,10 @@ def detect(
         report=report or explain,
         explain=explain,
         overwrite=overwrite,
+        blocks=_blocks(openface_columns),
     )
-    wanted = [*(inputs or []), *(openface_files or []), *(openface_folders or [])]
-    tasks, unusable = _prepare(wanted, camera, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
+    wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
+    tasks, unusable = _prepare(wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
     outcomes = _run(
         tasks,
         options,
@@ -135,7 +159,9 @@ def detect(
             "threads": threads,
             "base_rates": _base_rates(base_rate),
             "alignment": alignment,
+            "gaze": needs_space(options.blocks),
         },
+        only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
         quiet=quiet,
         json_progress=json_progress,
     )
@@ -156,9 +182,74 @@ def _base_rates(text: str | None) -> float | dict[int, float] | None:
         raise typer.BadParameter(f"expected {wanted}; got {text!r}") from None
 
 
+def _blocks(text: str | None) -> tuple[str, ...] | None:
+    """``--openface-columns`` -> what ``OutputOptions`` takes; those that are available are known when the face finder is."""
+    if text is None:
+        return None
+    from aufait.detection.openface_blocks import BLOCKS, read_blocks
+
+    return BLOCKS if text.strip().lower() == AVAILABLE else read_blocks(text)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the user named as inputs."""
+
+    inputs: list[str]
+    folders: list[str]
+    """Of OpenFace's ``-fdir``: sequences where their pictures are numbered."""
+    camera: int | None
+    sequence: bool
+    fps: float | None
+    name: str | None
+
+
+def _sources(wanted: _Wanted, *, recursive: bool) -> list[Source]:
+    """Pictures and videos, in the order of the inputs.
+
+    Raises:
+        InputError: a sequence without frame rate, a frame rate without sequence, or nothing that can be used.
+    """
+    from aufait.media.sources import expand_inputs
+
+    if wanted.sequence and wanted.fps is None:
+        raise InputError("--sequence needs --fps, the frames per second, such as --fps 25: pictures say nothing of time")
+    if wanted.fps is not None and not (wanted.sequence or wanted.folders):
+        raise InputError("--fps is for folders of frames (--sequence); the times of a video are in its file")
+    if wanted.sequence:
+        sources = [_sequence(folder, wanted.fps or 0.0) for folder in wanted.inputs]
+    else:
+        sources = expand_inputs(wanted.inputs, recursive=recursive) if wanted.inputs else []
+    return sources + [source for folder in wanted.folders for source in _openface_folder(folder, wanted.fps, recursive=recursive)]
+
+
+def _openface_folder(folder: str, fps: float | None, *, recursive: bool) -> list[Source]:
+    """What is in a folder given by ``-fdir``: one sequence, where its pictures are numbered, else what a folder always gives."""
+    from aufait.media.frame_folder import OPENFACE_RATE, is_numbered
+    from aufait.media.sources import expand_inputs
+
+    if fps is None and not is_numbered(folder):
+        print_warning(f"-fdir {folder}: its pictures are not numbered, and each stands for itself; --fps 25 makes them a sequence")
+        return expand_inputs([folder], recursive=recursive)
+    if fps is None:
+        print_warning(f"-fdir {folder}: its frames are taken to be {OPENFACE_RATE:g} per second; give the true rate with --fps")
+    return [_sequence(folder, OPENFACE_RATE if fps is None else fps)]
+
+
+def _sequence(folder: str, fps: float) -> Source:
+    """A folder of frames; what else is in it is named."""
+    from aufait.media.frame_folder import frame_sequence
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        source = frame_sequence(folder, fps)
+    for one in told:
+        print_warning(str(one.message))
+    return source
+
+
 def _prepare(
-    inputs: list[str],
-    camera: int | None,
+    wanted: _Wanted,
     out: Path,
     options: OutputOptions,
     *,
@@ -167,29 +258,41 @@ def _prepare(
     stream: int | None,
 ) -> tuple[list[Task], list[Source]]:
     """Everything that can go wrong before any work is done, goes wrong here."""
-    from aufait.detection.plan import camera_task, check_outputs, plan_tasks
-    from aufait.media.sources import expand_inputs
+    from aufait.detection.plan import camera_task, check_outputs, named, plan_tasks
 
-    if camera is not None:
-        if inputs:
+    if wanted.camera is not None:
+        if wanted.inputs or wanted.folders:
             raise typer.BadParameter("give either inputs or --camera, not both")
-        tasks, unusable = [camera_task(camera, out)], []
+        tasks, unusable = [camera_task(wanted.camera, out)], []
     else:
-        if not inputs:
+        if not wanted.inputs and not wanted.folders:
             raise typer.BadParameter("name at least one picture, video or folder, or give --camera 0")
-        sources = expand_inputs(inputs, recursive=recursive)
+        sources = _sources(wanted, recursive=recursive)
         if all_pages:
             from aufait.media.pages import as_sequences
 
             sources = as_sequences(sources)
         tasks, unusable = plan_tasks(sources, out, stream=stream), [source for source in sources if source.kind == "unusable"]
+    if wanted.name is not None:
+        tasks = named(tasks, wanted.name)
     check_outputs(tasks, options)
     return tasks, unusable
 
 
 def _run(
-    tasks: list[Task], options: OutputOptions, settings: dict[str, object], *, quiet: bool, json_progress: bool
+    tasks: list[Task],
+    options: OutputOptions,
+    settings: dict[str, object],
+    *,
+    only_given: bool,
+    quiet: bool,
+    json_progress: bool,
 ) -> list[Outcome]:
+    """Does the work.
+
+    Args:
+        only_given: leave out blocks of columns that the face finder has nothing for.
+    """
     from aufait.cli.progress import make_reporter
     from aufait.detection.detector import Detector
     from aufait.detection.jobs import run_tasks
@@ -198,10 +301,25 @@ def _run(
     with Detector(**settings) as detector:  # type: ignore[arg-type]
         if not quiet and not json_progress:
             print_setup(detector)
+        options = _given_blocks(options, detector.finder_name, only_given=only_given)
         with make_reporter(quiet=quiet, json_lines=json_progress) as reporter:
             return run_tasks(
                 tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done, command=command_line()
             )
+
+
+def _given_blocks(options: OutputOptions, finder: str, *, only_given: bool) -> OutputOptions:
+    """The options, without blocks of columns that would be empty, or with a word on them where they were asked for by name."""
+    from aufait.detection.openface_blocks import available_blocks
+
+    given = available_blocks(finder)
+    empty = [block for block in options.blocks or () if block not in given]
+    if not empty:
+        return options
+    if only_given:
+        return replace(options, blocks=given)
+    print_warning(f"the {finder} face finder gives no gaze and no eye points: their columns stay empty; --finder mesh gives them")
+    return options
 
 
 def print_setup(detector: Detector) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,6 +166,20 @@ def plan_tasks(sources: Sequence[Source], folder: Path, *, stream: int | None = 
         elif pictures and source.path == pictures[0]:
             tasks.append(Task("image", pictures, tuple(unique_names(pictures)), folder, IMAGES_STEM))
     return tasks
+
+
+def named(tasks: Sequence[Task], name: str) -> list[Task]:
+    """The only one of some tasks, with a name for its results.
+
+    Raises:
+        InputError: several tasks, or a name that is none.
+    """
+    if len(tasks) != 1:
+        raise InputError(f"{name!r} names one result, but the inputs give {len(tasks)}; run them one by one, or leave the name out")
+    if name != file_name(name) or name in ("", ".", "..") or name != Path(name).name:
+        raise InputError(f"the name of a result is part of the names of its files, got {name!r}; give the folder with -o")
+    (task,) = tasks
+    return [replace(task, stem=name, names=(name,) if len(task.names) == 1 else task.names)]
 
 
 def camera_task(number: int, folder: Path) -> Task:
