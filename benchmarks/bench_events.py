@@ -1,4 +1,4 @@
-"""How well events are found: python benchmarks/bench_events.py [--people 8] [--size 256] [--finder builtin] [--keep FOLDER]
+"""How well events are found: python benchmarks/bench_events.py [--people 8] [--finder builtin] [--keep FOLDER] [--rules] [--speed]
 
 People act one or two combinations of action units with known intensities, blink, and move their heads a little; the face engine
 renders them at 30 frames per second, ``Detector`` scores the pictures, and ``find_events`` reads the scores. The truth are the
@@ -206,6 +206,29 @@ def tally(acted: list[Acted], rule: EventRule | None, least: float, units: tuple
     return result
 
 
+def hour(faces: int = 5, units: int = 19) -> ScoreTable:
+    """An hour at 30 frames per second: levels that change every four seconds, with noise."""
+    rng, frames, still = np.random.default_rng(0), 3600 * 30, 120
+    rows, blocks = frames * faces, frames // still
+    levels = np.clip(rng.normal(0.5, 1.2, (blocks, faces, units)), 0, 5).astype(np.float32)
+    scores = np.repeat(levels, still, axis=0).reshape(rows, units) + rng.normal(0, 0.1, (rows, units)).astype(np.float32)
+    time, face = np.repeat(np.arange(frames) / 30, faces), np.tile(np.arange(faces), frames)
+    return ScoreTable.made_of("hour", tuple(range(1, units + 1)), time, face, intensity=np.clip(scores, 0, 5))
+
+
+def speed() -> None:
+    """Time and memory for an hour with five faces."""
+    import resource
+
+    table = hour()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    found = find_events(table)
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(machine())
+    print(f"{len(table):,} rows, {len(table.action_units)} units: {len(found):,} events in {seconds:.1f} s")
+    print(f"peak memory {(after - before) / 1024:.0f} MB above the {before / 1024:.0f} MB that it took to make the table")
+
+
 def machine() -> str:
     """Processor, cores, commit and date."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
@@ -222,7 +245,11 @@ def main() -> None:
     parser.add_argument("--finder", default="builtin")
     parser.add_argument("--keep", type=Path, help="folder for the rendered pictures; those that are there are not rendered again")
     parser.add_argument("--rules", action="store_true", help="also other rules than the default one")
+    parser.add_argument("--speed", action="store_true", help="instead: time and memory for an hour with five faces")
     arguments = parser.parse_args()
+    if arguments.speed:
+        speed()
+        return
     acted = list(sequences(arguments.people, arguments.size, arguments.keep, arguments.finder))
     frames = sum(len(one.truth) for one in acted)
     print(machine())

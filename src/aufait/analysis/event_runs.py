@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aufait.analysis.event_rule import EventRule
+from aufait.analysis.running_median import running_median
 
 _EPSILON = 1e-6  # seconds; two sums of frame distances may differ in the last digit
 
@@ -76,24 +77,6 @@ def find_runs(time: np.ndarray, end: np.ndarray, values: np.ndarray, rule: Event
     first, last = _bridged(*_edges(state, seen_anew), begins, ends, np.cumsum(seen_anew), rule.bridge)
     long_enough = ends[last] - begins[first] >= rule.min_duration - _EPSILON
     return _measured(first[long_enough], last[long_enough], columns, begins, ends, value, seen_anew)
-
-
-def running_median(time: np.ndarray, values: np.ndarray, window: float) -> np.ndarray:
-    """(n, C) medians of the values that exist within half a window of each row; NaN stays NaN."""
-    before = np.arange(len(time)) - np.searchsorted(time, time - window / 2 - _EPSILON)
-    after = np.searchsorted(time, time + window / 2 + _EPSILON, side="right") - 1 - np.arange(len(time))
-    reach = int(max(before.max(initial=0), after.max(initial=0)))
-    shifts = np.arange(-reach, reach + 1)
-    inside = (shifts >= -before[:, None]) & (shifts <= after[:, None])
-    rows = np.clip(np.arange(len(time))[:, None] + shifts, 0, max(len(time) - 1, 0))
-    smooth = np.full_like(values, np.nan)
-    for column in range(values.shape[1]):  # one at a time: the windows of all together would need much memory
-        around = np.sort(np.where(inside, values[rows, column], np.nan), axis=1)  # NaN last
-        count = np.isfinite(around).sum(1)
-        low, high = np.maximum(count - 1, 0) // 2, count // 2
-        picked = np.take_along_axis(around, np.stack([low, np.minimum(high, len(shifts) - 1)], 1), 1).mean(1)
-        smooth[:, column] = np.where(np.isfinite(values[:, column]), picked, np.nan)
-    return smooth
 
 
 def _changes(columns: np.ndarray) -> np.ndarray:

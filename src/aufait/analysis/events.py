@@ -38,11 +38,11 @@ def find_events(
         InputError: a label that the table has no scores of, or scores of the kind that the rule names are missing.
     """
     rule = rule or EventRule()
-    wanted = labels_of(table, sides) if labels is None else [parse_label(text) for text in labels]
-    wanted = list(dict.fromkeys(wanted))
+    wanted = labels_of(table, sides) if labels is None else list(dict.fromkeys(map(parse_label, labels)))
     groups: dict[tuple[str, EventRule], list[UnitLabel]] = {}
     for label in wanted:
-        check_label(table, label)
+        if labels is not None:
+            check_label(table, label)
         groups.setdefault((_kind_of(table, label, rule), rule.for_unit(label.unit)), []).append(label)
     if rule.on is None and any(kind == "intensity" for kind, _ in groups) and "intensity" in table.meaning:
         _warn_of_meaning(table, rule)
@@ -58,8 +58,10 @@ def find_events(
 
 def _kind_of(table: ScoreTable, label: UnitLabel, rule: EventRule) -> str:
     """The kind of scores in which one label's events are found. Thresholds that are given are those of one kind, for all."""
+    if rule.kind is None and rule.on is None:
+        return next(kind for kind in KINDS if label.scores(table, kind) is not None)
     given = label.kinds(table)
-    kind = rule.kind or (table.strength()[1] if rule.on is not None else given[0])
+    kind = rule.kind or table.strength()[1]
     if kind not in given:
         raise InputError(f"{table.name}: the table gives no {kind} of {label}, only {', '.join(given)}; name that in the rule")
     return kind

@@ -12,6 +12,7 @@ from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError
 
 _LABEL = re.compile(r"(?:AU)?\s*0*(\d{1,3})(?:[\s_]*(L|R|left|right))?", re.IGNORECASE)
+_LOOK = 499
 _SIDES = {"l": "left", "r": "right", "left": "left", "right": "right", "": ""}
 
 
@@ -36,11 +37,16 @@ class UnitLabel:
         if values is None or self.unit not in table.action_units:
             return None
         column: np.ndarray = values[:, table.index(self.unit)]
-        return column if np.isfinite(column).any() else None
+        return column if _known(column) else None
 
     def kinds(self, table: ScoreTable) -> tuple[str, ...]:
         """Kinds of scores that the table has under this name, the most telling first."""
         return tuple(kind for kind in KINDS if self.scores(table, kind) is not None)
+
+
+def _known(column: np.ndarray) -> bool:
+    """Whether any value is known; a look at some settles it for most columns."""
+    return bool(np.isfinite(column[::_LOOK]).any() or np.isfinite(column).any())
 
 
 def parse_label(text: str) -> UnitLabel:
@@ -58,7 +64,7 @@ def parse_label(text: str) -> UnitLabel:
 def labels_of(table: ScoreTable, sides: bool = True) -> list[UnitLabel]:
     """Whatever the table has scores of: each action unit, followed by its sides."""
     all_labels = [UnitLabel(unit, side) for unit in table.action_units for side in ("", "left", "right")[: 3 if sides else 1]]
-    return [label for label in all_labels if label.kinds(table)]
+    return [label for label in all_labels if any(label.scores(table, kind) is not None for kind in KINDS)]
 
 
 def check_label(table: ScoreTable, label: UnitLabel, where: str = "") -> None:
