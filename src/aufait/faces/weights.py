@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aufait.errors import InputError, MissingModelError
-from aufait.files.atomic import whole_file
 
 if TYPE_CHECKING:
     import torch
 
     from aufait.files.weights import ModuleT
 
-FORMAT_VERSION = "1"
+FORMAT = "aufait-face-1"
+"""What the header of such a file says it is."""
 
 
 def weights_path(name: str, folder: Path | None = None) -> Path:
@@ -36,23 +35,18 @@ def load_weights(name: str, folder: Path | None = None) -> tuple[dict[str, torch
     Raises:
         MissingModelError: the file is absent, damaged, or of another format version.
     """
-    from aufait.files.weights import read_metadata, read_tensors
+    from aufait.files.weights import read_description, read_tensors
 
     path = weights_path(name, folder)
-    if not path.is_file():
-        raise MissingModelError(
-            f"the builtin face finder's weights are not at {path}; reinstall aufait, or train them with: "
-            "aufait train-faces"
-        )
+    absent = f"the builtin face finder's weights are not at {path}; reinstall aufait, or train them with: aufait train-faces"
     try:
-        header = {key: json.loads(value) for key, value in read_metadata(path).items()}
+        header = read_description(path, absent)
         tensors = {key: values.float() for key, values in read_tensors(path).items()}
-    except (InputError, ValueError, RecursionError) as error:
+    except InputError as error:
         raise MissingModelError(f"{path} cannot be read as weights: {error}") from error
-    if str(header.get("format_version")) != FORMAT_VERSION:
-        raise MissingModelError(
-            f"{path} has format version {header.get('format_version')}, this aufait reads version {FORMAT_VERSION}"
-        )
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else None
+        raise MissingModelError(f"{path} has the format {found!r}, read is {FORMAT!r}; reinstall aufait, or train it again")
     return tensors, header
 
 
@@ -88,10 +82,6 @@ def with_weights(make: Callable[[], ModuleT], tensors: dict[str, torch.Tensor], 
 
 def save_weights(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, object]) -> None:
     """Write tensors (8 bits, see ``files.weights.packed``) with a header of JSON values; whole or not at all."""
-    from safetensors.torch import save_file
+    from aufait.files.weights import packed, write_tensors
 
-    from aufait.files.weights import packed
-
-    metadata = {key: json.dumps(value) for key, value in {**header, "format_version": FORMAT_VERSION}.items()}
-    with whole_file(path) as partial:
-        save_file(packed(tensors), str(partial), metadata=metadata)
+    write_tensors(packed(tensors), path, {**header, "format": FORMAT})

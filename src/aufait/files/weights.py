@@ -66,11 +66,16 @@ def write_weights(module: nn.Module, path: str | Path, header: dict[str, Any]) -
     Raises:
         OutputError: the file cannot be written; nothing is left of it.
     """
+    return write_tensors(module.state_dict(), path, header)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: str | Path, header: dict[str, Any]) -> Path:
+    """``write_weights`` for tensors by name."""
     path = Path(path)
-    tensors = {key: value.detach().cpu().contiguous() for key, value in module.state_dict().items()}
+    stored = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
         with whole_file(path) as partial:
-            save_file(tensors, partial, metadata={HEADER: json.dumps(header, sort_keys=True)})
+            save_file(stored, partial, metadata={HEADER: json.dumps(header, sort_keys=True)})
     except SafetensorError as error:
         raise OutputError(f"cannot write {path}: {error}") from error
     return path
