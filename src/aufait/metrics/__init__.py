@@ -1,5 +1,6 @@
 """Numbers that judge predictions: pure functions, arrays in, numbers out. Undefined is nan, never a silent 0."""
 
+from aufait.metrics.agreement import BlandAltman, bland_altman, cohen_kappa, fleiss_kappa, icc_2_1, krippendorff_alpha
 from aufait.metrics.functional import (
     accuracy,
     calibration_error,
@@ -28,6 +29,12 @@ from aufait.metrics.significance import (
 )
 
 __all__ = [
+    "BlandAltman",
+    "bland_altman",
+    "cohen_kappa",
+    "fleiss_kappa",
+    "icc_2_1",
+    "krippendorff_alpha",
     "accuracy",
     "calibration_error",
     "f1_frame",
