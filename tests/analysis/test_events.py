@@ -141,7 +141,7 @@ def test_blinks_are_spared_by_the_default_rule() -> None:
 def test_probabilities_serve_where_there_is_no_intensity() -> None:
     (event,) = find_events(table([0, 0.45, 0.5, 0.9, 0.45, 0.3], kind="probability"), EventRule(smooth=0))
     assert event.kind == "probability" and spans([event]) == [(0.2, 0.3, 0.5)]
-    with pytest.raises(InputError, match="no intensity of AU12, only probability"):
+    with pytest.raises(InputError, match="no intensity at all; name a kind"):
         find_events(table([0, 0.9], kind="probability"), EventRule(kind="intensity"))
 
 
@@ -154,6 +154,11 @@ def test_each_unit_uses_the_most_telling_scores_it_has() -> None:
     )  # fmt: skip
     found = [(event.label, event.kind) for event in find_events(one, EventRule(smooth=0))]
     assert found == [("AU12", "intensity"), ("AU28", "occurrence")]
+    assert {event.label for event in find_events(one, EventRule(kind="intensity"))} == {"AU12"}
+    with pytest.raises(InputError, match="no intensity of AU28, only occurrence"):
+        find_events(one, EventRule(kind="intensity"), labels=["28"])
+    with pytest.raises(InputError, match="no probability at all"):
+        find_events(one, EventRule(kind="probability"))
 
 
 def test_another_tools_scale_is_told_unless_thresholds_are_given() -> None:

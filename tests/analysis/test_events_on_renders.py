@@ -15,7 +15,7 @@ bench_events = pytest.importorskip("bench_events", reason="the benchmarks are no
 def test_events_meet_the_bar(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Median error of at most two frames and F1 of at least 0.9 for events that reach FACS C, over all action units."""
     monkeypatch.setenv("AUFAIT_ASSETS", str(shared / "assets"))
-    acted = list(bench_events.sequences(people=5, size=224))
+    acted = list(bench_events.sequences(people=5, size=256))
     tally = bench_events.tally(acted, None, least=0.0)
     assert tally.hits + tally.missed >= 30
     assert tally.f1 >= 0.9

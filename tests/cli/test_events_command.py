@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,9 @@ UNITS = (4, 6, 7, 9, 10, 12, 14, 43)
 FPS = 25.0
 
 
-def write_table(path: Path, *, video: bool = True, first_face: float = 0.0, seconds: float = 20.0, resting: float = 0.2) -> Path:
+def write_table(
+    path: Path, *, video: bool = True, first_face: float = 0.0, seconds: float = 20.0, resting: float = 0.2, sides: bool = False
+) -> Path:
     """A table in the columns of ours: a smile with raised cheeks from 5 to 9 s, blinks at 2, 12 and 15 s."""
     time = np.arange(round(seconds * FPS)) / FPS
     scores = np.full((len(time), len(UNITS)), resting)
@@ -27,6 +31,7 @@ def write_table(path: Path, *, video: bool = True, first_face: float = 0.0, seco
         scores[(time >= start) & (time < start + 0.2), UNITS.index(43)] = 5
     header = [*(["frame", "face_id", "timestamp"] if video else ["face"]), "confidence", "success", "quality", "source"]
     header += [f"AU{unit:02d}_{letter}" for letter in "rp" for unit in UNITS]
+    header += ["AU12_left_r", "AU12_right_r"] * sides
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(header)
@@ -34,6 +39,7 @@ def write_table(path: Path, *, video: bool = True, first_face: float = 0.0, seco
             seen = moment >= first_face
             start = [place + 1, 0, f"{moment:.3f}"] if video else [0]
             values = [f"{value:.2f}" for value in scores[place]] + [f"{min(value / 3, 1):.2f}" for value in scores[place]]
+            values += [values[UNITS.index(12)], "0.00"] * sides
             writer.writerow([*start, 0.9, int(seen), 0.9 if seen else "", f"clip{'' if video else place}.mp4", *values])
     return path
 
@@ -159,3 +165,25 @@ def test_existing_files_stay(table: Path, tmp_path: Path) -> None:
     (tmp_path / "events.csv").write_text("mine")
     assert run(table, "-o", tmp_path / "events.csv").exit_code == 3
     assert (tmp_path / "events.csv").read_text() == "mine"
+
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_commands_and_the_code_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = DOCS / "events.md"
+    if not page.is_file():
+        pytest.skip("the pages are not part of this source archive")
+    write_table(tmp_path / "clip.csv", sides=True)
+    write_table(tmp_path / "rest.csv", seconds=4.0)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```(\w*)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [shlex.split(line) for kind, block in blocks if not kind for line in block.splitlines()]
+    assert len(commands) >= 7
+    for program, command, *words in commands:
+        assert (program, command) == ("aufait", "events")
+        result = run(*words)
+        assert result.exit_code == 0, result.output
+    (code,) = (block for kind, block in blocks if kind == "python")
+    exec(compile(code, "events.md", "exec"), {})
+    assert read_events(tmp_path / "python_events.csv")

@@ -38,7 +38,7 @@ def find_events(
         InputError: a label that the table has no scores of, or scores of the kind that the rule names are missing.
     """
     rule = rule or EventRule()
-    wanted = labels_of(table, sides) if labels is None else list(dict.fromkeys(map(parse_label, labels)))
+    wanted = _all_of(table, rule, sides) if labels is None else list(dict.fromkeys(map(parse_label, labels)))
     groups: dict[tuple[str, EventRule], list[UnitLabel]] = {}
     for label in wanted:
         if labels is not None:
@@ -54,6 +54,18 @@ def find_events(
             found += events_in(table, scores, list(map(str, some)), kind, own_rule)
     order = {str(label): place for place, label in enumerate(wanted)}
     return sorted(found, key=lambda event: (event.face_id, order[event.label], event.onset))
+
+
+def _all_of(table: ScoreTable, rule: EventRule, sides: bool) -> list[UnitLabel]:
+    """Labels that the table has scores of; those of the rule's kind where it names one."""
+    known = labels_of(table, sides)
+    if rule.kind is None and rule.on is None:
+        return known
+    kind = rule.kind or table.strength()[1]
+    fitting = [label for label in known if label.scores(table, kind) is not None]
+    if known and not fitting:
+        raise InputError(f"{table.name}: the table gives no {kind} at all; name a kind that it has")
+    return fitting
 
 
 def _kind_of(table: ScoreTable, label: UnitLabel, rule: EventRule) -> str:
