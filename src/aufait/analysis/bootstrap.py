@@ -8,7 +8,6 @@ block bootstrap, Politis & Romano 1992). Persons are drawn whole (cluster bootst
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,16 +111,15 @@ class Bootstrap:
         """Lower and upper ends (...) of draws (rounds, ...); NaN where half of the draws or more have no value."""
         known = np.isfinite(draws)
         tail = (1 - self.confidence) / 2
-        low, high = _quantile(draws, tail), _quantile(draws, 1 - tail)
+        ordered = np.sort(draws, axis=0)  # NaN last
+        low, high = (_quantile(ordered, known.sum(0), share) for share in (tail, 1 - tail))
         enough = known.mean(0) > 0.5
         return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
 
 
-def _quantile(draws: np.ndarray, share: float) -> np.ndarray:
-    """Quantiles over the first axis among the values that exist, interpolated; NaN where none does."""
-    ordered = np.sort(draws, axis=0)  # NaN last
-    place = np.maximum(np.isfinite(draws).sum(0) - 1, 0) * share
+def _quantile(ordered: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
+    """Quantiles over the first axis, interpolated, among the first ``known`` values, which are in order."""
+    place = np.maximum(known - 1, 0) * share
     low = np.floor(place).astype(int)
-    pick: Callable[[np.ndarray], np.ndarray] = lambda rows: np.take_along_axis(ordered, rows[None], 0)[0]  # noqa: E731
-    below, above = pick(low), pick(np.ceil(place).astype(int))
+    below, above = (np.take_along_axis(ordered, rows[None], 0)[0] for rows in (low, np.ceil(place).astype(int)))
     return below + (above - below) * (place - low)

@@ -16,7 +16,7 @@ MAX_ROWS = 60
 
 _CELL = 36
 _HEIGHT = 26
-_NAME_WIDTH = 230
+_LETTER = 6.6  # pixels, wide for 12 pixels of height
 _NAME_LETTERS = 30
 _TOP = 34
 
@@ -30,12 +30,13 @@ def heat_map(rows: Sequence[tuple[str, Row]], title: str) -> str:
     """
     units = sorted({unit for _, row in rows for unit in row.action_units})
     shown = rows[:MAX_ROWS]
-    width, height = _NAME_WIDTH + _CELL * len(units), _TOP + _HEIGHT * len(shown)
-    parts = [_head(unit, place) for place, unit in enumerate(units)]
+    left = round(_LETTER * min(_NAME_LETTERS, max(len(name) for name, _ in shown))) + 12
+    width, height = left + _CELL * len(units), _TOP + _HEIGHT * len(shown)
+    parts = [_head(unit, left + _CELL * place) for place, unit in enumerate(units)]
     for line, (name, row) in enumerate(shown):
-        parts.append(_name(name, line))
+        parts.append(_name(name, left, line))
         shares = dict(zip(row.action_units, row.units["share_present"], strict=True))
-        parts += [_cell(name, unit, shares.get(unit, math.nan), place, line) for place, unit in enumerate(units)]
+        parts += [_cell(name, unit, shares.get(unit, math.nan), left + _CELL * place, line) for place, unit in enumerate(units)]
     picture = (
         f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="{html.escape(title)}">'
         f"{''.join(parts)}</svg>"
@@ -44,32 +45,28 @@ def heat_map(rows: Sequence[tuple[str, Row]], title: str) -> str:
     return f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(title)}">{picture}</div>{more}'
 
 
-def _head(unit: int, place: int) -> str:
+def _head(unit: int, x: float) -> str:
     known = ACTION_UNITS.get(unit)
     title = f"<title>{html.escape(f'AU{unit} {known.name}' if known else f'AU{unit}')}</title>"
-    return f'<text class="head" x="{_x(place) + _CELL / 2:g}" y="{_TOP - 10}" text-anchor="middle">{unit}{title}</text>'
+    return f'<text class="head" x="{x + _CELL / 2 - 1:g}" y="{_TOP - 10}" text-anchor="middle">{unit}{title}</text>'
 
 
-def _name(name: str, line: int) -> str:
+def _name(name: str, left: float, line: int) -> str:
     short = name if len(name) <= _NAME_LETTERS else f"{name[: _NAME_LETTERS // 2 - 1]}…{name[-_NAME_LETTERS // 2 :]}"
     text = f"{html.escape(short)}<title>{html.escape(name)}</title>"
-    return f'<text class="name" x="{_NAME_WIDTH - 10}" y="{_y(line) + 17:g}" text-anchor="end">{text}</text>'
+    return f'<text class="name" x="{left - 10}" y="{_y(line) + 17:g}" text-anchor="end">{text}</text>'
 
 
-def _cell(name: str, unit: int, share: float, place: int, line: int) -> str:
+def _cell(name: str, unit: int, share: float, x: float, line: int) -> str:
     known = not math.isnan(share)
     told = f"{100 * share:.0f} % of the valid time" if known else "nothing seen, or not given"
     style = f'fill="{_colour(share)}"' if known else 'class="unknown"'
-    box = f'<rect x="{_x(place):g}" y="{_y(line):g}" width="{_CELL - 2}" height="{_HEIGHT - 2}" rx="3" {style}>'
+    box = f'<rect x="{x:g}" y="{_y(line):g}" width="{_CELL - 2}" height="{_HEIGHT - 2}" rx="3" {style}>'
     box += f"<title>{html.escape(f'{name}, AU{unit}: {told}')}</title></rect>"
     if not known or share < 0.005:
         return box
-    ink = "#ffffff" if share > 0.45 else "#10243a"
-    return f'{box}<text class="share" x="{_x(place) + _CELL / 2 - 1:g}" y="{_y(line) + 16:g}" fill="{ink}">{100 * share:.0f}</text>'
-
-
-def _x(place: int) -> float:
-    return _NAME_WIDTH + _CELL * place
+    ink = "light" if share > 0.3 else "dark"
+    return f'{box}<text class="{ink}" x="{x + _CELL / 2 - 1:g}" y="{_y(line) + 16:g}" text-anchor="middle">{100 * share:.0f}</text>'
 
 
 def _y(line: int) -> float:

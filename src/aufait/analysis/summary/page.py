@@ -59,11 +59,12 @@ def _facts(batch: Batch, recordings: Sequence[Row]) -> list[tuple[str, str]]:
     valid = sum(row.face["valid_seconds"] for row in recordings)
     names = {row.person for row in recordings if row.person}
     unnamed = sum(not row.person for row in recordings)
-    facts = [("recordings", str(len(batch.tables) - len(batch.failed))), ("recorded", _length(sum(lengths.values())))]
+    used = len(batch.tables) - len(batch.failed)
+    facts = [("recordings" if used != 1 else "recording", str(used)), ("recorded", _length(sum(lengths.values())))]
     if names:
-        facts.append(("persons", str(len(names))))
+        facts.append(("persons" if len(names) > 1 else "person", str(len(names))))
     if unnamed:
-        facts.append(("faces without a name" if names else "faces", str(unnamed)))
+        facts.append(("faces without a name" if names else "faces" if unnamed > 1 else "face", str(unnamed)))
     facts.append(("of valid face time", _length(valid)))
     if found := {(row.tier, row.condition) for row in batch.rows if row.level == "condition"}:
         facts.append(("conditions", str(len(found))))
@@ -121,13 +122,13 @@ def _recordings(batch: Batch, recordings: Sequence[Row], folder: Path) -> str:
     if not linked:
         hint = "No pages of single recordings beside the tables; aufait detect --report makes them."
     table = (
-        f'<div class="wide" role="region" tabindex="0" aria-label="Recordings"><table><caption>{hint}</caption>'
+        f'<div class="wide" role="region" tabindex="0" aria-label="Recordings"><table>'
         '<thead><tr><th scope="col">Recording</th><th scope="col">Person</th><th scope="col" class="number">Length</th>'
         '<th scope="col" class="number">Valid</th><th scope="col" class="number">Quality</th>'
         '<th scope="col">Most of the valid time</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
-    return _section("Recordings", "recordings", table + more)
+    return _section("Recordings", "recordings", f"<p class='lead'>{hint}</p>{table}{more}")
 
 
 def _most_present(row: Row) -> str:

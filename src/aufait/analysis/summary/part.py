@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aufait.analysis.bootstrap import Bootstrap
-from aufait.analysis.summary.sums import Pieces, Stretches, pieces_of, sums_of
+from aufait.analysis.summary.sums import QUANTITIES, Pieces, Stretches, pieces_of, sums_of
 from aufait.analysis.summary.track import Recording, Track
 
 
@@ -60,14 +60,21 @@ class Part:
     draws: np.ndarray | None = None
 
 
-def part_of(recording: Recording, track: Track, stretches: Stretches, bootstrap: Bootstrap, label: str) -> Part:
+Cells = dict[tuple[float, float], np.ndarray]
+"""Stretch -> (cells, Q, A) sums of a track in it: those of a condition are those of its segments."""
+
+
+def part_of(
+    recording: Recording, track: Track, stretches: Stretches, bootstrap: Bootstrap, label: str, known: Cells | None = None
+) -> Part:
     """One person over some stretches of a recording.
 
     Args:
         label: of the stretches; what the draws of the bootstrap are for.
+        known: sums of the same track from earlier calls; new ones are added.
     """
     pieces = pieces_of(track.time, track.end, stretches, bootstrap.cell)
-    cells = sums_of(track, pieces, stretches, bootstrap.cell)
+    cells = _cells_of(track, stretches, bootstrap.cell, {} if known is None else known)
     draws = bootstrap.of_time(cells.reshape(len(cells), cells.shape[1] * cells.shape[2]), recording.name, track.called, label)
     begins, event_seconds = _events(track, stretches)
     return Part(
@@ -80,6 +87,14 @@ def part_of(recording: Recording, track: Track, stretches: Stretches, bootstrap:
         event_seconds,
         None if draws is None else draws.reshape(len(draws), *cells.shape[1:]),
     )
+
+
+def _cells_of(track: Track, stretches: Stretches, cell: float, known: Cells) -> np.ndarray:
+    for stretch in stretches:
+        if stretch not in known:
+            known[stretch] = sums_of(track, pieces_of(track.time, track.end, [stretch], cell), [stretch], cell)
+    nothing = np.zeros((0, len(QUANTITIES), track.present.shape[1]))
+    return np.concatenate([nothing, *(known[stretch] for stretch in stretches)])
 
 
 def joined(parts: Sequence[Part]) -> Part:

@@ -18,7 +18,7 @@ from aufait.analysis.persons import Persons, with_persons
 from aufait.analysis.score_table import ScoreTable
 from aufait.analysis.span import Span
 from aufait.analysis.summary.measures import face_measures, intervals, unit_measures
-from aufait.analysis.summary.part import Part, joined, part_of
+from aufait.analysis.summary.part import Cells, Part, joined, part_of
 from aufait.analysis.summary.rest import Rest
 from aufait.analysis.summary.row import Row
 from aufait.analysis.summary.sums import Stretches
@@ -60,6 +60,7 @@ class Summary:
         self.groups = dict(groups or {})
         self.rows: list[Row] = []
         self.faces: dict[str, tuple[int, ...]] = {}
+        self._cells: Cells = {}
         self._parts: dict[Key, list[Part]] = {}
         places: dict[str, set[str]] = {}
         for (recording, _), person in self.persons.items():
@@ -93,6 +94,7 @@ class Summary:
             self._add_track(recording, track, conditions(spans, [track.called, *map(str, faces)]))
 
     def _add_track(self, recording: Recording, track: Track, found: Sequence[Condition]) -> None:
+        self._cells = {}
         start, end = recording.span
         whole = ((start, end),) if end > start else ()
         self._add_part("recording", recording, track, whole, "", start=start, end=end)
@@ -109,7 +111,7 @@ class Summary:
     def _add_part(
         self, level: str, recording: Recording, track: Track, stretches: Stretches, label: str, **about: object
     ) -> None:  # fmt: skip
-        part = part_of(recording, track, stretches, self.settings.bootstrap, label)
+        part = part_of(recording, track, stretches, self.settings.bootstrap, label, self._cells)
         about |= {"recording": recording.name, "person": track.person, "faces": track.faces}
         self.rows.append(self._row(level, part, recording.kind, recording.action_units, about))
         if track.person and level != "segment":
@@ -153,8 +155,10 @@ class Summary:
     def _memberships(self) -> list[tuple[str, set[str]]]:
         found = [(EVERYBODY, set(self.persons.values()))]
         for column, values in self.groups.items():
-            for value in dict.fromkeys(values.values()):
-                found.append((f"{column}={value}", {person for person, own in values.items() if own == value}))
+            members = {
+                value: {person for person, own in values.items() if own == value} for value in dict.fromkeys(values.values())
+            }
+            found += [(f"{column}={value}", persons) for value, persons in members.items()]
         return found
 
     def _group(self, group: str, rows: Sequence[Row]) -> Row:

@@ -25,7 +25,8 @@ QUANTITIES = (
     "corrected",
 )
 """What is summed of each action unit: seconds with a known presence; present; with a known strength; strength, its square;
-seconds present with a known strength; strength while present; events that begin; seconds with a corrected strength; that strength."""
+seconds present with a known strength; strength while present; events that begin; seconds with a corrected strength; that
+strength. Strengths are times seconds."""
 
 Stretches = Sequence[tuple[float, float]]
 """Disjoint (start, end) in seconds, in order."""
@@ -73,25 +74,31 @@ def sums_of(track: Track, pieces: Pieces, stretches: Stretches, cell: float) -> 
     sums = np.zeros((pieces.count, len(QUANTITIES), units))
     whole = len(pieces.rows) and pieces.rows[-1] - pieces.rows[0] + 1 == len(pieces.rows) and (np.diff(pieces.rows) == 1).all()
     some = slice(pieces.rows[0], pieces.rows[-1] + 1) if whole else pieces.rows
-    weight = pieces.seconds[:, None]
+    seconds = pieces.seconds
+    weight = seconds.astype(np.float32)[:, None]
     add = _Adder(pieces, sums)
-    present, strength = track.present[some], track.strength[some]
-    known, graded = np.isfinite(present), np.isfinite(strength)
-    present, strength = np.where(known, present, 0), np.where(graded, strength, 0)
-    add("seen", known * weight)
+    present, known = _filled(track.present[some])
+    strength, graded = _filled(track.strength[some])
+    add("seen", seconds[:, None] if known is None else known * weight)
     add("present", present * weight)
-    add("graded", graded * weight)
-    add("strength", strength * weight)
-    add("square", strength * strength * weight)
-    present = present * graded
-    add("both", present * weight)
-    add("strength_present", strength * present * weight)
+    add("graded", seconds[:, None] if graded is None else graded * weight)
+    weighed = strength * weight
+    add("strength", weighed)
+    add("square", strength * weighed)
+    add("strength_present", weighed * present)
+    add("both", present * weight if graded is None else present * graded * weight)
     if track.corrected is not None:
-        above = track.corrected[some]
-        add("corrected_seen", np.isfinite(above) * weight)
-        add("corrected", np.where(np.isfinite(above), above, 0) * weight)
+        above, had = _filled(track.corrected[some])
+        add("corrected_seen", seconds[:, None] if had is None else had * weight)
+        add("corrected", above * weight)
     _add_onsets(track, stretches, cell, sums[:, QUANTITIES.index("onsets")])
     return sums
+
+
+def _filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values with 0 for NaN, and where there are values; None where all are there."""
+    known = np.isfinite(values)
+    return (values, None) if known.all() else (np.where(known, values, np.float32(0)), known)
 
 
 class _Adder:
