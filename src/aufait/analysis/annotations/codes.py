@@ -51,17 +51,17 @@ def parse_code(label: str) -> Code | None:
     match = _CODE.fullmatch(_FACE.sub("", label.strip()))
     if match is None or (unit := int(match["unit"])) not in ACTION_UNITS:
         return None
-    level, rest = match["level"], match["rest"]
+    level, rest = match["level"] or "", match["rest"]
     if _A_COLUMN.fullmatch(rest):
         return None
     if level and rest[:1].isalpha():  # "AU12 cheek": the letter begins a word
-        level, rest = None, level + rest
+        level, rest = "", level + rest
     words = re.findall(r"\w+", rest.replace("_", " ").lower())
     if words == re.findall(r"\w+", ACTION_UNITS[unit].name.lower()):
         words = []
-    if level is None and words and len(words[0]) == 1 and words[0].upper() in LEVELS and (words[0] != "b" or len(words) == 1):
+    if not level and words and len(words[0]) == 1 and words[0].upper() in LEVELS and (words[0] != "b" or len(words) == 1):
         level = words.pop(0)
-    if level is None and len(words) == 2 and words[0] in ("left", "right") and words[1].upper() in set(LEVELS):
+    if not level and len(words) == 2 and words[0] in ("left", "right") and words[1].upper() in set(LEVELS):
         level = words.pop()
     side = _side((match["before"] or "").lower(), words)
     if side is None:

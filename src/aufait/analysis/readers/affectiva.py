@@ -59,12 +59,12 @@ def read(path: Path, header: Header, fps: float | None = None) -> ScoreTable:
     persons = [spelled[name] for name in _SEVERAL if name in spelled]
     columns = read_columns(path, table, [time_name, face, *names.values(), *evidence.values()], persons, skip_rows=place)
     _one_person(path, columns, persons)
-    scores = of_units(columns, names, units, len(columns[time_name])) / 100
-    odds = of_units(columns, evidence, units, len(scores))
-    scores = np.where(np.isfinite(scores), scores, 1 / (1 + 10.0**-odds)).astype(np.float32)
+    percent = of_units(columns, names, units, len(columns[time_name]))
+    odds = of_units(columns, evidence, units, len(percent))
+    scores: np.ndarray = np.where(np.isfinite(percent), percent / 100, 1 / (1 + 10.0**-odds)).astype(np.float32)
     milliseconds = _milliseconds(place, names.values(), bool(evidence))
     times = columns[time_name] / (1000 if milliseconds else 1)
-    found = np.isfinite(scores).any(axis=1)
+    found: np.ndarray = np.isfinite(scores).any(axis=1)
     kept = _samples(path, times, found, milliseconds)
     faces = face_numbers(path, columns.get(face, np.zeros(len(found))), found)
     return ScoreTable.made_of(
