@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas
 
 from aufait.analysis import Event, ScoreTable
 
@@ -44,3 +47,19 @@ EVENTS = (
     event("AU1", 0.0, 0.04, face=1, peak=float("nan"), mean=float("nan")),
     event('6 & 12 | "x", <b>ü</b>\n\x07', 1.5, 2.5, face=-1, peak=5.0),
 )
+
+_SUFFIXES = {
+    "probability": "p", "intensity": "r", "occurrence": "c", "probability_left": "left_p", "probability_right": "right_p",
+    "intensity_left": "left_r", "intensity_right": "right_r",
+}  # fmt: skip
+
+
+def csv_of(table: ScoreTable, path: Path, source: str) -> Path:
+    """The table as ``aufait detect`` writes it, as far as it is read."""
+    columns = {"frame": table.frame, "face_id": table.face_id, "presentation_time": table.time, "confidence": table.confidence}
+    columns |= {"success": table.found.astype(int), "quality": table.quality, "source": [source] * len(table)}
+    for name, suffix in _SUFFIXES.items():
+        for place, unit in enumerate(table.action_units):
+            columns[f"AU{unit:02d}_{suffix}"] = getattr(table, name)[:, place]
+    pandas.DataFrame(columns).to_csv(path, index=False)
+    return path

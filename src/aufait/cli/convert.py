@@ -26,11 +26,11 @@ def convert(
     ] = None,
     no_sides: Annotated[bool, typer.Option("--no-sides", help="Find events of whole faces only.")] = False,
     subject: Annotated[
-        str, typer.Option("--subject", help="bids: the subject's label; else from the name.", show_default=False)
-    ] = "",
+        str | None, typer.Option("--subject", help="bids: the subject's label; else from the name.", show_default=False)
+    ] = None,
     task: Annotated[
-        str, typer.Option("--task", help="bids: the task's label; else from the name, or video.", show_default=False)
-    ] = "",
+        str | None, typer.Option("--task", help="bids: the task's label; else from the name, or video.", show_default=False)
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option("--rate", min=0.001, help="bids: rows per second; if left out, the frames' own rate.", show_default=False),
@@ -49,7 +49,7 @@ def convert(
     from aufait.analysis.writers import convert as write
     from aufait.errors import InputWarning
 
-    choices = Choices(subject=subject, task=task, rate=rate, overwrite=overwrite)
+    choices = Choices(subject=subject or "", task=task or "", rate=rate, overwrite=overwrite)
     events = writer_of(to).WANTS != "scores"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", InputWarning)

@@ -7,31 +7,10 @@ import uuid
 
 import numpy as np
 import pytest
+from made_streams import UNITS, FakeLibrary, frame
 
 from aufait.analysis.live.lsl import LabStreams, channel_names
 from aufait.errors import InputError, MissingExtraError
-from aufait.results import FaceAnalysis, FrameAnalysis
-
-UNITS = (6, 12)
-
-
-def frame(number: int, faces: dict[int, float], intensity: bool = True, quality: float = 0.9) -> FrameAnalysis:
-    """A frame at 30 per second; face -> intensity of AU12."""
-    found = tuple(
-        FaceAnalysis(
-            face_id=face,
-            box=np.array([0, 0, 9, 9]),
-            confidence=0.5,
-            landmarks=np.zeros((68, 2)),
-            pose=None,
-            action_units=UNITS,
-            probability=np.array([0.25, strength / 5]),
-            intensity=np.array([0.0, strength]) if intensity else None,
-            quality=quality,
-        )
-        for face, strength in faces.items()
-    )
-    return FrameAnalysis("camera", number + 1, number / 30, (10, 10), found)
 
 
 @pytest.fixture
@@ -84,45 +63,6 @@ def test_what_is_sent_arrives_with_names_units_and_times(lsl) -> None:  # type: 
     texts, when = pull(markers, 2)
     assert texts == [["AU12 onset face 4"], ["AU12 offset face 4"]]
     assert when == [pytest.approx(stamps[5], abs=1e-6), pytest.approx(stamps[19], abs=1e-6)]
-
-
-class FakeLibrary:
-    """Stands in for pylsl; keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.sent: dict[str, list[tuple[list[object], float]]] = {}
-        self.clock = 100.0
-
-    def local_clock(self) -> float:
-        return self.clock
-
-    def StreamInfo(self, name: str, *about: object) -> FakeInfo:
-        return FakeInfo(name, about)
-
-    def StreamOutlet(self, info: FakeInfo) -> FakeOutlet:
-        return FakeOutlet(self.sent.setdefault(info.name, []))
-
-
-class FakeInfo:
-    def __init__(self, name: str, about: tuple[object, ...]) -> None:
-        self.name, self.about = name, about
-
-    def desc(self) -> FakeInfo:
-        return self
-
-    def append_child(self, name: str) -> FakeInfo:
-        return self
-
-    def append_child_value(self, name: str, value: str) -> None:
-        assert isinstance(value, str)
-
-
-class FakeOutlet:
-    def __init__(self, sent: list[tuple[list[object], float]]) -> None:
-        self._sent = sent
-
-    def push_sample(self, sample: list[object], stamp: float) -> None:
-        self._sent.append((sample, stamp))
 
 
 @pytest.fixture

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas
 import pympi
 import pytest
-from made_recordings import event, score_table
+from made_recordings import csv_of, event, score_table
 from typer.testing import CliRunner
 
-from aufait.analysis import ScoreTable
 from aufait.analysis.event_file import write_events
 from aufait.analysis.events import find_events
 from aufait.analysis.writers import read_recordings
 from aufait.cli.app import app
 from aufait.errors import InputError, InputWarning
-
-_SUFFIXES = {
-    "probability": "p", "intensity": "r", "occurrence": "c", "probability_left": "left_p", "probability_right": "right_p",
-    "intensity_left": "left_r", "intensity_right": "right_r",
-}  # fmt: skip
-
-
-def csv_of(table: ScoreTable, path: Path, source: str) -> Path:
-    """The table as ``aufait detect`` writes it, as far as it is read."""
-    columns = {"frame": table.frame, "face_id": table.face_id, "presentation_time": table.time, "confidence": table.confidence}
-    columns |= {"success": table.found.astype(int), "quality": table.quality, "source": [source] * len(table)}
-    for name, suffix in _SUFFIXES.items():
-        for place, unit in enumerate(table.action_units):
-            columns[f"AU{unit:02d}_{suffix}"] = getattr(table, name)[:, place]
-    pandas.DataFrame(columns).to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture

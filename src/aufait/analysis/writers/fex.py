@@ -11,10 +11,10 @@ import numpy as np
 
 from aufait.analysis.readers.columns import read_columns
 from aufait.analysis.readers.header import read_header
-from aufait.analysis.score_table import ScoreTable
+from aufait.analysis.score_table import NO_FACE, ScoreTable
 from aufait.analysis.writers.names import one_line
 from aufait.analysis.writers.recording import Choices, Recording
-from aufait.analysis.writers.text_columns import as_text, lines
+from aufait.analysis.writers.text_columns import lines
 from aufait.errors import InputError
 from aufait.files.atomic import write_text
 from aufait.files.safe_text import encodable, plain_cell
@@ -63,23 +63,23 @@ def _landmarks(table: ScoreTable) -> dict[str, np.ndarray]:
 def _columns(table: ScoreTable, landmarks: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
     nothing = np.full(len(table), "", dtype=object)
     for name, values in _box(table).items():
-        yield name, as_text(values)
-    yield "FaceScore", as_text(table.confidence)
+        yield name, values
+    yield "FaceScore", table.confidence
     for name in _POINTS:
-        yield name, as_text(landmarks[name]) if name in landmarks else nothing
+        yield name, landmarks[name] if name in landmarks else nothing
     for name, ours in _POSE.items():
-        yield name, as_text(table.others[ours]) if ours in table.others else nothing
+        yield name, table.others[ours] if ours in table.others else nothing
     for unit in (*UNITS, *(unit for unit in table.action_units if unit not in UNITS)):
         known = unit in table.action_units
-        yield f"AU{unit:02d}", as_text(table.probability[:, table.index(unit)]) if known else nothing
+        yield f"AU{unit:02d}", table.probability[:, table.index(unit)] if known else nothing
     for name in EMOTIONS:
         yield name, nothing
     yield "input", np.full(len(table), _quoted(table.source or table.name), dtype=object)
     first = int(table.frame.min()) if len(table) else 0
-    yield "frame", as_text(table.frame - min(first, 1))
+    yield "frame", table.frame - min(first, 1)
     yield "approx_time", _clock(table.time)
-    people = as_text(table.face_id)
-    yield "Identity", np.where(table.found, np.char.add("Person_", people.astype(str)), "").astype(object)
+    names = {face: f"Person_{face}" if face != NO_FACE else "" for face in (NO_FACE, *table.faces)}
+    yield "Identity", np.array([names[face] for face in table.face_id.tolist()], dtype=object)
 
 
 def _box(table: ScoreTable) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ from aufait.analysis.score_table import PER_UNIT, ScoreTable
 from aufait.analysis.writers.codebook import Variable, as_table, r_script, score_variable, spss_script
 from aufait.analysis.writers.names import one_line
 from aufait.analysis.writers.recording import Choices, Recording
-from aufait.analysis.writers.text_columns import as_text, lines
+from aufait.analysis.writers.text_columns import lines
 from aufait.errors import InputError, OutputError
 from aufait.files.atomic import AtomicOutput, output_errors, write_text
 from aufait.files.safe_text import encodable, plain_cell
@@ -64,7 +64,7 @@ def _write_table(
             file.write(",".join(header) + "\n")
             for recording in recordings:
                 for piece in columns(table_of(recording)):
-                    cells = [np.full(len(piece[0]), names[recording.name], dtype=object), *map(as_text, piece)]
+                    cells = [np.full(len(piece[0]), names[recording.name], dtype=object), *piece]
                     file.writelines(lines(cells))
         output.commit()
     except BaseException:
