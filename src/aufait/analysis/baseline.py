@@ -102,7 +102,8 @@ class BaselineResult:
         """A table of the corrected scores, for events and summaries; occurrences, which have no baseline, are unknown in it."""
         if self.rule.kind == "none":
             return self.raw
-        return replace(self.raw, occurrence=np.full_like(self.raw.occurrence, np.nan), **self.corrected)
+        unknown = np.full_like(self.raw.occurrence, np.nan)
+        return replace(self.raw, occurrence=unknown, **self.corrected)  # type: ignore[arg-type]
 
 
 def correct(

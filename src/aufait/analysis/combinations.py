@@ -111,9 +111,7 @@ class Combination:
     def _strength(self, node: Node, table: ScoreTable, kind: str) -> np.ndarray:
         largest, middle = LARGEST[kind], THRESHOLDS[kind][0]
         if node.label is not None:
-            values = node.label.scores(table, kind)
-            assert values is not None  # kind() has looked
-            return values
+            return node.label.column(table, kind)
         values = self._strength(node.parts[0], table, kind)
         if node.operator == "level":
             if not 0 < node.level < largest:

@@ -50,7 +50,7 @@ def find_events(
     for (kind, own_rule), members in groups.items():
         for start in range(0, len(members), _TOGETHER):
             some = members[start : start + _TOGETHER]
-            scores = np.stack([label.scores(table, kind) for label in some], axis=1)  # type: ignore[arg-type]
+            scores = np.stack([label.column(table, kind) for label in some], axis=1)
             found += events_in(table, scores, list(map(str, some)), kind, own_rule)
     order = {str(label): place for place, label in enumerate(wanted)}
     return sorted(found, key=lambda event: (event.face_id, order[event.label], event.onset))

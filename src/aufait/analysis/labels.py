@@ -39,6 +39,13 @@ class UnitLabel:
         column: np.ndarray = values[:, table.index(self.unit)]
         return column if _known(column) else None
 
+    def column(self, table: ScoreTable, kind: str) -> np.ndarray:
+        """(N,) scores of a kind that the table is known to have."""
+        column = self.scores(table, kind)
+        if column is None:
+            raise ValueError(f"{table.name} has no {kind} of {self}")
+        return column
+
     def kinds(self, table: ScoreTable) -> tuple[str, ...]:
         """Kinds of scores that the table has under this name, the most telling first."""
         return tuple(kind for kind in KINDS if self.scores(table, kind) is not None)

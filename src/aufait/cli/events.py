@@ -31,8 +31,8 @@ def events(
         Path | None, typer.Option("--out", "-o", help="CSV of events to write.", show_default=False)
     ] = None,
     au: Annotated[
-        str, typer.Option("--au", help="Only these, such as 6,12,12L (left) or 12R; all if left out.", show_default=False)
-    ] = "",
+        str | None, typer.Option("--au", help="Only these, such as 6,12,12L (left) or 12R; all if left out.", show_default=False)
+    ] = None,
     expression: Annotated[
         list[str] | None,
         typer.Option("--expression", "-e", help="A combination such as '6 & 12' or '12 & !6'; repeatable.", show_default=False),
@@ -86,7 +86,7 @@ def events(
     for path in filter(None, (out, scores)):
         refuse_existing(path, overwrite)
     rule = EventRule(kind, on, off, min_duration, bridge, smooth, min_quality=min_quality)
-    labels = tuple(text.strip() for text in au.split(",") if text.strip())
+    labels = tuple(text.strip() for text in (au or "").split(",") if text.strip())
     wanted = Wanted(labels, tuple(expression or ()), tuple(sets or ()), blinks, not no_sides)
     _check_names(tables)
     recordings: list[tuple[ScoreTable, Findings]] = []
