@@ -163,7 +163,7 @@ def test_each_unit_uses_the_most_telling_scores_it_has() -> None:
 
 def test_another_tools_scale_is_told_unless_thresholds_are_given() -> None:
     other = table([0, 3, 3, 0], meaning={"intensity": "0 to 1"}, tool="other")
-    with pytest.warns(InputWarning, match="the tool means by them: 0 to 1"):
+    with pytest.warns(InputWarning, match="intensity of other is at 1.5; the tool means by it: 0 to 1"):
         find_events(other)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

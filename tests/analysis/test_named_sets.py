@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,3 +72,10 @@ def test_pspi_is_unknown_where_a_unit_is_and_needs_intensities() -> None:
         assert np.array_equal(pspi(both).values, [np.nan, 3], equal_nan=True)
     with pytest.raises(InputError, match="PSPI needs intensities"):
         pspi(table({4: 0.5, 6: 0.5, 7: 0.5}, kind="probability"))
+
+
+def test_pspi_of_another_scale_is_told() -> None:
+    scores = dict.fromkeys((4, 6, 7, 9, 10, 43), 2.0)
+    other = replace(table(scores), tool="other", meaning={"intensity": "0 to 100"})
+    with pytest.warns(InputWarning, match="PSPI is defined on FACS levels; other means by an intensity: 0 to 100"):
+        pspi(other)

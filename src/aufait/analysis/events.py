@@ -44,8 +44,8 @@ def find_events(
         if labels is not None:
             check_label(table, label)
         groups.setdefault((_kind_of(table, label, rule), rule.for_unit(label.unit)), []).append(label)
-    if rule.on is None and any(kind == "intensity" for kind, _ in groups) and "intensity" in table.meaning:
-        _warn_of_meaning(table, rule)
+    if rule.on is None:
+        _warn_of_meaning(table, rule, [kind for kind, _ in groups])
     found = []
     for (kind, own_rule), members in groups.items():
         for start in range(0, len(members), _TOGETHER):
@@ -79,12 +79,13 @@ def _kind_of(table: ScoreTable, label: UnitLabel, rule: EventRule) -> str:
     return kind
 
 
-def _warn_of_meaning(table: ScoreTable, rule: EventRule) -> None:
-    """Say so where another tool's intensities are compared with FACS levels that the user did not ask for."""
-    threshold = rule.thresholds("intensity")[0]
-    text = f"{table.name}: intensities of {table.tool} are read as FACS levels, and events begin at {threshold:g}"
-    text += f"; the tool means by them: {table.meaning['intensity']}. Give on and off to decide yourself"
-    warnings.warn(text, InputWarning, stacklevel=3)
+def _warn_of_meaning(table: ScoreTable, rule: EventRule, kinds: Sequence[str]) -> None:
+    """Say so where another tool's scores are compared with thresholds that the user did not ask for."""
+    for kind in dict.fromkeys(kinds):
+        if kind in table.meaning and kind != "occurrence":
+            text = f"{table.name}: events begin where the {kind} of {table.tool} is at {rule.thresholds(kind)[0]:g}"
+            text += f"; the tool means by it: {table.meaning[kind]}. Give on and off to decide yourself"
+            warnings.warn(text, InputWarning, stacklevel=3)
 
 
 def events_in(table: ScoreTable, scores: np.ndarray, labels: Sequence[str], kind: str, rule: EventRule) -> list[Event]:

@@ -65,6 +65,9 @@ def _largest_of(columns: list[np.ndarray | None]) -> np.ndarray | None:
 
 
 def _warn(table: ScoreTable, missing: tuple[int, ...], largest: int) -> None:
+    if "intensity" in table.meaning:
+        text = f"{table.name}: PSPI is defined on FACS levels; {table.tool} means by an intensity: {table.meaning['intensity']}"
+        warnings.warn(text, InputWarning, stacklevel=3)
     if not missing:
         return
     names = ", ".join(f"AU{unit}" for unit in missing)
