@@ -66,19 +66,14 @@ def write_scores(
 
 
 def _rows(table: ScoreTable, columns: Mapping[str, np.ndarray], names: list[str]) -> Iterable[str]:
-    recording = _line([plain_cell(encodable(table.name))]).rstrip("\n").replace("%", "%%")
-    pattern = f"{recording},%d,%d,%.6f" + ",%.4f" * len(names) + "\n"
+    recording = _line([plain_cell(encodable(table.name))]).removesuffix("\n")
+    pattern = ",%d,%d,%.6f" + ",%.4f" * len(names) + "\n"
     unknown = np.full(len(table), np.nan)
     for start in range(0, len(table), _CHUNK):
         some = slice(start, start + _CHUNK)
         values = [columns.get(name, unknown)[some].tolist() for name in names]
         rows = zip(table.face_id[some].tolist(), table.frame[some].tolist(), table.time[some].tolist(), *values, strict=True)
-        yield "".join(_without_nan(pattern % row) for row in rows)
-
-
-def _without_nan(line: str) -> str:
-    """``,nan`` is an empty cell; the name of a recording stays."""
-    return line.replace(",nan", ",") if ",nan" in line else line
+        yield "".join(recording + (pattern % row).replace(",nan", ",") for row in rows)
 
 
 def _line(cells: list[object]) -> str:
