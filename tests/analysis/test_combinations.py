@@ -117,3 +117,12 @@ def test_units_without_common_scores_are_refused() -> None:
     one = table(values, occurrence=np.array([[np.nan, 1, np.nan]], np.float32))
     with pytest.raises(InputError, match=r"no kind of scores of all its units .*AU6: intensity; AU12: occurrence"):
         parse("6 & 12").evaluate(one)
+
+
+def test_a_blink_within_an_expression_is_spared_too() -> None:
+    values = np.full((60, 2), 3, np.float32)
+    values[:, 0] = 0
+    values[30:33, 0] = 5  # eyes closed for 0.1 s during a smile
+    one = ScoreTable.made_of("clip", (43, 12), np.arange(60) / 30, np.zeros(60, int), intensity=values)
+    (event,) = find_combinations(one, ["43 & 12"])
+    assert (event.onset, event.offset) == (pytest.approx(1.0), pytest.approx(1.1))

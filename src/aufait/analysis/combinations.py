@@ -23,7 +23,7 @@ import numpy as np
 
 from aufait.analysis.combination_text import Token, tokens
 from aufait.analysis.event import Event
-from aufait.analysis.event_rule import KINDS, LARGEST, THRESHOLDS, EventRule
+from aufait.analysis.event_rule import EYE_UNITS, KINDS, LARGEST, THRESHOLDS, EventRule
 from aufait.analysis.events import events_in
 from aufait.analysis.labels import UnitLabel, check_label, parse_label
 from aufait.analysis.score_table import ScoreTable
@@ -146,7 +146,9 @@ def find_combinations(
         combination = parse(given) if isinstance(given, str) else given
         kind = combination.kind(table, wanted)
         strength = combination.evaluate(table, kind)[:, None]
-        found += [(place, event) for event in events_in(table, strength, [combination.text], kind, rule)]
+        eyes = [label.unit for label in combination.labels if label.unit in EYE_UNITS]
+        own_rule = rule.for_unit(eyes[0]) if eyes else rule
+        found += [(place, event) for event in events_in(table, strength, [combination.text], kind, own_rule)]
     return [event for _, event in sorted(found, key=lambda one: (one[1].face_id, one[0], one[1].onset))]
 
 
