@@ -195,6 +195,7 @@ def test_a_recording_without_a_video_is_a_live_observation_of_boris(nasty: Recor
     convert([Recording("other", recording.events), nasty], "boris", tmp_path / "two.boris")
     project = json.loads((tmp_path / "two.boris").read_text("utf-8"))
     assert {one["type"] for one in project["observations"].values()} == {"LIVE"}
+    assert set(project["observations"]) == {"other", 'Zoë; "A,B"\\n=1+1\\t| x'}
     assert check_boris(project) == expected(recording) + expected(nasty)
 
 

@@ -77,7 +77,8 @@ def _stems(recordings: list[Recording], choices: Choices) -> dict[str, dict[str,
     """Name of the recording -> its entities: what its name says, else what the user chose."""
     if choices.subject and len(recordings) > 1:
         raise InputError(f"--subject is for one recording, there are {len(recordings)}; name them sub-LABEL_task-LABEL instead")
-    stems, seen = {}, {}
+    stems: dict[str, dict[str, str]] = {}
+    seen: dict[str, str] = {}
     for recording in recordings:
         named = dict(_NAMED.findall(recording.name))
         plain = "".join(_LABEL.findall(recording.name)) or "01"

@@ -12,7 +12,7 @@ from typing import Any
 from aufait.analysis.event import Event
 from aufait.analysis.writers.boris_table import CATEGORY, modifier, observation_date
 from aufait.analysis.writers.media import MediaFacts, facts_of, relative_to
-from aufait.analysis.writers.names import LEVELS, meaning, order
+from aufait.analysis.writers.names import LEVELS, meaning, one_line, order
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.tiers import MILLISECONDS, Tier, tiers_of
 from aufait.errors import InputWarning
@@ -34,13 +34,14 @@ def write(recordings: Sequence[Recording], target: Path, choices: Choices) -> li
     codes = _codes(labels)
     behaviours = (_behaviour(label, codes[label], place) for place, label in enumerate(sorted(labels, key=order)))
     subjects = {_subject(tier) for found in tiers.values() for tier in found if tier.face}
+    observations = {one_line(one.name): _observation(one, tiers[one.name], target, codes) for one in recordings}
     project = {
         "time_format": "hh:mm:ss", "project_date": datetime.now().isoformat(timespec="seconds"),
         "project_name": target.stem, "project_description": "Events that aufait found; levels are those of each event's peak.",
         "project_format_version": "7.0",
         "subjects_conf": _numbered({"key": "", "name": name, "description": ""} for name in sorted(subjects)),
         "behaviors_conf": _numbered(behaviours),
-        "observations": {recording.name: _observation(recording, tiers[recording.name], target, codes) for recording in recordings},
+        "observations": observations,
         "behavioral_categories": [CATEGORY], "behavioral_categories_config": {"0": {"name": CATEGORY, "color": ""}},
         "independent_variables": {}, "coding_map": {}, "behaviors_coding_map": [], "converters": {},
     }  # fmt: skip

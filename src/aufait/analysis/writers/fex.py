@@ -66,9 +66,9 @@ def _columns(table: ScoreTable, landmarks: dict[str, np.ndarray]) -> Iterator[tu
         yield name, values
     yield "FaceScore", table.confidence
     for name in _POINTS:
-        yield name, landmarks[name] if name in landmarks else nothing
+        yield name, landmarks.get(name, nothing)
     for name, ours in _POSE.items():
-        yield name, table.others[ours] if ours in table.others else nothing
+        yield name, table.others.get(ours, nothing)
     for unit in (*UNITS, *(unit for unit in table.action_units if unit not in UNITS)):
         known = unit in table.action_units
         yield f"AU{unit:02d}", table.probability[:, table.index(unit)] if known else nothing

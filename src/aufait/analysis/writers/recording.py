@@ -68,7 +68,12 @@ class _Parts:
 
 
 def read_recordings(
-    paths: Sequence[str | Path], media: str | Path | None = None, *, events: bool = True, sides: bool = True
+    paths: Sequence[str | Path],
+    media: str | Path | None = None,
+    *,
+    events: bool = True,
+    sides: bool = True,
+    fps: float | None = None,
 ) -> list[Recording]:
     """Read tables and files of events; those of one name become one recording.
 
@@ -77,13 +82,14 @@ def read_recordings(
         media: the video, for a single recording; else each table's own source is taken.
         events: whether events are wanted; a recording that no file of events names gets those of the default rule.
         sides: whether events that are found here are also those of the left and right.
+        fps: frames per second, for tables without times.
 
     Raises:
         InputError: nothing given, a file that is neither, two tables of one name, or one video for several recordings.
     """
     parts: dict[str, _Parts] = {}
     for path in map(Path, paths):
-        _add(path.expanduser(), parts)
+        _add(path.expanduser(), parts, fps)
     if not parts:
         raise InputError("give at least one table of action units or one file of events")
     if media is not None and len(parts) > 1:
@@ -91,7 +97,7 @@ def read_recordings(
     return [_recording(name, part, media, events, sides) for name, part in sorted(parts.items())]
 
 
-def _add(path: Path, parts: dict[str, _Parts]) -> None:
+def _add(path: Path, parts: dict[str, _Parts], fps: float | None) -> None:
     if set(read_header(path).columns) >= _EVENT_COLUMNS:
         found = read_events(path)
         for event in found:
@@ -102,7 +108,7 @@ def _add(path: Path, parts: dict[str, _Parts]) -> None:
             part = parts.setdefault(_stem(path), _Parts())
             part.events = part.events or []
         return
-    table = read_table(path)
+    table = read_table(path, fps=fps)
     part = parts.setdefault(table.name, _Parts())
     if part.table is not None:
         raise InputError(f"{path} and {part.table.path} are both tables of {table.name!r}; give one, or rename one")
