@@ -35,6 +35,7 @@ def convert(
         float | None,
         typer.Option("--rate", min=0.001, help="bids: rows per second; if left out, the frames' own rate.", show_default=False),
     ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second, for tables without times.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: ErrorsOnlyOption = False,
 ) -> None:
@@ -53,7 +54,7 @@ def convert(
     events = writer_of(to).WANTS != "scores"
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", InputWarning)
-        written = write(read_recordings(inputs, media, events=events, sides=not no_sides), to, out, choices)
+        written = write(read_recordings(inputs, media, events=events, sides=not no_sides, fps=fps), to, out, choices)
     for text in dict.fromkeys(str(one.message) for one in told if issubclass(one.category, InputWarning)):
         print_warning(text)
     if not quiet:

@@ -71,6 +71,7 @@ def events(
     smooth: Annotated[float, typer.Option(min=0.0, help="Window of the running median in seconds; 0: none.")] = 0.2,
     min_quality: Annotated[float, typer.Option(min=0.0, max=1.0, help="Frames below are missing.")] = 0.3,
     tool: Annotated[str | None, typer.Option(help="Whose tables; told by the header if left out.", show_default=False)] = None,
+    fps: Annotated[float | None, typer.Option(help="Frames per second, for tables without times.", show_default=False)] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: ErrorsOnlyOption = False,
 ) -> None:
@@ -92,9 +93,9 @@ def events(
     recordings: list[tuple[ScoreTable, Findings]] = []
     rows = []
     with _warnings_printed():
-        given = GivenBaseline.read(baseline, baseline_face or (), min_quality, tool)
+        given = GivenBaseline.read(baseline, baseline_face or (), min_quality, tool, fps)
         for path in tables:
-            table = open_table(path, tool)
+            table = open_table(path, tool, fps)
             corrected = given.of(table)
             findings = find_all(table, wanted, rule, corrected)
             recordings.append((table, findings))
@@ -135,7 +136,7 @@ def _check_names(paths: Sequence[Path]) -> None:
         raise InputError(f"{both} would both be the recording {double!r}; rename one of them, or ask for them one by one")
 
 
-def open_table(path: Path, tool: str | None) -> ScoreTable:
+def open_table(path: Path, tool: str | None, fps: float | None = None) -> ScoreTable:
     """The table of a video.
 
     Raises:
@@ -144,7 +145,7 @@ def open_table(path: Path, tool: str | None) -> ScoreTable:
     from aufait.analysis import read_table
     from aufait.analysis.readers.header import read_header
 
-    table = read_table(path, tool)
+    table = read_table(path, tool, fps=fps)
     if table.tool == "aufait" and not {"timestamp", "presentation_time"} & set(read_header(path).columns):
         raise InputError(f"{path} is a table of pictures, which have no time; events need the table of a video")
     return table
@@ -159,7 +160,7 @@ class GivenBaseline:
     faces: dict[int, int] | None
 
     @classmethod
-    def read(cls, text: str, pairs: Sequence[str], min_quality: float, tool: str | None) -> GivenBaseline:
+    def read(cls, text: str, pairs: Sequence[str], min_quality: float, tool: str | None, fps: float | None = None) -> GivenBaseline:
         """Read what was typed.
 
         Raises:
@@ -174,7 +175,7 @@ class GivenBaseline:
             return cls(BaselineRule(text, min_quality=min_quality), None, None)
         place, start, end = _place(text)
         rule = BaselineRule("given", start, end, min_quality=min_quality)
-        return cls(rule, None if place is None else open_table(place, tool), faces)
+        return cls(rule, None if place is None else open_table(place, tool, fps), faces)
 
     def of(self, table: ScoreTable) -> BaselineResult | None:
         """The baseline of one table; None: none was asked for."""

@@ -50,3 +50,17 @@ def test_the_command_and_the_code_of_the_page_run(
     printed = capsys.readouterr().out
     assert "openface (6, 12)" in printed
     assert "2 Span(start=12.4, end=14.9, label='AU12C', tier='AU', person='anna', recording='clip')" in printed
+
+
+@pytest.mark.parametrize("command", ["events", "convert"])
+def test_a_table_without_times_is_used_with_the_rate_and_asked_for_it_without(command: str, tmp_path: Path) -> None:
+    from aufait.cli.app import app
+
+    path = tmp_path / "clip.csv"
+    path.write_text("\n".join(("Frame,Int_au_12", *(f"{frame},{3.0 if 20 < frame < 60 else 0.0}" for frame in range(100)))))
+    words = [command, str(path), "-o", str(tmp_path / "out.csv"), *(["--to", "long"] if command == "convert" else [])]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2 and "--fps 30" in " ".join(result.stderr.split())
+    result = CliRunner().invoke(app, [*words, "--fps", "25"])
+    assert result.exit_code == 0, result.output
+    assert "0.84" in (tmp_path / "out.csv").read_text()
