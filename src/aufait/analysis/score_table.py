@@ -199,8 +199,8 @@ class ScoreTable:
         rows, units = len(time), len(action_units)
         values: dict[str, object] = {
             "frame": np.arange(rows),
-            **{one: np.full(rows, np.nan, np.float32) for one in ("confidence", "quality")},
-            **{one: np.full((rows, units), np.nan, np.float32) for one in ("probability", "intensity", "occurrence")},
+            **{one: np.full(rows, np.nan, np.float32) for one in ("confidence", "quality") if given.get(one) is None},
+            **{one: np.full((rows, units), np.nan, np.float32) for one in PER_UNIT[:3] if given.get(one) is None},
             **{one: value for one, value in given.items() if value is not None},
         }
         order: np.ndarray | slice = np.lexsort((face_id, time))

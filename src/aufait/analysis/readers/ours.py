@@ -45,11 +45,11 @@ def read(path: Path, header: Header, fps: float | None = None, scores_only: bool
     """
     units = tuple(int(match[1]) for name in header.columns if (match := _PROBABILITY.fullmatch(name)))
     scores = {name: [f"AU{unit:02d}_{suffix}" for unit in units] for name, suffix in _SUFFIXES.items()}
-    if scores_only:
-        scores = {name: [] if name.endswith(("left", "right")) else columns for name, columns in scores.items()}
-    single = [column for columns in scores.values() for column in columns]
+    sides = [name for name in scores if name.endswith(("left", "right"))]
+    if scores_only or not any(name in header.columns for name in scores["intensity_left"]):
+        scores = {name: columns for name, columns in scores.items() if name not in sides}
     others = () if scores_only else (*_POSE, *_BOX)
-    columns = read_columns(path, header, [*_INDEX, *others, *single], ["source"], single=single)
+    columns = read_columns(path, header, [*_INDEX, *others], ["source"], matrices=scores)
     if "success" not in columns or "source" not in columns:
         raise InputError(f"{path}: a table of aufait has the columns success and source, this one has not; was it edited?")
     found = columns["success"] == 1
@@ -60,20 +60,15 @@ def read(path: Path, header: Header, fps: float | None = None, scores_only: bool
     rows = len(found)
     absent = ~found
 
-    def of_units(name: str) -> np.ndarray:
-        values = np.full((rows, len(units)), np.nan, np.float32)
-        for place, column in enumerate(scores[name]):
-            if column in columns:
-                values[:, place] = columns.pop(column)
-        values[absent] = np.nan
-        return values
+    for name in scores:
+        columns[name][absent] = np.nan
+    if "intensity_left" in scores and not np.isfinite(columns["intensity_left"]).any():
+        scores = {name: units for name, units in scores.items() if name not in sides}
 
     def per_row(name: str) -> np.ndarray:
         values = columns.get(name, np.full(rows, np.nan)).astype(np.float32)
         return np.where(found, values, np.float32(np.nan))
 
-    sided = any(column in columns and np.isfinite(columns[column]).any() for column in scores["intensity_left"])
-    sides = {name: of_units(name) if sided else None for name in _SUFFIXES if name.endswith(("left", "right"))}
     face = columns.get("face_id", columns.get("face", np.zeros(rows)))
     return ScoreTable.made_of(
         recording_name(path),
@@ -83,8 +78,7 @@ def read(path: Path, header: Header, fps: float | None = None, scores_only: bool
         frame=whole_numbers(path, "frame", columns["frame"]) if "frame" in columns else numbered(sources),
         confidence=per_row("confidence"),
         quality=per_row("quality"),
-        **{name: of_units(name) for name in ("probability", "intensity", "occurrence")},
-        **sides,
+        **{name: columns[name] for name in scores},
         others={name: np.where(found, columns[name], np.nan) for name in others if name in columns},
         source=str(sources[0]) if rows and len(set(sources)) == 1 else "",
         path=path,
