@@ -44,7 +44,7 @@ def card_of_table(table: ScoreTable) -> str:
         ("time", length),
         ("frames", f"{len(times)}"),
         ("frames with a face", f"{len(np.unique(table.time[table.found]))}"),
-        ("faces", ", ".join(map(str, table.faces)) or "none"),
+        ("numbers of the faces", ", ".join(map(str, table.faces)) or "none"),
     ]
     scores, kind = table.strength()
     with warnings.catch_warnings():

@@ -169,7 +169,8 @@ class Detections(list[DetectedFrame]):
 
         faces = [face for frame in self for face in frame.faces]
         facts = [("sources", ", ".join(self.sources[:_SHOWN_SOURCES]) + (" ..." if len(self.sources) > _SHOWN_SOURCES else ""))]
-        facts += [("frames with a face", f"{sum(frame.has_face for frame in self)} of {len(self)}"), ("faces", f"{len(faces)}")]
+        facts += [("frames with a face", f"{sum(frame.has_face for frame in self)} of {len(self)}")]
+        facts += [("faces, all frames together", f"{len(faces)}")]
         bars = ""
         if faces and len({face.action_units for face in faces}) == 1:
             share = np.mean([face.occurrence for face in faces], axis=0)

@@ -19,6 +19,7 @@ SHOWN_FACES = 6
 
 _BAR = "#3b6fb6"
 _PALE = "#b9c4d3"
+_FONT = ' style="font:inherit"'
 _CARD = "font:13px/1.4 sans-serif;display:inline-block;vertical-align:top;margin:0 1.5em .5em 0"
 
 
@@ -46,7 +47,8 @@ def face_card(face: FaceAnalysis) -> str:
     ]
     what = "probability" if face.intensity is None else "intensity 0-5"
     head = f"face {face.face_id}, quality {face.quality:.2f}"
-    return f'<div style="{_CARD}"><div>{head}</div><table>{"".join(rows)}</table><div>{what}; blue: occurs</div></div>'
+    table = f"<table{_FONT}>{''.join(rows)}</table>"
+    return f'<div style="{_CARD}"><div>{head}</div>{table}<div>{what}; blue: occurs</div></div>'
 
 
 def summary_card(title: str, facts: Sequence[tuple[str, str]], thumbnails: Sequence[tuple[bytes, str]] = (), bars: str = "") -> str:
@@ -59,7 +61,7 @@ def summary_card(title: str, facts: Sequence[tuple[str, str]], thumbnails: Seque
         f'<figure style="{_CARD}">{image_tag(data, caption)}<figcaption>{escape(caption)}</figcaption></figure>'
         for data, caption in thumbnails
     )
-    return f'<div style="{_CARD}"><b>{escape(title)}</b><table>{rows}</table>{bars}</div>{pictures}'
+    return f'<div style="{_CARD}"><b>{escape(title)}</b><table{_FONT}>{rows}</table>{bars}</div>{pictures}'
 
 
 def bar_table(action_units: Sequence[int], shares: np.ndarray, caption: str) -> str:
@@ -68,7 +70,7 @@ def bar_table(action_units: Sequence[int], shares: np.ndarray, caption: str) -> 
         _bar_row(unit, share, "" if np.isnan(share) else f"{100 * share:.0f} %", True)
         for unit, share in zip(action_units, np.asarray(shares, float), strict=True)
     ]
-    return f"<div>{escape(caption)}</div><table>{''.join(rows)}</table>"
+    return f"<div>{escape(caption)}</div><table{_FONT}>{''.join(rows)}</table>"
 
 
 def image_tag(jpeg: bytes, alt: str) -> str:
