@@ -165,6 +165,7 @@ class Tally:
     hits: int = 0
     missed: int = 0
     false: int = 0
+    strong: float = STRONG
     onsets: list[float] = field(default_factory=list)
     offsets: list[float] = field(default_factory=list)
 
@@ -177,7 +178,7 @@ class Tally:
         """Count the events of one unit in one sequence."""
         pairs = matched(truth, found, least)
         for place, one in enumerate(truth):
-            if one.peak < STRONG:
+            if one.peak < self.strong:
                 continue
             other = found[pairs[place]] if place in pairs else None
             self.hits += other is not None
@@ -187,7 +188,7 @@ class Tally:
             if other is not None and not one.open_end:
                 self.offsets.append((other.offset - one.offset) * FPS)
         spare = set(range(len(found))) - set(pairs.values())
-        self.false += sum(found[place].peak >= STRONG for place in spare)
+        self.false += sum(found[place].peak >= self.strong for place in spare)
 
     def line(self) -> str:
         """The figures."""
@@ -195,9 +196,11 @@ class Tally:
         return f"| {self.hits + self.missed} | {self.hits} | {self.false} | {self.f1:.3f} | {ends[0]} | {ends[1]} |"
 
 
-def tally(acted: list[Acted], rule: EventRule | None, least: float, units: tuple[int, ...] = UNITS) -> Tally:
+def tally(
+    acted: list[Acted], rule: EventRule | None, least: float, units: tuple[int, ...] = UNITS, strong: float = STRONG
+) -> Tally:
     """The figures of some sequences."""
-    result = Tally()
+    result = Tally(strong=strong)
     for one in acted:
         truth, found = true_events(one), find_events(one.table, rule, sides=False)
         for unit in units:
@@ -244,6 +247,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--finder", default="builtin")
     parser.add_argument("--keep", type=Path, help="folder for the rendered pictures; those that are there are not rendered again")
+    parser.add_argument("--strong", type=float, default=STRONG, help="count events that reach this")
     parser.add_argument("--rules", action="store_true", help="also other rules than the default one")
     parser.add_argument("--speed", action="store_true", help="instead: time and memory for an hour with five faces")
     arguments = parser.parse_args()
@@ -262,9 +266,9 @@ def main() -> None:
         rules |= {"blinks not spared": EventRule(spare_blinks=False), "bridge 0 s": EventRule(bridge=0.0)}
     for name, rule in rules.items():
         for match, least in (("any time in common", 0.0), ("half of the time", 0.5)):
-            print(f"| {name} | {match} {tally(acted, rule, least).line()}")
+            print(f"| {name} | {match} {tally(acted, rule, least, strong=arguments.strong).line()}")
     for unit in UNITS:
-        one = tally(acted, None, 0.0, (unit,))
+        one = tally(acted, None, 0.0, (unit,), arguments.strong)
         if one.hits + one.missed + one.false:
             print(f"| AU{unit} | any: {one.hits} of {one.hits + one.missed} found, {one.false} false |")
 
