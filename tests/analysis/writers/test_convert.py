@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas
 import pympi
 import pytest
 from made_recordings import csv_of, event, score_table
@@ -98,3 +100,17 @@ def test_what_is_given_wrongly_is_named(clip: Path, tmp_path: Path) -> None:
     copy = csv_of(score_table("clip"), tmp_path / "again" / "clip.csv", "a")
     with pytest.raises(InputError, match="both tables of 'clip'"):
         read_recordings([clip, copy])
+
+
+def test_pictures_keep_their_names_and_have_no_time_line(tmp_path: Path) -> None:
+    table = score_table("pics", frames=9, time=np.arange(9) + 1)
+    path = csv_of(table, tmp_path / "pics.csv", "")
+    rows = pandas.read_csv(path).drop(columns=["presentation_time"])
+    rows["source"] = [f"folder/a;b,{number}.jpg" for number in table.frame]
+    rows.to_csv(path, index=False)
+    assert "pictures, which have no times" in " ".join(run(path, "--to", "elan", "-o", tmp_path / "x.eaf", status=2).split())
+    for to, column in (("wide", "recording"), ("long", "recording"), ("fex", "input")):
+        run(path, "--to", to, "-o", tmp_path / f"{to}.csv")
+        found = pandas.read_csv(tmp_path / f"{to}.csv")
+        frames = found["frame"] + (to == "fex")
+        assert list(found[column]) == [f"folder/a;b,{number}.jpg" for number in frames]

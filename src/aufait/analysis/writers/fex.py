@@ -13,6 +13,7 @@ from aufait.analysis.readers.columns import read_columns
 from aufait.analysis.readers.header import read_header
 from aufait.analysis.score_table import NO_FACE, ScoreTable
 from aufait.analysis.writers.names import one_line
+from aufait.analysis.writers.picture_tables import of_pictures, picture_names
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.text_columns import lines
 from aufait.errors import InputError
@@ -74,7 +75,10 @@ def _columns(table: ScoreTable, landmarks: dict[str, np.ndarray]) -> Iterator[tu
         yield f"AU{unit:02d}", table.probability[:, table.index(unit)] if known else nothing
     for name in EMOTIONS:
         yield name, nothing
-    yield "input", np.full(len(table), _quoted(table.source or table.name), dtype=object)
+    pictures = picture_names(table) if of_pictures(table) else None
+    named = np.full(len(table), table.source or table.name, dtype=object) if pictures is None else pictures
+    quoted = {name: _quoted(name) for name in dict.fromkeys(named)}
+    yield "input", np.array([quoted[name] for name in named], dtype=object)
     first = int(table.frame.min()) if len(table) else 0
     yield "frame", table.frame - min(first, 1)
     yield "approx_time", _clock(table.time)

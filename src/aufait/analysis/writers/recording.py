@@ -13,6 +13,7 @@ from aufait.analysis.events import find_events
 from aufait.analysis.readers import read_table
 from aufait.analysis.readers.header import read_header
 from aufait.analysis.score_table import ScoreTable
+from aufait.analysis.writers.picture_tables import of_pictures
 from aufait.errors import InputError, InputWarning
 from aufait.files.safe_text import original_name
 
@@ -121,6 +122,8 @@ def _stem(path: Path) -> str:
 
 def _recording(name: str, part: _Parts, media: str | Path | None, events: bool, sides: bool) -> Recording:
     found: Iterable[Event] = part.events or ()
+    if events and part.table is not None and of_pictures(part.table):
+        raise InputError(f"{name} is a table of pictures, which have no times; this format needs a video. Take wide, long or fex")
     if events and part.events is None and part.table is not None:
         found = find_events(part.table, sides=sides)
     ordered = tuple(sorted(found, key=lambda event: (event.onset, event.offset, event.face_id, event.label)))

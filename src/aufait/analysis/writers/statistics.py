@@ -12,6 +12,7 @@ import numpy as np
 from aufait.analysis.score_table import PER_UNIT, ScoreTable
 from aufait.analysis.writers.codebook import Variable, as_table, r_script, score_variable, spss_script
 from aufait.analysis.writers.names import one_line
+from aufait.analysis.writers.picture_tables import of_pictures, picture_names
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.text_columns import lines
 from aufait.errors import InputError, OutputError
@@ -43,8 +44,9 @@ def write_statistics(
         OutputError: one of the files exists and may not be replaced.
     """
     names = {recording.name: _quoted(recording.name) for recording in recordings}
-    width = max((len(name.encode()) for name in names.values()), default=1)
-    every = [Variable("recording", "Name of the recording", "text", width=width), *_INDEX, *variables]
+    every_name = {name for recording in recordings for name in _row_names(recording, names[recording.name])} | {*names.values()}
+    width = max((len(name.encode()) for name in every_name), default=1)
+    every = [Variable("recording", "Name of the recording, or of the picture", "text", width=width), *_INDEX, *variables]
     others = {
         target.with_name(f"{target.stem}_codebook.csv"): as_table(every),
         target.with_suffix(".sps"): spss_script(encodable(target.name), every),
@@ -63,13 +65,24 @@ def _write_table(
         with output_errors(target), output.partial.open("w", encoding="utf-8", newline="") as file:
             file.write(",".join(header) + "\n")
             for recording in recordings:
+                called = _row_names(recording, names[recording.name])
                 for piece in columns(table_of(recording)):
-                    cells = [np.full(len(piece[0]), names[recording.name], dtype=object), *piece]
+                    cells = [called, *piece]
                     file.writelines(lines(cells))
         output.commit()
     except BaseException:
         output.discard()
         raise
+
+
+def _row_names(recording: Recording, name: str) -> np.ndarray:
+    """(N,) the recording's name, quoted; in tables of pictures the picture's."""
+    table = table_of(recording)
+    pictures = picture_names(table) if of_pictures(table) else None
+    if pictures is None:
+        return np.full(len(table), name, dtype=object)
+    quoted = {picture: _quoted(picture) for picture in dict.fromkeys(pictures)}
+    return np.array([quoted[picture] for picture in pictures], dtype=object)
 
 
 def table_of(recording: Recording) -> ScoreTable:
