@@ -27,6 +27,8 @@ from aufait.analysis.span import Span
         ("AU12 left", Code(12, None, "left")),
         ("AU12_right", Code(12, None, "right")),
         ("AU12 C left", Code(12, 3, "left")),
+        ("AU12 left C", Code(12, 3, "left")),
+        ("AU12 left face 0", Code(12, None, "left")),
         ("AU12 - Lip corner puller", Code(12)),
         ("AU25 Lips Part", Code(25)),
         (" AU12 ", Code(12)),

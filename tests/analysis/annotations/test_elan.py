@@ -131,6 +131,13 @@ def test_a_bomb_of_entities_and_a_look_into_other_files_are_refused(tmp_path: Pa
             read_annotations(path)
 
 
+@pytest.mark.parametrize("origin", ["nan", "1e999", "9" * 400])
+def test_an_offset_that_is_no_time_is_named(tmp_path: Path, origin: str) -> None:
+    media = f'<MEDIA_DESCRIPTOR MEDIA_URL="a.mp4" TIME_ORIGIN="{origin}"/>'
+    with pytest.raises(InputError, match="the offset of a medium is no number"):
+        read_annotations(document(tmp_path, tier("t", aligned("a1", 1, 2, "x")), media=media))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -118,7 +118,12 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     for path_here, message in ((path, "no such file"), (tmp_path, "no such file")):
         with pytest.raises(InputError, match=message):
             read_annotations(path_here)
-    for data, message in ((b" \n", "is empty"), (b"\x89PNG\r\n\x00\x00\xff", "not a file of text"), (b"a\0b", "zero bytes")):
+    for data, message in (
+        (b" \n", "is empty"),
+        (b'""', "no cells with text"),
+        (b"\x89PNG\r\n\x00\x00\xff", "not a file of text"),
+        (b"a\0b", "zero bytes"),
+    ):
         path.write_bytes(data)
         with pytest.raises(InputError, match=message):
             read_annotations(path)

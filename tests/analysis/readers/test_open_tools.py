@@ -160,6 +160,11 @@ def test_frames_that_pyafar_leaves_out_have_no_face(tmp_path: Path) -> None:
     np.testing.assert_allclose(table.intensity[0], [np.nan, 2.5])
 
 
+def test_frames_that_no_recording_has_are_refused_before_they_take_memory(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="which is no recording"):
+        read_table(written(tmp_path, "Frame,Occ_au_12", "0,0.5", "900000000000,0.5"), fps=10)
+
+
 def test_an_infant_s_au_3_is_reported(tmp_path: Path) -> None:
     path = written(tmp_path, "Frame,Occ_au_3,Occ_au_12", "0,0.5,0.5")
     with pytest.warns(InputWarning, match="left out: AU3"):

@@ -51,7 +51,7 @@ def read_annotations(path: str | Path, kind: str | None = None) -> list[Span]:
     elif kind == "boris" and text.lstrip()[:1] == "{":
         spans, layers = boris_project.spans(path, text), True
     else:
-        rows = table_rows(text)
+        rows = table_rows(path, text)
         is_boris = kind == "boris" or boris_table.recognises(rows)
         spans, layers = (boris_table.spans(path, rows), True) if is_boris else plain.spans(path, rows)
     spans.sort()

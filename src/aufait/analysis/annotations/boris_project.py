@@ -31,7 +31,7 @@ def spans(path: Path, text: str) -> list[Span]:
     try:
         kinds = {behaviour["code"]: behaviour["type"] for behaviour in project.get("behaviors_conf", {}).values()}
         marks = [mark for name, one in project["observations"].items() for mark in _marks(path, name, one, kinds)]
-    except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise InputError(f"{path} is not as BORIS writes projects ({type(error).__name__}: {error}); save it with BORIS") from error
     return paired(path, marks)
 

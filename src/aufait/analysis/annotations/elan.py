@@ -79,8 +79,8 @@ def _medium(path: Path, root: Element) -> tuple[str, float]:
     if not media:
         return "", 0.0
     try:
-        origins = [float(medium.get("TIME_ORIGIN", "0")) for medium in media]
-    except ValueError:
+        origins = [float(int(medium.get("TIME_ORIGIN", "0"))) for medium in media]
+    except (ValueError, OverflowError):
         raise InputError(f"{path}: the offset of a medium is no number; set it again in ELAN") from None
     url = unquote(media[0].get("MEDIA_URL", "") or media[0].get("RELATIVE_MEDIA_URL", ""))
     name = re.split(r"[/\\]", url)[-1]
@@ -172,8 +172,9 @@ def _slots(path: Path, root: Element, notes: list[_Note]) -> dict[str, float]:
                 open_slots.add(name)
             else:
                 slots[name] = float(int(value))
-        except ValueError:
-            raise InputError(f"{path}: the time {shown(value or '')!r} is no number of milliseconds; save it with ELAN") from None
+        except (ValueError, OverflowError):
+            said = shown(value or "")
+            raise InputError(f"{path}: the time {said!r} is no whole number of milliseconds; save it with ELAN") from None
     if open_slots:
         _close(path, slots, open_slots, notes)
     return slots

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 
 from aufait.analysis.annotations.checks import refuse
@@ -76,7 +77,7 @@ def _tokens(text: str) -> Iterator[object]:
 
 def _numbers(tokens: Iterator[object], count: int) -> list[float]:
     values = list(islice(tokens, count))
-    if len(values) < count or not all(isinstance(value, float) for value in values):
+    if len(values) < count or not all(isinstance(value, float) and isfinite(value) for value in values):
         raise TypeError("expected numbers")
     return values  # type: ignore[return-value]
 

@@ -61,15 +61,23 @@ def _decoded(path: Path, data: bytes) -> str:
     return text
 
 
-def table_rows(text: str) -> list[Row]:
-    """The rows of a table that are not empty; tab, semicolon or comma between cells, whichever the header has most of."""
+def table_rows(path: Path, text: str) -> list[Row]:
+    """The rows of a table that are not empty; tab, semicolon or comma between cells, whichever the header has most of.
+
+    Raises:
+        InputError: a cell is too long, or all are empty.
+    """
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        return [Row(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(cell.strip() for cell in row)]
+        rows = [Row(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader]
     except csv.Error as error:
-        raise InputError(f"line {reader.line_num} of the table cannot be read ({error})") from error
+        raise InputError(f"{path}, line {reader.line_num}: the table cannot be read ({error})") from error
+    rows = [row for row in rows if any(row.cells)]
+    if not rows:
+        raise InputError(f"{path}: the table has no cells with text; expected a header such as start,end,label")
+    return rows
 
 
 def shown(text: str, length: int = 40) -> str:

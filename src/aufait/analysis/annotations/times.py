@@ -14,7 +14,7 @@ _SPELLINGS = {
     "min": "min", "mins": "min", "minute": "min", "minutes": "min",
     "hh:mm:ss": "s", "hh:mm:ss.ms": "s", "hh:mm:ss.mmm": "s", "hh:mm:ss.sss": "s", "mm:ss": "s",
 }  # fmt: skip
-_CLOCK = re.compile(r"(-?)(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK = re.compile(r"(-?)(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 _MISSING = frozenset({"", "n/a", "na", "nan", "none", "null", "-"})
 
 

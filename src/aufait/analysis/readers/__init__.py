@@ -75,5 +75,5 @@ def _read(reader: Reader, path: Path, header: Header, fps: float | None, scores_
         return reader.read(path, header, fps)
     except InputError:
         raise
-    except ValueError as error:  # what a table of scores itself refuses
+    except (ValueError, OverflowError) as error:  # what a table of scores itself refuses
         raise InputError(f"{path} is not a whole table of {reader.TOOL}: {error}") from error

@@ -72,7 +72,7 @@ _MEANS = {
 
 def _place(header: Header) -> int | None:
     for place, line in enumerate(header.start):
-        if _TIME.lower() in line.lower() and _COLUMN.search(line):
+        if _TIME in line and _COLUMN.search(line) and _TIME in header_of(header.start, place).columns:
             return place
     return None
 

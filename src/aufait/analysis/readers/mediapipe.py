@@ -127,10 +127,17 @@ def _scores(face: Any) -> dict[str, float]:
     if isinstance(face, dict):
         scores = {name: float(value) for name, value in face.items() if name in _ALL}
     else:
-        scores = {next(entry[name] for name in _NAMES if name in entry): float(entry["score"]) for entry in face}
+        scores = {_name(entry): float(entry["score"]) for entry in face}
     if not all(0 <= value <= 1 for value in scores.values()):
         raise ValueError("a score is outside 0-1")
     return scores
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    name = next((entry[name] for name in _NAMES if name in entry), None)
+    if not isinstance(name, str):
+        raise ValueError("a score has no name")
+    return name
 
 
 _ALL = frozenset(shape for unit in UNITS for shape in _shapes(unit))
@@ -138,7 +145,7 @@ _ALL = frozenset(shape for unit in UNITS for shape in _shapes(unit))
 
 def _number(frame: Mapping[str, Any], names: tuple[str, ...], otherwise: int) -> int:
     value = next((frame[name] for name in names if name in frame), otherwise)
-    return value if isinstance(value, int) else otherwise
+    return value if isinstance(value, int) and abs(value) < 2**53 else otherwise
 
 
 def _times(path: Path, frames: list[Any], rows: list[Any], numbers: np.ndarray, fps: float | None) -> np.ndarray:

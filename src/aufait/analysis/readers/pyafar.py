@@ -12,11 +12,13 @@ from aufait.analysis.readers.columns import read_columns
 from aufait.analysis.readers.header import Header
 from aufait.analysis.readers.shared import known_units, of_units, recording_name, times_of_frames, whole_numbers
 from aufait.analysis.score_table import NO_FACE, ScoreTable
+from aufait.errors import InputError
 
 TOOL = "pyafar"
 
 _COLUMN = re.compile(r"(Occ|Int)_au_(\d+)", re.IGNORECASE)
 _POSE = ("Pitch", "Yaw", "Roll")
+_MOST_FRAMES = 50_000_000  # nine days at 60 frames per second
 _MEANING = MappingProxyType(
     {
         "probability": "PyAFAR's likelihood of the occurrence, 0-1",
@@ -44,6 +46,8 @@ def read(path: Path, header: Header, fps: float | None = None) -> ScoreTable:
     rows = len(next(iter(columns.values())))
     frame = whole_numbers(path, "Frame", columns.get("Frame", columns.get("frame", np.full(rows, np.nan))))
     person = whole_numbers(path, "Person_ID", columns["Person_ID"]) if "Person_ID" in columns else np.zeros(rows, np.int64)
+    if rows and frame.max() - frame.min() > _MOST_FRAMES:
+        raise InputError(f"{path}: numbers of frames run from {frame.min()} to {frame.max()}, which is no recording")
     absent = np.setdiff1d(np.arange(frame.min(), frame.max() + 1), frame) if rows else np.zeros(0, np.int64)
 
     def padded(values: np.ndarray) -> np.ndarray:
