@@ -27,6 +27,7 @@ from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.stream import stream
 from aufait.cli.summarize import summarize
+from aufait.cli.synchrony import synchrony
 from aufait.cli.synth import synth
 from aufait.cli.train import train
 from aufait.cli.twin import GroupWithOldSpelling, twin
@@ -72,6 +73,7 @@ app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
 app.command("summarize")(summarize)
+app.command("synchrony")(synchrony)
 app.command("synth")(synth)
 app.command("twin")(twin)
 app.command("reproduce")(reproduce)

@@ -6,6 +6,7 @@ values move along. The p value is the share of surrogates, the real pair counted
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,8 +104,8 @@ def synchrony(pair: Pair, settings: SynchronySettings | None = None) -> Synchron
     p_peak = p_lag = float("nan")
     if settings.surrogates and np.isfinite(mean_peak):
         drawn = [
-            _statistics(lagged_correlation(pair.first, other, *sizes).r)[:2]
-            for other in _surrogates(pair.second, length + 2 * max_lag, settings)
+            _statistics(_without_seam(lagged_correlation(pair.first, other, *sizes), seam))[:2]
+            for other, seam in _surrogates(pair.second, length + 2 * max_lag, settings)
         ]
         p_peak, p_lag = _p_value(mean_peak, [one for one, _ in drawn]), _p_value(best_r, [one for _, one in drawn])
     zero = _mean(found.r[:, max_lag : max_lag + 1])
@@ -129,8 +130,20 @@ def _mean(r: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.where(known, r, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1), np.nan)
 
 
-def _surrogates(values: np.ndarray, far: int, settings: SynchronySettings) -> list[np.ndarray]:
-    """Courses that cannot be in time: moved by at least ``far`` values, or with segments of that length shuffled."""
+def _without_seam(found: LaggedCorrelation, seam: int | None) -> np.ndarray:
+    """Correlations of the windows that do not touch the place where the end of a course meets its beginning."""
+    if seam is None:
+        return found.r
+    reach = int(found.lags[-1])
+    touched = (found.starts - reach < seam) & (seam < found.starts + found.length + reach)
+    return np.where(touched[:, None], np.float32(np.nan), found.r)
+
+
+def _surrogates(values: np.ndarray, far: int, settings: SynchronySettings) -> Iterator[tuple[np.ndarray, int | None]]:
+    """Courses that cannot be in time: moved by at least ``far`` values, or with segments of that length shuffled.
+
+    With each comes the position of its one seam; None where there are many.
+    """
     random = np.random.default_rng(settings.seed)
     if len(values) < (4 if settings.method == "segments" else 3) * far:
         raise InputError(
@@ -138,11 +151,12 @@ def _surrogates(values: np.ndarray, far: int, settings: SynchronySettings) -> li
             "choose a shorter window or a smaller lag, or no surrogates"
         )
     if settings.method == "circular":
-        return [np.roll(values, shift) for shift in random.integers(far, len(values) - far + 1, settings.surrogates)]
+        yield from ((np.roll(values, k), int(k)) for k in random.integers(far, len(values) - far + 1, settings.surrogates))
+        return
     # A random turn first: the cuts fall elsewhere each time.
-    turned = (np.roll(values, random.integers(len(values))) for _ in range(settings.surrogates))
-    return [np.concatenate([segments[k] for k in random.permutation(len(segments))])
-            for segments in (np.array_split(one, len(values) // far) for one in turned)]  # fmt: skip
+    for _ in range(settings.surrogates):
+        segments = np.array_split(np.roll(values, random.integers(len(values))), len(values) // far)
+        yield np.concatenate([segments[k] for k in random.permutation(len(segments))]), None
 
 
 def _p_value(value: float, drawn: list[float]) -> float:

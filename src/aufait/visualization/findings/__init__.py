@@ -1,0 +1,1 @@
+"""Drawings of what was found in tables: lags of two people."""
