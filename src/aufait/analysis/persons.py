@@ -57,7 +57,7 @@ def read_groups(path: str | Path, columns: Sequence[str]) -> dict[str, dict[str,
 
 
 def _rows(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    rows = table_rows(read_text(path))
+    rows = table_rows(path, read_text(path))
     names = [cell.lower() for cell in rows[0].cells]
     spelled = dict(zip(names, range(len(names)), strict=True))
     missing = [name for name in needed if name.lower() not in spelled]
