@@ -80,7 +80,7 @@ def _draw_face(axes: Axes, face: FaceAnalysis) -> None:
     for side, values, colour, shift, height in _bars_of(face):
         axes.barh(place + shift, values, height=height, color=colour, label=side)
     axes.set_yticks(place, [_name(unit) for unit in face.action_units], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(place) - 0.5, -0.5)  # the first on top
     axes.set_xlim(0, MAX_INTENSITY if graded else 1)
     axes.set_xlabel("intensity (FACS, 1-5 = A-E)" if graded else "probability", fontsize=8)
     axes.set_title(f"face {face.face_id}, quality {face.quality:.2f}", fontsize=9)
