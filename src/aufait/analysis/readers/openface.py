@@ -15,7 +15,6 @@ from aufait.analysis.readers.shared import (
     face_numbers,
     known_units,
     masked,
-    of_units,
     recording_name,
     times_of_frames,
     whole_numbers,
@@ -52,15 +51,13 @@ def read(path: Path, header: Header, fps: float | None = None) -> ScoreTable:
     matches = [match for name in header.columns if (match := _COLUMN.fullmatch(name))]
     units = known_units(path, (int(match[1]) for match in matches))
     others = [name for name in header.columns if _ANGLE.fullmatch(name)]
-    columns = read_columns(path, header, [*_INDEX, *others, *(match[0] for match in matches)])
-    rows = len(next(iter(columns.values())))
+    scores = {name: [f"AU{unit:02d}_{suffix}" for unit in units] for name, suffix in (("intensity", "r"), ("occurrence", "c"))}
+    columns = read_columns(path, header, [*_INDEX, *others], matrices=scores)
+    rows = len(columns["intensity"])
     found = columns["success"] == 1 if "success" in columns else np.ones(rows, bool)
     frame = whole_numbers(path, "frame", columns["frame"]) if "frame" in columns else np.ones(rows, np.int64)
     face = columns.get("face_id", columns.get("face", np.zeros(rows)))
-    values = {
-        name: masked(of_units(columns, {unit: f"AU{unit:02d}_{suffix}" for unit in units}, units, rows), found)
-        for name, suffix in (("intensity", "r"), ("occurrence", "c"))
-    }
+    values = {name: masked(columns.pop(name), found) for name in scores}
     return ScoreTable.made_of(
         recording_name(path),
         units,
