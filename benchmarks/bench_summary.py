@@ -4,7 +4,8 @@
 
 The table is made here and shows nobody: scores are random walks between absent and strong, with frames of low quality and without
 a face, in all columns that ``aufait detect`` writes. The whole command then runs in a fresh process with two threads, with markers,
-persons and intervals as a user has them by default; printed are its wall-clock time and the largest memory that it took.
+persons and intervals as a user has them by default; printed are its wall-clock time, its processor
+time and the largest memory that it took.
 """
 
 from __future__ import annotations
@@ -49,11 +50,10 @@ def main() -> None:
         for kind, write in (("parquet", _write_parquet), ("csv", _write_csv)):
             table = folder / f"long.{kind}"
             write(table, frames, options.faces)
-            seconds, mebibytes = _measure(table, folder / kind, [*more, "--baseline", options.baseline])
+            seconds, busy, mebibytes = _measure(table, folder / kind, [*more, "--baseline", options.baseline])
             size = table.stat().st_size / 2**20
-            print(
-                f"{kind:8s}{frames * options.faces:>9,} rows  {size:6.0f} MiB  {seconds:6.1f} s  {mebibytes:5.0f} MiB at the peak"
-            )
+            took = f"{seconds:6.1f} s  ({busy:.1f} s of processor)  {mebibytes:5.0f} MiB at the peak"
+            print(f"{kind:8s}{frames * options.faces:>9,} rows  {size:6.0f} MiB  {took}")
 
 
 def _further_files(folder: Path, seconds: float, faces: int, count: int) -> list[str]:
@@ -73,20 +73,23 @@ def _further_files(folder: Path, seconds: float, faces: int, count: int) -> list
 
 _CHILD = """
 import sys
+import time
 from aufait.cli.app import app
 from aufait.machine import peak_mebibytes
-app(sys.argv[1:], standalone_mode=False)
-print(peak_mebibytes())
+if status := app(sys.argv[1:], standalone_mode=False):
+    sys.exit(status)
+print(time.process_time(), peak_mebibytes())
 """
 
 
-def _measure(table: Path, output: Path, options: list[str]) -> tuple[float, float]:
-    """Wall-clock seconds of the command in a process of its own, and MiB at its peak."""
+def _measure(table: Path, output: Path, options: list[str]) -> tuple[float, float, float]:
+    """Wall-clock and processor seconds of the command in a process of its own, and MiB at its peak."""
     command = [sys.executable, "-c", _CHILD, "summarize", str(table), "-o", str(output), "-q", *options]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_THREAD_LIMIT"), "2")
     start = time.perf_counter()
     child = subprocess.run(command, env={**os.environ, **threads}, stdout=subprocess.PIPE, text=True, check=True)
-    return time.perf_counter() - start, float(child.stdout.split()[-1])
+    busy, peak = map(float, child.stdout.split()[-2:])
+    return time.perf_counter() - start, busy, peak
 
 
 def _chunks(frames: int, faces: int) -> Iterator[dict[str, np.ndarray]]:
