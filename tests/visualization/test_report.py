@@ -59,10 +59,11 @@ def test_names_are_escaped(tmp_path):
 
 def test_key_frames_are_the_strongest_and_bounded():
     report = make_report(100)
-    assert set(report._key_frames) == {12}
-    assert report._key_frames[12].strength == pytest.approx(1, abs=0.06)
-    assert report._key_frames[12].value.startswith("intensity ")
-    assert report._key_frames[12].picture.shape == (200, 200, 3)
+    assert {unit for _, unit in report._key_frames} == {12}
+    key = report._key_frames[0, 12]
+    assert key.strength == pytest.approx(1, abs=0.06) and key.picture.shape == (200, 200, 3)
+    highest = {unit.action_unit: unit for unit in report.summary.units(0)}[12]
+    assert key.value == f"intensity {highest.maximum:.1f}" and key.time == highest.time_of_maximum
 
 
 def test_pictures_make_a_gallery(tmp_path):
@@ -99,4 +100,4 @@ def test_key_frames_of_faces_at_the_rim(box):
 
     report = Report("clip.mp4")
     report.add(make_frame(1, replace(make_face(au12=3), box=np.array(box))), np.full((40, 60, 3), 90, np.uint8))
-    assert report._key_frames[12].picture.shape == (200, 200, 3)
+    assert report._key_frames[0, 12].picture.shape == (200, 200, 3) and report._key_frames[0, 12].picture.min() >= 80

@@ -48,7 +48,7 @@ MAX_PICTURES = 60
 
 _THUMBNAIL = 200  # pixels, side of a key frame
 _PICTURE = 480  # pixels, longer side of a picture in the gallery
-_NOTICEABLE = 0.05  # of the scale; a key frame is replaced by one that is stronger by this much, not by every hair
+_KEY_FACES = 32  # faces with key frames; later ones are in the table alone
 _SHOWN_FACES = 8
 
 
@@ -76,7 +76,7 @@ class Report:
         self.kind = kind
         self.note = note
         self.summary = Summary()
-        self._key_frames: dict[int, _KeyFrame] = {}
+        self._key_frames: dict[tuple[int, int], _KeyFrame] = {}  # by face and action unit
         self._pictures: list[tuple[FrameAnalysis, str, str | None]] = []
 
     def add(
@@ -168,14 +168,17 @@ class Report:
 
     def _keep_key_frames(self, frame: FrameAnalysis, face: FaceAnalysis, image: np.ndarray) -> None:
         thumbnail = None
+        faces = {key.face_id for key in self._key_frames.values()}
+        if face.face_id not in faces and len(faces) >= _KEY_FACES:
+            return
         for position in np.flatnonzero(face.occurrence):
             unit, strength = face.action_units[position], float(face.strength[position])
-            best = self._key_frames.get(unit)
-            if best is None or strength > best.strength + _NOTICEABLE:
+            best = self._key_frames.get((face.face_id, unit))
+            if best is None or strength > best.strength:
                 thumbnail = _crop_face(image, face.box) if thumbnail is None else thumbnail
                 named = "probability" if face.intensity is None else "intensity"
                 value = f"{named} {_value(face, int(position))}"
-                self._key_frames[unit] = _KeyFrame(unit, strength, value, face.face_id, frame.timestamp, thumbnail)
+                self._key_frames[face.face_id, unit] = _KeyFrame(unit, strength, value, face.face_id, frame.timestamp, thumbnail)
 
     def _poster(self) -> str | None:
         best = max(self._key_frames.values(), key=lambda key: key.strength, default=None)
@@ -184,10 +187,17 @@ class Report:
     def _key_frame_section(self, film: str | None) -> str:
         if not self._key_frames:
             return ""
+        shown = sorted(set(self.summary.face_ids[:_SHOWN_FACES]) & {face for face, _ in self._key_frames})
+        body = ""
+        for face in shown:
+            heading = f"<h3>Face {face}</h3>" if len(shown) > 1 else ""
+            body += f'{heading}<ul class="gallery">{self._key_frames_of(face, film)}</ul>'
+        return _section("Key frames", "key-frames", body)
+
+    def _key_frames_of(self, face: int, film: str | None) -> str:
         items = []
-        for unit in sorted(self._key_frames):
-            key = self._key_frames[unit]
-            name = _unit_name(unit)
+        for key in (self._key_frames[at] for at in sorted(self._key_frames) if at[0] == face):
+            unit, name = key.unit, _unit_name(key.unit)
             caption = (
                 f"<b>AU{unit}</b> {name}<br><span>{key.value}, face {key.face_id}, "
                 f"{_time_link(key.time, film)}</span>"
@@ -196,7 +206,7 @@ class Report:
             size = f'width="{_THUMBNAIL}" height="{_THUMBNAIL}"'
             picture = f'<img src="{_data_uri(key.picture)}" alt="{html.escape(alt)}" {size}>'
             items.append(f"<li><figure>{picture}<figcaption>{caption}</figcaption></figure></li>")
-        return _section("Key frames", "key-frames", f'<ul class="gallery">{"".join(items)}</ul>')
+        return "".join(items)
 
     def _gallery_section(self) -> str:
         if not self._pictures:
@@ -362,22 +372,14 @@ def _unquoted(link: str) -> str:
 
 
 def _crop_face(image: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A square around the face, with hair and chin, as a thumbnail; black beyond the picture."""
+    """A square around the face, with hair and chin, as a thumbnail; moved inwards where it would leave the picture."""
     x0, y0, x1, y1 = (float(side) for side in box)
-    side = max(8.0, 1.5 * max(x1 - x0, y1 - y0))
-    left, top = (x0 + x1 - side) / 2, y0 + 0.46 * (y1 - y0) - side / 2
-    area = (round(left), round(top), round(left + side), round(top + side))
     height, width = image.shape[:2]
-    inside = max(0, area[0]), max(0, area[1]), min(width, area[2]), min(height, area[3])
-    if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return np.zeros((_THUMBNAIL, _THUMBNAIL, 3), dtype=np.uint8)
-    part = Image.fromarray(image[inside[1] : inside[3], inside[0] : inside[2]])
-    scale = _THUMBNAIL / side
-    size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
-    canvas = Image.new("RGB", (_THUMBNAIL, _THUMBNAIL))
-    place = round((inside[0] - area[0]) * scale), round((inside[1] - area[1]) * scale)
-    canvas.paste(part.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), place)
-    return np.asarray(canvas)
+    side = max(1, round(min(max(8.0, 1.5 * max(x1 - x0, y1 - y0)), height, width)))
+    left = min(max(0, round((x0 + x1 - side) / 2)), width - side)
+    top = min(max(0, round(y0 + 0.46 * (y1 - y0) - side / 2)), height - side)
+    part = Image.fromarray(image[top : top + side, left : left + side])
+    return np.asarray(part.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def _shrink(image: np.ndarray, longest: int) -> np.ndarray:
