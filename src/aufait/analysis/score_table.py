@@ -203,9 +203,8 @@ class ScoreTable:
             **{one: np.full((rows, units), np.nan, np.float32) for one in PER_UNIT[:3] if given.get(one) is None},
             **{one: value for one, value in given.items() if value is not None},
         }
-        order: np.ndarray | slice = np.lexsort((face_id, time))
-        if (np.diff(order) == 1).all():
-            order = slice(None)  # no copies of what is in order
+        ranks = np.lexsort((face_id, time))
+        order = slice(None) if (np.diff(ranks) == 1).all() else ranks  # no copies of what is in order
         sorts = (*PER_ROW, *PER_UNIT)
         values = {one: value[order] if one in sorts else value for one, value in values.items()}  # type: ignore[index]
         if "others" in values:

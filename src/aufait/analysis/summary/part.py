@@ -106,7 +106,9 @@ def joined(parts: Sequence[Part]) -> Part:
         np.sum([part.sums for part in parts], axis=0),
         np.fmax.reduce([part.peak for part in parts]),
         np.full_like(parts[0].peak_time, np.nan) if several else parts[0].peak_time,
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("event_unit", "event_length", "event_cut")),
+        np.concatenate([part.event_unit for part in parts]),
+        np.concatenate([part.event_length for part in parts]),
+        np.concatenate([part.event_cut for part in parts]),
         np.sum([part.event_seconds for part in parts], axis=0),
         np.sum(draws, axis=0) if len(draws) == len(parts) else None,
     )

@@ -62,7 +62,8 @@ class Rest:
             return None
         nothing = np.broadcast_to(np.float32(np.nan), table.intensity.shape)
         others = {name: nothing for name in ("intensity", "probability") if name != kind}
-        alone = replace(table, **others, **{f"{name}_{side}": None for name in ("intensity", "probability") for side in _SIDES})
+        sides: dict[str, None] = {f"{name}_{side}": None for name in ("intensity", "probability") for side in ("left", "right")}
+        alone = replace(table, **others, **sides)  # type: ignore[arg-type]
         if not self.condition:
             return correct(alone, self.rule).corrected.get(kind)
         stretches = covered([span for span in spans if span.label == self.condition], -np.inf, np.inf)
@@ -75,6 +76,3 @@ class Rest:
         faces = {face: face for face in table.faces if face in resting.faces}
         result = correct(alone, self.rule, replace(resting, name=f"{table.name}, {self.condition}"), faces=faces)
         return result.corrected.get(kind)
-
-
-_SIDES = ("left", "right")

@@ -42,7 +42,7 @@ def long_lines(rows: Iterable[Row]) -> Iterator[Cells]:
 def wide_names(rows: Sequence[Row]) -> tuple[str, ...]:
     """Columns of the wide table: keys, measures of the face, and each action unit with each of its measures."""
     pairs = {(unit, row.kind): set(row.units) for row in rows for unit in row.action_units}
-    found = {}
+    found: dict[str, None] = {}
     for unit, kind in sorted(pairs):
         for entry in codebook.unit_entries(kind):
             if any(entry.name in row.units for row in rows if row.kind == kind):

@@ -122,7 +122,7 @@ def track_of(
     columns = {f"AU{unit}": place for place, unit in enumerate(table.action_units)}
     return Track(
         *who, table.time[rows], ends_of(table.time[rows], table, rule), usable, table.quality[rows], present, strength, above,
-        **_event_arrays(events, columns),
+        **_event_arrays(events, columns),  # type: ignore[arg-type]
     )  # fmt: skip
 
 
