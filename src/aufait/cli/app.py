@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from aufait.cli.bench import bench_app
+from aufait.cli.compare import compare
 from aufait.cli.convert import convert
 from aufait.cli.data import data_app
 from aufait.cli.demo import demo
@@ -63,6 +64,7 @@ def _root(
 app.command("detect", cls=CommandWithOpenFaceFlags)(detect)
 app.command("demo")(demo)
 app.command("doctor")(doctor)
+app.command("compare")(compare)
 app.command("convert")(convert)
 app.command("stream")(stream)
 app.command("models")(models)
