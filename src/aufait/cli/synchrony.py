@@ -34,7 +34,7 @@ def synchrony(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", show_default=False)],
     au: Annotated[str, typer.Option("--au", help="Action units, such as 6,12 or 12L.")] = "12",
     window: Annotated[float, typer.Option(help="Seconds of a window.")] = 10.0,
-    step: Annotated[float | None, typer.Option(help="From window to window; half a window if left out.", show_default=False)] = None,
+    step: Annotated[float | None, typer.Option(help="From window to window; half a window if left out.")] = None,
     max_lag: Annotated[float, typer.Option(help="Largest lead or lag in seconds.")] = 3.0,
     offset: Annotated[float, typer.Option(help="Seconds to add to B's times, where its clock starts at another moment.")] = 0.0,
     rate: Annotated[
@@ -152,9 +152,10 @@ def _event_rows(
 
     one, other = (find_events(table, rule, labels=[found.pair.label]) for table in (a, b))
     start, end = found.pair.start, float(found.pair.times[-1])
+    chance = {"surrogates": surrogates, "seed": seed}
     rows: list[tuple[str, str, Cooccurrence]] = [
-        ("A", "B", cooccurrence(one, other, start, end, window, offset=offset, surrogates=surrogates, seed=seed)),
-        ("B", "A", cooccurrence(other, one, start - offset, end - offset, window, offset=-offset, surrogates=surrogates, seed=seed)),
+        ("A", "B", cooccurrence(one, other, start, end, window, offset=offset, **chance)),
+        ("B", "A", cooccurrence(other, one, start - offset, end - offset, window, offset=-offset, **chance)),
     ]
     return [[found.pair.label, of, with_, r.events, r.others, r.together, r.share, r.chance, r.p, r.median_lag]
             for of, with_, r in rows]  # fmt: skip

@@ -105,7 +105,7 @@ def pair_scores(
     if end <= start:
         raise InputError(
             f"{first.name} (face seen {first.time[0]:.2f} to {first.time[-1]:.2f} s) and {second.name} ({second.time[0]:.2f} to "
-            f"{second.time[-1]:.2f} s, moved by {offset:g} s) have no time in common; give the distance of their clocks as the offset"
+            f"{second.time[-1]:.2f} s, moved by {offset:g} s) have no time in common; give the offset of their clocks"
         )
     grid = start + step * np.arange(int((end - start) / step + 1e-6) + 1)
     columns = []

@@ -124,10 +124,10 @@ def _statistics(r: np.ndarray) -> tuple[float, float, int]:
 
 
 def _mean(r: np.ndarray) -> np.ndarray:
-    """(L,) mean over windows of what is known."""
+    """(L,) mean over windows; NaN for lags known in fewer than half as many windows as the best known one."""
     known = np.isfinite(r)
     count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, r, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1), np.nan)
+    return np.where(count >= max(1, count.max() / 2), np.where(known, r, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1), np.nan)
 
 
 def _without_seam(found: LaggedCorrelation, seam: int | None) -> np.ndarray:
