@@ -70,7 +70,7 @@ def with_points_in_space(faces: Sequence[Face], size: tuple[int, int], camera: C
         return found
     mesh = np.stack([np.asarray(faces[row].mesh, dtype=np.float64) for row in meshed])
     gaze, iris = eye_gaze(mesh, _poses(faces, meshed), camera)
-    marks = np.stack([found[row].landmarks_3d for row in meshed if found[row].landmarks_3d is not None])
+    marks = points[[posed.index(row) for row in meshed]]
     eyes = eye_points(mesh, np.stack([faces[row].landmarks for row in meshed]), marks, gaze, iris, camera)
     for row, look, eye in zip(meshed, gaze, eyes, strict=True):
         found[row] = replace(found[row], gaze=look.astype(np.float32), eye_landmarks=eye.astype(np.float32))
