@@ -127,7 +127,8 @@ def _mean(r: np.ndarray) -> np.ndarray:
     """(L,) mean over windows; NaN for lags known in fewer than half as many windows as the best known one."""
     known = np.isfinite(r)
     count = known.sum(axis=0)
-    return np.where(count >= max(1, count.max() / 2), np.where(known, r, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1), np.nan)
+    mean = np.where(known, r, 0).sum(axis=0, dtype=np.float64) / np.maximum(count, 1)
+    return np.where(count >= max(1, count.max() / 2), mean, np.nan)
 
 
 def _without_seam(found: LaggedCorrelation, seam: int | None) -> np.ndarray:
