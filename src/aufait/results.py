@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -222,7 +222,8 @@ class FaceAnalysis:
             array: np.ndarray | None = getattr(self, name)
             plain[name] = None if array is None else array.tolist()
         if self.eye_landmarks is not None:  # JSON has no nan
-            plain["eye_landmarks"] = np.where(np.isnan(self.eye_landmarks), None, self.eye_landmarks.astype(object)).tolist()
+            rows: list[list[float]] = self.eye_landmarks.tolist()
+            plain["eye_landmarks"] = [[None if value != value else value for value in row] for row in rows]
         plain["attention"] = None if self.attention is None else self.attention.to_dict()
         return plain
 
@@ -352,7 +353,7 @@ class FrameAnalysis:
         }
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> FrameAnalysis:
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """The inverse of ``to_dict``. Unknown and missing keys are errors (TypeError)."""
         values = dict(plain)
         faces: Sequence[Mapping[str, Any]] = values.pop("faces", ())

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+from aufait.detection.detected import DetectedFrame
 from aufait.detection.resume import file_state
 from aufait.files.atomic import output_errors
-from aufait.results import FrameAnalysis
 
 
 @dataclass(frozen=True, eq=False)
 class FinishedPicture:
     """The result of one picture and what was to be said about reading it."""
 
-    analysis: FrameAnalysis
+    analysis: DetectedFrame
     notes: tuple[str, ...]
 
 
@@ -68,10 +68,10 @@ class FinishedPictures:
                 with self.path.open("rb") as file:
                     file.seek(place)
                     line = _parse(file.readline())
-                return FinishedPicture(FrameAnalysis.from_dict(line["result"]), tuple(line["notes"]))
+                return FinishedPicture(DetectedFrame.from_dict(line["result"]), tuple(line["notes"]))
         return None
 
-    def add(self, picture: Path, state: str, analysis: FrameAnalysis, notes: Sequence[str]) -> None:
+    def add(self, picture: Path, state: str, analysis: DetectedFrame, notes: Sequence[str]) -> None:
         """Keeps the result of a picture.
 
         Args:

@@ -148,7 +148,7 @@ class TaskOutputs:
         if self._task.kind == "image":
             self._add_picture(Path(analysis.source), size=list(analysis.size))
         elif self._task.sequence is not None:
-            self._add_picture(self._task.inputs[analysis.frame - 1], size=list(analysis.size))
+            self._add_picture(Path(str(self._task.inputs[analysis.frame - 1])), size=list(analysis.size))
         self._frames += 1
         for table in self._tables:
             table.write(analysis)

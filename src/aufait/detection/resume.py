@@ -47,7 +47,7 @@ class Earlier:
 
 def recorded_settings(task: Task, options: OutputOptions, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that decides what a task makes, as its record holds it."""
-    asked = {"kind": task.kind, "stream": task.stream}
+    asked: dict[str, Any] = {"kind": task.kind, "stream": task.stream}
     if task.sequence is not None:
         asked |= {"sequence": task.sequence.name, "frame_rate": task.frame_rate}
     plain: dict[str, Any] = json.loads(as_json({**settings, "outputs": asdict(options), "input": asked}))
