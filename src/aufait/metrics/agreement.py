@@ -25,7 +25,7 @@ def confusion(first: np.ndarray, second: np.ndarray, classes: int = 2) -> np.nda
     one, other = (np.asarray(values).astype(np.int64).ravel() for values in (first, second))
     if one.shape != other.shape:
         raise ValueError(f"both raters must have one length, got {len(one)} and {len(other)}")
-    if len(one) and not (0 <= min(one.min(), other.min()) and max(one.max(), other.max()) < classes):
+    if len(one) and not (min(one.min(), other.min()) >= 0 and max(one.max(), other.max()) < classes):
         raise ValueError(f"ratings must be whole numbers from 0 to {classes - 1}")
     return np.bincount(one * classes + other, minlength=classes**2).reshape(classes, classes).astype(np.float64)
 

@@ -82,7 +82,7 @@ def compare_pair(
         span = float(times[inside][0]) - tolerance, float(times[inside][-1]) + 2 * tolerance
         events = [[e for e in rater.events(unit) if span[0] <= (e[0] + e[1]) / 2 <= span[1]] for rater in (one, other)]
         count = len(events[0]) + len(events[1])
-        measures += [Measure(unit, one.name, other.name, name, value, count) for name, value in _events(*events, slack)]
+        measures += [Measure(unit, one.name, other.name, name, value, count) for name, value in _events(events[0], events[1], slack)]
         stretches += _stretches(unit, one, other, times[inside], first.present, second.present, 2 * tolerance)
     return measures, stretches
 
@@ -104,7 +104,7 @@ def _intensity(first: np.ndarray, second: np.ndarray) -> list[tuple[str, float]]
     consistent, absolute = icc_of(sums)
     bias, spread = bias_of(sums)
     levels = [np.clip(np.rint(values), 0, 5) for values in (first, second)]
-    table = confusion(*levels, classes=6)
+    table = confusion(levels[0], levels[1], classes=6)
     pairs = table + table.T
     alphas = [(f"Krippendorff's alpha, {kind}", float(alpha_of(pairs, np.arange(6.0), kind))) for kind in ("ordinal", "interval")]
     return [

@@ -36,7 +36,7 @@ def write_agreement(
     return paths
 
 
-def _write(path: Path, header: list[str], rows: Iterable[list[object]]) -> None:
+def _write(path: Path, header: list[str], rows: Iterable[Sequence[object]]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
