@@ -82,7 +82,8 @@ def compare_pair(
         span = float(times[inside][0]) - tolerance, float(times[inside][-1]) + 2 * tolerance
         events = [[e for e in rater.events(unit) if span[0] <= (e[0] + e[1]) / 2 <= span[1]] for rater in (one, other)]
         count = len(events[0]) + len(events[1])
-        measures += [Measure(unit, one.name, other.name, name, value, count) for name, value in _events(events[0], events[1], slack)]
+        matched = _events(events[0], events[1], slack)
+        measures += [Measure(unit, one.name, other.name, name, value, count) for name, value in matched]
         stretches += _stretches(unit, one, other, times[inside], first.present, second.present, 2 * tolerance)
     return measures, stretches
 
