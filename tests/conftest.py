@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,3 +83,35 @@ def make_image() -> Callable[..., np.ndarray]:
 def make_landmarks() -> Callable[..., np.ndarray]:
     """``draw_landmarks`` for tests that cannot import this file."""
     return draw_landmarks
+
+
+@pytest.fixture
+def recording() -> Any:
+    """For writers of other programs' files: two faces, sides, overlapping and adjacent events, an odd label."""
+    from made_recordings import EVENTS, score_table
+
+    from aufait.analysis.writers import Recording
+
+    return Recording("clip", EVENTS, score_table("clip"), Path("videos/Zoë 1.mp4"))
+
+
+@pytest.fixture
+def nasty() -> Any:
+    """A recording whose name has separators, quotes, a line break and a formula."""
+    from made_recordings import NASTY, event, score_table
+
+    from aufait.analysis.writers import Recording
+
+    table = score_table(NASTY, source=NASTY)
+    return Recording(NASTY, (event("=cmd|' /C calc'!A0", 0.5, 1.0), event("@SUM(1;2)", 1.0, 1.5)), table)
+
+
+@pytest.fixture
+def empty() -> Any:
+    """A recording without rows and without events."""
+    from made_recordings import score_table
+
+    from aufait.analysis.writers import Recording
+
+    table = score_table("nothing")
+    return Recording("nothing", (), table.rows(np.zeros(len(table), bool)))

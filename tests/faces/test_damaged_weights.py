@@ -156,7 +156,9 @@ def test_fields_of_face_weights_are_refused_in_words(name: str, field: str, valu
         (tmp_path / f"{file}.safetensors").write_bytes((WEIGHTS / f"{file}.safetensors").read_bytes())
     path = tmp_path / f"{name}.safetensors"
     texts = metadata(path)
-    texts["config"] = json.dumps({**json.loads(texts["config"]), field: value})
+    header = json.loads(texts["aufait"])
+    header["config"] = {**header["config"], field: value}
+    texts["aufait"] = json.dumps(header)
     save_file(load_file(path), path, metadata=texts)
     with pytest.raises(MissingModelError, match=field):
         BuiltinFinder(weights=tmp_path)
