@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from pathlib import Path
 from aufait.analysis.event import Event
 from aufait.errors import InputError
 from aufait.files.atomic import write_text
-from aufait.files.safe_text import encodable, plain_cell
+from aufait.files.csv_text import csv_text
 
 EVENT_COLUMNS = (
     "recording", "face_id", "label", "onset", "apex", "offset", "duration", "peak", "mean", "kind", "frames",
@@ -31,19 +30,14 @@ def write_events(path: str | Path, events: Iterable[Event], overwrite: bool = Fa
     Raises:
         OutputError: the file exists and ``overwrite`` is false, or it cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(EVENT_COLUMNS)
-    writer.writerows(map(_row, events))
-    return write_text(path, text.getvalue(), overwrite=overwrite)
+    return write_text(path, csv_text(EVENT_COLUMNS, map(_row, events)), overwrite=overwrite)
 
 
 def _row(event: Event) -> list[object]:
     times = [_number(value, 6) for value in (event.onset, event.apex, event.offset, event.duration)]
     values = [_number(value, 4) for value in (event.peak, event.mean)]
-    names = [plain_cell(encodable(text)) for text in (event.recording, event.label, event.kind)]
     flags = [int(event.open_start), int(event.open_end)]
-    return [names[0], event.face_id, names[1], *times, *values, names[2], event.frames, *flags]
+    return [event.recording, event.face_id, event.label, *times, *values, event.kind, event.frames, *flags]
 
 
 def _number(value: float, digits: int) -> str:

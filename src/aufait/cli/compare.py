@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aufait.cli.console import print_warning, stdout
-from aufait.errors import InputError, InputWarning, OutputError
+from aufait.cli.console import input_warnings_printed, stdout
+from aufait.errors import InputError, OutputError
 
 
 def compare(
@@ -33,8 +32,7 @@ def compare(
         raise InputError("name two files or more and a folder: aufait compare A B -o FOLDER")
     if output.is_file():
         raise OutputError(f"{output} is a file; choose a folder")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InputWarning)
+    with input_warnings_printed():
         names = [file.name for file in files] if len({file.name for file in files}) == len(files) else [str(file) for file in files]
         raters: list[Rater] = []
         for name, file in zip(names, files, strict=True):
@@ -51,8 +49,6 @@ def compare(
             more, where = compare_pair(one, other, times, near, tolerance)
             measures += more
             stretches += where
-    for text in dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, InputWarning)):
-        print_warning(text)
     for path in write_agreement(output, measures, stretches, overwrite):
         stdout().print(f"  {path}", soft_wrap=True)
 

@@ -37,6 +37,24 @@ EXIT_INTERRUPTED = 130
 _HOME = re.compile(r"^(--[\w-]+=|-\w)?(~(?:[/\\].*)?)$", re.DOTALL)
 
 
+@contextmanager
+def input_warnings_printed(quiet: bool = False) -> Iterator[list[str]]:
+    """Warnings about inputs inside are printed, each once, also where an error ends the work; afterwards the list holds them."""
+    import warnings
+
+    from aufait.errors import InputWarning
+
+    told: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        try:
+            yield told
+        finally:
+            told += dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, InputWarning))
+            for text in [] if quiet else told:
+                print_warning(text)
+
+
 def debugging() -> bool:
     """Whether the user asked for tracebacks with ``AUFAIT_DEBUG=1``."""
     return os.environ.get("AUFAIT_DEBUG", "") not in ("", "0")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aufait.cli.console import print_warning, stdout
+from aufait.cli.console import input_warnings_printed, stdout
 from aufait.cli.options import ErrorsOnlyOption
 
 
@@ -44,19 +44,14 @@ def convert(
     Events are those of the files of events that are given; a recording without any gets those of the default rule. A table and a
     file of events of the same recording belong together. docs/interop.md says what each format holds and how it is opened.
     """
-    import warnings
 
     from aufait.analysis.writers import Choices, read_recordings, writer_of
     from aufait.analysis.writers import convert as write
-    from aufait.errors import InputWarning
 
     choices = Choices(subject=subject or "", task=task or "", rate=rate, overwrite=overwrite)
     events = writer_of(to).WANTS != "scores"
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", InputWarning)
+    with input_warnings_printed():
         written = write(read_recordings(inputs, media, events=events, sides=not no_sides, fps=fps), to, out, choices)
-    for text in dict.fromkeys(str(one.message) for one in told if issubclass(one.category, InputWarning)):
-        print_warning(text)
     if not quiet:
         for path in written:
             stdout().print(str(path), soft_wrap=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aufait.cli.console import print_table, print_warning, refuse_existing, stdout
+from aufait.cli.console import input_warnings_printed, print_table, print_warning, refuse_existing, stdout
 from aufait.cli.options import ErrorsOnlyOption
 from aufait.errors import InputError
 
@@ -92,7 +91,7 @@ def events(
     _check_names(tables)
     recordings: list[tuple[ScoreTable, Findings]] = []
     rows = []
-    with _warnings_printed():
+    with input_warnings_printed():
         given = GivenBaseline.read(baseline, baseline_face or (), min_quality, tool, fps)
         for path in tables:
             table = open_table(path, tool, fps)
@@ -109,22 +108,6 @@ def events(
         _print_summary(recordings)
         for path in filter(None, (out, scores)):
             stdout().print(str(path), soft_wrap=True)
-
-
-@contextmanager
-def _warnings_printed() -> Iterator[None]:
-    """Warnings about inputs are printed, each once, also where an error ends the work."""
-    import warnings
-
-    from aufait.errors import InputWarning
-
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", InputWarning)
-        try:
-            yield
-        finally:
-            for text in dict.fromkeys(str(one.message) for one in told if issubclass(one.category, InputWarning)):
-                print_warning(text)
 
 
 def _check_names(paths: Sequence[Path]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aufait.cli.console import EXIT_SOME_FAILED, print_error, print_warning, stderr, stdout
+from aufait.cli.console import EXIT_SOME_FAILED, input_warnings_printed, print_error, stderr, stdout
 from aufait.cli.options import ErrorsOnlyOption
-from aufait.errors import InputError, InputWarning
+from aufait.errors import InputError
 
 
 def summarize(
@@ -65,7 +62,7 @@ def summarize(
         raise InputError("name the folder for the summary: aufait summarize TABLE... -o FOLDER")
     check_folder(output, parquet, overwrite)
     settings = Settings(EventRule(min_quality=min_quality), Bootstrap(rounds, block, confidence, seed))
-    with _told(quiet) as warned:
+    with input_warnings_printed(quiet) as warned:
         batch = run(
             tables, markers=markers, tiers=tiers or (), persons=person, groups=groups or (), baseline=baseline, settings=settings,
             tool=tool, fps=fps, progress=None if quiet else lambda name: stderr().print(f"{name} ..."),
@@ -80,16 +77,3 @@ def summarize(
             stdout().print(f"  {file}")
     if batch.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-@contextmanager
-def _told(quiet: bool) -> Iterator[list[str]]:
-    """Warnings about inputs inside are printed at the end, each once, and listed."""
-    told: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InputWarning)
-        yield told
-    told.extend(dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, InputWarning)))
-    if not quiet:
-        for text in told:
-            print_warning(text)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aufait.cli.console import print_table, print_warning, refuse_existing, stdout
+from aufait.cli.console import input_warnings_printed, print_table, refuse_existing, stdout
 from aufait.cli.options import ErrorsOnlyOption
-from aufait.errors import InputError, InputWarning
+from aufait.errors import InputError
 
 if TYPE_CHECKING:
     from aufait.analysis import ScoreTable
@@ -60,6 +55,7 @@ def synchrony(
     from aufait.analysis.synchrony import SynchronySettings, pair_scores
     from aufait.analysis.synchrony import synchrony as compare
     from aufait.files.atomic import write_bytes, write_text
+    from aufait.files.csv_text import csv_text
 
     labels = list(dict.fromkeys(parse_label(text) for text in au.split(",") if text.strip()))
     if not labels:
@@ -73,7 +69,7 @@ def synchrony(
         from aufait.visualization.findings.figure import new_figure
 
         new_figure(1, 1)  # says now, not after the work, that Matplotlib is missing
-    with _warnings_printed():
+    with input_warnings_printed():
         a, b = open_face(first, tool), open_face(second, tool)
         if first == second:
             raise InputError(f"{first} is the same face twice; name another face or another table")
@@ -84,7 +80,7 @@ def synchrony(
     rows = [_summary(one) for one in found]
     tables = (SUMMARY, rows), (WINDOWS, [row for one in found for row in _window_rows(one)]), (EVENTS, events)
     for name, (header, lines) in zip(names, tables, strict=True):
-        write_text(out / name, _csv(header, lines), overwrite=overwrite)
+        write_text(out / name, csv_text(header, [list(map(_cell, line)) for line in lines]), overwrite=overwrite)
     for label, one in zip(labels, found, strict=True):
         if plot:
             from aufait.visualization.findings.lags import draw_lags
@@ -94,18 +90,6 @@ def synchrony(
         _tell(found, first, second)
         for name in (*names, *pictures.values()):
             stdout().print(f"  {out / name}", soft_wrap=True)
-
-
-@contextmanager
-def _warnings_printed() -> Iterator[None]:
-    """Warnings about inputs are printed, each once, also where an error ends the work."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", InputWarning)
-        try:
-            yield
-        finally:
-            for text in dict.fromkeys(str(one.message) for one in told if issubclass(one.category, InputWarning)):
-                print_warning(text)
 
 
 def open_face(text: str, tool: str | None) -> ScoreTable:
@@ -159,14 +143,6 @@ def _event_rows(
     ]
     return [[found.pair.label, of, with_, r.events, r.others, r.together, r.share, r.chance, r.p, r.median_lag]
             for of, with_, r in rows]  # fmt: skip
-
-
-def _csv(header: tuple[str, ...], rows: list[list[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> Any:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from aufait.analysis.agreement.compare import Disagreement, Measure
 from aufait.errors import OutputError
 from aufait.files.atomic import write_text
-from aufait.files.safe_text import encodable, plain_cell
+from aufait.files.csv_text import csv_text
 
 
 def write_agreement(
@@ -31,17 +29,10 @@ def write_agreement(
         [f"AU{one.unit}", one.first, one.second, *map(_number, (one.start, one.end, one.end - one.start)), one.said_by]
         for one in longest
     ]
-    _write(paths[0], ["action_unit", "first", "second", "measure", "value", "count"], rows)
-    _write(paths[1], ["action_unit", "first", "second", "start", "end", "duration", "present_for"], times)
+    write_text(paths[0], csv_text(["action_unit", "first", "second", "measure", "value", "count"], rows), overwrite=True)
+    columns = ["action_unit", "first", "second", "start", "end", "duration", "present_for"]
+    write_text(paths[1], csv_text(columns, times), overwrite=True)
     return paths
-
-
-def _write(path: Path, header: list[str], rows: Iterable[Sequence[object]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([plain_cell(encodable(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows)
-    write_text(path, text.getvalue(), overwrite=True)
 
 
 def _number(value: float) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +11,8 @@ from aufait.analysis import codebook
 from aufait.analysis.summary.row import Row
 from aufait.errors import MissingExtraError
 from aufait.files.atomic import whole_file, write_text
-from aufait.files.safe_text import encodable, plain_cell
+from aufait.files.csv_text import csv_text
+from aufait.files.safe_text import encodable
 
 _DIGITS = 6  # of what follows from float32 scores, more would not be true
 KEY_NAMES = tuple(entry.name for entry in codebook.KEYS)
@@ -65,19 +64,13 @@ def _given(value: float) -> float | None:
 
 def write_csv(path: Path, names: Sequence[str], lines: Iterable[Cells], overwrite: bool = False) -> Path:
     """Write a table, whole or not at all; numbers with six digits that count, nothing as an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in line] for line in lines)
-    return write_text(path, text.getvalue(), overwrite=overwrite)
+    return write_text(path, csv_text(names, (list(map(_cell, line)) for line in lines)), overwrite=overwrite)
 
 
 def _cell(value: object) -> object:
-    if value is None:
-        return ""
     if isinstance(value, float):
         return f"{value:.{_DIGITS}g}" if abs(value) < 1000 else f"{value:.3f}"
-    return plain_cell(encodable(value)) if isinstance(value, str) else value
+    return value
 
 
 def write_parquet(path: Path, names: Sequence[str], lines: Iterable[Cells]) -> Path:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from aufait.action_units import ACTION_UNITS
-from aufait.files.safe_text import plain_cell
+from aufait.files.csv_text import csv_text
 
 LEVEL_LABELS = {0: "absent", 1: "A, trace", 2: "B, slight", 3: "C, marked", 4: "D, severe", 5: "E, maximum"}
 
@@ -50,13 +48,11 @@ def score_variable(name: str, score: str, side: str = "", unit: int | None = Non
 
 def as_table(variables: Iterable[Variable]) -> str:
     """The codebook as CSV: a row per variable."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["variable", "label", "type", "unit", "range", "values", "missing"])
+    rows = []
     for one in variables:
         values = "; ".join(f"{value} = {label}" for value, label in one.values.items())
-        writer.writerow([one.name, *map(plain_cell, (one.label, one.kind, one.unit, one.range, values)), "empty"])
-    return text.getvalue()
+        rows.append([one.name, one.label, one.kind, one.unit, one.range, values, "empty"])
+    return csv_text(["variable", "label", "type", "unit", "range", "values", "missing"], rows)
 
 
 def spss_script(table: str, variables: Sequence[Variable]) -> str:
