@@ -53,7 +53,8 @@ def flat(text: str) -> str:
 
 def truncated(path: Path) -> None:
     whole = write_clip(path.with_name("whole.mp4"), 30)
-    path.write_bytes(whole.read_bytes()[:-500])
+    content = whole.read_bytes()
+    path.write_bytes(content[: content.index(b"mdat") + 20])  # before the end of the first frame
     whole.unlink()
 
 

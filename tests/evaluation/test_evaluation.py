@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -303,6 +304,7 @@ DISFA = get_protocol("disfa")
 
 
 _SAVED: dict[tuple[int, ...], Path] = {}
+_SAVED_IN = tempfile.TemporaryDirectory()
 
 
 def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Path:
@@ -313,11 +315,11 @@ def write_run(folder: Path, units: tuple[int, ...] = UNITS, **facts: Any) -> Pat
         "data": {"disfa": {"alignment": "jaa_net"}}, "persons": {"train": ["disfa:SN002"], "held_out": ["disfa:SN010"]}, **facts,
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
-    if units not in _SAVED:  # a hundred megabytes: once is enough
-        _SAVED[units] = save_model(create_model("jaa-net-v2", units), folder / "model.safetensors", name="jaa-net-v2")
-    else:
-        (folder / "model.safetensors").unlink(missing_ok=True)
-        os.link(_SAVED[units], folder / "model.safetensors")
+    if units not in _SAVED:  # a hundred megabytes: once is enough, in a folder that outlives the test that comes first
+        place = Path(_SAVED_IN.name) / f"{len(_SAVED)}.safetensors"
+        _SAVED[units] = save_model(create_model("jaa-net-v2", units), place, name="jaa-net-v2")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    os.link(_SAVED[units], folder / "model.safetensors")
     (folder / "run.json").write_text(json.dumps(values))
     return folder
 
