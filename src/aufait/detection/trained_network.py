@@ -124,7 +124,7 @@ class NetworkPredictor:
             trained = f"trained on fold {facts.get('fold')} of {facts['protocol']}"
             trained += ", rendered faces" if facts.get("synthetic") else ""
         elif "imported" in facts:
-            trained = "weights as its authors released them"
+            trained = "weights converted from a file in its authors' layout, which does not say who trained them"
         remarks = [str(note) for note in facts.get("notes", ())]
         return "; ".join([f"Estimated by the network {self.name}: {trained}", *remarks])
 
