@@ -8,7 +8,7 @@ import numpy as np
 
 from aufait.files.safe_text import encodable
 from aufait.visualization.findings.figure import GRID, INK, MUTED, new_figure, to_png
-from aufait.visualization.palette import face_colour, to_hex
+from aufait.visualization.time_axis import dark_face_colour
 
 if TYPE_CHECKING:
     from aufait.analysis.synchrony import Synchrony
@@ -52,7 +52,7 @@ def _sentence(found: Synchrony) -> str:
 
 def _draw_courses(axes: Any, found: Synchrony, first: str, second: str) -> None:
     for number, (name, values) in enumerate(((first, found.pair.first), (second, found.pair.second))):
-        colour = to_hex(tuple(round(0.72 * one) for one in face_colour(number)))  # type: ignore[arg-type]
+        colour = dark_face_colour(number)
         text = encodable(f"{'AB'[number]}  {name}").replace("$", r"\$")
         axes.plot(found.pair.times, values, color=colour, linewidth=1.1, label=text)
     axes.set_ylim(0, 5.1 if found.pair.kind == "intensity" else 1.05)

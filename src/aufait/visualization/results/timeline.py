@@ -9,7 +9,6 @@ thousand frames neighbouring ones share a bin.
 from __future__ import annotations
 
 import io
-import math
 import os
 import textwrap
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from aufait.action_units import ACTION_UNITS
 from aufait.files.atomic import write_bytes
 from aufait.files.safe_text import encodable
 from aufait.results import MAX_INTENSITY, FaceAnalysis, FrameAnalysis
-from aufait.visualization.palette import face_colour, to_hex
+from aufait.visualization.time_axis import CLOCK_FROM, dark_face_colour, runs, time_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,10 +38,7 @@ DRAWN_FACES = 6
 _INK, _MUTED, _GRID, _GAP = "#1c2430", "#5b6675", "#dfe4ea", "#eceff3"
 _ROW_INCHES, _PANEL_INCHES, _FRAME_INCHES, _WIDTH_INCHES = 0.36, 0.42, 1.5, 11.0
 _NOTE_INCHES, _NOTE_LETTERS = 0.14, 150  # of a line under the picture
-_CLOCK_FROM = 180  # seconds from which on the axis shows minutes
-_CLOCK_STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 _GAP_SECONDS, _GAP_STEPS, _MAX_GAPS = 10.0, 5.0, 100  # between two frames from which on the time between them is left out
-_HOUR = 3600
 _FILL = 0.86  # of a row's height that intensity 5 takes
 
 
@@ -200,13 +196,13 @@ class Timeline:
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(rows - 0.04, -0.04)
         hatched: dict[str, Any] = {"facecolor": _GAP, "edgecolor": "#cfd6de", "hatch": "////", "linewidth": 0}
-        for start, end in _runs(~seen):
+        for start, end in runs(~seen):
             axes.axvspan(edges[start], edges[end], **hatched)
         step = self._step(edges)
         for before, after in self._gaps:
             if after - before > _GAP_STEPS * step:  # the file has no frames there: the last one says nothing about it
                 axes.axvspan(before + step, after, zorder=4, **hatched)
-        colour = to_hex(_darker(face_colour(face_id)))
+        colour = dark_face_colour(face_id)
         for row, position in enumerate(units):
             self._draw_row(axes, course, position, row, seen, edges, colour)
         _style(axes, course, units, last=last)
@@ -271,8 +267,6 @@ class Timeline:
 
 
 def _style(axes: Axes, course: _Course, units: list[int], *, last: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
-
     axes.set_yticks([row + 0.56 for row in range(len(units))])
     axes.set_yticklabels([f"AU{course.units[position]}" for position in units], fontsize=9, color=_INK)
     axes.tick_params(axis="y", length=0, pad=6)
@@ -285,40 +279,8 @@ def _style(axes: Axes, course: _Course, units: list[int], *, last: bool) -> None
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_MUTED)
     start, end = axes.get_xlim()
-    steps = [step for step in _CLOCK_STEPS if (end - start) / step <= 10]
-    clock = end > _CLOCK_FROM
-    locator = MultipleLocator(steps[0]) if end - start > _CLOCK_FROM and steps else MaxNLocator(nbins=8 if clock else 12)
-    axes.xaxis.set_major_locator(locator)
-    if clock:
-        ticks = locator.tick_values(start, end)
-        step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds, step, hours=end >= _HOUR)))
+    unit = time_ticks(axes, start, end, clock=end > CLOCK_FROM)
     axes.grid(axis="x", color=_GRID, linewidth=0.7, zorder=0)
     axes.set_axisbelow(True)
     if last:
-        unit = "s" if not clock else "h:min:s" if end >= _HOUR else "min:s"
         axes.set_xlabel(f"time, {unit}", fontsize=9, color=_MUTED)
-
-
-def _clock(seconds: float, step: float = 1.0, *, hours: bool = False) -> str:
-    """A time as on a clock, with as many decimals as steps of this many seconds need."""
-    decimals = max(0, math.ceil(-math.log10(step) - 1e-9)) if step > 0 else 0
-    whole = round(abs(seconds), decimals)
-    minutes, rest = divmod(whole, 60)
-    tail = f"{rest:0{3 + decimals if decimals else 2}.{decimals}f}"
-    sign = "-" if seconds < 0 and whole else ""
-    if hours:
-        return f"{sign}{int(minutes // 60)}:{int(minutes % 60):02d}:{tail}"
-    return f"{sign}{int(minutes)}:{tail}"
-
-
-def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Start and end (excluded) of every run of true values."""
-    steps = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return list(zip(steps[0::2].tolist(), steps[1::2].tolist(), strict=True))
-
-
-def _darker(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """The face's colour, dark enough for white ground."""
-    red, green, blue = (round(0.72 * channel) for channel in colour)
-    return red, green, blue
