@@ -10,10 +10,8 @@ import numpy as np
 from aufait.analysis.event import Event
 from aufait.analysis.event_rule import EventRule
 from aufait.analysis.event_runs import frame_ends
+from aufait.analysis.presence import presence, present_by
 from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
-
-PRESENT_FROM = {"occurrence": 0.5, "probability": 0.5, "intensity": 1.0}
-"""Value from which an action unit is present, by the scores that say so; the first kind that a table has of a unit counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +81,7 @@ def recording_of(table: ScoreTable, rule: EventRule) -> Recording:
     """The shared facts of a table."""
     times = table.frame_times
     kind = next((name for name in ("intensity", "probability") if np.isfinite(getattr(table, name)).any()), "")
-    given = {name: np.isfinite(getattr(table, name)).any(0) for name in PRESENT_FROM}
-    by = tuple(next((name for name in PRESENT_FROM if given[name][place]), "") for place in range(len(table.action_units)))
-    return Recording(table.name, times, ends_of(times, table, rule), table.action_units, kind, by)
+    return Recording(table.name, times, ends_of(times, table, rule), table.action_units, kind, present_by(table))
 
 
 def ends_of(time: np.ndarray, table: ScoreTable, rule: EventRule) -> np.ndarray:
@@ -109,11 +105,7 @@ def track_of(
     """
     rows = np.flatnonzero(table.face_id == face)
     usable = ~(table.quality[rows] < rule.min_quality)  # a tool that gives no quality has NaN: all of its frames count
-    present = np.full((len(rows), len(table.action_units)), np.nan, np.float32)
-    for place, kind in enumerate(recording.present_by):
-        if kind:
-            values = getattr(table, kind)[rows, place]
-            present[:, place] = np.where(np.isfinite(values), values >= PRESENT_FROM[kind], np.nan)
+    present = presence(table, rows, recording.present_by)
     shape = present.shape
     strength = getattr(table, recording.kind)[rows] if recording.kind else np.full(shape, np.nan, np.float32)
     above = None if corrected is None else corrected[rows]
