@@ -14,11 +14,12 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo test test-slow lint bench fuzz durability constraints clean
+.PHONY: help demo web test test-slow lint bench fuzz durability constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       analyse the example clip; table, video, timeline and page in ./aufait-demo"
+	@echo "make web        the pages of the studio (needs Node.js)"
 	@echo "make test       ruff, mypy and the quick tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
@@ -42,6 +43,16 @@ $(VENV)/.dev: $(VENV)/.base
 	$(INSTALL) -e '.[dev]'
 	touch $@
 
+# The pages of the studio. Without Node.js everything else works, and `aufait studio` says what is missing.
+WEB := src/aufait/studio/pages/.built
+WEB_SOURCES := web/package.json web/package-lock.json web/vite.config.ts $(shell find web/studio web/browser web/shared -type f 2>/dev/null)
+
+$(WEB): $(WEB_SOURCES)
+	@if ! command -v npm >/dev/null; then echo "Node.js is absent: the studio's pages are not built"; else \
+		cd web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent build && touch ../$(WEB); fi
+
+web: $(WEB)
+
 demo: $(VENV)/.base
 	$(BIN)/aufait demo
 
@@ -49,7 +60,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/mypy
 
-test: lint
+test: lint $(WEB)
 	$(TEST_ENV) $(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-slow: $(VENV)/.dev

@@ -20,6 +20,7 @@ ROOT = Path(aufait.__file__).resolve().parent
 LAYERS = (
     ("__main__",),
     ("cli",),
+    ("studio",),
     ("shortcuts",),
     ("reproduction",),
     ("doctor", "self_test"),

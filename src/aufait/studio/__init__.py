@@ -1,0 +1,1 @@
+"""The studio: a local web server over the detector, its jobs and its pages (``web/`` holds their source)."""
