@@ -13,6 +13,7 @@ from aufait.results import FaceAnalysis, FrameAnalysis
 from aufait.visualization import drawing
 from aufait.visualization.palette import FACE_COLOURS, face_colour, probability_colour, to_hex
 from aufait.visualization.results.annotate import Annotator, annotate
+from aufait.visualization.results.face_marks import on_the_brows
 
 UNITS = DEFAULT_ACTION_UNITS
 
@@ -87,29 +88,6 @@ def test_a_face_that_fills_the_picture_gets_no_panel():
     assert changed_inside(grey(200, 200), drawn, (60, 60, 140, 140)) == 0
 
 
-def test_panels_of_several_faces_do_not_overlap():
-    faces = [make_face(number, (160 + 240 * number, 400), 0.8) for number in range(5)]
-    annotator = Annotator()
-    annotator(grey(), make_frame(*faces))
-    panels = [(x, y, x + layout.width, y + layout.height(rows)) for layout, rows, x, y in annotator._places.values()]
-    assert len(panels) == 5
-    for first in range(5):
-        for second in range(first + 1, 5):
-            a, b = panels[first], panels[second]
-            assert min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
-
-
-def test_the_panel_keeps_its_place_while_the_face_moves_a_little():
-    annotator = Annotator()
-    places = set()
-    for step in range(10):
-        annotator(grey(), make_frame(make_face(center=(640 + 3 * step, 360 - 2 * step)), number=step + 1))
-        places.add(annotator._places[0][2:])
-    assert len(places) == 1
-    annotator(grey(), make_frame(make_face(center=(places.pop()[0] + 80, 360))))
-    assert annotator._places[0][2:] not in places  # and moves when the face comes to it
-
-
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (64, 48), (320, 180), (320, 240), (720, 1280), (3840, 2160)])
 def test_every_size_of_picture(size):
     scale = max(size[1] / 400, 0.02)
@@ -120,13 +98,6 @@ def test_every_size_of_picture(size):
 def test_faces_partly_or_wholly_outside():
     for center in ((-30, 360), (1279, 719), (-900, -900), (3000, 300)):
         assert annotate(grey(), make_frame(make_face(center=center))).shape == grey().shape
-
-
-def test_small_pictures_still_get_readable_rows():
-    annotator = Annotator()
-    annotator(grey(320, 240), make_frame(make_face(center=(220, 120), scale=0.7), size=(320, 240)))
-    layout, rows, _, _ = annotator._places[0]
-    assert layout.font >= 9 and rows >= 12
 
 
 def test_longer_bars_for_stronger_action_units():
@@ -147,6 +118,79 @@ def test_one_sided_action_units_are_marked():
     )  # fmt: skip
     even = replace(face, intensity_right=intensity, probability_right=probability)
     assert (annotate(grey(), make_frame(face)) != annotate(grey(), make_frame(even))).any()
+
+
+def test_the_key_is_drawn_once_and_can_be_left_out():
+    face = make_face(center=(400, 360), scale=1.0)
+    with_key, without = (annotate(grey(), make_frame(face), legend=legend) for legend in (True, False))
+    rows, columns = np.nonzero((with_key != without).any(axis=2))
+    assert rows.min() > 600 and columns.min() > 900 and len(rows) > 3000  # one block in the lower right corner
+    assert np.array_equal(annotate(grey(), make_frame()), grey())  # and none where there is nothing to explain
+
+
+def test_the_key_says_how_halves_are_meant_only_where_there_are_sides():
+    plain = {"probability_left": None, "probability_right": None, "intensity_left": None, "intensity_right": None}
+    heights = []
+    for changes in ({}, plain):
+        frame = make_frame(make_face(center=(400, 360), scale=1.0, **changes))
+        changed = (annotate(grey(), frame) != annotate(grey(), frame, legend=False)).any(axis=2)
+        heights.append(np.ptp(np.nonzero(changed)[0]))
+    assert heights[0] > 1.3 * heights[1]
+
+
+def test_the_key_stays_where_it_is_while_it_can():
+    annotator, corners = Annotator(caption=False), []
+    for step in range(6):
+        image = np.random.default_rng(step).integers(90, 160, (720, 1280, 3), dtype=np.uint8)
+        frame = make_frame(make_face(center=(400 + 4 * step, 360), scale=1.0))
+        annotator(image, frame)
+        corners.append(annotator._key._corner)
+    assert len(set(corners)) == 1
+
+
+def test_brow_points_are_drawn_on_the_brow_and_all_others_where_they_are():
+    points = draw_landmarks((640, 360), 2.0)
+    moved = on_the_brows(points)
+    brows = list(range(17, 27))
+    assert np.array_equal(np.delete(moved, brows, axis=0), np.delete(points, brows, axis=0).astype(float))
+    down = (moved - points)[brows, 1] / (points[33, 1] - points[27, 1])
+    assert down.min() > 0.05 and down.max() < 0.2 and moved[brows, 1].max() < points[36:48, 1].min()
+
+
+@pytest.mark.parametrize("roll", [0.0, 40.0, -90.0, 180.0])
+def test_brow_points_move_with_the_head(roll):
+    points, turned = draw_landmarks((0, 0), 1.0), draw_landmarks((0, 0), 2.0, roll)
+    angle = np.deg2rad(roll)
+    turn = 2 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    assert np.allclose(points @ turn.T, turned, atol=1e-3)
+    assert np.allclose(on_the_brows(points) @ turn.T, on_the_brows(turned), atol=1e-3)
+
+
+def test_brow_points_are_moved_alike_on_both_sides():
+    moved = on_the_brows(draw_landmarks((0, 0), 1.0))
+    assert np.allclose(moved[17:22] * [-1, 1], moved[22:27][::-1], atol=1e-4)
+
+
+def test_a_face_that_fills_its_picture_gets_a_margin_on_request():
+    face = make_face(center=(300, 300), scale=5.0)
+    frame = make_frame(face, size=(600, 600))
+    plain = Annotator(landmarks=False, caption=False)(grey(600, 600), frame)
+    drawn = Annotator(landmarks=False, caption=False, margin=True)(grey(600, 600), frame)
+    assert plain.shape == (600, 600, 3) and drawn.shape[0] == 600 and 700 < drawn.shape[1] < 1000
+    assert np.array_equal(drawn[:, :600], plain) and (drawn[:, 600:].max(axis=2) > 200).any()
+
+
+def test_pictures_with_room_get_no_margin():
+    frame = make_frame(make_face(scale=1.0))
+    assert np.array_equal(Annotator(margin=True)(grey(), frame), Annotator()(grey(), frame))
+
+
+def test_the_caption_names_faces_without_a_panel():
+    face = make_face(center=(640, 330), scale=5.0, face_id=7)
+    wide = Annotator(landmarks=False, legend=False)
+    wide._places.arrange = lambda size, faces: {}  # type: ignore[method-assign]
+    told = wide(grey(), make_frame(face))
+    assert np.nonzero((told != grey()).any(axis=2)[690:])[1].max() > 150
 
 
 def test_frame_without_face_says_so_in_the_caption():

@@ -48,6 +48,8 @@ class DetectedFrame(FrameAnalysis):
     def annotate(self, picture: ImageLike | None = None, *, caption: bool = False) -> Image.Image:
         """The picture with boxes, landmarks and bars of the action units, as a Pillow picture.
 
+        Where a face leaves no free place for its bars, they are in a margin on the right.
+
         Args:
             picture: the one that was analysed; None reads it again from the file it came from.
             caption: write frame number and time into the lower left corner.
@@ -66,7 +68,7 @@ class DetectedFrame(FrameAnalysis):
         else:
             pixels, _ = load_picture(picture)
         check_size(self, pixels)
-        return Image.fromarray(Annotator(caption=caption)(pixels, self))
+        return Image.fromarray(Annotator(caption=caption, margin=True)(pixels, self))
 
     def plot(self) -> Image.Image:
         """Bars of the action units of each face, as a Pillow picture.

@@ -262,7 +262,8 @@ class TaskOutputs:
         if options.annotate or (options.report and task.kind == "image"):
             from aufait.visualization.results.annotate import Annotator
 
-            self._annotator = Annotator(caption=task.kind != "image")
+            picture = task.kind == "image"
+            self._annotator = Annotator(caption=not picture, margin=picture)
         if options.annotate and task.kind != "image":
             self._video = self._open_video()
         if task.kind != "image" and (options.plot or (options.report and can_plot())):
