@@ -59,7 +59,7 @@ def test_frames_without_a_face_stay(detector: Detector, tmp_path: Path) -> None:
 
 def test_pictures_are_numbered(detector: Detector, tmp_path: Path) -> None:
     table = table_of(detector.detect([write_picture(tmp_path / f"{name}.png") for name in "ab"]))
-    assert table.time.tolist() == [1, 1, 2, 2] and table.name == "images" and table.source == ""
+    assert table.of_pictures and table.time.tolist() == [1, 1, 2, 2] and table.name == "images" and table.source == ""
 
 
 def test_what_is_no_recording_is_refused(detector: Detector, results: Detections, tmp_path: Path) -> None:

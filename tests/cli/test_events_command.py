@@ -155,6 +155,15 @@ def test_pictures_have_no_events(tmp_path: Path) -> None:
     assert result.exit_code == 2 and "table of pictures, which have no time" in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("sources", [["a.png"], ["a.png", "b.png"]])
+def test_pictures_in_parquet_have_no_events(tmp_path: Path, sources: list[str]) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = {"source": sources, "frame": 1, "timestamp": 0.0, "presentation_time": 0.0, "success": 1, "face": 0, "quality": 1.0}
+    pandas.DataFrame({**frame, "AU12_p": 0.9, "AU12_r": 3.0}).to_parquet(tmp_path / "images.parquet")
+    result = run(tmp_path / "images.parquet")
+    assert result.exit_code == 2 and "table of pictures, which have no time" in " ".join(result.stderr.split())
+
+
 def test_two_tables_of_one_name_are_refused(table: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     result = run(table, write_table(tmp_path / "other" / "clip.csv"))

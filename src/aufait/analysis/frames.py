@@ -39,10 +39,10 @@ def table_of(frames: Iterable[FrameAnalysis], name: str | None = None) -> ScoreT
     if (np.diff(times) <= 0).any():
         raise InputError(f"frames of {sources[0]} are not in the order of time; was the list sorted or joined?")
     title = name or ("images" if pictures else PurePath(sources[0]).stem)
-    return _table(kept, times, title, "" if len(sources) > 1 else sources[0])
+    return _table(kept, times, title, "" if len(sources) > 1 else sources[0], pictures)
 
 
-def _table(frames: list[FrameAnalysis], times: np.ndarray, title: str, source: str) -> ScoreTable:
+def _table(frames: list[FrameAnalysis], times: np.ndarray, title: str, source: str, of_pictures: bool) -> ScoreTable:
     columns = columns_of_frames(frames)
     rows = [max(1, len(frame)) for frame in frames]
     index = columns.index
@@ -57,5 +57,6 @@ def _table(frames: list[FrameAnalysis], times: np.ndarray, title: str, source: s
         quality=index["quality"],
         others={name: index[name] for name in _OTHERS},
         source=source,
+        of_pictures=of_pictures,
         **given,
     )

@@ -49,6 +49,7 @@ class ScoreTable:
         tool: whose table it is: "aufait", "openface", "py-feat", ...
         meaning: what the tool means by a column, where that differs from the above, by the column's name here.
         path: the file it was read from, or None.
+        of_pictures: the rows are of pictures, which have no time.
     """
 
     name: str
@@ -70,6 +71,7 @@ class ScoreTable:
     tool: str = "aufait"
     meaning: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     path: Path | None = None
+    of_pictures: bool = False
 
     def __post_init__(self) -> None:
         rows, units = len(self.time), len(self.action_units)

@@ -126,10 +126,9 @@ def open_table(path: Path, tool: str | None, fps: float | None = None) -> ScoreT
         InputError: no table, or one of pictures.
     """
     from aufait.analysis import read_table
-    from aufait.analysis.readers.header import read_header
 
     table = read_table(path, tool, fps=fps)
-    if table.tool == "aufait" and not {"timestamp", "presentation_time"} & set(read_header(path).columns):
+    if table.of_pictures:
         raise InputError(f"{path} is a table of pictures, which have no time; events need the table of a video")
     return table
 

@@ -15,6 +15,7 @@ from aufait.analysis.readers.header import Header
 from aufait.analysis.readers.shared import face_numbers, numbered, recording_name, whole_numbers
 from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError
+from aufait.media.sources import IMAGE_EXTENSIONS
 
 TOOL = "aufait"
 
@@ -54,7 +55,8 @@ def read(path: Path, header: Header, fps: float | None = None, scores_only: bool
         raise InputError(f"{path}: a table of aufait has the columns success and source, this one has not; was it edited?")
     found = columns["success"] == 1
     sources = columns["source"]
-    if len(set(sources)) > 1:  # pictures: Parquet has a frame and a time for each of them too
+    of_pictures = _are_pictures(columns, sources)
+    if of_pictures:  # Parquet has a frame and a time for each of them too
         for name in ("frame", "timestamp", "presentation_time"):
             columns.pop(name, None)
     rows = len(found)
@@ -82,7 +84,16 @@ def read(path: Path, header: Header, fps: float | None = None, scores_only: bool
         others={name: np.where(found, columns[name], np.nan) for name in others if name in columns},
         source=str(sources[0]) if rows and len(set(sources)) == 1 else "",
         path=path,
+        of_pictures=of_pictures,
     )
+
+
+def _are_pictures(columns: dict[str, np.ndarray], sources: np.ndarray) -> bool:
+    """CSVs of pictures have no times; in Parquet there are several pictures, or one."""
+    if not {"presentation_time", "timestamp"} & set(columns) or len(set(sources)) > 1:
+        return True
+    frames = columns.get("frame", np.zeros(0))
+    return bool(len(sources)) and len(np.unique(frames)) == 1 and Path(str(sources[0])).suffix.lower() in IMAGE_EXTENSIONS
 
 
 def _times(path: Path, columns: dict[str, np.ndarray], sources: np.ndarray) -> np.ndarray:

@@ -72,6 +72,7 @@ def read(path: Path, header: Header, fps: float | None = None) -> ScoreTable:
         tool=TOOL,
         meaning=MappingProxyType({**_MEANING, "face_id": face_meaning, "version": version}),
         path=path,
+        of_pictures=pictures,
     )
 
 

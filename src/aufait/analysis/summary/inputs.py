@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 
 from aufait.analysis.readers import read_table, readers
 from aufait.analysis.readers.header import read_header
@@ -84,7 +83,7 @@ def open_table(name: str, path: Path, tool: str | None = None, fps: float | None
         InputError: it cannot be read, or has no times.
     """
     table = read_table(path, tool, fps=fps, scores_only=True)
-    if table.tool == "aufait" and len(table) and np.array_equal(table.time, table.frame):
+    if table.of_pictures:
         raise InputError(f"{path} is a table of pictures, which have no time; a summary needs the table of a video")
     if not len(table):
         raise InputError(f"{path} has no rows; there is nothing to sum up")
