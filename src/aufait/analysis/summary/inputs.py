@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-
 from aufait.analysis.readers import read_table, readers
 from aufait.analysis.readers.header import read_header
 from aufait.analysis.score_table import ScoreTable
