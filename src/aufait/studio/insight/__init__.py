@@ -1,0 +1,1 @@
+"""What is asked of finished recordings: summaries, why a score came about, comparisons."""
