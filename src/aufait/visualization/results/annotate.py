@@ -73,13 +73,11 @@ class Annotator:
         for face in frame.faces:
             draw_face(canvas, face, scale, landmarks=self.landmarks)
         busy: list[Box] = [tuple(head_box(face).tolist()) for face in frame.faces]
-        missing: list[int] = []
-        if self.panels:
-            canvas, panels, missing = self._draw_panels(canvas, frame.faces)
-            busy += panels
+        canvas, panels, missing = self._draw_panels(canvas, frame.faces) if self.panels else (canvas, [], [])
+        busy += panels
         if self.caption:
             busy += _draw_caption(canvas, frame, missing, busy, scale)
-        if self.legend and self.panels and len(missing) < len(frame.faces):
+        if self.legend and (panels or self._key.in_use):
             self._key.draw(canvas, frame.faces, busy)
         return canvas
 

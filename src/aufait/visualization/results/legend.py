@@ -23,6 +23,11 @@ class Legend:
     def __init__(self) -> None:
         self._corner: int | None = None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether it was drawn before."""
+        return self._corner is not None
+
     def draw(self, canvas: np.ndarray, faces: Sequence[FaceAnalysis], busy: Sequence[Box] | np.ndarray) -> Box | None:
         """Draw it where there is room.
 

@@ -94,8 +94,8 @@ def draw_bar(
     if length >= 40:  # gaps at the whole intensities; the eye then counts instead of measuring
         wide = max(1, round(font / 16))
         for tick in range(1, 5):
-            at = left + length * tick / 5
-            drawing.rectangle(canvas, (at, top, at + wide, top + thick), PANEL, 0.7)
+            gap = left + length * tick / 5
+            drawing.rectangle(canvas, (gap, top, gap + wide, top + thick), PANEL, 0.7)
 
 
 def _sides(face: FaceAnalysis, position: int) -> tuple[_Side, _Side] | None:

@@ -95,5 +95,5 @@ def layouts(size: tuple[int, ...], units: int, crowd: bool) -> Iterable[Layout]:
 
 
 def _layout(font: int, names: str, rows: int) -> Layout:
-    widths = (round(share[names] * font) for share in (_LABEL, _BAR, _VALUE))
-    return Layout(font, round(1.32 * font), *widths, max(2, round(0.5 * font)), names, rows)
+    label, bar, value = (round(share[names] * font) for share in (_LABEL, _BAR, _VALUE))
+    return Layout(font, round(1.32 * font), label, bar, value, max(2, round(0.5 * font)), names, rows)
