@@ -12,10 +12,10 @@ import numpy as np
 
 from aufait.analysis.event import Event
 from aufait.analysis.event_rule import EventRule
-from aufait.analysis.event_runs import frame_ends
 from aufait.analysis.events import find_events
+from aufait.analysis.frame_ends import EVEN_FRAMES, frame_ends
 from aufait.analysis.labels import UnitLabel
-from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError, InputWarning
 
 BLINK_RULE = EventRule(min_duration=0.05, bridge=0.0, smooth=0.0)

@@ -43,21 +43,6 @@ class Runs:
         return [getattr(self, one.name).tolist() for one in fields(self)]
 
 
-def frame_ends(time: np.ndarray, frame_times: np.ndarray, distance: float, even: float) -> np.ndarray:
-    """(n,) seconds until which each frame lasts: the time of the next frame of the recording, or the usual distance before a hole.
-
-    Args:
-        time: (n,) of the rows asked about.
-        frame_times: (F,) of all frames, ascending, each once.
-        distance: usual seconds from frame to frame.
-        even: a longer distance than this many usual ones is a hole.
-    """
-    following = np.append(frame_times, frame_times[-1:] + distance)
-    place = np.searchsorted(frame_times, time, side="right")
-    ends = following[place]
-    return np.where(ends - time > even * distance + _EPSILON, time + distance, ends)
-
-
 def find_runs(time: np.ndarray, end: np.ndarray, values: np.ndarray, rule: EventRule, kind: str) -> Runs:
     """Events in the values of one face.
 

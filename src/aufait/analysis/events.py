@@ -9,9 +9,10 @@ import numpy as np
 
 from aufait.analysis.event import Event
 from aufait.analysis.event_rule import KINDS, EventRule
-from aufait.analysis.event_runs import Runs, find_runs, frame_ends
+from aufait.analysis.event_runs import Runs, find_runs
+from aufait.analysis.frame_ends import EVEN_FRAMES, frame_ends
 from aufait.analysis.labels import UnitLabel, check_label, labels_of, parse_label
-from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError, InputWarning
 
 __all__ = ["EventRule", "events_in", "find_events"]

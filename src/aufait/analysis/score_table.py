@@ -24,9 +24,6 @@ PER_UNIT = (
 PER_ROW = ("time", "frame", "face_id", "confidence", "quality")
 """Arrays with one value per row."""
 
-EVEN_FRAMES = 1.5
-"""A gap longer than this many frame distances is missing time."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ScoreTable:

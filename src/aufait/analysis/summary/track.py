@@ -9,9 +9,9 @@ import numpy as np
 
 from aufait.analysis.event import Event
 from aufait.analysis.event_rule import EventRule
-from aufait.analysis.event_runs import frame_ends
+from aufait.analysis.frame_ends import EVEN_FRAMES, frame_ends
 from aufait.analysis.presence import presence, present_by
-from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.analysis.score_table import ScoreTable
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aufait.analysis.frame_ends import EVEN_FRAMES
 from aufait.analysis.labels import UnitLabel
-from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.analysis.score_table import ScoreTable
 from aufait.errors import InputError
 
 

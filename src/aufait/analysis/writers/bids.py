@@ -19,7 +19,8 @@ import numpy as np
 
 from aufait.action_units import ACTION_UNITS
 from aufait.analysis.event import Event
-from aufait.analysis.score_table import EVEN_FRAMES, ScoreTable
+from aufait.analysis.frame_ends import EVEN_FRAMES
+from aufait.analysis.score_table import ScoreTable
 from aufait.analysis.writers.names import meaning, one_line
 from aufait.analysis.writers.recording import Choices, Recording
 from aufait.analysis.writers.text_columns import lines
