@@ -9,7 +9,8 @@ import numpy as np
 
 from aufait.analysis.event_rule import EventRule
 from aufait.analysis.labels import UnitLabel
-from aufait.analysis.live.causal_events import CausalEvents, Change
+from aufait.analysis.live.causal_events import Change
+from aufait.analysis.live.frame_events import FrameEvents
 from aufait.analysis.live.slots import Slots
 from aufait.errors import InputError, MissingExtraError
 from aufait.results import FaceAnalysis, FrameAnalysis
@@ -51,9 +52,8 @@ class LabStreams:
         self.channels = channel_names(self.labels, faces)
         self.slots = Slots(faces)
         self._rule = rule or EventRule()
-        self._events: CausalEvents | None = None
+        self._events = FrameEvents(self.labels, self._rule)
         self._zero: float | None = None
-        self._last = 0.0
         self.markers = 0
         source_id = source_id or f"aufait-{name}"
         info = self._lsl.StreamInfo(name, "AU", len(self.channels), rate, "float32", source_id)
@@ -87,22 +87,11 @@ class LabStreams:
                 start = placed[face.face_id] * width
                 sample[start : start + width] = _sample(face)
         self._numbers.push_sample(sample.tolist(), stamp)
-        changes = self._changes(frame, set(placed))
-        self._last = frame.timestamp
-        return self._send(changes)
+        return self._send(self._events.step(frame, placed))
 
     def finish(self) -> list[Change]:
         """End the events that are still running."""
-        return self._send([] if self._events is None else self._events.finish(self._last))
-
-    def _changes(self, frame: FrameAnalysis, faces: set[int]) -> list[Change]:
-        if self._events is None:
-            if not frame.faces:
-                return []
-            kind = "probability" if frame.faces[0].intensity is None else "intensity"
-            self._events = CausalEvents(self.labels, kind, self._rule)
-        values = {face.face_id: _values(face, self._rule) for face in frame.faces if face.face_id in faces}
-        return self._events.step(frame.timestamp, values)
+        return self._send(self._events.finish())
 
     def _send(self, changes: list[Change]) -> list[Change]:
         for change in changes:
@@ -125,11 +114,6 @@ def marker_text(change: Change) -> str:
 def _sample(face: FaceAnalysis) -> np.ndarray:
     intensity = np.full(len(face.probability), np.nan) if face.intensity is None else face.intensity
     return np.concatenate([[face.face_id, face.confidence, face.quality], np.stack([face.probability, intensity], 1).ravel()])
-
-
-def _values(face: FaceAnalysis, rule: EventRule) -> np.ndarray:
-    values = face.probability if face.intensity is None else face.intensity
-    return np.full(len(values), np.nan) if face.quality < rule.min_quality else values
 
 
 def _describe(info: Any, channels: dict[str, str], rule: EventRule) -> None:
