@@ -33,7 +33,7 @@ LAYERS = (
     ("models",),
     ("results", "synthetic"),
     ("faces", "losses", "views"),
-    ("layers", "media", "metrics"),
+    ("layers", "media", "metrics", "workers"),
     ("extras", "files", "machine", "plugins", "settings"),
     ("alignment", "au_centers"),
     ("landmarks", "action_units"),

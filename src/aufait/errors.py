@@ -58,3 +58,7 @@ class MissingExtraError(AufaitError, ImportError):
         super().__init__(f"{feature} needs the '{extra}' extra; install it with: pip install 'aufait[{extra}]'")
         self.feature = feature
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        """To another process: what it was made of, not its message."""
+        return type(self), (self.feature, self.extra)

@@ -1,0 +1,1 @@
+"""The same work in this process, in several, or on a cluster: ``executor`` chooses, ``contract`` says what work is."""
