@@ -44,6 +44,7 @@ _SHORT_SHARE = 0.98
 _MAX_SIDE = 16_384  # of a picture whose oblong pixels are made square by stretching
 _KEPT_SIZES = 100
 _CLOCKS_RUN_OVER = {"mpegts", "mpeg"}
+_SAME_INSTANT = 0.002  # seconds: times that are asked for may be rounded
 _LATE_START = 10.0  # seconds from which on a late first frame is reported
 
 
@@ -173,6 +174,28 @@ class VideoReader:
             yield VideoFrame(index, timestamp, image, corrupt)
         self._judge_times()
         self.close()
+
+    def frame_at(self, seconds: float) -> VideoFrame | None:
+        """The frame that is shown at a time: the last that begins by then, else the first; by way of the key frame before it.
+
+        Its ``index`` is not known and 0. Frames can afterwards be taken with this method only.
+
+        Raises:
+            InputError: the file cannot be searched there.
+        """
+        try:
+            self._container.seek(int(max(seconds, 0.0) / (self._stream.time_base or 1)), stream=self._stream)
+        except (av.error.FFmpegError, OverflowError) as error:
+            raise InputError(f"{self.path} cannot be searched at {seconds:.3f} s: {error_text(error)}") from error
+        self._decoding.close()
+        self._decoding = self._decoded = self._decode()
+        self._times = FrameTimes(self._step(), runs_over=self._container.format.name in _CLOCKS_RUN_OVER)
+        chosen = None
+        for frame, (timestamp, corrupt) in self._deinterlaced():
+            if chosen is not None and timestamp > seconds + _SAME_INSTANT:
+                break
+            chosen = frame, timestamp, corrupt
+        return None if chosen is None else VideoFrame(0, chosen[1], self._upright(chosen[0]), chosen[2])
 
     @property
     def shifts(self) -> list[float]:

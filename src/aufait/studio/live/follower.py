@@ -1,0 +1,96 @@
+"""One live video inside a process that analyses: frames in, what is told of each out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aufait.analysis.labels import UnitLabel
+from aufait.analysis.live.frame_events import FrameEvents
+from aufait.studio.live.message import decoded, plain_face
+
+if TYPE_CHECKING:
+    from aufait.analysis.live.causal_events import Change
+    from aufait.detection.detector import Detector
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a live video is analysed; as ``aufait detect`` takes them."""
+
+    finder: str = "auto"
+    finder_model: str | None = None
+    model: str = "default"
+    device: str = "auto"
+
+    def open(self) -> Detector:
+        """A detector of these options.
+
+        Raises:
+            AufaitError: there is no such finder, model or device.
+        """
+        from aufait.detection.detector import Detector
+
+        return Detector(finder=self.finder, finder_model=self.finder_model, model=self.model, device=self.device)
+
+
+class Follower:
+    """Follows the faces of one live video after the other with one detector."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self._units = {str(UnitLabel(unit)): unit for unit in detector.action_units}
+        self._gives_intensity: bool | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the video before."""
+        self.detector.reset()
+        self._events = FrameEvents(tuple(self._units))
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a client is told first."""
+        detector = self.detector
+        kind = "probability" if self._gives_intensity is False else "intensity"
+        names = {"finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
+        return {"action_units": list(detector.action_units), "kind": kind, **names}
+
+    def warm_up(self) -> None:
+        """Run everything once on a picture that may hold a face: first passes take many times as long."""
+        from aufait.studio.live.warm_up import warm_up
+
+        self._gives_intensity = warm_up(self.detector)
+
+    def step(self, picture: bytes | np.ndarray, time: float) -> dict[str, Any]:
+        """What is told of a frame.
+
+        Args:
+            picture: a picture file, or (H, W, 3) uint8 RGB.
+            time: seconds, later than those of the frame before.
+
+        Returns:
+            ``time`` None and no faces where the model has not answered yet: one that reads neighbouring frames answers late.
+
+        Raises:
+            InputError: no picture, or not its time.
+        """
+        image = decoded(picture) if isinstance(picture, bytes) else picture
+        changes: list[Change] = []
+        results = self.detector.track(image, time, source="live")
+        for result in results:
+            changes += self._events.step(result)
+        last = results[-1] if results else None
+        return {
+            "time": None if last is None else round(last.timestamp, 4),
+            "size": [image.shape[1], image.shape[0]],
+            "action_units": list(self.detector.action_units),
+            "faces": [] if last is None else [plain_face(face) for face in last.faces],
+            "changes": [self._plain_change(change) for change in changes],
+        }
+
+    def _plain_change(self, change: Change) -> dict[str, Any]:
+        kind = "onset" if change.is_onset else "offset"
+        return {"face": change.face_id, "unit": self._units[change.label], "kind": kind, "time": round(change.time, 4)}
