@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import math
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path, PurePath
+from pathlib import Path
 from string import Template
-from urllib.parse import quote
 
 from aufait import __version__
+from aufait.analysis.page_parts import bullets, link_to, section, style
 from aufait.analysis.summary.batch import Batch
 from aufait.analysis.summary.overview import heat_map
 from aufait.analysis.summary.row import Row
@@ -45,12 +44,13 @@ def page_of(batch: Batch, folder: Path, files: Sequence[Path], warned: Sequence[
     ]
     return template.substitute(
         policy=content_policy(),
+        style=style(),
         version=html.escape(__version__),
         title="Summary of recordings",
         lead="Facial action units: how often, how long, how strongly",
         facts="\n".join(f"<li><b>{value}</b><span>{name}</span></li>" for name, value in _facts(batch, recordings)),
         note=html.escape(NOTE),
-        sections="\n".join(section for section in sections if section),
+        sections="\n".join(filter(None, sections)),
     )
 
 
@@ -80,7 +80,7 @@ def _overview(recordings: Sequence[Row]) -> str:
     rows = [(f"{row.recording}, {row.called}" if several else row.called, row) for row in recordings]
     lead = "Share of the valid time in which each action unit is present, in percent. Grey: nothing seen, or not given."
     lead = f"<p class='lead'>{lead}</p>"
-    return _section(
+    return section(
         "Who shows what", "overview", lead + heat_map(rows, "Share of time with each action unit, by recording and person")
     )
 
@@ -94,7 +94,7 @@ def _conditions(rows: Sequence[Row]) -> str:
     names = [(_condition_name(row, several), row) for row in found]
     lead = "Means over persons, each counting the same." if grouped else "By recording, person and condition."
     chart = heat_map(names, "Share of time with each action unit, by condition")
-    return _section("Conditions" if not grouped else "Groups and conditions", "conditions", f"<p class='lead'>{lead}</p>{chart}")
+    return section("Conditions" if not grouped else "Groups and conditions", "conditions", f"<p class='lead'>{lead}</p>{chart}")
 
 
 def _condition_name(row: Row, several: bool) -> str:
@@ -128,7 +128,7 @@ def _recordings(batch: Batch, recordings: Sequence[Row], folder: Path) -> str:
         '<th scope="col">Most of the valid time</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
-    return _section("Recordings", "recordings", f"<p class='lead'>{hint}</p>{table}{more}")
+    return section("Recordings", "recordings", f"<p class='lead'>{hint}</p>{table}{more}")
 
 
 def _most_present(row: Row) -> str:
@@ -144,29 +144,16 @@ def _report_of(table: Path) -> Path | None:
 
 def _report_link(name: str, table: Path, folder: Path) -> str:
     page = _report_of(table)
-    return html.escape(name) if page is None else f'<a href="{_link(page, folder)}">{html.escape(name)}</a>'
-
-
-def _link(target: Path, folder: Path) -> str:
-    try:
-        path = PurePath(os.path.relpath(target, folder)).as_posix()
-    except ValueError:  # another drive on Windows
-        return html.escape(target.resolve().as_uri())
-    quoted = quote(path, errors="surrogateescape")
-    return quoted if quoted.startswith("..") else f"./{quoted}"
+    return html.escape(name) if page is None else f'<a href="{link_to(page, folder)}">{html.escape(name)}</a>'
 
 
 def _messages(batch: Batch, warned: Sequence[str]) -> str:
     body = ""
     if batch.failed:
-        body += "<p class='lead'>Could not be used:</p>" + _list(f"{name}: {why}" for name, why in batch.failed.items())
+        body += "<p class='lead'>Could not be used:</p>" + bullets(f"{name}: {why}" for name, why in batch.failed.items())
     if warned:
-        body += "<p class='lead'>To check:</p>" + _list(warned)
-    return _section("Messages", "messages", body) if body else ""
-
-
-def _list(texts: Iterable[str]) -> str:
-    return f'<ul class="plain">{"".join(f"<li>{html.escape(text)}</li>" for text in texts)}</ul>'
+        body += "<p class='lead'>To check:</p>" + bullets(warned)
+    return section("Messages", "messages", body) if body else ""
 
 
 def _settings(batch: Batch) -> str:
@@ -180,16 +167,12 @@ def _settings(batch: Batch) -> str:
         if bootstrap.rounds else "none",
     }  # fmt: skip
     rows = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in facts.items())
-    return _section("How it was made", "settings", f"<dl>{rows}</dl>")
+    return section("How it was made", "settings", f"<dl>{rows}</dl>")
 
 
 def _files(files: Sequence[Path], folder: Path) -> str:
-    items = "".join(f'<li><a href="{_link(file, folder)}">{html.escape(file.name)}</a></li>' for file in files)
-    return _section("Files", "files", f'<ul class="plain">{items}</ul>')
-
-
-def _section(title: str, name: str, body: str) -> str:
-    return f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{body}</section>'
+    items = "".join(f'<li><a href="{link_to(file, folder)}">{html.escape(file.name)}</a></li>' for file in files)
+    return section("Files", "files", f'<ul class="plain">{items}</ul>')
 
 
 def _length(seconds: float) -> str:
