@@ -16,6 +16,7 @@ const rowOf = (face: FrameFace, kind: ScoreKind, units: number): number[] =>
 export class History {
   #traces = new Map<number, Trace>();
   #seen = new Map<number, number>();
+  #last = -Infinity;
 
   /** @param span seconds that are kept. */
   constructor(
@@ -25,6 +26,8 @@ export class History {
 
   /** One analysed frame; faces that are not in it get a gap. */
   add(time: number, faces: readonly FrameFace[], kind: ScoreKind): void {
+    if (time < this.#last) this.clear(); // a source that connected again begins anew
+    this.#last = time;
     for (const face of faces) {
       if (!this.#traces.has(face.face)) this.#traces.set(face.face, { time: [], values: Array.from({ length: this.units }, () => []) });
       this.#seen.set(face.face, time);
@@ -45,6 +48,11 @@ export class History {
 
   trace(face: number): Trace | null {
     return this.#traces.get(face) ?? null;
+  }
+
+  clear(): void {
+    this.#traces.clear();
+    this.#seen.clear();
   }
 
   #forget(start: number): void {
