@@ -99,13 +99,18 @@ class Bootstrap:
         if not self.rounds or persons < MIN_PERSONS:
             nothing = np.full(values.shape[1], np.nan)
             return nothing, nothing
-        picks = self.random(*names).multinomial(persons, np.full(persons, 1 / persons), size=self.rounds).astype(np.float64)
+        picks = self.picks(persons, *names)
         known = np.isfinite(values)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = (picks @ np.where(known, values, 0)) / (picks @ known)
         low, high = self.ends(means)
         few = known.sum(0) < MIN_PERSONS
         return np.where(few, np.nan, low), np.where(few, np.nan, high)
+
+    def picks(self, persons: int, *names: str) -> np.ndarray:
+        """(rounds, persons) how often each person is in each draw of as many persons as there are."""
+        drawn = self.random(*names).multinomial(persons, np.full(persons, 1 / persons), size=self.rounds)
+        return np.asarray(drawn, np.float64)
 
     def ends(self, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends (...) of draws (rounds, ...); NaN where half of the draws or more have no value."""

@@ -22,12 +22,18 @@ class BlandAltman(NamedTuple):
 
 def confusion(first: np.ndarray, second: np.ndarray, classes: int = 2) -> np.ndarray:
     """(classes, classes) counts of two (N,) ratings, whole numbers from 0; rows are those of ``first``."""
+    codes = confusion_codes(first, second, classes)
+    return np.bincount(codes, minlength=classes**2).reshape(classes, classes).astype(np.float64)
+
+
+def confusion_codes(first: np.ndarray, second: np.ndarray, classes: int = 2) -> np.ndarray:
+    """(N,) number of the cell of the flat confusion matrix that each pair of ratings, whole numbers from 0, belongs to."""
     one, other = (np.asarray(values).astype(np.int64).ravel() for values in (first, second))
     if one.shape != other.shape:
         raise ValueError(f"both raters must have one length, got {len(one)} and {len(other)}")
     if len(one) and not (min(one.min(), other.min()) >= 0 and max(one.max(), other.max()) < classes):
         raise ValueError(f"ratings must be whole numbers from 0 to {classes - 1}")
-    return np.bincount(one * classes + other, minlength=classes**2).reshape(classes, classes).astype(np.float64)
+    return np.asarray(one * classes + other)
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float:
@@ -176,6 +182,19 @@ def bias_of(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     bias = _ratio(y - x, count)
     squares = np.maximum(xx + yy - 2 * xy - count * bias**2, 0)
     return np.where(count > 1, bias, np.nan), np.sqrt(_ratio(squares, count - 1))
+
+
+def weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(R,) medians of (D,) values under (R, D) weights, whole numbers 0 or more of how often each counts; nan where none does."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[:, order], axis=1)
+    total = reached[:, -1:] if values.size else np.zeros((len(weights), 1))
+    if not values.size:
+        return np.full(len(weights), np.nan)
+    low, high = ((reached * 2 < total).sum(1), (reached * 2 <= total).sum(1))
+    ordered = np.append(values[order], np.nan)
+    middle = (ordered[low] + ordered[np.minimum(high, len(values) - 1)]) / 2
+    return np.asarray(np.where(total[:, 0] > 0, middle, np.nan))
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def test_a_table_an_elan_file_and_a_csv_are_compared_pair_by_pair(tmp_path: Path
     with (tmp_path / "out" / "agreement.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert {(row["first"], row["second"]) for row in rows} == {
-        ("clip.csv", "coder.eaf"), ("clip.csv", "second.csv"), ("coder.eaf", "second.csv"),
+        ("clip.csv", "coder.eaf"), ("clip.csv", "second.csv"), ("coder.eaf", "second.csv"), ("all raters", ""),
     }  # fmt: skip
     coders = {row["measure"]: row["value"] for row in rows if row["first"] == "coder.eaf"}
     assert float(coders["Cohen's kappa"]) == float(coders["F1"]) == 1

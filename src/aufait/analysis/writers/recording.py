@@ -129,7 +129,7 @@ def _recording(name: str, part: _Parts, media: str | Path | None, events: bool, 
     ordered = tuple(sorted(found, key=lambda event: (event.onset, event.offset, event.face_id, event.label)))
     if events and part.events and part.table is not None:
         _warn_outside(name, ordered, part.table)
-    return Recording(name, ordered, part.table, _media(part.table) if media is None else Path(media).expanduser())
+    return Recording(name, ordered, part.table, media_of(part.table) if media is None else Path(media).expanduser())
 
 
 def _warn_outside(name: str, events: tuple[Event, ...], table: ScoreTable) -> None:
@@ -144,7 +144,7 @@ def _warn_outside(name: str, events: tuple[Event, ...], table: ScoreTable) -> No
         )
 
 
-def _media(table: ScoreTable | None) -> Path | None:
+def media_of(table: ScoreTable | None) -> Path | None:
     """The video that a table names; looked for from here, then from the table's folder."""
     if table is None or not table.source or "://" in table.source or table.source.startswith("camera "):
         return None
