@@ -18,5 +18,7 @@ def create_app(studio: Studio) -> Any:
 
 
 def _routers(studio: Studio) -> list[Any]:
-    """What each part of the API offers; LIVE's routers are added here: ``aufait.studio.live.router(studio)`` and so on."""
-    return []
+    """What each part of the API offers."""
+    from aufait.studio import live
+
+    return [live.router(studio)]

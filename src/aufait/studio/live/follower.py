@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aufait.analysis.live.causal_events import Change
     from aufait.detection.detector import Detector
 
+_WARM_FRAMES = 4  # the first searches, the others follow
+
 
 @dataclass(frozen=True)
 class LiveOptions:
@@ -59,10 +61,16 @@ class Follower:
         return {"action_units": list(detector.action_units), "kind": kind, **names}
 
     def warm_up(self) -> None:
-        """Run everything once on a picture that may hold a face: first passes take many times as long."""
-        from aufait.studio.live.warm_up import warm_up
+        """Run everything on a face: first passes take many times as long, and they show what kind of scores the model gives."""
+        from aufait.media.sources import demo_clip
+        from aufait.media.video import open_video
 
-        self._gives_intensity = warm_up(self.detector)
+        with open_video(demo_clip()) as video:
+            image = next(iter(video)).image
+        results = [result for number in range(_WARM_FRAMES) for result in self.detector.track(image, number / 25)]
+        faces = [face for result in [*results, *self.detector.finish()] for face in result.faces]
+        self._gives_intensity = faces[0].intensity is not None if faces else None
+        self.begin()
 
     def step(self, picture: bytes | np.ndarray, time: float) -> dict[str, Any]:
         """What is told of a frame.
