@@ -28,8 +28,9 @@ docs/benchmarks.md shows how the quality relates to errors on real faces. Readin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -37,6 +38,26 @@ from aufait.faces.face import Face
 
 RECOMMENDED_QUALITY = 0.3
 """Faces below this are better left out of statistics; see the table in the module's docstring."""
+
+BLACK, BURNT = 8, 250
+"""Luma up to which a pixel is black, and from which it is burnt."""
+
+PITCH_WEIGHT = 1.3
+"""Pitch hides more of a face than yaw, and counts this much more."""
+
+RAMPS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "fit": (0.2, 0.7),
+        "visible": (0.35, 0.85),
+        "clarity": (0.6, 0.95),
+        "size": (16.0, 80.0),
+        "pose": (80.0, 30.0),
+        "clipped": (0.7, 0.2),
+        "contrast": (2.0, 12.0),
+        "inside": (0.5, 1.0),
+    }
+)
+"""Where each factor is 0 and where it is 1, see above; ``clipped`` and ``contrast`` are the two parts of ``exposure``."""
 
 ANALYSIS_SIZE = 64
 """Side in pixels to which larger face boxes are roughly reduced before exposure is measured."""
@@ -128,13 +149,13 @@ def _factors(image: np.ndarray, face: Face, answers: tuple[float, float, float, 
     width, height = face.box[2] - face.box[0], face.box[3] - face.box[1]
     return QualityFactors(
         confidence=_ramp(float(face.confidence), 0.0, 1.0),
-        fit=_ramp(float(fit), 0.2, 0.7),
-        visible=_ramp(float(visible), 0.35, 0.85),
-        clarity=_ramp(float(clarity), 0.6, 0.95),
-        size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), 16.0, 80.0),
+        fit=_ramp(float(fit), *RAMPS["fit"]),
+        visible=_ramp(float(visible), *RAMPS["visible"]),
+        clarity=_ramp(float(clarity), *RAMPS["clarity"]),
+        size=_ramp(math.sqrt(max(float(width), 0.0) * max(float(height), 0.0)), *RAMPS["size"]),
         pose=_pose(face),
         exposure=_exposure(_face_luma(image, face.box)),
-        inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), 0.5, 1.0),
+        inside=_ramp(_share_inside(face.landmarks, image.shape[1], image.shape[0]), *RAMPS["inside"]),
         regions=tuple(float(share) for share in regions),
     )
 
@@ -172,8 +193,8 @@ def _exposure(luma: np.ndarray) -> float:
     """Exposure in [0, 1] of a face (H, W) float32; 0 for fewer than 3 x 3 pixels."""
     if min(luma.shape) < 3:
         return 0.0
-    clipped = float(((luma <= 8) | (luma >= 250)).mean())
-    return _ramp(clipped, 0.7, 0.2) * _ramp(float(luma.std()), 2.0, 12.0)
+    clipped = float(((luma <= BLACK) | (luma >= BURNT)).mean())
+    return _ramp(clipped, *RAMPS["clipped"]) * _ramp(float(luma.std()), *RAMPS["contrast"])
 
 
 def _pose(face: Face) -> float:
@@ -181,7 +202,7 @@ def _pose(face: Face) -> float:
     if face.pose is None:
         return 1.0
     pitch, yaw, _ = np.degrees(np.asarray(face.pose.rotation, dtype=np.float64))
-    return _ramp(max(abs(float(yaw)), 1.3 * abs(float(pitch))), 80.0, 30.0)
+    return _ramp(max(abs(float(yaw)), PITCH_WEIGHT * abs(float(pitch))), *RAMPS["pose"])
 
 
 def _share_inside(landmarks: np.ndarray, width: int, height: int) -> float:

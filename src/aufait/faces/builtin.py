@@ -36,7 +36,7 @@ from aufait.landmarks import MIRROR_68
 from aufait.layers.fused import prepare
 from aufait.machine import check_device
 
-_BORDER = 110
+BORDER = 110
 """Grey level outside the picture."""
 
 ConfigT = TypeVar("ConfigT", FaceDetectorConfig, FaceLandmarkConfig)
@@ -77,6 +77,9 @@ class BuiltinConfig:
     same_face: float = 0.2
     """A reading of a box or of a followed face counts when the points found have this overlap with it."""
 
+    first_reading: float = 0.3
+    """A box whose first reading scores less is not read again."""
+
     agreement: float = 0.8
     """The second reading of a new face must overlap this much with the first: on a face the two agree closely."""
 
@@ -98,6 +101,32 @@ class BuiltinConfig:
     """Spread from which there is no face. On held-out renders 98 of 100 faces, dark and covered ones included, are
     below the middle between the two; half of the crops without a face are above 0.2."""
 
+    misfit: tuple[float, float] = (0.09, 0.18)
+    """Distance of the points from those of a rigid head, see ``pose.fit_error``: up to the first a face counts in full, from the
+    second not at all."""
+
+
+def detector_network(folder: Path | None = None) -> FaceDetectorNet:
+    """The detector with the shipped weights, or those in ``folder``.
+
+    Raises:
+        MissingModelError: no such file, or not of this network.
+    """
+    tensors, header = load_weights("face_detector", folder)
+    sizes = _config_from(header, FaceDetectorConfig)
+    return with_weights(lambda: FaceDetectorNet(sizes), tensors, "face_detector")
+
+
+def landmark_network(folder: Path | None = None) -> FaceLandmarkNet:
+    """The landmark network with the shipped weights, or those in ``folder``.
+
+    Raises:
+        MissingModelError: no such file, or not of this network.
+    """
+    tensors, header = load_weights("face_landmarks", folder)
+    sizes = _config_from(header, FaceLandmarkConfig)
+    return with_weights(lambda: FaceLandmarkNet(sizes), tensors, "face_landmarks")
+
 
 class BoxDetector:
     """The detector network with its image pyramid."""
@@ -115,10 +144,7 @@ class BoxDetector:
         Raises:
             MissingModelError: no such file, or not of this network.
         """
-        tensors, header = load_weights("face_detector", folder)
-        sizes = _config_from(header, FaceDetectorConfig)
-        network = with_weights(lambda: FaceDetectorNet(sizes), tensors, "face_detector")
-        return cls(network, device, config)
+        return cls(detector_network(folder), device, config)
 
     def propose(self, image: np.ndarray, small: bool = True) -> np.ndarray:
         """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check.
@@ -174,7 +200,7 @@ class BoxDetector:
         pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
         pixels = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True)
         margin = (0, -size[1] % 32, 0, -size[0] % 32)
-        pixels = functional.pad(pixels, margin, value=_BORDER).to(self.device).float().div_(255.0)
+        pixels = functional.pad(pixels, margin, value=BORDER).to(self.device).float().div_(255.0)
         return pixels.contiguous(memory_format=torch.channels_last), (width / size[1], height / size[0])
 
 
@@ -194,10 +220,7 @@ class LandmarkReader:
         Raises:
             MissingModelError: no such file, or not of this network.
         """
-        tensors, header = load_weights("face_landmarks", folder)
-        sizes = _config_from(header, FaceLandmarkConfig)
-        network = with_weights(lambda: FaceLandmarkNet(sizes), tensors, "face_landmarks")
-        return cls(network, device, config)
+        return cls(landmark_network(folder), device, config)
 
     @torch.inference_mode()
     def read(self, image: np.ndarray, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +259,7 @@ class LandmarkReader:
         return self._in_picture(matrices, (first + second) / 2), together.cpu().numpy()
 
     def _crops_of(self, image: np.ndarray, matrices: np.ndarray) -> Tensor:
-        return warp(image, matrices, self.sizes.crop_size, _BORDER).to(self.device).float().div_(255.0)
+        return warp(image, matrices, self.sizes.crop_size, BORDER).to(self.device).float().div_(255.0)
 
     def _run(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Crops (F, 3, S, S) -> points (F, 68, 2) in crop pixels and scores (F,)."""
@@ -316,7 +339,7 @@ class BuiltinFinder(FollowingFinder):
         boxes = boxes[~self._taken(boxes, known)]
         landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
         near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
-        near &= scores >= 0.3
+        near &= scores >= settings.first_reading
         points, again = self._reader.read_twice(image, self._reader.crop_from_landmarks(landmarks[near]))
         faces = self._faces(image, points, np.minimum(again, scores[near]), landmarks[near], settings.agreement)
         least = max(min(settings.new_face * self.min_confidence, settings.new_face_limit), self.min_confidence)
@@ -338,7 +361,8 @@ class BuiltinFinder(FollowingFinder):
         near = _overlap_of_pairs(boxes, landmark_boxes(before)) >= least_overlap
         size = (image.shape[1], image.shape[0])
         poses = estimate_pose(points, size)
-        misfit = np.clip((fit_error(points, poses, Camera.guess(*size)) - 0.09) / 0.09, 0.0, 1.0)
+        good, bad = self.config.misfit
+        misfit = np.clip((fit_error(points, poses, Camera.guess(*size)) - good) / (bad - good), 0.0, 1.0)
         sure = scores * (1.0 - misfit)
         return [
             Face(box=boxes[row], confidence=float(sure[row]), landmarks=points[row], pose=poses[row])

@@ -30,9 +30,12 @@ import numpy as np
 from aufait.errors import InputError
 from aufait.faces.face import HeadPose
 
-_ITERATIONS = 9
-_MIN_SCALE = 0.004
+ITERATIONS = 9
+"""Steps of the fit, at most."""
+LEAST_SCALE = 0.004
 """Residual scale floor of the robust weights, as a share of the face's size in pixels."""
+TRUSTED = 0.8
+"""Prior weight from which a point counts when the scale of the residuals is chosen."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def head_points() -> np.ndarray:
 
 
 @cache
-def _rigid_weights() -> np.ndarray:
+def rigid_weights() -> np.ndarray:
     """(68,) prior weight of each point: 1 where the face hardly moves, little where expression or definition moves
     it."""
     weight = np.full(68, 0.03)
@@ -102,7 +105,7 @@ def estimate_pose(landmarks: np.ndarray, size: tuple[int, int], camera: Camera |
 
 def solve_pose(landmarks: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Fit the generic head to landmarks (F, 68, 2) px -> rotation matrices (F, 3, 3), translations (F, 3) mm."""
-    model, prior = head_points(), _rigid_weights()
+    model, prior = head_points(), rigid_weights()
     focal = np.array([camera.focal_x, camera.focal_y])
     observed = (landmarks - (camera.center_x, camera.center_y)) / focal  # (F, 68, 2) on the plane z = 1
     spread = observed.std(axis=1).mean(axis=1)  # (F,)
@@ -140,7 +143,7 @@ def _refine(model: np.ndarray, prior: np.ndarray, observed: np.ndarray) -> tuple
     faces = len(observed)
     spread = observed.std(axis=1).mean(axis=1)[:, None]
     jacobian = np.zeros((faces, len(model), 2, 6))
-    for _ in range(_ITERATIONS):
+    for _ in range(ITERATIONS):
         turned = model @ rotation.transpose(0, 2, 1)  # (F, 68, 3)
         placed = turned + translation[:, None]
         inverse_depth = 1.0 / np.maximum(placed[..., 2], 1.0)
@@ -183,8 +186,8 @@ def _weak_perspective(model: np.ndarray, prior: np.ndarray, observed: np.ndarray
 def _robust_weights(residual: np.ndarray, prior: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """(F, 68) prior times the Cauchy weight of each point's distance; the scale is the median over trusted points."""
     squared = (residual**2).sum(axis=2)
-    trusted = np.sort(squared[:, prior >= 0.8], axis=1)  # an odd number of points; ``np.median`` takes most of the fit's time
-    floor = (_MIN_SCALE * spread) ** 2
+    trusted = np.sort(squared[:, prior >= TRUSTED], axis=1)  # an odd number of points; ``np.median`` takes most of the fit's time
+    floor = (LEAST_SCALE * spread) ** 2
     scale = np.maximum(trusted[:, trusted.shape[1] // 2, None] * 4.0, floor)
     return prior / (1.0 + squared / scale)
 
