@@ -57,7 +57,7 @@ def export_onnx(
 
 
 def _write(job: ExportJob, path: Path, opset: int | None) -> None:
-    with _quiet():
+    with quiet_exporter():
         program = torch.onnx.export(
             job.program,
             (),
@@ -91,7 +91,7 @@ def _compare(job: ExportJob, path: Path, tolerance: float) -> float:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_exporter() -> Iterator[None]:
     """Without the exporter's remarks about its own progress and versions."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
