@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,11 +60,76 @@ def test_names_are_escaped(tmp_path):
 
 def test_key_frames_are_the_strongest_and_bounded():
     report = make_report(100)
-    assert {unit for _, unit in report._key_frames} == {12}
-    key = report._key_frames[0, 12]
-    assert key.strength == pytest.approx(1, abs=0.06) and key.picture.shape == (200, 200, 3)
+    (key,) = report._key_frames.shown(0)
+    assert key.unit == 12 and key.strength == pytest.approx(1, abs=0.06) and key.picture.shape == (200, 200, 3)
     highest = {unit.action_unit: unit for unit in report.summary.units(0)}[12]
     assert key.value == f"intensity {highest.maximum:.1f}" and key.time == highest.time_of_maximum
+
+
+def busy_report(seed: int = 0) -> Report:
+    """Three faces, numbers that do not follow the order in which they were seen longest, and values that go up and down."""
+    rng = np.random.default_rng(seed)
+    report = Report("clip.mp4")
+    for number in range(1, 61):
+        faces = [make_face(face, **{f"au{unit}": float(rng.uniform(0, 4.9)) for unit in UNITS if (unit + face) % 3})
+                 for face, first in ((2, 0), (0, 20), (1, 40)) if number > first]  # fmt: skip
+        # Occurrence need not follow intensity: the strongest frame of a unit may be one in which it does not occur.
+        chance = rng.uniform(0.3, 1, (len(faces), len(UNITS)))
+        faces = [replace(face, probability=face.probability * share) for face, share in zip(faces, chance, strict=True)]
+        report.add(make_frame(number, *faces), np.full((40, 60, 3), 90, np.uint8))
+    return report
+
+
+def cells(text: str, face: int) -> dict[str, tuple[str, str]]:
+    """Highest value and its time by action unit, as the table of a face shows them."""
+    start = text.index(f'aria-label="Action units of face {face}"')
+    table = text[start : text.index("</table>", start)]
+    rows = re.findall(r'<th scope="row">(AU\d+)</th>(.*?)</tr>', table, re.DOTALL)
+    found = {unit: re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for unit, row in rows}
+    return {unit: (row[4], re.sub("<.*?>", "", row[5])) for unit, row in found.items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_captions_of_key_frames_say_what_the_table_says_number_by_number(tmp_path, seed):
+    write(busy_report(seed), tmp_path, video=tmp_path / "v.mp4")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    pattern = r"<b>(AU\d+)</b>.*?<span>intensity ([\d.]+), face (\d+), <a [^>]*>([\d.]+ s)</a>"
+    captions = re.findall(pattern, text)
+    tables = {face: cells(text, face) for face in range(3)}
+    assert len(captions) > 30
+    for unit, value, face, time in captions:
+        assert tables[int(face)][unit] == (value, time)
+    assert [int(face) for _, _, face, _ in captions] == sorted(int(face) for _, _, face, _ in captions)
+
+
+def test_every_action_unit_that_occurs_has_a_key_frame_and_no_other(tmp_path):
+    report = busy_report()
+    for face in range(3):
+        occurring = [unit.action_unit for unit in report.summary.units(face) if unit.share > 0]
+        assert [key.unit for key in report._key_frames.shown(face)] == occurring
+
+
+def test_faces_follow_their_numbers(tmp_path):
+    report = busy_report()
+    assert report.summary.face_ids == [2, 0, 1]
+    write(report, tmp_path)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    headings = re.findall(r"<h3>Face (\d)</h3>", text)
+    assert headings == ["0", "1", "2"] * 2
+
+
+def test_the_key_to_the_bars_is_there_where_bars_are(tmp_path):
+    write(make_report(), tmp_path)
+    assert "Bar length" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+    write(make_report(), tmp_path, video=tmp_path / "v.mp4", overwrite=True)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Bar length</b> intensity, 0 to 5" in text and "Split bar" in text and "linear-gradient" in text
+    plain = Report("clip.mp4")
+    bare = {"intensity": None, "intensity_left": None, "intensity_right": None, "probability_left": None, "probability_right": None}
+    plain.add(make_frame(1, replace(make_face(au12=3), **bare)))
+    write(plain, tmp_path, video=tmp_path / "v.mp4", overwrite=True)
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Bar length</b> probability, 0 to 1" in text and "Split bar" not in text
 
 
 def test_pictures_make_a_gallery(tmp_path):
@@ -96,8 +162,7 @@ def test_existing_page_is_refused(tmp_path):
 
 @pytest.mark.parametrize("box", [[-50, -50, 20, 20], [50, 30, 90, 80], [200, 200, 300, 300], [10, 10, 10, 10]])
 def test_key_frames_of_faces_at_the_rim(box):
-    from dataclasses import replace
-
     report = Report("clip.mp4")
     report.add(make_frame(1, replace(make_face(au12=3), box=np.array(box))), np.full((40, 60, 3), 90, np.uint8))
-    assert report._key_frames[0, 12].picture.shape == (200, 200, 3) and report._key_frames[0, 12].picture.min() >= 80
+    (key,) = report._key_frames.shown(0)
+    assert key.picture.shape == (200, 200, 3) and key.picture.min() >= 80

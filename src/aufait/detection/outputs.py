@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from aufait.detection.telling_faces import ExplainedFace, TellingFaces
     from aufait.results import FrameAnalysis
     from aufait.visualization.results.annotate import Annotator
+    from aufait.visualization.results.event_tables import PageEvents
     from aufait.visualization.results.report import Report
     from aufait.visualization.results.timeline import Timeline
 
+    EventsOf = Callable[[Path], PageEvents]
+    """Events of a table of a video, for its page."""
 
 _MOST_PROBLEMS = 100
 
@@ -79,6 +82,7 @@ class TaskOutputs:
         command: the command line, for the provenance record.
         replace: whether files of these names may be replaced; None for what the options say.
         before_final: called when all files are whole, before they get their final names; it may refuse.
+        find_events: of the first table of a video, for the page; None leaves events out.
 
     Attributes:
         paths: files written, filled at the end; the first table comes first.
@@ -99,10 +103,11 @@ class TaskOutputs:
         *,
         replace: bool | None = None,
         before_final: Callable[[], object] = lambda: None,
+        find_events: EventsOf | None = None,
     ) -> None:
         self._task, self._options, self._info = task, options, info
         self._replace, self._before_final = options.overwrite if replace is None else replace, before_final
-        self._units, self._settings = action_units, settings
+        self._units, self._settings, self._find_events = action_units, settings, find_events
         self._number = {str(path): number for number, path in enumerate(task.inputs)}
         self._frames = 0
         self._whole: dict[Path, Path] = {}  # final name -> the partial one, under which it is complete
@@ -334,9 +339,11 @@ class TaskOutputs:
     def _write_page(self, timeline: bytes | None) -> Path:
         assert self._report is not None
         tables = [table.path for table in self._tables]
+        find = self._find_events if tables and self._task.kind != "image" else None
+        events = None if find is None else find(self._whole[tables[0]])
         return self._report.write(
             partial_path(self._task.page), video=None if self._video is None else self._video.path, timeline=timeline,
-            explained=self._explained if self._telling is not None else None, files=[*tables, self._task.provenance],
+            events=events, explained=self._explained if self._telling is not None else None, files=[*tables, self._task.provenance],
             provenance=self._provenance.as_dict(), overwrite=True,
         )  # fmt: skip
 

@@ -53,7 +53,8 @@ class _Totals:
         self.maximum = np.full(count, -1.0)
         self.source = [""] * count
 
-    def add(self, face: FaceAnalysis, frame: FrameAnalysis) -> None:
+    def add(self, face: FaceAnalysis, frame: FrameAnalysis) -> np.ndarray:
+        """Count one face; returns the positions of action units that are stronger than in any frame before."""
         occurs = face.occurrence
         self.frames += 1
         self.present += occurs
@@ -62,10 +63,12 @@ class _Totals:
         if face.sides is not None:
             (left, _), (right, _) = face.sides
             self.difference += np.where(occurs, left - right, 0)
-        for position in np.flatnonzero(strength > self.maximum):
+        higher = np.flatnonzero(strength > self.maximum)
+        for position in higher:
             self.maximum[position] = strength[position]
             self.time[position] = frame.timestamp
             self.source[position] = frame.source
+        return higher
 
 
 class Summary:
@@ -83,16 +86,23 @@ class Summary:
         self.last_time: float | None = None
         self._faces: dict[int, _Totals] = {}
 
-    def add(self, frame: FrameAnalysis) -> None:
-        """Count one frame."""
+    def add(self, frame: FrameAnalysis) -> set[tuple[int, int]]:
+        """Count one frame.
+
+        Returns:
+            Face ids and action units that are stronger in it than in any frame before.
+        """
         self.frames += 1
         self.frames_without_face += not frame.faces
         self.first_time = frame.timestamp if self.first_time is None else self.first_time
         self.last_time = frame.timestamp
+        highest = set()
         for face in frame.faces:
             if face.face_id not in self._faces:
                 self._faces[face.face_id] = _Totals(face.action_units, face.intensity is not None, face.sides is not None)
-            self._faces[face.face_id].add(face, frame)
+            higher = self._faces[face.face_id].add(face, frame)
+            highest |= {(face.face_id, face.action_units[position]) for position in higher}
+        return highest
 
     @property
     def face_ids(self) -> list[int]:
@@ -102,6 +112,11 @@ class Summary:
     def frames_of(self, face_id: int) -> int:
         """Number of frames with this face."""
         return self._faces[face_id].frames
+
+    @property
+    def graded(self) -> bool:
+        """Whether the model gives intensities, not probabilities alone."""
+        return any(totals.graded for totals in self._faces.values())
 
     def tells_sides(self, face_id: int) -> bool:
         """Whether the model gives separate values for the left and the right of this face."""
