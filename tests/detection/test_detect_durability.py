@@ -20,7 +20,8 @@ from typer.testing import CliRunner, Result
 from aufait.cli.app import app
 from aufait.detection import detector as detector_module
 from aufait.detection.detector import Detector
-from aufait.detection.jobs import Outcome, Progress, run_tasks
+from aufait.detection.jobs import Outcome, Progress
+from aufait.detection.many import run_tasks
 from aufait.detection.plan import OutputOptions, Task, plan_tasks
 from aufait.errors import OutputError
 from aufait.files.atomic import partial_path

@@ -33,7 +33,7 @@ def demo(
     """
     from aufait.cli.progress import make_reporter
     from aufait.detection.detector import Detector
-    from aufait.detection.jobs import run_tasks
+    from aufait.detection.many import run_tasks
     from aufait.detection.plan import OutputOptions, can_plot, check_outputs, plan_tasks
     from aufait.media.sources import demo_clip, expand_inputs
 

@@ -1,9 +1,4 @@
-"""Detection over many files: each task is a table, one that fails does not stop the others.
-
-The calls are ``expand_inputs`` (of ``aufait.media``), ``plan_tasks``, ``check_outputs``, ``run_tasks``. The command
-line is a thin layer over them. Repeating the same calls finishes what a stopped or killed run left, and keeps complete results;
-several processes may work on the same tasks, and each result is made by one of them.
-"""
+"""One task of detection, from its inputs to its whole outputs. ``aufait.detection.many`` runs several."""
 
 from __future__ import annotations
 
@@ -28,7 +23,6 @@ from aufait.detection.resume import (
     clear_unfinished,
     file_state,
     finish_renames,
-    has_leftovers,
     look,
     manner_digest,
     refusal,
@@ -40,6 +34,7 @@ from aufait.files.atomic import partial_path
 from aufait.files.claims import Claim, Claimed
 
 if TYPE_CHECKING:
+    from aufait.detection.outputs import EventsOf
     from aufait.media.images import Picture
 
 Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started", "elsewhere"]
@@ -129,62 +124,6 @@ class Outcome:
         return next((problem.exit_code for problem in self.problems if problem.is_failure), 0)
 
 
-def run_tasks(
-    tasks: Sequence[Task],
-    detector: Detector,
-    options: OutputOptions = OutputOptions(),  # noqa: B008 (frozen)
-    *,
-    on_frame: Callable[[Progress], None] | None = None,
-    on_done: Callable[[Outcome], None] | None = None,
-    command: Sequence[str] | None = None,
-) -> list[Outcome]:
-    """Runs tasks one after the other; an interruption or a full disc ends the run, other errors only their task.
-
-    Results that are there, complete and made from the same input in the same way, are kept. What another process is making is
-    skipped, and checked again at the end.
-
-    Args:
-        tasks: from ``plan_tasks``, checked by ``check_outputs``.
-        detector: does the work.
-        options: what to write.
-        on_frame: called after each frame.
-        on_done: called after each task.
-        command: the command line, for the provenance records.
-
-    Returns:
-        One outcome per task.
-
-    Raises:
-        OutputError: results are there that were made in another way, and may not be replaced; nothing has been done.
-    """
-    settings = detector.settings
-    found = [Earlier() if options.overwrite else look(task, options, settings) for task in tasks]
-    if error := refusal(found):
-        raise error
-    outcomes: dict[int, Outcome] = {}
-    reason = None
-
-    def run(number: int, last: bool) -> None:
-        nonlocal reason
-        task = tasks[number]
-        if reason is not None:
-            outcome = Outcome(task, "not started", problems=[Problem(f"{task.title}: not started, {reason}")])
-        elif (record := found[number].record) is not None and not has_leftovers(task):
-            outcome = _kept(Outcome(task), record)
-        else:
-            outcome = run_task(task, detector, options, on_frame=on_frame, command=command, settings=settings)
-            reason = _reason_to_stop(outcome)
-        outcomes[number] = outcome
-        if on_done is not None and (last or outcome.status != "elsewhere"):
-            on_done(outcome)
-
-    for number in range(len(tasks)):
-        run(number, last=False)
-    for number in [number for number, outcome in outcomes.items() if outcome.status == "elsewhere"]:
-        run(number, last=True)
-    return [outcomes[number] for number in range(len(tasks))]
-
-
 def run_task(
     task: Task,
     detector: Detector,
@@ -193,10 +132,18 @@ def run_task(
     on_frame: Callable[[Progress], None] | None = None,
     command: Sequence[str] | None = None,
     settings: dict[str, Any] | None = None,
+    find_events: EventsOf | None = None,
 ) -> Outcome:
     """Runs one task. Never raises for a bad input or output: the outcome says what happened.
 
-    Arguments are those of ``run_tasks``; ``settings`` are those of the detector, where they are known.
+    Args:
+        task: from ``plan_tasks``, checked by ``check_outputs``.
+        detector: does the work.
+        options: what to write.
+        on_frame: called after each frame.
+        command: the command line, for the provenance record.
+        settings: those of the detector, where they are known.
+        find_events: of the table of a video, for its page; None leaves events out.
     """
     outcome = Outcome(task)
     start = time.perf_counter()
@@ -205,9 +152,10 @@ def run_task(
         with Claim(task.claim, work_digest(task, options, settings)) as claim:
             found = _settle(task, options, settings)
             if found.record is not None:
-                _kept(outcome, found.record)
+                kept(outcome, found.record)
             else:
-                job = _Job(task, detector, options, settings, command, claim, replace=found.ours or options.overwrite)
+                replace = found.ours or options.overwrite
+                job = _Job(task, detector, options, settings, command, claim, replace, find_events)
                 _analyze(job, outcome, on_frame)
     except KeyboardInterrupt:
         outcome.status = "interrupted"
@@ -235,6 +183,7 @@ class _Job:
     command: Sequence[str] | None
     claim: Claim
     replace: bool
+    find_events: EventsOf | None
 
 
 def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Earlier:
@@ -255,7 +204,7 @@ def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Ear
     return found
 
 
-def _kept(outcome: Outcome, record: dict[str, Any]) -> Outcome:
+def kept(outcome: Outcome, record: dict[str, Any]) -> Outcome:
     """Fills in what the record of an earlier run says."""
     told, counts = record.get("outcome") or {}, record.get("counts") or {}
     outcome.kept = True
@@ -274,7 +223,7 @@ def _analyze(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] |
     with _finished_pictures(job) as finished, _open_source(job, outcome, finished, room) as (info, frames):
         outputs = TaskOutputs(
             task, job.options, info, detector.action_units, job.settings, job.command,
-            replace=job.replace, before_final=job.claim.check,
+            replace=job.replace, before_final=job.claim.check, find_events=job.find_events,
         )  # fmt: skip
         try:
             with outputs:
@@ -487,12 +436,6 @@ def _as_problem(task: Task, error: Exception) -> Problem:
         return Problem(f"{task.title}: does not fit into memory; shrink it first", InputError.exit_code)
     hint = "please report it; AUFAIT_DEBUG=1 shows where it happened"
     return Problem(f"{task.title}: unexpected {type(error).__name__}: {error}; {hint}")
-
-
-def _reason_to_stop(outcome: Outcome) -> str | None:
-    if outcome.status == "interrupted":
-        return "because the run was interrupted"
-    return "because the disc is full" if outcome.disc_full else None
 
 
 def _is_full(error: BaseException) -> bool:

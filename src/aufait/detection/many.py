@@ -1,0 +1,219 @@
+"""Detection over many files: each task is a table, one that fails does not stop the others.
+
+The calls are ``expand_inputs`` (of ``aufait.media``), ``plan_tasks``, ``check_outputs``, ``run_tasks``. The command
+line is a thin layer over them. Repeating the same calls finishes what a stopped or killed run left, and keeps complete results;
+several processes may work on the same tasks, and each result is made by one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aufait.detection.detector import Detector
+from aufait.detection.jobs import Outcome, Problem, Progress, kept, run_task
+from aufait.detection.plan import OutputOptions, Task
+from aufait.detection.resume import Earlier, has_leftovers, look, refusal
+from aufait.workers.contract import Done, Executor
+from aufait.workers.serial import Serial
+
+if TYPE_CHECKING:
+    from aufait.detection.outputs import EventsOf
+
+_PAUSE = 0.25  # seconds between two messages of a worker
+
+_INTERRUPTED = "because the run was interrupted"
+_FULL = "because the disc is full"
+
+
+def run_tasks(
+    tasks: Sequence[Task],
+    detector: Detector,
+    options: OutputOptions = OutputOptions(),  # noqa: B008 (frozen)
+    *,
+    on_frame: Callable[[Progress], None] | None = None,
+    on_done: Callable[[Outcome], None] | None = None,
+    command: Sequence[str] | None = None,
+    executor: Executor | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    find_events: EventsOf | None = None,
+) -> list[Outcome]:
+    """Runs tasks; an interruption or a full disc ends the run, other errors only their task.
+
+    Results that are there, complete and made from the same input in the same way, are kept. What another process is making is
+    skipped, and checked again at the end.
+
+    Args:
+        tasks: from ``plan_tasks``, checked by ``check_outputs``.
+        detector: does the work where that is done in this process; its settings are those of the results in any case.
+        options: what to write.
+        on_frame: called after each frame, a few times per second where other processes do the work.
+        on_done: called after each task.
+        command: the command line, for the provenance records.
+        executor: how to spread the tasks; None: one after the other, in this process.
+        arguments: of the ``Detector`` that each of several workers makes; the same as made ``detector``.
+        find_events: of the table of a video, for its page; None leaves events out. A function of a module, for workers.
+
+    Returns:
+        One outcome per task.
+
+    Raises:
+        OutputError: results are there that were made in another way, and may not be replaced; nothing has been done.
+    """
+    settings = detector.settings
+    found = [Earlier() if options.overwrite else look(task, options, settings) for task in tasks]
+    if error := refusal(found):
+        raise error
+    spread = executor is not None and not isinstance(executor, Serial)
+    work = _Work(None if spread else detector, _per_worker(arguments, executor), options, settings, command, find_events)
+    run = _Run(tasks, work, executor or Serial(), on_frame, on_done)
+    for number, earlier in enumerate(found):
+        if earlier.record is not None and not has_leftovers(tasks[number]):
+            run.note(number, kept(Outcome(tasks[number]), earlier.record))
+    run.go([number for number in range(len(tasks)) if number not in run.outcomes], last=False)
+    run.go([number for number, outcome in run.outcomes.items() if outcome.status == "elsewhere"], last=True)
+    return [run.outcomes[number] for number in range(len(tasks))]
+
+
+def _per_worker(arguments: Mapping[str, Any] | None, executor: Executor | None) -> dict[str, Any]:
+    """The arguments of a worker's detector: the processor is shared among the workers, unless it is said how."""
+    given = dict(arguments or {})
+    if executor is not None and given.get("threads") is None:
+        given["threads"] = max(1, (os.cpu_count() or 1) // executor.workers)
+    return given
+
+
+@dataclass(frozen=True, eq=False)
+class _Tools:
+    """The detector of a worker."""
+
+    detector: Detector
+    own: bool
+
+    def close(self) -> None:
+        """A detector that was lent stays open."""
+        if self.own:
+            self.detector.close()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done to a task."""
+
+    lent: Detector | None
+    """The detector of this process; None in others, which make their own."""
+    arguments: dict[str, Any]
+    options: OutputOptions
+    settings: dict[str, Any]
+    command: Sequence[str] | None
+    find_events: EventsOf | None = None
+
+    def begin(self) -> _Tools:
+        """The detector."""
+        return _Tools(self.lent or Detector(**self.arguments), own=self.lent is None)
+
+    def do(self, tools: _Tools, item: Task, tell: Callable[[Any], None]) -> Outcome:
+        """One task; tells its ``Progress``."""
+        report = tell if self.lent is not None else _at_intervals(tell)
+        return run_task(
+            item, tools.detector, self.options, on_frame=report, command=self.command, settings=self.settings,
+            find_events=self.find_events,
+        )  # fmt: skip
+
+
+def _at_intervals(tell: Callable[[Any], None]) -> Callable[[Any], None]:
+    last = 0.0
+
+    def report(message: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _PAUSE:
+            last = time.monotonic()
+            tell(message)
+
+    return report
+
+
+class _Run:
+    """One call of ``run_tasks``: outcomes by the number of their task."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        work: _Work,
+        executor: Executor,
+        on_frame: Callable[[Progress], None] | None,
+        on_done: Callable[[Outcome], None] | None,
+    ) -> None:
+        self.outcomes: dict[int, Outcome] = {}
+        self._tasks, self._work, self._executor = tasks, work, executor
+        self._on_frame, self._on_done = on_frame, on_done
+        self._begun: set[int] = set()
+        self._reason = ""
+
+    def note(self, number: int, outcome: Outcome) -> None:
+        """A task has ended."""
+        self.outcomes[number] = outcome
+        if self._on_done is not None:
+            self._on_done(outcome)
+
+    def go(self, numbers: Sequence[int], last: bool) -> None:
+        """Do these tasks, unless the run is at its end.
+
+        Args:
+            last: what another process still makes is told as such; else it is only kept for later.
+        """
+        items = [self._tasks[number] for number in numbers]
+        try:
+            if not self._reason:
+                with closing(self._executor.map(self._work, items, self._hear(numbers))) as results:  # type: ignore[type-var]
+                    for done in results:
+                        number = numbers[done.index]
+                        outcome = _outcome(items[done.index], done)
+                        if outcome.status == "elsewhere" and not last:
+                            self.outcomes[number] = outcome
+                        else:
+                            self.note(number, outcome)
+                        self._reason = _reason_to_stop(outcome)
+                        if self._reason:
+                            break
+        except KeyboardInterrupt:
+            self._reason = _INTERRUPTED
+        self._note_rest(numbers)
+
+    def _hear(self, numbers: Sequence[int]) -> Callable[[int, Any], None]:
+        def hear(index: int, progress: Progress) -> None:
+            number = numbers[index]
+            self._begun.add(number)
+            if self._on_frame is not None:
+                self._on_frame(Progress(self._tasks[number], progress.done, progress.total, progress.frames_per_second))
+
+        return hear
+
+    def _note_rest(self, numbers: Sequence[int]) -> None:
+        """Tasks of a run that was ended before them, or while workers were at them."""
+        for number in numbers:
+            if number in self.outcomes and self.outcomes[number].status != "elsewhere":
+                continue
+            task = self._tasks[number]
+            if number in self.outcomes and not self._reason:
+                continue
+            if number in self._begun:
+                self.note(number, Outcome(task, "interrupted"))
+            else:
+                self.note(number, Outcome(task, "not started", problems=[Problem(f"{task.title}: not started, {self._reason}")]))
+
+
+def _outcome(task: Task, done: Done[Outcome]) -> Outcome:
+    if done.value is None:
+        return Outcome(task, "failed", problems=[Problem(f"{task.title}: {done.died}")])
+    return done.value
+
+
+def _reason_to_stop(outcome: Outcome) -> str:
+    if outcome.status == "interrupted":
+        return _INTERRUPTED
+    return _FULL if outcome.disc_full else ""
