@@ -14,6 +14,7 @@ from aufait.studio.live.message import decoded, plain_face
 if TYPE_CHECKING:
     from aufait.analysis.live.causal_events import Change
     from aufait.detection.detector import Detector
+    from aufait.faces.face import Face
 
 _WARM_FRAMES = 4  # the first searches, the others follow
 
@@ -98,6 +99,16 @@ class Follower:
             "faces": [] if last is None else [plain_face(face) for face in last.faces],
             "changes": [self._plain_change(change) for change in changes],
         }
+
+    def explain(self, image: np.ndarray, face: Face) -> dict[str, Any]:
+        """Where the scores of a face come from, which was found in a picture (H, W, 3) before: ``explanation``.
+
+        Raises:
+            InputError: the face finder does not find it again, where the model needs that.
+        """
+        self.begin()
+        (explanation,) = self.detector.explain(image, faces=[face])
+        return {"explanation": explanation}
 
     def _plain_change(self, change: Change) -> dict[str, Any]:
         kind = "onset" if change.is_onset else "offset"

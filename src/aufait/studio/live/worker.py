@@ -52,8 +52,9 @@ def _answer(connection: Connection, follower: Follower, asked: tuple[Any, ...]) 
 
         watch(connection, follower, *details)
     else:
+        work = {"frame": follower.step, "explain": follower.explain}[kind]
         try:
-            connection.send(("scores", follower.step(*details)))
+            connection.send((kind, work(*details)))
         except AufaitError as error:
             connection.send(("error", _told(error)))
 
@@ -100,17 +101,17 @@ class Worker:
         self._theirs = None
         return self._read(START_SECONDS)[1]  # type: ignore[no-any-return]
 
-    async def ask(self, *asked: Any) -> dict[str, Any]:
-        """Send something and wait for its answer.
+    async def ask(self, *asked: Any, seconds: float = ANSWER_SECONDS) -> dict[str, Any]:
+        """Send something and wait for its answer, for so long at most.
 
         Raises:
             StudioError: what the process says is wrong with it; 500, the process ended or does not answer.
         """
-        return await self._in_thread(self._asked, asked)
+        return await self._in_thread(self._asked, asked, seconds)
 
-    def _asked(self, asked: tuple[Any, ...]) -> dict[str, Any]:
+    def _asked(self, asked: tuple[Any, ...], seconds: float) -> dict[str, Any]:
         self._send(asked)
-        return self._read(ANSWER_SECONDS)[1]  # type: ignore[no-any-return]
+        return self._read(seconds)[1]  # type: ignore[no-any-return]
 
     def tell(self, *asked: Any) -> None:
         """Send something that has no answer."""
