@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from aufait.analysis import ScoreTable
 from aufait.studio.arrays import Arrays, ArraysCache
 from aufait.studio.errors import StudioError
 from aufait.studio.frames import frame_at
+from aufait.studio.jobs import Jobs
 from aufait.studio.settings import StudioSettings
 from aufait.studio.store import Store
+from aufait.studio.updates import Updates
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -25,16 +29,31 @@ class Studio:
         folder: what the user named; ``studio.sqlite`` and ``recordings/ID`` are in it.
         settings: of the command line.
         store: the list in SQLite.
+        jobs: what analyses.
+        updates: what tells browsers of changes.
     """
 
     def __init__(self, folder: Path, settings: StudioSettings) -> None:
         self.folder = folder
         self.settings = settings
         self.store = Store(folder / "studio.sqlite")
+        self.updates = Updates()
+        self.store.on_change = self.updates.tell
+        self.jobs = Jobs(self)
         self._arrays = ArraysCache()
 
+    def start(self) -> None:
+        """Begin to analyse; what an earlier run of the studio left is tidied up first."""
+        known = {row["id"] for row in self.store.rows("SELECT id FROM recordings")}
+        with suppress(FileNotFoundError):
+            for place in (self.folder / "recordings").iterdir():
+                if _ID.fullmatch(place.name) and place.name not in known:  # an upload or a deletion that was broken off
+                    shutil.rmtree(place, ignore_errors=True)
+        self.jobs.start()
+
     def close(self) -> None:
-        """Releases files."""
+        """End the workers and release files."""
+        self.jobs.close()
         self._arrays.clear()
         self.store.close()
 
@@ -105,6 +124,18 @@ class Studio:
         recording = self.recording(identity)
         return frame_at(self.video_path(identity), recording["kind"], time)
 
-    def forget(self, identity: str) -> None:
-        """Drops what is kept open of a recording, before it goes."""
-        self._arrays.drop(self.folder / "recordings" / identity / "arrays")
+    def delete(self, identity: str) -> None:
+        """Remove a recording for good: its files, rows, events and markers. A job that runs is cancelled first.
+
+        Raises:
+            StudioError: 404; 503, its worker does not let go of it.
+        """
+        place = self.place(identity)
+        self.jobs.cancel(identity)
+        if not self.jobs.wait_until_left(identity):
+            raise StudioError(503, "This recording is still being analysed and cannot be deleted now; try again.")
+        self._arrays.drop(place / "arrays")
+        shutil.rmtree(place, ignore_errors=True)
+        if place.exists():
+            raise StudioError(500, "Some files of this recording cannot be removed; the folder may not be writable.", "cannot_write")
+        self.store.delete(identity)

@@ -1,0 +1,71 @@
+"""Events of a recording: those that were found, and what a person said about them or added. All in one table of SQLite."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aufait.analysis.labels import parse_label
+
+if TYPE_CHECKING:
+    from aufait.studio.store import Store
+
+STATUSES = ("found", "accepted", "rejected", "moved", "added")
+_INSERT = (
+    "INSERT INTO events (recording, face, unit, side, onset, apex, offset, peak, mean, kind, status)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'found')"
+)
+
+
+def keep_found(store: Store, recording: str, events: Iterable[Sequence[Any]]) -> None:
+    """Put the events that were found in the place of all of a recording.
+
+    Args:
+        events: label, face, onset, apex, offset, peak, mean, kind of each.
+    """
+    rows = []
+    for label, face, onset, apex, offset, peak, mean, kind in events:
+        unit = parse_label(label)
+        rows.append((recording, face, unit.unit, unit.side or None, onset, apex, offset, _known(peak), _known(mean), kind))
+    store.replace_all("DELETE FROM events WHERE recording = ?", recording, _INSERT, rows)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def shown(row: sqlite3.Row) -> dict[str, Any]:
+    """An event as the API shows it."""
+    event = {name: row[name] for name in ("id", "face", "unit", "side", "status", "level", "note", "kind")}
+    event |= {name: None if row[name] is None else round(row[name], 6) for name in ("onset", "apex", "offset")}
+    event |= {name: None if row[name] is None else round(row[name], 3) for name in ("peak", "mean")}
+    return event | {"found": json.loads(row["found"]) if row["found"] else None}
+
+
+def events_of(store: Store, recording: str, face: int | None = None) -> list[dict[str, Any]]:
+    """The events of a recording, or of one of its faces, in the order of time."""
+    only, values = ("", [recording]) if face is None else (" AND face = ?", [recording, face])
+    query = f"SELECT * FROM events WHERE recording = ?{only} ORDER BY onset, offset, face, unit, id"
+    return [shown(row) for row in store.rows(query, values)]
+
+
+def event_of(store: Store, recording: str, number: int) -> dict[str, Any] | None:
+    """One event."""
+    rows = store.rows("SELECT * FROM events WHERE recording = ? AND id = ?", (recording, number))
+    return shown(rows[0]) if rows else None
+
+
+def write_event(store: Store, recording: str, event: Mapping[str, Any], number: int | None = None) -> int:
+    """Add an event, or change the one with a number; returns its number."""
+    names = ("face", "unit", "side", "onset", "apex", "offset", "peak", "mean", "kind", "status", "level", "note")
+    values: list[Any] = [event.get(name) for name in names]
+    names, values = (*names, "found"), [*values, None if event.get("found") is None else json.dumps(event["found"])]
+    if number is None:
+        holders = ", ".join("?" * (len(names) + 1))
+        return store.change(f"INSERT INTO events (recording, {', '.join(names)}) VALUES ({holders})", [recording, *values])
+    sets = ", ".join(f"{name} = ?" for name in names)
+    store.change(f"UPDATE events SET {sets} WHERE recording = ? AND id = ?", [*values, recording, number])
+    return number
