@@ -18,11 +18,12 @@ SOURCE = REPOSITORY / "src" / "aufait"
 
 # Import name -> name on the package index, where they differ.
 DISTRIBUTIONS = {
-    "PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling", "yaml": "pyyaml",
+    "PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling", "python_multipart": "python-multipart",
+    "yaml": "pyyaml",
 }  # fmt: skip
 
 # Folders and files that need an extra; everything else must run on the base installation.
-EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train"}
+EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train", "studio": "web"}
 
 # Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {

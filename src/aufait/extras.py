@@ -41,6 +41,13 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "pandas": Extra("results as data frames", {"pandas": "pandas"}),
         "elan": Extra("files of ELAN and Praat", {"pympi": "pympi-ling"}),
         "lsl": Extra("live scores in a Lab Streaming Layer", {"pylsl": "pylsl"}),
+        "web": Extra(
+            "the studio: a local web app and its API",
+            {
+                "fastapi": "fastapi", "pydantic": "pydantic", "uvicorn": "uvicorn", "websockets": "websockets",
+                "python_multipart": "python-multipart",
+            },
+        ),
         "timm": Extra("backbones of the timm library", {"timm": "timm"}),
     }
 )
