@@ -27,6 +27,7 @@ from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
 from aufait.cli.stream import stream
+from aufait.cli.studio import studio
 from aufait.cli.summarize import summarize
 from aufait.cli.synchrony import synchrony
 from aufait.cli.synth import synth
@@ -74,6 +75,7 @@ app.command("events")(events)
 app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
+app.command("studio")(studio)
 app.command("summarize")(summarize)
 app.command("synchrony")(synchrony)
 app.command("synth")(synth)
