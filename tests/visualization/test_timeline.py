@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,28 +25,28 @@ def test_bins_keep_counts_extremes_and_times():
     timeline = Timeline(max_bins=8)
     for number in range(40):
         timeline.add(make_frame(number + 1, make_face(au12=number / 10), timestamp=number * 0.1))
-    course, place = timeline._courses[0], UNITS.index(12)
-    used = timeline._used
+    course, place = timeline.courses.faces[0], UNITS.index(12)
+    used = timeline.courses.used
     assert used <= 8 and course.count[:used].sum() == 40
     assert course.total[:used, place].sum() == pytest.approx(sum(number / 10 for number in range(40)), rel=1e-5)
     assert course.low[0, place] == 0 and course.high[used - 1, place] == pytest.approx(3.9)
     assert course.present[:used, place].sum() == 25  # probability reaches 0.5 at intensity 1.5
-    assert np.allclose(np.diff(timeline._starts[:used]), 0.8) and timeline._edges()[-1] >= 3.9
+    assert np.allclose(np.diff(timeline.courses._starts[:used]), 0.8) and timeline.courses.edges()[-1] >= 3.9
 
 
 def test_memory_does_not_grow_with_the_video():
     timeline = Timeline(max_bins=64)
     for number in range(1, 1000):
         timeline.add(make_frame(number, make_face(au1=2)))
-    assert timeline._used <= 64 and len(timeline._courses[0].count) == 64
-    assert timeline._courses[0].count[: timeline._used].sum() == 999
+    assert timeline.courses.used <= 64 and len(timeline.courses.faces[0].count) == 64
+    assert timeline.courses.faces[0].count[: timeline.courses.used].sum() == 999
 
 
 def test_crowds_are_bounded_too():
     timeline = Timeline(max_bins=64)
     for number in range(1, 100):
         timeline.add(make_frame(number, make_face(number, au12=3)))
-    assert len(timeline._courses) == MAX_FACES
+    assert len(timeline.courses.faces) == MAX_FACES
     picture(timeline)
 
 
@@ -52,8 +54,46 @@ def test_only_action_units_that_occur_get_a_row():
     timeline = Timeline()
     for number in range(1, 30):
         timeline.add(make_frame(number, make_face(au12=3, au4=2, au1=0.5)))
-    course = timeline._courses[0]
-    assert [course.units[position] for position in timeline._active(course)] == [4, 12]
+    assert timeline.rows() == [4, 12]
+
+
+def drawn_axes(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The axes of each face as they were when the picture was made."""
+    found: list[Any] = []
+    draw = Timeline._draw_face
+
+    def watch(self, axes, *rest, **how):
+        draw(self, axes, *rest, **how)
+        found.append(axes)
+
+    monkeypatch.setattr(Timeline, "_draw_face", watch)
+    timeline.to_png(dpi=40)
+    return found
+
+
+def test_every_face_has_the_same_rows_and_the_same_height(monkeypatch):
+    timeline = Timeline()
+    for number in range(1, 30):
+        timeline.add(make_frame(number, make_face(0, au12=3), make_face(1, au4=2), make_face(2)))
+    axes = drawn_axes(timeline, monkeypatch)
+    labels = [[label.get_text() for label in one.get_yticklabels()] for one in axes]
+    assert labels == [["AU4", "AU12"]] * 3
+    assert len({round(one.get_position().height, 6) for one in axes}) == 1 and len({one.get_xlim() for one in axes}) == 1
+
+
+@pytest.mark.parametrize(("graded", "ends"), [(True, ["0", "5"]), (False, ["0", "1"])])
+def test_each_row_has_a_scale_with_its_ends(monkeypatch, graded, ends):
+    timeline = Timeline()
+    bare = {} if graded else {"intensity": None, "intensity_left": None, "intensity_right": None}
+    for number in range(1, 30):
+        timeline.add(make_frame(number, replace(make_face(au12=3, au4=2), **bare)))
+    (axes,) = drawn_axes(timeline, monkeypatch)
+    scale = [text for text in axes.texts if text.get_fontsize() < 7]
+    assert [text.get_text() for text in scale] == ends * 2
+    low, high = (text.get_position()[1] for text in scale[:2])
+    tops = [path.vertices[:, 1].min() for fill in axes.collections for path in fill.get_paths() if path.vertices[:, 1].max() < 1]
+    share = (low - min(tops)) / (low - high)
+    assert share == pytest.approx(2 / 5 if graded else 2 / 3, abs=1e-6)  # AU4, in the first row, is 2 of 5, or 2/3 of 1
 
 
 def test_rows_make_the_picture_taller():
@@ -113,23 +153,15 @@ def test_no_global_plotting_state_is_touched():
 
 def times_on_the_axis(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
     """Labels of the axis, and its title."""
-    found: list = []
-    draw = Timeline._draw_face
-
-    def watch(self, axes, *rest, **how):
-        draw(self, axes, *rest, **how)
-        found.append(axes)
-
-    monkeypatch.setattr(Timeline, "_draw_face", watch)
-    timeline.to_png(dpi=40)
-    return [label.get_text() for label in found[-1].get_xticklabels()], found[-1].get_xlabel()
+    *_, last = drawn_axes(timeline, monkeypatch)
+    return [label.get_text() for label in last.get_xticklabels()], last.get_xlabel()
 
 
 @pytest.mark.parametrize(
     ("start", "step", "label", "title"),
     [
         (0.0, 0.04, "0.4", "time, s"),
-        (36_000.0, 0.04, "10:00:00.8", "time, h:min:s"),
+        (36_000.0, 0.04, "10:00:02.0", "time, h:min:s"),
         (0.0, 10.0, "5:00", "time, min:s"),
         (7200.0, 100.0, "2:30:00", "time, h:min:s"),
     ],
