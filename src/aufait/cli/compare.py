@@ -29,6 +29,13 @@ def compare(
     ] = None,
     coded: Annotated[str, typer.Option(help="What coders coded: last (to the last annotation), all, or seconds (0-30).")] = "last",
     level: Annotated[float, typer.Option(min=1, max=5, help="Coded level from which a unit is present, 1 = A.")] = 1.0,
+    units: Annotated[
+        str | None,
+        typer.Option(
+            help="What was coded, such as 1,2,4: absent where a coder has nothing. Default: units with annotations.",
+            show_default=False,
+        ),
+    ] = None,
     tolerance: Annotated[float, typer.Option(min=0.0, help="Seconds that onsets of the same event may differ.")] = 0.5,
     offset: Annotated[
         list[float] | None,
@@ -50,13 +57,14 @@ def compare(
     """Frame and event agreement of every two of them, and of all, per action unit; where they disagree; a page that shows it."""
     from aufait.analysis.agreement.compare import compare as run
     from aufait.analysis.agreement.files import check_folder, write_agreement
-    from aufait.analysis.agreement.settings import Settings, coded_range
+    from aufait.analysis.agreement.settings import Settings, coded_range, unit_list
     from aufait.analysis.bootstrap import Bootstrap
 
     if output is None:
         raise InputError("name a folder for the result: aufait compare A B -o FOLDER")
     check_folder(output, overwrite)
-    settings = Settings(face, coded_range(coded), level, tolerance=tolerance, fps=fps,
+    settings = Settings(face, coded_range(coded), level, units=unit_list(units) if units is not None else (),
+                        tolerance=tolerance, fps=fps,
                         bootstrap=Bootstrap(rounds, block, confidence, seed))  # fmt: skip
     told = None if quiet else lambda name: stderr().print(f"{name} ...")
     with input_warnings_printed(quiet) as warned:

@@ -129,7 +129,7 @@ class Collected:
         """Take in a recording of one person."""
         found, settings = self.found, self.found.settings
         report_scales(raters)
-        joined = Joined.of(raters, settings.fps, recording, person)
+        joined = Joined.of(raters, settings, recording, person)
         cell = settings.bootstrap.cell
         sums = [joined.pair(one, other, settings.tolerance, cell) for one, other in combinations(range(len(raters)), 2)]
         if len(raters) > 2 and (together := joined.joint(cell)) is not None:

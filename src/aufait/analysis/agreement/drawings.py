@@ -79,7 +79,7 @@ def bland_altman_picture(cloud: np.ndarray, bias: float, low: float, high: float
             f"<title>{cloud[column, row]:.0f} frames</title></rect>"
         )
     for name, value in (("zero", 0.0), ("bias", bias), ("limit", low), ("limit", high)):
-        if value == value:
+        if abs(value) <= reach:
             parts.append(f'<line class="{name}" x1="{left}" x2="{left + width}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
     parts += [_text(x(mean), top + height + 14, str(mean), "middle", "small") for mean in range(6)]
     ticks = range(-int(reach), int(reach) + 1, 1 if reach <= 3 else 2)

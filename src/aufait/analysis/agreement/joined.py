@@ -10,6 +10,7 @@ import numpy as np
 
 from aufait.analysis.agreement.matching import match_events
 from aufait.analysis.agreement.rater import Codes, Rater, Stretch, TableRater
+from aufait.analysis.agreement.settings import Settings
 from aufait.analysis.agreement.sums import Cells, cloud, event_sums, frame_sums, joint_sums
 from aufait.errors import InputError, InputWarning
 
@@ -69,6 +70,7 @@ class Joined:
         times: (F,) at which they are compared.
         near: seconds that a row may be away from such a time.
         events: per rater, by action unit.
+        units: that are wanted; empty: all that two have.
         recording, person: whom it is about; may be empty.
     """
 
@@ -76,16 +78,17 @@ class Joined:
     times: np.ndarray
     near: float
     events: tuple[Mapping[int, Sequence[Stretch]], ...]
+    units: tuple[int, ...] = ()
     recording: str = ""
     person: str = ""
 
     @classmethod
-    def of(cls, raters: Sequence[Rater], fps: float | None = None, recording: str = "", person: str = "") -> Joined:
+    def of(cls, raters: Sequence[Rater], settings: Settings, recording: str = "", person: str = "") -> Joined:
         """Join raters on the frames of the coarsest table; coders alone on ``fps`` (30) times a second."""
-        times, near = common_times(raters, fps or 30.0)
+        times, near = common_times(raters, settings.fps or 30.0)
         shared = {unit for one in raters for unit in one.units if sum(unit in other.units for other in raters) > 1}
         events = tuple({unit: one.events(unit) for unit in one.units if unit in shared} for one in raters)
-        return cls(tuple(raters), times, near, events, recording, person)
+        return cls(tuple(raters), times, near, events, settings.units, recording, person)
 
     @property
     def where(self) -> str:
@@ -114,7 +117,7 @@ class Joined:
 
     def joint(self, cell: float) -> Sums | None:
         """All raters together, on the units that all have; None where they have no unit or no time in common."""
-        units = tuple(sorted(set.intersection(*(set(one.units) for one in self.raters))))
+        units = tuple(sorted(set.intersection(*(set(one.units) & set(self.units or one.units) for one in self.raters))))
         inside = self._inside(self.raters)
         if not units or not inside.any():
             _warn(f"{self.where}all raters together have no {'time' if units else 'action unit'} in common: compared in pairs only")
@@ -127,12 +130,22 @@ class Joined:
 
     def _common_units(self, one: Rater, other: Rater) -> tuple[int, ...]:
         units = set(one.units) & set(other.units)
+        if self.units:
+            return self._wanted_units(one, other, units)
         for who, rest in ((one, set(one.units) - units), (other, set(other.units) - units)):
             if rest:
                 _warn(f"{self.where}only {who.name} has {', '.join(f'AU{unit}' for unit in sorted(rest))}: not compared")
         if not units:
             raise InputError(f"{self.where}{one.name} and {other.name} have no action unit in common")
         return tuple(sorted(units))
+
+    def _wanted_units(self, one: Rater, other: Rater, units: set[int]) -> tuple[int, ...]:
+        for who in (one, other):
+            if missing := [unit for unit in self.units if unit not in who.units]:
+                _warn(f"{self.where}{who.name} has no {', '.join(f'AU{unit}' for unit in missing)}: not compared")
+        if not units & set(self.units):
+            raise InputError(f"{self.where}{one.name} and {other.name} have none of the units asked for in common")
+        return tuple(sorted(units & set(self.units)))
 
     def _common_times(self, raters: Sequence[Rater]) -> np.ndarray:
         inside = self._inside(raters)
@@ -182,7 +195,8 @@ def common_times(raters: Sequence[Rater], fps: float) -> tuple[np.ndarray, float
     if tables:
         coarsest = max(tables, key=lambda one: one.table.frame_distance)
         return coarsest.frame_times, max(coarsest.table.frame_distance / 2, 1e-3)
-    end = max(span.end for one in raters if not isinstance(one, TableRater) for spans in one.spans.values() for span, _ in spans)
+    spans = [span.end for one in raters if not isinstance(one, TableRater) for found in one.spans.values() for span, _ in found]
+    end = max(spans, default=0.0)
     return np.arange(int(np.ceil(max(end, 0.0) * fps))) / fps, 0.5 / fps
 
 

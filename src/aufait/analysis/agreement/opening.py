@@ -84,11 +84,16 @@ def table_rater(name: str, table: ScoreTable, settings: Settings, face: int | No
     return TableRater(name, shifted.of_face(face), shifted.frame_times, settings.rule, level, shift)
 
 
-def _longest_seen(name: str, table: ScoreTable) -> int:
+def longest_seen(table: ScoreTable) -> int:
+    """The face with most rows."""
     numbers, counts = np.unique(table.face_id[table.found], return_counts=True)
-    face = int(numbers[np.argmax(counts)])
-    if len(numbers) > 1:
-        others = ", ".join(str(one) for one in numbers if one != face)
+    return int(numbers[np.argmax(counts)])
+
+
+def _longest_seen(name: str, table: ScoreTable) -> int:
+    face = longest_seen(table)
+    if len(table.faces) > 1:
+        others = ", ".join(str(one) for one in table.faces if one != face)
         _warn(f"{name}: face {face} is compared, the one that is seen longest; not faces {others}: choose with --face or --person")
     return face
 
@@ -103,17 +108,17 @@ def coder_rater(name: str, spans: Sequence[Span], settings: Settings, shift: flo
             found.setdefault(code.unit, []).append((moved, code))
         else:
             unread[span.label or span.tier or "(no label)"] += 1
-    if not found:
+    if not found and not settings.units:
         raise InputError(f"{name}: no annotation names an action unit; labels such as AU12 or 12C, or tiers named so, are needed")
     if unread:
         _warn(f"{name}: annotations that name no action unit or have no length are not compared: {_counted(unread)}")
     sided = Counter(f"AU{code.unit} {code.side}" for codes in found.values() for _, code in codes if code.side)
     if sided:
         _warn(f"{name}: annotations of one side count for the whole face: {_counted(sided)}")
-    last = max(span.end for span in spans) + shift
+    last = max((span.end for span in spans), default=0.0) + shift
     coded = settings.coded
     start, end = {"last": (-np.inf, last), "all": (-np.inf, np.inf)}[coded] if isinstance(coded, str) else coded
-    return CoderRater(name, found, float(start), float(end), settings.level)
+    return CoderRater(name, found, float(start), float(end), settings.level, settings.units)
 
 
 def of_recording(name: str, spans: Sequence[Span], recording: str, others: Iterable[str] = ()) -> list[Span]:
@@ -138,15 +143,22 @@ def of_recording(name: str, spans: Sequence[Span], recording: str, others: Itera
     return kept
 
 
-def of_person(name: str, spans: Sequence[Span], person: str) -> list[Span]:
-    """The annotations of a person and those that name nobody; without a person all, which is told where they name several."""
-    named = sorted({span.person for span in spans if span.person})
-    if not person:
-        if len(named) > 1:
-            listed = ", ".join(map(shown, named))
-            _warn(f"{name}: annotations of {listed} are taken together; --person FILE tells who is which face")
-        return list(spans)
-    return [span for span in spans if span.person in ("", person)]
+def of_person(name: str, spans: Sequence[Span], person: str, faces: Sequence[int] = ()) -> list[Span]:
+    """The annotations of a person and those that name nobody.
+
+    Args:
+        person: empty where nobody is named; then those of the faces count where they name faces, and all where they do not,
+            which is told where they name several people.
+        faces: numbers of the person's faces, which annotations may name as "face 0".
+    """
+    named = {span.person for span in spans if span.person}
+    wanted = {f"face {face}" for face in faces} | {person} - {""}
+    if person or named & wanted:
+        return [span for span in spans if not span.person or span.person in wanted]
+    if len(named) > 1:
+        listed = ", ".join(map(shown, sorted(named)))
+        _warn(f"{name}: annotations of {listed} are taken together; --person FILE tells who is which face")
+    return list(spans)
 
 
 def report_scales(raters: Sequence[Rater]) -> None:

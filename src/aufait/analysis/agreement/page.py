@@ -10,7 +10,7 @@ from string import Template
 
 from aufait import __version__
 from aufait.analysis.agreement.comparison import Comparison
-from aufait.analysis.agreement.page_pairs import joint_section, pair_section, recordings_section
+from aufait.analysis.agreement.page_pairs import joint_section, pair_section, pictures_section, recordings_section
 from aufait.analysis.agreement.page_stretches import stretches_section
 from aufait.analysis.bootstrap import MIN_BLOCKS
 from aufait.analysis.page_parts import bullets, link_to, section, style
@@ -50,6 +50,7 @@ def page_of(found: Comparison, folder: Path, files: Sequence[Path], warned: Sequ
         *(pair_section(found, pool, number) for number, pool in enumerate(pairs)),
         recordings_section(found),
         stretches_section(found, folder, pictures),
+        pictures_section(found),
         _messages(found, warned),
         _how(found),
         section("Files", "files", f'<ul class="plain">{"".join(_file(file, folder) for file in files)}</ul>'),

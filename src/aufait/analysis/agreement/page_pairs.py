@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from aufait.action_units import ACTION_UNITS
@@ -30,7 +31,7 @@ Values = Mapping[tuple[int, str], Measure]
 
 
 def pair_section(found: Comparison, pool: Pool, number: int) -> str:
-    """Two raters: a table of measures and pictures of every action unit.
+    """Two raters: a table of measures.
 
     Args:
         number: place among the pairs.
@@ -44,12 +45,23 @@ def pair_section(found: Comparison, pool: Pool, number: int) -> str:
         lines.append(_line(unit, cells))
     table = _table(["", "Present, first", "second", *_COLUMNS], lines, f"Agreement of {pool.first} and {pool.second}")
     hint = f"First: {html.escape(pool.first)}. Second: {html.escape(pool.second)}. {_intervals(found, values)}"
-    pictures = ""
-    if number < MOST_PAIRS:
-        cards = "".join(_card(pool, unit, values) for unit in pool.units)
+    return section(f"{pool.first} and {pool.second}", f"pair{number}", f"<p class='lead'>{hint}</p>{table}")
+
+
+def pictures_section(found: Comparison) -> str:
+    """Confusion and differences of every action unit, pair by pair."""
+    pairs = [pool for pool in found.pools.values() if pool.second]
+    parts = ["<p class='lead'>Numbers are percent of the frames. Plots: difference of intensities over their mean; the line is the "
+             "bias, between the dashed lines are 95 % of the differences.</p>"]  # fmt: skip
+    for number, pool in enumerate(pairs[:MOST_PAIRS]):
+        values = _values(found, pool)
+        cards = f'<div class="cards">{"".join(_card(pool, unit, values) for unit in pool.units)}</div>'
+        name = html.escape(f"{pool.first} and {pool.second}")
         opened = " open" if number == 0 else ""
-        pictures = f'<details{opened}><summary>Pictures of every action unit</summary><div class="cards">{cards}</div></details>'
-    return section(f"{pool.first} and {pool.second}", f"pair{number}", f"<p class='lead'>{hint}</p>{table}{pictures}")
+        parts.append(cards if len(pairs) == 1 else f"<details{opened}><summary>{name}</summary>{cards}</details>")
+    if len(pairs) > MOST_PAIRS:
+        parts.append(f"<p class='lead'>Of {len(pairs)} pairs the first {MOST_PAIRS} are drawn; agreement.csv has all.</p>")
+    return section("Action unit by action unit", "pictures", "".join(parts))
 
 
 def joint_section(found: Comparison, pool: Pool) -> str:
@@ -68,6 +80,8 @@ def joint_section(found: Comparison, pool: Pool) -> str:
 def recordings_section(found: Comparison) -> str:
     """Cohen's kappa of every recording or person, for the first pair of raters."""
     rows = [row for row in found.measures if row.level != "all" and row.measure == "Cohen's kappa"]
+    often = Counter(person for person, recording in {(row.person, row.recording) for row in rows} if recording)
+    rows = [row for row in rows if row.level == "recording" or often[row.person] > 1]
     pair = next((pool for pool in found.pools.values() if pool.second), None)
     if pair is None or len({(row.recording, row.person) for row in rows}) < 2:
         return ""
@@ -128,11 +142,15 @@ def _line(unit: int, cells: Sequence[str]) -> str:
 def _cell(row: Measure | None, values: Values, name: str) -> str:
     if row is None or row.value != row.value:
         return '<td class="number">–</td>'
-    interval = f"<small>{row.low:.2f} to {row.high:.2f}</small>" if row.low == row.low else ""
+    interval = f"<small>{_rounded(row.low)} to {_rounded(row.high)}</small>" if row.low == row.low else ""
     limits = [values.get((row.unit, limit)) for limit in LIMITS] if name == BIAS else []
     known = [one.value for one in limits if one is not None and one.value == one.value]
     spread = f"<small>95 % in {known[0]:.1f} to {known[1]:.1f}</small>" if len(known) == 2 else ""
-    return f'<td class="number">{row.value:.2f}{interval}{spread}</td>'
+    return f'<td class="number">{_rounded(row.value)}{interval}{spread}</td>'
+
+
+def _rounded(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _percent(row: Measure | None) -> str:

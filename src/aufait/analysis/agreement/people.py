@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from aufait.analysis.agreement.opening import make_rater, of_person
+from aufait.analysis.agreement.opening import longest_seen, make_rater, of_person
 from aufait.analysis.agreement.rater import Rater
 from aufait.analysis.agreement.settings import Settings
 from aufait.analysis.annotations.text import shown
@@ -46,15 +46,19 @@ def raters_of(recording: str, sides: Sequence[Opened], persons: Persons, setting
     """(person, raters) of each person of a recording; nobody's name where the table of persons has none."""
     people = _people(recording, sides, persons)
     if not people:
-        yield "", [_rater(side, settings, None, "") for side in sides]
+        faces = _compared_face(sides, settings)
+        yield "", [_rater(side, settings, None, "", faces) for side in sides]
         return
     tables = [_merged(side, recording, persons) for side in sides]
     for person in people:
-        lacking = [side.told for side in sides if isinstance(side.found, list) and not of_person(side.told, side.found, person)]
+        faces = [face for (name, face), one in persons.items() if name == recording and one == person]
+        lacking = [
+            side.told for side in sides if isinstance(side.found, list) and not of_person(side.told, side.found, person, faces)
+        ]
         if lacking:
             _warn(f"{recording}: {', '.join(lacking)} has no annotation of {shown(person)}, who is not compared")
             continue
-        yield person, [_rater(side, settings, numbers, person) for side, numbers in tables]
+        yield person, [_rater(side, settings, numbers, person, faces) for side, numbers in tables]
 
 
 def _people(recording: str, sides: Sequence[Opened], persons: Persons) -> list[str]:
@@ -83,11 +87,19 @@ def _merged(side: Opened, recording: str, persons: Persons) -> tuple[Opened, dic
     return replace(side, found=table), {person: number for number, (person, _) in who.items() if person}
 
 
-def _rater(side: Opened, settings: Settings, numbers: dict[str, int] | None, person: str) -> Rater:
+def _compared_face(sides: Sequence[Opened], settings: Settings) -> list[int]:
+    """The face of the first table that is compared, where nobody is named."""
+    tables = [
+        side.found for side in sides if isinstance(side.found, ScoreTable) and side.found.tool != "coder" and side.found.faces
+    ]
+    return [longest_seen(tables[0]) if settings.face is None else settings.face] if tables else []
+
+
+def _rater(side: Opened, settings: Settings, numbers: dict[str, int] | None, person: str, faces: Sequence[int]) -> Rater:
     found = side.found
     face = None
     if isinstance(found, list):
-        found = of_person(side.told, found, person)
+        found = of_person(side.told, found, person, faces)
     elif numbers is not None and found.tool != "coder":
         face = numbers.get(person)
         if face is None:

@@ -96,6 +96,7 @@ class CoderRater:
         spans: by action unit, with what they say.
         start, end: seconds between which the coder coded; without an annotation a unit is absent there.
         level: from which level an annotation counts as present, 1 = A.
+        coded: action units that were coded, also where there is no annotation; empty: those with one.
     """
 
     name: str
@@ -103,11 +104,12 @@ class CoderRater:
     start: float
     end: float
     level: float
+    coded: tuple[int, ...] = ()
 
     @property
     def units(self) -> tuple[int, ...]:
-        """Action units with at least one annotation."""
-        return tuple(sorted(self.spans))
+        """Action units that were coded."""
+        return tuple(sorted(self.coded or self.spans))
 
     def codes(self, unit: int, times: np.ndarray, tolerance: float) -> Codes:
         """What holds at each time; a span holds from its start until before its end. ``tolerance`` is not needed."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aufait.action_units import ACTION_UNITS
 from aufait.analysis.bootstrap import Bootstrap
 from aufait.analysis.event_rule import EventRule
-from aufait.errors import InputError
+from aufait.errors import InputError, printable
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Settings:
         coded: what coders coded: "last" (to the end of the last annotation), "all", or seconds from and to.
         level: coded level from which a unit is present, 1 = A.
         intensity: from which a unit is present where a tool gives intensities alone.
+        units: action units to compare, which coders coded: without an annotation they are absent; empty: those that both have.
         tolerance: seconds that onsets of the same event may differ.
         fps: frames per second, for files without times.
         rule: for events in tables.
@@ -28,6 +30,7 @@ class Settings:
     coded: tuple[float, float] | str = "last"
     level: float = 1.0
     intensity: float = 1.5
+    units: tuple[int, ...] = ()
     tolerance: float = 0.5
     fps: float | None = None
     rule: EventRule = field(default_factory=EventRule)
@@ -44,6 +47,20 @@ class Settings:
             raise InputError(f"tolerance should be 0 seconds or more, got {self.tolerance:g}")
         if self.fps is not None and not 0 < self.fps < 10_000:
             raise InputError(f"fps should be above 0, got {self.fps:g}")
+
+
+def unit_list(text: str) -> tuple[int, ...]:
+    """Action units of a text such as 1,2,4.
+
+    Raises:
+        InputError: something else, or no such unit.
+    """
+    names = text.replace(",", " ").split()
+    numbers = [name.upper().removeprefix("AU") for name in names]
+    wrong = [name for name, number in zip(names, numbers, strict=True) if not number.isdecimal() or int(number) not in ACTION_UNITS]
+    if wrong or not names:
+        raise InputError(f"units should be numbers of action units, such as 1,2,4; got {printable(', '.join(wrong)) or 'none'}")
+    return tuple(dict.fromkeys(map(int, numbers)))
 
 
 def coded_range(text: str) -> tuple[float, float] | str:
