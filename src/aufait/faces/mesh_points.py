@@ -10,7 +10,8 @@ contour, with the least mean distance was kept; left and right were fitted toget
 the outer-canthus distance: eyes .019, nose .024, mouth .025, brows .031, jaw .043; a usual table of single vertices
 gives .048 over the 51 inner points, this one .025.
 
-What it means: brow points are on the upper edge of the brow, as in the renders; jaw points stay on the skin of the jaw,
+What it means: brow points are above the hair of the brow, as in the renders, on photographs by a good brow's height above its
+middle (drawings move them down, see ``visualization/results/face_marks.py``); jaw points stay on the skin of the jaw,
 so that in a turned head those of the far side are inside the outline, where hand-made labels would follow the outline.
 """
 

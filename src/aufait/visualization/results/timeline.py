@@ -186,7 +186,8 @@ def _draw_scale(axes: Axes, row: int, *, graded: bool) -> None:
         axes.plot([-_TICK * (2 if value in ends else 1), 0], [at, at], **look)
     for value, at in ends.items():
         axes.axhline(at, color=_GRID, linewidth=0.7, linestyle="-" if value == 0 else (0, (2, 3)), zorder=1)
-        axes.text(-3 * _TICK, at, f"{value:.0f}", fontsize=6.5, color=_MUTED, ha="right", va="center_baseline", transform=beside)
+        inside = "bottom" if value == 0 else "top"  # the next row begins just below
+        axes.text(-3 * _TICK, at, f"{value:.0f}", fontsize=6.5, color=_MUTED, ha="right", va=inside, transform=beside)
 
 
 def _style(axes: Axes, units: list[int], *, last: bool) -> None:
