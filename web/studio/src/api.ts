@@ -57,6 +57,8 @@ export interface Recording {
   settings: Record<string, unknown>;
   size_bytes: number;
   has_preview: boolean;
+  /** Time of the table at which what the browser plays begins. */
+  media_start?: number;
 }
 
 export type Row = (number | null)[];

@@ -14,7 +14,9 @@ export interface Ready {
   action_units: number[];
   model: string;
   finder: string;
-  kind?: ScoreKind;
+  kind: ScoreKind;
+  /** Why this finder and no other. */
+  finder_reason?: string;
 }
 
 export interface Scores {
@@ -24,15 +26,19 @@ export interface Scores {
   server_ms: number | null;
   dropped: number;
   frames_per_second: number | null;
-  time: number;
+  /** Seconds of the session; null where the network answers later, because it reads neighbouring frames. */
+  time: number | null;
   action_units: number[];
   faces: FrameFace[];
+  /** Width and height of the picture that boxes and landmarks are in. */
+  size: [number, number] | null;
   changes: Change[];
 }
 
-export interface SourceState {
+/** Of a source of the server; tells what `ready` tells once that is known. */
+export interface SourceState extends Partial<Omit<Ready, "type">> {
   type: "state";
-  state: "connecting" | "running" | "broken";
+  state: "connecting" | "running" | "broken" | "ended";
   message: string;
 }
 

@@ -5,7 +5,7 @@ import { CameraProblem, closeCamera, openCamera, played } from "./camera";
 import { Grabber, type Picture } from "./grabber";
 import { History } from "./history";
 import { Link } from "./link";
-import { kindOf, type Change, type Message, type Scores, type ScoreKind } from "./messages";
+import { kindOf, type Change, type Message, type Ready, type Scores, type ScoreKind, type SourceState } from "./messages";
 import { Meter } from "./meter";
 import { Recorder } from "./recorder";
 
@@ -145,36 +145,47 @@ export class Session {
     if (!this.#link?.free) return;
     const picture: Picture | null = this.#grabber?.take() ?? null;
     if (!picture) return;
-    this.frame = { width: picture.width, height: picture.height };
     this.#link.send(picture);
   }
 
   #hear(message: Message): void {
-    if (message.type === "ready") this.#begin(message.action_units, message.model, message.finder);
+    if (message.type === "ready") this.#begin(message);
     else if (message.type === "scores") this.#take(message);
-    else if (message.type === "state") this.note = message.state === "running" ? "" : message.message;
+    else if (message.type === "state") this.#state(message);
     else this.problem = message.error.message;
     this.#send();
   }
 
-  #begin(units: number[], model: string, finder: string): void {
+  #begin(ready: Partial<Omit<Ready, "type">>): void {
+    const { action_units: units, model, finder, kind } = ready;
+    if (!units?.length || (this.state === "running" && units.join() === this.units.join())) return;
     this.units = units;
-    this.model = model;
-    this.finder = finder;
+    this.model = model ?? "";
+    this.finder = finder ?? "";
+    this.kind = kind ?? this.kind;
     this.history = new History(units.length);
     this.state = "running";
   }
 
+  #state(message: SourceState): void {
+    this.#begin(message);
+    if (message.state === "ended") this.stop();
+    this.note = message.state === "running" ? "" : message.message;
+  }
+
   #take(scores: Scores): void {
     const now = performance.now();
-    this.latest = scores;
-    this.problem = "";
+    const { time, size } = scores;
     this.#serverDropped = scores.dropped;
     this.serverMs = scores.server_ms;
+    this.problem = "";
+    if (time === null) return;
     this.#meter.add(scores.sent ?? now, now);
+    this.latest = scores;
+    if (size) this.frame = { width: size[0], height: size[1] };
     this.kind = kindOf(scores.faces) ?? this.kind;
-    this.history.add(scores.time, scores.faces, this.kind);
-    if (this.recording) this.#recorder?.add(scores.time, scores, this.kind);
+    this.history.add(time, scores.faces, this.kind);
+    if (this.recording) this.#recorder?.add(time, scores, this.kind);
     if (scores.changes?.length) this.changes = [...scores.changes, ...this.changes].slice(0, CHANGES_KEPT);
     this.ondraw();
   }
