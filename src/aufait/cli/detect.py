@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aufait.detection.jobs import Outcome
     from aufait.detection.plan import OutputOptions, Task
     from aufait.media.sources import Source
+    from aufait.workers.contract import Executor
 
 _SHOWN_PROBLEMS = 20
 DEFAULT_OUTPUT = Path("aufait-results")
@@ -111,6 +112,13 @@ def detect(
         bool, typer.Option("--allow-no-face", help="Exit with 0 even if no face is found in an input.")
     ] = False,
     threads: ThreadsOption = None,
+    workers: Annotated[
+        str, typer.Option(help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster.", metavar="N")
+    ] = "1",
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Part I of N, for one of N machines that get the same inputs.", show_default=False),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
     json_progress: Annotated[
         bool, typer.Option("--json-progress", help="Print progress as JSON lines, for other programs.")
@@ -132,6 +140,8 @@ def detect(
     """
     from aufait.detection.openface_blocks import needs_space
     from aufait.detection.plan import OutputOptions
+    from aufait.detection.shards import read_shard, shard_of
+    from aufait.workers.executor import executor_for
 
     names = [name.strip().lower() for name in formats.split(",") if name.strip()]
     options = OutputOptions(
@@ -145,7 +155,13 @@ def detect(
         blocks=_blocks(openface_columns),
     )
     wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
+    executor = executor_for(workers)
     tasks, unusable = _prepare(wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
+    if shard is not None:
+        tasks = shard_of(tasks, *read_shard(shard))
+        if not tasks:
+            stdout().print(f"shard {shard} is empty: there are fewer inputs than shards", soft_wrap=True)
+            raise typer.Exit(0)
     outcomes = _run(
         tasks,
         options,
@@ -161,6 +177,7 @@ def detect(
             "alignment": alignment,
             "gaze": needs_space(options.blocks),
         },
+        executor,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
         quiet=quiet,
         json_progress=json_progress,
@@ -283,6 +300,7 @@ def _run(
     tasks: list[Task],
     options: OutputOptions,
     settings: dict[str, object],
+    executor: Executor,
     *,
     only_given: bool,
     quiet: bool,
@@ -293,19 +311,21 @@ def _run(
     Args:
         only_given: leave out blocks of columns that the face finder has nothing for.
     """
+    from aufait.cli.page_events import page_events
     from aufait.cli.progress import make_reporter
     from aufait.detection.detector import Detector
-    from aufait.detection.jobs import run_tasks
+    from aufait.detection.many import run_tasks
     from aufait.detection.provenance import command_line
 
     with Detector(**settings) as detector:  # type: ignore[arg-type]
         if not quiet and not json_progress:
             print_setup(detector)
         options = _given_blocks(options, detector.finder_name, only_given=only_given)
-        with make_reporter(quiet=quiet, json_lines=json_progress) as reporter:
+        with make_reporter(quiet=quiet, json_lines=json_progress, tasks=len(tasks)) as reporter:
             return run_tasks(
-                tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done, command=command_line()
-            )
+                tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done, command=command_line(),
+                find_events=page_events, executor=executor, arguments=settings,
+            )  # fmt: skip
 
 
 def _given_blocks(options: OutputOptions, finder: str, *, only_given: bool) -> OutputOptions:

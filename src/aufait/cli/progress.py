@@ -112,15 +112,15 @@ class SilentReporter:
 
 
 class JsonReporter(SilentReporter):
-    """Writes one JSON object per line to standard output, at most two per second and one per finished task."""
+    """Writes one JSON object per line to standard output, at most two per second and task, and one per finished task."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._last: dict[str, float] = {}
 
     def frame(self, progress: Progress) -> None:
         now = time.monotonic()
-        if now - self._last >= _JSON_SECONDS:
-            self._last = now
+        if now - self._last.get(progress.task.title, 0.0) >= _JSON_SECONDS:
+            self._last[progress.task.title] = now
             _print_json(
                 event="progress",
                 input=progress.task.title,
@@ -143,9 +143,13 @@ class JsonReporter(SilentReporter):
 
 
 class BarReporter(SilentReporter):
-    """A bar per task on standard error, with frames per second and the time that is left."""
+    """A bar per task that runs, on standard error, with frames per second and the time left; one over all, where there are several.
 
-    def __init__(self) -> None:
+    Args:
+        tasks: how many there are.
+    """
+
+    def __init__(self, tasks: int = 1) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bars = Progress(
@@ -158,7 +162,8 @@ class BarReporter(SilentReporter):
             transient=True,
             refresh_per_second=5,
         )
-        self._current: tuple[object, int] | None = None
+        self._all = self._bars.add_task("all inputs", total=tasks, rate="") if tasks > 1 else None
+        self._running: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -168,27 +173,27 @@ class BarReporter(SilentReporter):
         self._bars.stop()
 
     def frame(self, progress: Progress) -> None:
-        rate = f"{progress.frames_per_second:.1f}/s"
+        rate, title = f"{progress.frames_per_second:.1f}/s", progress.task.title
         # The number of frames in the header is an estimate; never show more done than there are.
         total = None if progress.total is None else max(progress.total, progress.done)
-        if self._current is None or self._current[0] is not progress.task:
+        if title not in self._running:
             from rich.markup import escape
 
-            description = escape(_shortened(printable(progress.task.title)))
-            self._current = progress.task, self._bars.add_task(description, total=total, rate=rate)
-        self._bars.update(self._current[1], completed=progress.done, total=total, rate=rate)  # type: ignore[arg-type]
+            self._running[title] = self._bars.add_task(escape(_shortened(printable(title))), total=total, rate=rate)
+        self._bars.update(self._running[title], completed=progress.done, total=total, rate=rate)
 
     def done(self, outcome: Outcome) -> None:
-        if self._current is not None:
-            self._bars.remove_task(self._current[1])  # type: ignore[arg-type]
-            self._current = None
+        if (bar := self._running.pop(outcome.task.title, None)) is not None:
+            self._bars.remove_task(bar)
+        if self._all is not None:
+            self._bars.advance(self._all)
 
 
-def make_reporter(*, quiet: bool, json_lines: bool) -> Reporter:
+def make_reporter(*, quiet: bool, json_lines: bool, tasks: int = 1) -> Reporter:
     """The reporter that suits the options and the terminal: no bar where nobody watches."""
     if json_lines:
         return JsonReporter()
-    return SilentReporter() if quiet or not is_terminal() else BarReporter()
+    return SilentReporter() if quiet or not is_terminal() else BarReporter(tasks)
 
 
 def _print_json(**values: object) -> None:
