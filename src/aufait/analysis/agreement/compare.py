@@ -60,6 +60,8 @@ def compare(
     settings = settings or Settings()
     sides = find_sides([Path(path).expanduser() for path in paths])
     shifts = _shifts(offsets, len(sides.names))
+    if video is not None and not Path(video).expanduser().exists():
+        raise InputError(f"{video}: no such video or folder of videos")
     named = read_persons(persons) if persons is not None else {}
     members = Counter(person for recording, person in {(recording, person) for (recording, _), person in named.items()}
                       if recording in {one.recording for one in sides.recordings})  # fmt: skip

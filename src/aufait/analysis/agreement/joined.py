@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aufait.analysis.agreement.matching import match_events
-from aufait.analysis.agreement.rater import Codes, Rater, Stretch, TableRater
+from aufait.analysis.agreement.rater import CoderRater, Codes, Rater, Stretch, TableRater
 from aufait.analysis.agreement.settings import Settings
 from aufait.analysis.agreement.sums import Cells, cloud, event_sums, frame_sums, joint_sums
 from aufait.errors import InputError, InputWarning
@@ -150,8 +150,8 @@ class Joined:
     def _common_times(self, raters: Sequence[Rater]) -> np.ndarray:
         inside = self._inside(raters)
         names = ", ".join(one.name for one in raters)
-        if not inside.any():
-            spoken = "; ".join(f"{one.name}: {_told(one.start)} to {_told(one.end)}" for one in raters)
+        if not inside.any() or any(_all_outside(one, self.times[inside], self.near) for one in raters):
+            spoken = "; ".join(f"{one.name}: {one.told_time}" for one in raters)
             raise InputError(f"{self.where}no time in common ({spoken}); --offset moves the clock of the second")
         if not inside.all():
             times, left_out = self.times[inside], int((~inside).sum())
@@ -200,8 +200,10 @@ def common_times(raters: Sequence[Rater], fps: float) -> tuple[np.ndarray, float
     return np.arange(int(np.ceil(max(end, 0.0) * fps))) / fps, 0.5 / fps
 
 
-def _told(seconds: float) -> str:
-    return "the beginning" if seconds == -np.inf else "the end" if seconds == np.inf else f"{seconds:.2f} s"
+def _all_outside(rater: Rater, times: np.ndarray, near: float) -> bool:
+    """Whether a coder has annotations, and none of them is at any of the times."""
+    spans = [span for found in rater.spans.values() for span, _ in found] if isinstance(rater, CoderRater) else []
+    return bool(spans) and all(span.start > times[-1] + near or span.end <= times[0] - near for span in spans)
 
 
 def _warn(text: str) -> None:

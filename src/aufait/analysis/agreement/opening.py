@@ -117,7 +117,10 @@ def coder_rater(name: str, spans: Sequence[Span], settings: Settings, shift: flo
         _warn(f"{name}: annotations of one side count for the whole face: {_counted(sided)}")
     last = max((span.end for span in spans), default=0.0) + shift
     coded = settings.coded
-    start, end = {"last": (-np.inf, last), "all": (-np.inf, np.inf)}[coded] if isinstance(coded, str) else coded
+    if isinstance(coded, str):
+        start, end = -np.inf, last if coded == "last" else np.inf
+    else:
+        start, end = coded[0] + shift, coded[1] + shift
     return CoderRater(name, found, float(start), float(end), settings.level, settings.units)
 
 

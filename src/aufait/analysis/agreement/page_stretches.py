@@ -33,7 +33,7 @@ def stretches_section(found: Comparison, folder: Path, pictures: bool = True) ->
 
 
 def _card(found: Comparison, one: Disagreement, image: str | None, folder: Path) -> str:
-    picture = f'<img src="{image}" alt="Frame at {middle(one):.2f} s" loading="lazy">' if image else ""
+    picture = f'<img src="{image}" alt="Frame at {middle(one):.2f} s">' if image else ""
     times = f"{one.start:.2f}–{one.end:.2f} s"
     if (video := found.videos.get(one.recording)) is not None:
         start, end = max(0.0, one.start - video.shift), max(0.0, one.end - video.shift)

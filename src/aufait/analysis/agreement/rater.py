@@ -68,6 +68,11 @@ class TableRater:
         """Last second that it speaks about."""
         return float(self.frame_times[-1] + self.table.frame_distance)
 
+    @property
+    def told_time(self) -> str:
+        """When it speaks, for messages."""
+        return f"{self.start:.2f} s to {self.end:.2f} s"
+
     def codes(self, unit: int, times: np.ndarray, tolerance: float) -> Codes:
         """Values of the nearest row of each time, none where it is further away than the tolerance."""
         rows, near = nearest(self.table.time, times, tolerance)
@@ -110,6 +115,15 @@ class CoderRater:
     def units(self) -> tuple[int, ...]:
         """Action units that were coded."""
         return tuple(sorted(self.coded or self.spans))
+
+    @property
+    def told_time(self) -> str:
+        """When it speaks, for messages."""
+        spans = [span for found in self.spans.values() for span, _ in found]
+        coded = f", coded {self.start:g} s to {self.end:g} s" if np.isfinite([self.start, self.end]).all() else ""
+        if not spans:
+            return f"no annotations{coded}"
+        return f"annotations {min(spans).start:.2f} s to {max(span.end for span in spans):.2f} s{coded}"
 
     def codes(self, unit: int, times: np.ndarray, tolerance: float) -> Codes:
         """What holds at each time; a span holds from its start until before its end. ``tolerance`` is not needed."""

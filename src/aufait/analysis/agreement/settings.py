@@ -16,7 +16,8 @@ class Settings:
 
     Attributes:
         face: of tables; None takes the one that is seen longest.
-        coded: what coders coded: "last" (to the end of the last annotation), "all", or seconds from and to.
+        coded: what coders coded: "last" (to the end of the last annotation), "all", or seconds from and to in the clock
+            of their file.
         level: coded level from which a unit is present, 1 = A.
         intensity: from which a unit is present where a tool gives intensities alone.
         units: action units to compare, which coders coded: without an annotation they are absent; empty: those that both have.

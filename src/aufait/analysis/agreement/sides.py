@@ -119,7 +119,10 @@ def _files_of(folder: Path) -> dict[str, Path]:
 
 
 def _files_named(path: Path) -> dict[str, Path]:
-    named = {span.recording for span in _annotations(path) if span.recording}
+    try:
+        named = {span.recording for span in _annotations(path) if span.recording}
+    except InputError as error:
+        raise InputError(f"{path} is one file beside a folder, and not one of annotations; give a folder too ({error})") from None
     if not named:
         raise InputError(f"{path} is one file beside a folder, and its annotations name no recordings; give a folder of such files")
     return {Path(name.replace("\\", "/")).stem: path for name in sorted(named)}
