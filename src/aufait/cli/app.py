@@ -23,6 +23,7 @@ from aufait.cli.export import export
 from aufait.cli.import_checkpoint import import_checkpoint
 from aufait.cli.models import models
 from aufait.cli.openface_flags import CommandWithOpenFaceFlags
+from aufait.cli.plot import plot
 from aufait.cli.prepare import prepare
 from aufait.cli.reproduce import reproduce
 from aufait.cli.shipped import calibrate, train_default, train_faces, train_mesh
@@ -75,6 +76,7 @@ app.command("events")(events)
 app.command("explain")(explain)
 app.command("evaluate")(evaluate)
 app.command("crossval")(crossval)
+app.command("plot")(plot)
 app.command("studio")(studio)
 app.command("summarize")(summarize)
 app.command("synchrony")(synchrony)

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 HOUR = 3600
 CLOCK_FROM = 180
-"""Seconds from which on ticks are whole, round steps of a clock."""
+"""Seconds from which on a clock is easier to read than seconds."""
 
-_CLOCK_STEPS = (30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+_CLOCK_STEPS = (
+    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400,
+)  # fmt: skip
 
 
 def time_ticks(axes: Axes, start: float, end: float, *, clock: bool) -> str:
@@ -28,14 +30,13 @@ def time_ticks(axes: Axes, start: float, end: float, *, clock: bool) -> str:
     """
     from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-    steps = [step for step in _CLOCK_STEPS if (end - start) / step <= 10]
-    locator = MultipleLocator(steps[0]) if end - start > CLOCK_FROM and steps else MaxNLocator(nbins=8 if clock else 12)
+    step = next((step for step in _CLOCK_STEPS if (end - start) / step <= 10), None)
+    locator = MultipleLocator(step) if clock and step else MaxNLocator(nbins=8 if clock else 12)
     axes.xaxis.set_major_locator(locator)
     if not clock:
         return "s"
-    ticks = locator.tick_values(start, end)
-    step = float(ticks[1] - ticks[0]) if len(ticks) > 1 else 1.0
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_text(seconds, step, hours=end >= HOUR)))
+    shown = step or (end - start) / 8
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock_text(seconds, shown, hours=end >= HOUR)))
     return "h:min:s" if end >= HOUR else "min:s"
 
 

@@ -102,6 +102,11 @@ def is_rendered(recordings: Sequence[Recording], root: Path | None = None) -> bo
     return any(_marker_of(recording.media, root, markers) is not None for recording in recordings)
 
 
+def is_rendered_file(path: Path) -> bool:
+    """Whether a video or picture is below a marker of rendered data."""
+    return _marker_of(Video(path, 1), None, {}) is not None
+
+
 def _marker_of(media: Media | None, root: Path | None, known: dict[Path, Path | None]) -> Path | None:
     """The nearest marker above the pictures (as named, and where links lead), or that of the root."""
     place = _place(media) or root

@@ -1,1 +1,1 @@
-"""Drawings of what was found in tables: lags of two people."""
+"""Drawings of what was found in tables: action units over time, together, and of two people."""
