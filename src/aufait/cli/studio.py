@@ -34,7 +34,7 @@ def studio(
     ] = None,
     static: Annotated[
         Path | None,
-        typer.Option("--static", metavar="FOLDER", help="Write the page that needs no server into a folder, and end.", show_default=False),
+        typer.Option("--static", metavar="FOLDER", help="Write the page that needs no server there, and end.", show_default=False),
     ] = None,
 ) -> None:
     """Watch, correct and export recordings in the browser; nothing leaves this machine.
@@ -66,7 +66,7 @@ def _check_host(host: str, allow_remote: bool) -> None:
         return
     if not allow_remote:
         raise typer.BadParameter(f"--host {host} lets other machines in; if that is meant, say --allow-remote too")
-    print_warning(f"the studio can be reached from other machines ({host}), without encryption: whoever has the token may do everything")
+    print_warning(f"other machines can reach the studio ({host}), unencrypted: whoever has the token may do everything")
 
 
 def _bytes(text: str) -> int:

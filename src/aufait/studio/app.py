@@ -49,8 +49,8 @@ def _routers(studio: Studio) -> list[Any]:
     """What each part of the API offers; the page comes last, for it answers all other addresses."""
     from aufait.studio import insight, live
     from aufait.studio.live.pool import Pool
-    from aufait.studio.routes import media, page, recordings, updates
+    from aufait.studio.routes import about, events, exports, media, page, recordings, results, updates
 
     pool = Pool()  # explanations are made by a process that live sessions leave free
-    parts = [one.router(studio) for one in (recordings, media, updates)]
+    parts = [one.router(studio) for one in (about, recordings, media, results, events, exports, updates)]
     return [*parts, live.router(studio, pool), insight.router(studio, pool), page.router(studio)]

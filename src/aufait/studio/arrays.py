@@ -191,7 +191,8 @@ def _write(folder: Path, table: ScoreTable, order: np.ndarray, box: np.ndarray, 
 
 def _places(path: Path, table: ScoreTable) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (N, 4) and landmarks (N, 136) in pixels, NaN where there is no face, in the order of the table's rows."""
-    columns = read_columns(path, read_header(path), ["presentation_time", "face_id", "face"], matrices={"box": _BOX, "points": _POINTS})
+    matrices = {"box": _BOX, "points": _POINTS}
+    columns = read_columns(path, read_header(path), ["presentation_time", "face_id", "face"], matrices=matrices)
     box, points = columns["box"], columns["points"]
     if "presentation_time" in columns and (np.diff(columns["presentation_time"]) < 0).any():
         order = np.lexsort((columns["face_id"], columns["presentation_time"]))

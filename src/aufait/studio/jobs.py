@@ -32,12 +32,16 @@ class Jobs:
 
     Args:
         studio: whose recordings.
+
+    Attributes:
+        told: what a worker says of its models: ``finder``, ``finder_reason``, ``model``, or ``problem``.
     """
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio
         self._news = threading.Condition()
         self._closing = False
+        self.told: dict[str, Any] = {}
         self._slots = [_Slot(self, number) for number in range(studio.settings.workers)]
 
     def start(self) -> None:
@@ -99,7 +103,8 @@ class Jobs:
                 if taken is not None:
                     slot.job, slot.cancelled = taken[0], None
                     return taken
-                self._news.wait(1.0)
+                self._news.wait(0.5)
+            slot.listen()
 
     def leave(self, slot: _Slot) -> None:
         """A slot is done with its job."""
@@ -143,6 +148,14 @@ class _Slot:
         finally:
             self._dismiss()
 
+    def listen(self) -> None:
+        """Take in what the worker says while it has no job."""
+        with suppress(EOFError, OSError):
+            while self._line is not None and self._line.poll():
+                kind, facts = self._line.recv()
+                if kind == "ready":
+                    self.jobs.told = facts
+
     def _hire(self) -> None:
         """A living worker."""
         if self.process is not None and self.process.is_alive():
@@ -152,7 +165,7 @@ class _Slot:
 
         context = multiprocessing.get_context("spawn")
         self._line, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, _NICE), name="aufait-worker", daemon=True)
+        self.process = context.Process(target=work, args=(theirs, self._detector({}), _NICE), name="aufait-worker", daemon=True)
         self.process.start()
         theirs.close()
 
@@ -176,17 +189,21 @@ class _Slot:
 
     def _order(self, identity: str, facts: dict[str, Any]) -> dict[str, Any]:
         """What the worker is told."""
-        studio, asked = self.jobs.studio, facts.get("asked", {})
-        settings = studio.settings
-        detector = {
-            "finder": asked.get("finder") or settings.finder, "model": asked.get("model") or settings.model,
-            "device": settings.device, "finder_model": settings.finder_model, "base_rates": asked.get("base_rate"),
-            "min_confidence": asked.get("min_confidence", 0.5),
-        }  # fmt: skip
+        studio = self.jobs.studio
         folder = studio.folder / "recordings" / identity
         return {
             "folder": str(folder), "path": str(studio.store.original(identity, studio.folder)), "name": facts["name"],
-            "kind": facts["kind"], "needs_preview": facts.get("media_type") is None, "detector": detector,
+            "kind": facts["kind"], "needs_preview": facts.get("media_type") is None,
+            "detector": self._detector(facts.get("asked", {})),
+        }  # fmt: skip
+
+    def _detector(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Settings of the detector of a job."""
+        settings = self.jobs.studio.settings
+        return {
+            "finder": asked.get("finder") or settings.finder, "model": asked.get("model") or settings.model,
+            "device": settings.device, "finder_model": settings.finder_model, "base_rates": asked.get("base_rate"),
+            "min_confidence": asked.get("min_confidence", 0.5),
         }  # fmt: skip
 
     def _follow(self, identity: str) -> None:
@@ -209,7 +226,9 @@ class _Slot:
 
     def _hear(self, identity: str, kind: str, facts: dict[str, Any]) -> bool:
         """Take in a message; whether the job has ended."""
-        if kind == "progress":
+        if kind == "ready":
+            self.jobs.told = facts
+        elif kind == "progress":
             self._progress(identity, **facts)
         elif kind == "cancelled":
             self._end("cancelled", progress=None)

@@ -15,7 +15,9 @@ _LARGEST = 1280
 """Pixels of the longer side."""
 
 
-def make_preview(path: Path, folder: Path, job: dict[str, Any], on_frame: Callable[[int, int | None, float], None]) -> dict[str, Any]:
+def make_preview(
+    path: Path, folder: Path, job: dict[str, Any], on_frame: Callable[[int, int | None, float], None]
+) -> dict[str, Any]:
     """Write the preview where one is needed.
 
     Returns:

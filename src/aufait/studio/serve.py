@@ -107,7 +107,8 @@ def _bind(folder: Path, settings: StudioSettings) -> tuple[socket.socket, Studio
             break
         except OSError as error:
             if number == len(ports) - 1:
-                raise InputError(f"{settings.host}:{port} cannot be used: {error.strerror or error}; choose another --port") from error
+                reason = error.strerror or error
+                raise InputError(f"{settings.host}:{port} cannot be used: {reason}; choose another --port") from error
     settings = replace(settings, port=bound.getsockname()[1], token=token)
     if local:
         _remember(folder, {"port": settings.port, "token": settings.token})

@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS events (
 );
 CREATE INDEX IF NOT EXISTS by_recording ON events (recording, face, onset);
 CREATE TABLE IF NOT EXISTS markers (
-    recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE, start REAL NOT NULL, end REAL NOT NULL, label TEXT NOT NULL
+    recording TEXT NOT NULL REFERENCES recordings (id) ON DELETE CASCADE, start REAL NOT NULL, end REAL NOT NULL,
+    label TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS of_recording ON markers (recording, start);
 """

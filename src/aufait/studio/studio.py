@@ -12,6 +12,7 @@ import numpy as np
 
 from aufait.analysis import ScoreTable
 from aufait.studio.arrays import Arrays, ArraysCache
+from aufait.studio.drawing_jobs import DrawingJobs
 from aufait.studio.errors import StudioError
 from aufait.studio.frames import frame_at
 from aufait.studio.jobs import Jobs
@@ -30,6 +31,7 @@ class Studio:
         settings: of the command line.
         store: the list in SQLite.
         jobs: what analyses.
+        drawings: what draws.
         updates: what tells browsers of changes.
     """
 
@@ -40,6 +42,7 @@ class Studio:
         self.updates = Updates()
         self.store.on_change = self.updates.tell
         self.jobs = Jobs(self)
+        self.drawings = DrawingJobs(self)
         self._arrays = ArraysCache()
 
     def start(self) -> None:
@@ -54,6 +57,7 @@ class Studio:
     def close(self) -> None:
         """End the workers and release files."""
         self.jobs.close()
+        self.drawings.close()
         self._arrays.clear()
         self.store.close()
 
@@ -134,8 +138,9 @@ class Studio:
         self.jobs.cancel(identity)
         if not self.jobs.wait_until_left(identity):
             raise StudioError(503, "This recording is still being analysed and cannot be deleted now; try again.")
+        self.drawings.drop(identity)
         self._arrays.drop(place / "arrays")
         shutil.rmtree(place, ignore_errors=True)
         if place.exists():
-            raise StudioError(500, "Some files of this recording cannot be removed; the folder may not be writable.", "cannot_write")
+            raise StudioError(500, "Some files cannot be removed; the folder of the studio may not be writable.", "cannot_write")
         self.store.delete(identity)

@@ -35,9 +35,15 @@ class Updates:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._spread, identity, recording)
 
-    def _spread(self, identity: str, recording: dict[str, Any] | None) -> None:
+    def tell_events(self, identity: str) -> None:
+        """The events or markers of a recording have changed."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._spread, f"{identity} events", {"id": identity})
+
+    def _spread(self, key: str, facts: dict[str, Any] | None) -> None:
         for listener in self._listeners:
-            listener.add(identity, recording)
+            listener.add(key, facts)
 
     async def stream(self) -> AsyncIterator[str]:
         """The text of the stream, until the listener goes."""
@@ -63,11 +69,11 @@ class Listener:
         self._awake = asyncio.Event()
         self.ended = False
 
-    def add(self, identity: str, recording: dict[str, Any] | None) -> None:
-        """Something to be told; what was not told yet of the same recording is replaced."""
-        self._news.pop(identity, None)
+    def add(self, key: str, facts: dict[str, Any] | None) -> None:
+        """Something to be told; what was not told yet of the same thing is replaced."""
+        self._news.pop(key, None)
         if len(self._news) < _MOST_WAITING:
-            self._news[identity] = recording
+            self._news[key] = facts
         self._awake.set()
 
     def end(self) -> None:
@@ -83,10 +89,11 @@ class Listener:
             return [": quiet\n\n"]
         self._awake.clear()
         news, self._news = self._news, {}
-        return [_event(identity, recording) for identity, recording in news.items()]
+        return [_event(key, facts) for key, facts in news.items()]
 
 
-def _event(identity: str, recording: dict[str, Any] | None) -> str:
-    if recording is None:
+def _event(key: str, facts: dict[str, Any] | None) -> str:
+    identity, _, what = key.partition(" ")
+    if facts is None:
         return f"event: gone\ndata: {json.dumps({'id': identity})}\n\n"
-    return f"event: recording\ndata: {json.dumps(recording)}\n\n"
+    return f"event: {what or 'recording'}\ndata: {json.dumps(facts)}\n\n"

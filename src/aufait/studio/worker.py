@@ -74,18 +74,33 @@ class Detectors:
         return self._detector
 
 
-def work(connection: Connection, nice: int = 0) -> None:
-    """What the process does: jobs as they come, until the pipe closes."""
+def work(connection: Connection, usual: dict[str, Any], nice: int = 0) -> None:
+    """What the process does: jobs as they come, until the pipe closes.
+
+    Args:
+        usual: settings of the detector of most jobs, which is made at once.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server decides
     with suppress(OSError, AttributeError):
         os.nice(nice)
     line, detectors = Line(connection), Detectors()
     import aufait.detection.jobs  # noqa: F401  (takes seconds: before the first job)
 
-    line.tell("ready")
+    line.tell("ready", **_warm(detectors, usual))
     while True:
         job = line.jobs.get()
         _do(line, detectors, job)
+
+
+def _warm(detectors: Detectors, usual: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of the models; or why there are none, as every job would say too."""
+    from aufait.errors import AufaitError
+
+    try:
+        detector = detectors.get(usual)
+    except AufaitError as error:
+        return {"problem": str(error)}
+    return {"finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
 
 
 def _do(line: Line, detectors: Detectors, job: dict[str, Any]) -> None:

@@ -44,7 +44,10 @@ def router(studio: Studio) -> APIRouter:
 
     @routes.get("/frame", response_class=Response)
     def frame(
-        identity: Identity, time: TimeQuery = 0.0, face: FaceQuery | None = None, width: Annotated[int, Query(ge=16, le=4096)] = 1280
+        identity: Identity,
+        time: TimeQuery = 0.0,
+        face: FaceQuery | None = None,
+        width: Annotated[int, Query(ge=16, le=4096)] = 1280,
     ) -> Response:
         """The frame that is shown at a time as JPEG, or what is round a face in it."""
         image, shown = studio.frame(identity, time)
