@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from aufait.errors import AufaitError, InputWarning
 
 if TYPE_CHECKING:
-    from aufait.analysis import Event
     from aufait.analysis.event_rule import EventRule
     from aufait.visualization.results.event_tables import PageEvents
 
@@ -26,15 +25,16 @@ def page_events(table: Path) -> PageEvents:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", InputWarning)
         try:
-            found = find_events(read_table(table, "aufait", scores_only=True), rule, sides=False)
+            scores = read_table(table, "aufait", scores_only=True)
+            found = find_events(scores, rule, sides=False)
         except AufaitError as error:
             return PageEvents((), "", problem=str(error).replace(str(table), "the table"))  # a page names no folders
     notes = [str(one.message) for one in told if issubclass(one.category, InputWarning)]
-    return PageEvents(found, " ".join([_in_words(rule, found), *notes]))
+    kinds = sorted({event.kind for event in found}) or [scores.strength()[1]]
+    return PageEvents(found, " ".join([_in_words(rule, kinds), *notes]))
 
 
-def _in_words(rule: EventRule, found: Iterable[Event]) -> str:
-    kinds = sorted({event.kind for event in found}) or ["intensity"]
+def _in_words(rule: EventRule, kinds: Iterable[str]) -> str:
     words = "{} reaches {:g} and ends where it falls below {:g}"
     limits = " and ".join(words.format(kind, *rule.thresholds(kind)) for kind in kinds)
     return (
