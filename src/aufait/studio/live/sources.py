@@ -24,7 +24,7 @@ _WAIT = 1.0
 _STOP_SECONDS = 3.0
 
 
-@dataclass
+@dataclass(eq=False)
 class View:
     """What one viewer has not been sent yet: the newest frame, and the newest state before it."""
 

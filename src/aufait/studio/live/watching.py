@@ -47,9 +47,9 @@ def open_frames(place: Address | int) -> Any:
     Raises:
         InputError: it cannot be opened.
     """
-    from aufait.media.video import Camera, open_video
+    from aufait.media.video import Camera, VideoReader
 
-    return Camera(place) if isinstance(place, int) else open_video(place)
+    return Camera(place) if isinstance(place, int) else VideoReader(place, threads=1)  # several would hold frames back
 
 
 class Latest:
