@@ -42,34 +42,32 @@ def test_a_table_that_cannot_be_read_is_a_sentence_on_the_page(tmp_path: Path) -
     assert page.found == () and page.problem.startswith("the table: ") and str(tmp_path) not in page.problem
 
 
-@pytest.mark.parametrize("kind", ["clip.mp4", "photo.png"])
-def test_the_command_puts_events_of_videos_on_the_page(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
     monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: LooksAtOneEye())
-    path = tmp_path / kind
-    _ = write_clip(path, 12, brightness=200) if kind.endswith("mp4") else write_picture(path, textured(120, 120, brightness=200))
-    done = CliRunner().invoke(app, ["detect", str(path), "--report", "--quiet", "-o", str(tmp_path / "out"), "--device", "cpu"])
+
+
+def page_of(path: Path) -> str:
+    """What ``aufait detect --report`` writes about a file."""
+    done = CliRunner().invoke(app, ["detect", str(path), "--report", "--quiet", "-o", str(path.parent / "out"), "--device", "cpu"])
     assert done.exit_code == 0, f"{done.output}\n{done.exception}"
-    (page,) = (tmp_path / "out").glob("*_report.html")
-    text = page.read_text(encoding="utf-8")
-    if kind.endswith("png"):  # pictures have no time
-        assert 'id="events"' not in text
-        return
-    assert page_events(tmp_path / "out" / "clip.csv").rule in text and "the probability reaches 0.5" in text
+    (page,) = (path.parent / "out").glob("*_report.html")
+    return page.read_text(encoding="utf-8")
 
 
-def test_events_of_the_written_table_are_those_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector_module, "_load_finder", lambda *_: FakeFinder())
-    monkeypatch.setattr(detector_module, "open_predictor", lambda *_, **__: LooksAtOneEye())
+def test_pictures_have_no_time_and_no_events(tmp_path: Path, faked: None) -> None:
+    assert 'id="events"' not in page_of(write_picture(tmp_path / "photo.png", textured(120, 120, brightness=200)))
+
+
+def test_events_of_the_written_table_are_those_on_the_page(tmp_path: Path, faked: None, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
     def found(table: Path) -> PageEvents:
-        seen.append(len(read_table(table)))
-        return PageEvents((Event("AU1", 0.0, 0.1, 0.3, 0.9, 0.8, kind="probability", face_id=0),), "As I say.")
+        seen.append(read_table(table))
+        return PageEvents((Event("AU1", 0.0, 0.1, 0.3, 0.9, 0.8, kind="probability", face_id=seen[0].faces[0]),), "As I say.")
 
     monkeypatch.setattr("aufait.cli.page_events.page_events", found)
-    path = write_clip(tmp_path / "clip.mp4", 12, brightness=200)
-    done = CliRunner().invoke(app, ["detect", str(path), "--report", "--quiet", "-o", str(tmp_path / "out"), "--device", "cpu"])
-    assert done.exit_code == 0, f"{done.output}\n{done.exception}"
-    text = (tmp_path / "out" / "clip_report.html").read_text(encoding="utf-8")
-    assert seen == [12] and "As I say." in text and "The event of face 0 by time" in text and ">90 %</td>" in text
+    text = page_of(write_clip(tmp_path / "clip.mp4", 12, brightness=200))
+    assert [len(table) for table in seen] == [12] and "As I say." in text
+    assert "90 %" in text[text.index(f"The event of face {seen[0].faces[0]} by time") :]
