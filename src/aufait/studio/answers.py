@@ -53,7 +53,7 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 def _one(problem: Any) -> str:
     place = ".".join(str(part) for part in problem.get("loc", ())[1:]) or "the request"
-    return f"{place[:60]}: {str(problem.get('msg', 'is not valid'))[:200]}"
+    return f"{place[:60]}: {str(problem.get('msg', 'is not valid')).removeprefix('Value error, ')[:200]}"
 
 
 async def _http(request: Request, error: Any) -> Response:

@@ -15,6 +15,7 @@ CONFIRMED = ("accepted", "moved", "added")
 """Statuses of what a person has seen and let stand."""
 
 _PLACE = ("onset", "offset", "unit", "side")
+_FOUND = (*_PLACE, "apex", "peak", "mean")
 __all__ = ["CONFIRMED", "STATUSES", "corrected", "new_event"]
 
 
@@ -43,9 +44,9 @@ def corrected(arrays: Arrays, event: Mapping[str, Any], given: Mapping[str, Any]
         if given.get("status") is not None:
             raise StudioError(422, "An event that a person added has no other status; delete it if it is wrong.")
     elif given.get("status") == "found":
-        new |= {**(event["found"] or {}), "found": None}
+        return {**new, **(event["found"] or {}), "found": None}
     elif any(new[name] != event[name] for name in _PLACE):
-        new |= {"status": "moved", "found": event["found"] or {name: event[name] for name in _PLACE}}
+        new |= {"status": "moved", "found": event["found"] or {name: event[name] for name in _FOUND}}
     if not new["onset"] < new["offset"]:
         raise StudioError(422, f"An event must end after it begins, got {new['onset']:g} to {new['offset']:g}.")
     return _measured(arrays, new) if any(new[name] != event[name] for name in _PLACE) else new

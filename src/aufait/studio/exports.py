@@ -161,9 +161,18 @@ def _converted(to: str) -> Maker:
         media = folder / studio.recording(identity)["name"]
         recording = Recording(table.name, tuple(sorted(events, key=lambda one: (one.onset, one.offset))), table, media)
         written = convert([recording], to, folder)
+        _forget_folder(written, folder)
         return written[0] if len(written) == 1 else _zipped(folder)
 
     return make
+
+
+def _forget_folder(written: list[Path], folder: Path) -> None:
+    """Files name the video beside them, not where it was for a moment."""
+    for path in written:
+        text = path.read_bytes()
+        if (there := f"{folder.as_posix()}/".encode()) in text:
+            path.write_bytes(text.replace(there, b"/"))
 
 
 def _beside(studio: Studio, identity: str, name: str) -> list[Event]:

@@ -39,6 +39,7 @@ SMALL_BODY = 8_000_000
 """Bytes of a request that is no upload."""
 
 _NO_TOKEN = "Open the address that `aufait studio` printed, with its token; programs send it as 'Authorization: Bearer TOKEN'."
+_PLAIN = {416: "This range of bytes is outside the file.", 400: "The request cannot be read; look at its headers."}
 _EVERYWHERE = ("0.0.0.0", "::", "")
 
 
@@ -116,11 +117,21 @@ def cookie_name(settings: StudioSettings) -> str:
 def with_headers(send: Send) -> Send:
     """Adds the headers to an answer."""
 
+    replaced: StudioError | None = None
+
     async def sending(message: MutableMapping[str, Any]) -> None:
+        nonlocal replaced
         if message["type"] == "http.response.start":
-            there = {name.lower() for name, _ in message.get("headers", [])}
+            there = {name.lower(): value for name, value in message.get("headers", [])}
             more = [(name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in there]
             message = {**message, "headers": [*message.get("headers", []), *more]}
+            if message["status"] >= 400 and there.get(b"content-type", b"").partition(b";")[0] in (b"", b"text/plain"):
+                replaced = StudioError(message["status"], _PLAIN.get(message["status"], "This request cannot be answered."))
+                return
+        if replaced is not None:  # the libraries' own words on ranges and the like
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                await _answer(send, replaced.status, json.dumps(replaced.body).encode(), {"content-type": "application/json"})
+            return
         await send(message)
 
     return sending

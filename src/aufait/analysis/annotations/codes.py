@@ -18,8 +18,8 @@ _CODE = re.compile(
 _A_COLUMN = re.compile(r".*_[a-z]", re.IGNORECASE | re.DOTALL)
 """AU12_r and AU12_c are columns of tables, intensity and occurrence: neither right nor level C."""
 
-_FACE = re.compile(r"\s*face \d+(?: \(\d+\))?\s*$", re.IGNORECASE)
-"""End of the tiers that we write: "AU12 left face 0", or "(2)" after it for events that overlap."""
+_FACE = re.compile(r"\s+corrected\s*$|\s*(?:corrected\s+)?face \d+(?: \(\d+\))?\s*$", re.IGNORECASE)
+"""End of the tiers that we write: "AU12 left face 0", "AU12 corrected face 0"; "(2)" after it for events that overlap."""
 
 _SIDES = {"l": "left", "left": "left", "r": "right", "right": "right", "b": "", "bilateral": "", "": ""}
 _LIKE_A_CODE = re.compile(r"\s*(?:[LRB]\s*)?A[UD][\s_-]*\d", re.IGNORECASE)

@@ -88,7 +88,7 @@ def _docs(schema: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>API of the studio</title><style>{style}</style></head><body><h1>API of the studio</h1>"
         f"<p>{escape(info['description'])} Version {escape(info['version'])}. The whole description for programs: "
-        f'<a href="/api/openapi.json">/api/openapi.json</a>. Programs send the token as <code>Authorization: Bearer TOKEN</code>.</p>'
+        f'<a href="/api/openapi.json">openapi.json</a>. Programs send the token as <code>Authorization: Bearer TOKEN</code>.</p>'
         f"<table><thead><tr><th>method</th><th>address</th><th>what it does</th><th>query</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></body></html>"
     )
