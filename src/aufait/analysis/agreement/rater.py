@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ class TableRater:
     level: float
     shift: float = 0.0
 
-    @property
+    @cached_property
     def units(self) -> tuple[int, ...]:
         """Action units with values."""
         return tuple(unit for unit in self.table.action_units if UnitLabel(unit).kinds(self.table))
