@@ -29,7 +29,7 @@ export class Finder {
   private lastLook: number | null = null;
   private framesSinceLook = 0;
 
-  constructor(private readonly graphs: Graphs, private readonly facts: Facts) {
+  constructor(private readonly graphs: Pick<Graphs, "detector" | "landmarks">, private readonly facts: Facts) {
     this.tracks = new Tracks(facts.tracker);
     this.cuts = new CutDetector(facts.cuts);
   }

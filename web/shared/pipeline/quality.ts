@@ -10,15 +10,19 @@ export interface Checks {
   leastVisible: number;
 }
 
-export function quality(picture: Picture, face: Face, checks: Checks | null, facts: QualityFacts): number {
-  const { fit, clarity, leastVisible } = checks ?? { fit: 0, clarity: 0, leastVisible: 0 };
+/** The factors that the picture and the landmarks say, multiplied. */
+export function pictureQuality(picture: Picture, face: Face, facts: QualityFacts): number {
   const { ramps } = facts;
   const width = Math.max(face.box[2] - face.box[0], 0), height = Math.max(face.box[3] - face.box[1], 0);
   return (
-    ramp(face.confidence, [0, 1]) * ramp(fit, ramps.fit) * ramp(leastVisible, ramps.visible) * ramp(clarity, ramps.clarity) *
-    ramp(Math.sqrt(width * height), ramps.size) * poseFactor(face, facts) *
+    ramp(face.confidence, [0, 1]) * ramp(Math.sqrt(width * height), ramps.size) * poseFactor(face, facts) *
     exposure(faceLuma(picture, face.box, facts.analysis_size), facts) * ramp(shareInside(face, picture), ramps.inside)
   );
+}
+
+/** The factors that the face check says, multiplied. */
+export function checkQuality({ fit, clarity, leastVisible }: Checks, { ramps }: QualityFacts): number {
+  return ramp(fit, ramps.fit) * ramp(leastVisible, ramps.visible) * ramp(clarity, ramps.clarity);
 }
 
 export function ramp(value: number, [zero, one]: Ramp): number {

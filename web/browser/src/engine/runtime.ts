@@ -5,24 +5,26 @@ import type { NetworkFile } from "../../../shared/pipeline/facts";
 import type { Graphs, RunGraph } from "../../../shared/pipeline/networks";
 
 type Name = keyof Graphs;
-type Progress = (bytes: number, what: string) => void;
+type Progress = (bytes: number) => void;
 
 const MOST_THREADS = 4;
 
 /** How many threads the networks get: one, unless the server's headers allow memory that threads share. */
 export function setUp(): number {
-  const threads = globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
+  const half = Math.floor((navigator.hardwareConcurrency || 2) / 2); // there are two workers
+  const threads = globalThis.crossOriginIsolated ? Math.min(Math.max(half, 1), MOST_THREADS) : 1;
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.proxy = false;
   ort.env.wasm.wasmPaths = { wasm: new URL(wasmFile, self.location.href).href };
   return threads;
 }
 
-/** All graphs, and whether their files could be compared with the digests that `models.json` states. */
-export async function openGraphs(base: string, files: Record<Name, NetworkFile>, progress: Progress): Promise<{ graphs: Graphs; verified: boolean }> {
-  const names = Object.keys(files) as Name[];
-  const contents = await Promise.all(names.map((name) => download(new URL(files[name].file, base), files[name], name, progress)));
-  const graphs = {} as Graphs;
+/** Some of the graphs, and whether their files could be compared with the digests that `models.json` states. */
+export async function openGraphs<N extends Name>(
+  base: string, files: Record<Name, NetworkFile>, names: readonly N[], progress: Progress,
+): Promise<{ graphs: Pick<Graphs, N>; verified: boolean }> {
+  const contents = await Promise.all(names.map((name) => download(new URL(files[name].file, base), files[name], progress)));
+  const graphs = {} as Pick<Graphs, N>;
   for (const [k, name] of names.entries()) graphs[name] = await openGraph(contents[k]!.bytes);
   return { graphs, verified: contents.every((one) => one.verified) };
 }
@@ -37,7 +39,7 @@ async function openGraph(bytes: Uint8Array): Promise<RunGraph> {
   };
 }
 
-async function download(address: URL, file: NetworkFile, what: string, progress: Progress) {
+async function download(address: URL, file: NetworkFile, progress: Progress) {
   const answer = await fetch(address);
   if (!answer.ok || !answer.body) throw new Error(`${file.file} cannot be read (${answer.status}); write the folder again with: aufait studio --static`);
   const bytes = new Uint8Array(file.bytes);
@@ -48,7 +50,7 @@ async function download(address: URL, file: NetworkFile, what: string, progress:
     if (filled + value.length > bytes.length) throw damaged(file);
     bytes.set(value, filled);
     filled += value.length;
-    progress(value.length, what);
+    progress(value.length);
   }
   if (filled !== bytes.length) throw damaged(file);
   return { bytes, verified: await verified(bytes, file) };

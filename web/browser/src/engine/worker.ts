@@ -1,11 +1,18 @@
-// The worker: pictures in, scored faces out, one after another, so that the page stays free.
-import { Analyser } from "../../../shared/pipeline/analyser";
+// A worker: finds the faces of pictures, or scores the faces that the other worker found.
 import type { Facts } from "../../../shared/pipeline/facts";
+import { Finder } from "../../../shared/pipeline/finder";
 import type { Picture } from "../../../shared/pipeline/picture";
-import type { Asked, Told } from "./messages";
+import { prepare } from "../../../shared/pipeline/prepare";
+import { score } from "../../../shared/pipeline/score";
+import type { Asked, Found, Told } from "./messages";
 import { openGraphs, setUp } from "./runtime";
 
-let analyser: Analyser | null = null;
+type Start = Extract<Asked, { kind: "start" }>;
+type Shown = Extract<Asked, { bitmap: ImageBitmap }>;
+
+let facts: Facts;
+let finder: Finder | null = null;
+let handOver: MessagePort;
 let canvas: OffscreenCanvas | null = null;
 let work: Promise<void> = Promise.resolve();
 
@@ -13,37 +20,48 @@ function tell(message: Told): void {
   self.postMessage(message);
 }
 
-self.addEventListener("message", ({ data }: MessageEvent<Asked>) => {
-  work = work.then(() => answer(data)).catch((error: unknown) => {
-    const id = "id" in data ? data.id : null;
+/** Does one thing after another; what goes wrong is told with the number of the picture. */
+function inTurn(id: number | null, step: () => Promise<void> | void): void {
+  work = work.then(step).catch((error: unknown) => {
     tell({ kind: "problem", id, message: error instanceof Error ? error.message : String(error) });
   });
-});
-
-async function answer(asked: Asked): Promise<void> {
-  if (asked.kind === "start") return start(asked.base);
-  if (!analyser) throw new Error("the networks are not loaded");
-  if (asked.kind === "reset") return analyser.finder.reset();
-  const begun = performance.now();
-  const picture = pixels(asked.bitmap);
-  const faces = asked.kind === "picture" ? await analyser.picture(picture) : await analyser.frame(picture, asked.time);
-  const { width, height } = picture;
-  tell({ kind: "scores", id: asked.id, faces, width, height, milliseconds: performance.now() - begun });
 }
 
-async function start(base: string): Promise<void> {
-  const answered = await fetch(new URL("models.json", base));
-  if (!answered.ok) throw new Error(`models.json cannot be read (${answered.status}); write the folder with: aufait studio --static`);
-  const facts = (await answered.json()) as Facts;
-  const total = Object.values(facts.networks).reduce((sum, file) => sum + file.bytes, 0);
-  let loaded = 0;
+self.addEventListener("message", ({ data }: MessageEvent<Asked>) => {
+  if (data.kind === "start") inTurn(null, () => start(data));
+  else if (data.kind === "reset") inTurn(null, () => finder?.reset());
+  else inTurn(data.id, () => find(data));
+});
+
+async function start({ role, base, facts: told, port }: Start): Promise<void> {
+  facts = told;
   const threads = setUp();
-  const { graphs, verified } = await openGraphs(base, facts.networks, (bytes, what) => {
-    loaded += bytes;
-    tell({ kind: "loading", loaded, total, what });
-  });
-  analyser = new Analyser(graphs, facts);
-  tell({ kind: "ready", facts, threads, verified });
+  const progress = (bytes: number) => tell({ kind: "loading", bytes });
+  if (role === "find") {
+    const { graphs, verified } = await openGraphs(base, facts.networks, ["detector", "landmarks"], progress);
+    finder = new Finder(graphs, facts);
+    handOver = port;
+    tell({ kind: "ready", threads, verified });
+    return;
+  }
+  const { graphs, verified } = await openGraphs(base, facts.networks, ["action_units", "face_check"], progress);
+  port.onmessage = ({ data }: MessageEvent<Found>) => {
+    inTurn(data.id, async () => {
+      const faces = await score(data.prepared, graphs, facts);
+      tell({ kind: "scores", id: data.id, faces, width: data.width, height: data.height });
+    });
+  };
+  tell({ kind: "ready", threads, verified });
+}
+
+async function find(asked: Shown): Promise<void> {
+  if (!finder) throw new Error("the networks are not loaded");
+  const picture = pixels(asked.bitmap);
+  const faces = asked.kind === "picture" ? await finder.find(picture) : await finder.track(picture, asked.time);
+  const prepared = prepare(picture, faces, facts);
+  const found: Found = { id: asked.id, prepared, width: picture.width, height: picture.height };
+  handOver.postMessage(found, [prepared.crops.buffer, prepared.checkCrops.buffer]);
+  tell({ kind: "taken", id: asked.id });
 }
 
 /** The pixels of a bitmap; what is transparent is placed on white. */
