@@ -81,7 +81,8 @@ export interface Lanes {
   time: number[];
   units: Record<string, LaneUnit>;
   quality: Row;
-  known: Row | boolean[];
+  /** Share of the frames of each point in which the face is seen. */
+  known: number[];
 }
 
 export interface FrameFace {

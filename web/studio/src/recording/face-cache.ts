@@ -3,7 +3,7 @@
 import * as api from "../api";
 import { nearest } from "./lane-cache";
 
-const PIECE = 8; // seconds
+const PIECE = 6; // seconds
 const KEPT = 16;
 
 interface Piece {

@@ -190,7 +190,7 @@ export function runs(lanes: Lanes): Run[] {
   let open: Run | null = null;
   lanes.time.forEach((time, k) => {
     const quality = lanes.quality[k];
-    const kind = !lanes.known[k] ? "none" : quality != null && quality < LOW_QUALITY ? "low" : null;
+    const kind = Number(lanes.known[k]) < 0.5 ? "none" : quality != null && quality < LOW_QUALITY ? "low" : null;
     if (open && open[0] === kind) open[2] = time;
     else {
       open = kind ? [kind, time, time] : null;

@@ -15,6 +15,8 @@ export interface Sending {
   part: number;
   state: "queued" | "sending" | "failed";
   problem: string;
+  /** Trying the same again may help. */
+  repeatable: boolean;
 }
 
 class Uploads {
@@ -30,7 +32,7 @@ class Uploads {
       const key = this.next++;
       this.files.set(key, { file, fields });
       const problem = this.refusal(file);
-      this.list.push({ key, name: file.name, bytes: file.size, part: 0, state: problem ? "failed" : "queued", problem });
+      this.list.push({ key, name: file.name, bytes: file.size, part: 0, state: problem ? "failed" : "queued", problem, repeatable: false });
     }
     this.turn();
   }
@@ -88,7 +90,7 @@ class Uploads {
       this.running.delete(one.key);
       const failed = error as api.ApiError;
       if (failed.code !== "aborted") {
-        Object.assign(one, { state: "failed", problem: failed.message });
+        Object.assign(one, { state: "failed", problem: failed.message, repeatable: failed.status === 0 || failed.status >= 500 });
         this.news = `${one.name}: ${failed.message}`;
       }
     }
