@@ -62,7 +62,7 @@ def _run(uvicorn: Any, folder: Path, settings: StudioSettings, announce: Callabl
     studio = Studio(folder, settings)
     config = uvicorn.Config(
         create_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE,
-        ws_max_size=20_000_000, h11_max_incomplete_event_size=64_000, timeout_keep_alive=30,
+        ws_max_size=20_000_000, ws_per_message_deflate=False, h11_max_incomplete_event_size=64_000, timeout_keep_alive=30,
     )  # fmt: skip
     server = uvicorn.Server(config)
     leave = server.handle_exit
