@@ -34,7 +34,7 @@ class Jobs:
         studio: whose recordings.
 
     Attributes:
-        told: what a worker says of its models: ``finder``, ``finder_reason``, ``model``, or ``problem``.
+        told: what a worker says of its models: ``finder``, ``finder_reason``, ``model``, ``networks``, or ``problem``.
     """
 
     def __init__(self, studio: Studio) -> None:

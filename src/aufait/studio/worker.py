@@ -95,12 +95,13 @@ def work(connection: Connection, usual: dict[str, Any], nice: int = 0) -> None:
 def _warm(detectors: Detectors, usual: dict[str, Any]) -> dict[str, Any]:
     """What the page says of the models; or why there are none, as every job would say too."""
     from aufait.errors import AufaitError
+    from aufait.models.registry import list_models
 
     try:
         detector = detectors.get(usual)
     except AufaitError as error:
-        return {"problem": str(error)}
-    return {"finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
+        return {"problem": str(error), "networks": list_models()}
+    return {"networks": list_models(), "finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
 
 
 def _do(line: Line, detectors: Detectors, job: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ def router(studio: Studio) -> APIRouter:
             "version": installed_version("aufait"), "finder": told.get("finder", settings.finder),
             "finder_reason": told.get("finder_reason", ""), "model": told.get("model", settings.model),
             "problem": told.get("problem"), "action_units": action_units(), "limits": {"upload_bytes": settings.max_upload},
-            "exports": [one.shown for one in EXPORTS.values()], "networks": networks(), "notice": NOTE,
+            "exports": [one.shown for one in EXPORTS.values()], "networks": told.get("networks", []), "notice": NOTE,
             "paths": bool(settings.allow_paths), "workers": settings.workers,
         }  # fmt: skip
 
@@ -61,14 +61,6 @@ def action_units() -> list[dict[str, Any]]:
         }
         for number, unit in ACTION_UNITS.items()
     ]  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def networks() -> list[str]:
-    """Published systems by name."""
-    from aufait.models.registry import list_models
-
-    return list_models()
 
 
 def _docs(schema: dict[str, Any]) -> str:
