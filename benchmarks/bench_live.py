@@ -206,7 +206,8 @@ def main() -> None:
             rates.append(len(run.round_trip) / run.seconds)
             middles.append(float(np.median(run.round_trip)))
             each = 1000 * (cpu_seconds(pid) - spent) / run.frames
-            print(f"in turn   {run.to_text()}, {each:.0f} ms of processor time a frame (run {number + 1}, load before {load:.1f}, after {os.getloadavg()[0]:.1f})")
+            about = f"{each:.0f} ms of processor time a frame, load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
+            print(f"in turn   {run.to_text()} (run {number + 1}: {about})")
         camera = asyncio.run(as_camera(address, frames, options.seconds, options.camera))
         print(f"camera    {camera.to_text()}, {options.camera:g} frames/s sent")
     print(f"in turn   median {np.median(rates):.1f} frames/s ({min(rates):.1f} to {max(rates):.1f}), "
