@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TypeVar
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import cv2
-
-from aufait.machine import end_with_parent
+from aufait.errors import AufaitError
+from aufait.workers.executor import executor_for
 
 Job = TypeVar("Job")
 
@@ -21,27 +20,31 @@ def run_jobs(draw: Callable[[Job], int], jobs: Sequence[Job], workers: int) -> I
         draw: does one job; a function of a module, as worker processes import it.
         jobs: what ``draw`` is called with.
         workers: processes; 1 stays in this one.
+
+    Raises:
+        AufaitError: processes died over a job.
     """
-    if workers == 1:
-        yield from map(draw, jobs)
-        return
-    # Forked processes would inherit the threads of numerical libraries in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start) as pool:
-        futures = [pool.submit(draw, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException as error:
-            workers_now = list((pool._processes or {}).values())  # the pool forgets them when it is shut down
-            pool.shutdown(wait=False, cancel_futures=True)
-            if not isinstance(error, Exception):  # somebody wants an end now, not after the jobs that are begun
-                for worker in workers_now:
-                    worker.terminate()
-            raise
+    with closing(executor_for(workers).map(_Drawing(draw, one_thread=workers > 1), jobs)) as results:  # type: ignore[type-var]
+        for done in results:
+            if done.died:
+                raise AufaitError(f"{done.died}; run again with fewer workers, it resumes where it stopped")
+            yield done.value
 
 
-def _start() -> None:
-    """First thing in every process of the pool."""
-    end_with_parent()
-    cv2.setNumThreads(1)
+@dataclass(frozen=True)
+class _Drawing:
+    """Jobs as work."""
+
+    draw: Callable[[Any], int]
+    one_thread: bool
+
+    def begin(self) -> None:
+        """OpenCV keeps to one thread, so that N processes fill N cores."""
+        if self.one_thread:
+            import cv2
+
+            cv2.setNumThreads(1)
+
+    def do(self, tools: None, item: Any, tell: Callable[[Any], None]) -> int:
+        """One job."""
+        return self.draw(item)

@@ -6,13 +6,8 @@ with its parent: after a kill nothing keeps writing.
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +29,10 @@ from aufait.data.recording import Recording
 from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError, OutputError
 from aufait.faces.finder import FaceFinder, create_finder
 from aufait.inputs.alignments import Alignment
-from aufait.machine import end_with_parent, torch_threads
+from aufait.machine import torch_threads
+from aufait.workers.executor import executor_for
 
 _REPORT_EVERY = 16  # frames between two messages to the parent
-_POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -83,10 +78,6 @@ class Outcome:
     error: str = ""
 
 
-class _Stopped(Exception):
-    """The parent wants no more results."""
-
-
 def run_jobs(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[int], None]) -> Iterator[Outcome]:
     """Outcomes in the order in which they are ready.
 
@@ -98,97 +89,50 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[in
     Raises:
         OutputError: a shard cannot be written.
         MissingModelError, MissingExtraError: something is not installed.
-        AufaitError: a process died.
+        AufaitError: processes died over a recording.
     """
-    if workers == 1:
-        with torch_threads(1):  # as in the processes of a pool, so that results are the same
-            maker = _Maker(plan, report, lambda: False)
-            for job in jobs:
-                yield maker.make(job)
-        return
-    yield from _run_pool(plan, jobs, workers, report)
+    # One thread here too, as in the processes of a pool, so that results are the same.
+    with torch_threads(1), closing(executor_for(workers).map(_Making(plan), jobs, lambda _, count: report(count))) as results:  # type: ignore[type-var]
+        for done in results:
+            if done.value is None:
+                raise AufaitError(f"{done.died}; run again with --workers, it resumes where it stopped")
+            yield done.value
 
 
-def _run_pool(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[int], None]) -> Iterator[Outcome]:
-    context = multiprocessing.get_context("spawn")
-    counts, stop = context.Queue(), context.Event()
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(plan, counts, stop)) as pool:
-        pending: set[Future[Any]] = {pool.submit(_make, job) for job in jobs}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-                _drain(counts, report)
-                for future in done:
-                    yield _result(future)
-            _drain(counts, report)
-        except BrokenProcessPool as error:
-            raise AufaitError(
-                "a process of the preparation was ended from outside, as happens when memory runs out; "
-                "run again with fewer workers (--workers), it resumes where it stopped"
-            ) from error
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+@dataclass(frozen=True)
+class _Making:
+    """Recordings as work."""
 
+    plan: Plan
 
-def _result(future: Future[Any]) -> Outcome:
-    result = future.result()
-    if isinstance(result, tuple):
-        raise MissingExtraError(*result)
-    outcome: Outcome = result
-    return outcome
+    def begin(self) -> _Maker:
+        """What makes shards; it keeps its finder."""
+        import torch
 
+        torch.set_num_threads(1)
+        return _Maker(self.plan)
 
-def _drain(counts: Any, report: Callable[[int], None]) -> None:
-    with suppress(queue.Empty):
-        while True:
-            report(counts.get_nowait())
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# In the process that does the work
-# ---------------------------------------------------------------------------------------------------------------------
-
-_maker: _Maker | None = None
-
-
-def _start(plan: Plan, counts: Any, stop: Any) -> None:
-    """First thing in every process of the pool."""
-    import torch
-
-    global _maker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the parent, which then says stop
-    counts.cancel_join_thread()  # counts that nobody reads any more must not hold up the end
-    torch.set_num_threads(1)
-    end_with_parent()
-    _maker = _Maker(plan, counts.put, stop.is_set)
-
-
-def _make(job: Job) -> Outcome | tuple[str, str]:
-    if _maker is None:
-        raise RuntimeError("the process was not started by run_jobs")
-    try:
-        return _maker.make(job)
-    except MissingExtraError as error:  # cannot be sent as it is: its arguments are not its message
-        return error.feature, error.extra
+    def do(self, tools: _Maker, item: Job, tell: Callable[[Any], None]) -> Outcome:
+        """One recording; tells numbers of frames."""
+        return tools.make(item, tell)
 
 
 class _Maker:
     """Makes shards one after the other; the finder is loaded once."""
 
-    def __init__(self, plan: Plan, report: Callable[[int], None], stopped: Callable[[], bool]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._report = report
-        self._stopped = stopped
+        self._report: Callable[[int], None] = lambda count: None
         self._finder: FaceFinder | None = None
         self._reported = 0
 
-    def make(self, job: Job) -> Outcome:
-        """Keep the shard of a job where it is finished, else make it.
+    def make(self, job: Job, report: Callable[[int], None]) -> Outcome:
+        """Keep the shard of a job where it is finished, else make it; report numbers of frames.
 
         Raises:
             OutputError, MissingModelError, MissingExtraError: these concern all recordings.
         """
+        self._report = report
         kept = read_record(self.plan.shards, job.stem, job.key)
         if kept is not None:
             self._report(len(job.recording))
@@ -198,7 +142,7 @@ class _Maker:
         self._reported = 0
         try:
             return Outcome(job.index, self._write(job))
-        except (OutputError, MissingModelError, MissingExtraError, _Stopped):
+        except (OutputError, MissingModelError, MissingExtraError):
             raise
         except Exception as error:  # whatever one damaged recording makes a decoder do, the others must continue
             text = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
@@ -229,8 +173,6 @@ class _Maker:
             )
 
     def _tell(self, frames: int) -> None:
-        if self._stopped():
-            raise _Stopped
         self._reported += frames
         self._report(frames)
 
