@@ -109,7 +109,8 @@ class Joined:
         units = self._common_units(one, other)
         times = self._common_times((one, other))
         cells = Cells.over(times, cell)
-        found = [self._unit(unit, (first, second), times, cells, slack) for unit in units]
+        views = one.at(times, self.near), other.at(times, self.near)
+        found = [self._unit(unit, (first, second), (views[0](unit), views[1](unit)), times, cells, slack) for unit in units]
         sums, differences, clouds, disagreements = zip(*found, strict=True)
         told = tuple(each for some in disagreements for each in some)
         seconds = 2 * self.near * len(times)
@@ -125,7 +126,8 @@ class Joined:
         times = self.times[inside]
         cells = Cells.over(times, cell)
         place = cells.of(times)
-        sums = [joint_sums([one.codes(unit, times, self.near) for one in self.raters], place, cells.count) for unit in units]
+        views = [one.at(times, self.near) for one in self.raters]
+        sums = [joint_sums([view(unit) for view in views], place, cells.count) for unit in units]
         return Sums(ALL, "", units, np.stack(sums, axis=1), seconds=2 * self.near * len(times))
 
     def _common_units(self, one: Rater, other: Rater) -> tuple[int, ...]:
@@ -164,9 +166,9 @@ class Joined:
         return np.asarray((self.times >= start - self.near) & (self.times < end - 1e-6))
 
     def _unit(
-        self, unit: int, places: tuple[int, int], times: np.ndarray, cells: Cells, slack: float
+        self, unit: int, places: tuple[int, int], codes: tuple[Codes, Codes], times: np.ndarray, cells: Cells, slack: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Disagreement]]:
-        first, second = (self.raters[place].codes(unit, times, self.near) for place in places)
+        first, second = codes
         span = float(times[0]) - self.near, float(times[-1]) + 2 * self.near
         events = [[e for e in self.events[place][unit] if span[0] <= (e[0] + e[1]) / 2 <= span[1]] for place in places]
         by_time, by_onset = match_events(*events), match_events(*events, slack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -74,14 +75,17 @@ class TableRater:
         """When it speaks, for messages."""
         return f"{self.start:.2f} s to {self.end:.2f} s"
 
-    def codes(self, unit: int, times: np.ndarray, tolerance: float) -> Codes:
-        """Values of the nearest row of each time, none where it is further away than the tolerance."""
+    def at(self, times: np.ndarray, tolerance: float) -> Callable[[int], Codes]:
+        """What it says of a unit in the nearest row of each time; nothing where that is further away than the tolerance."""
         rows, near = nearest(self.table.time, times, tolerance)
         near = near & ~(self.table.quality[rows] < self.rule.min_quality) if len(self.table) else near
+        return lambda unit: self._codes(unit, rows[near], near)
+
+    def _codes(self, unit: int, rows: np.ndarray, near: np.ndarray) -> Codes:
         column = self.table.index(unit)
-        arrays = [np.full(len(times), np.nan) for _ in range(3)]
+        arrays = [np.full(len(near), np.nan) for _ in range(3)]
         for values, name in zip(arrays, ("occurrence", "probability", "intensity"), strict=True):
-            values[near] = getattr(self.table, name)[rows[near], column]
+            values[near] = getattr(self.table, name)[rows, column]
         said, probability, intensity = arrays
         present = np.where(np.isfinite(intensity), intensity >= self.level, np.nan)
         present = np.where(np.isfinite(probability), probability >= 0.5, present)
@@ -126,8 +130,11 @@ class CoderRater:
             return f"no annotations{coded}"
         return f"annotations {min(spans).start:.2f} s to {max(span.end for span in spans):.2f} s{coded}"
 
-    def codes(self, unit: int, times: np.ndarray, tolerance: float) -> Codes:
-        """What holds at each time; a span holds from its start until before its end. ``tolerance`` is not needed."""
+    def at(self, times: np.ndarray, tolerance: float) -> Callable[[int], Codes]:
+        """What it says of a unit at each time; a span holds from its start until before its end, whatever the tolerance."""
+        return lambda unit: self._codes(unit, times)
+
+    def _codes(self, unit: int, times: np.ndarray) -> Codes:
         present, intensity = np.zeros(len(times)), np.zeros(len(times))
         for span, code in self.spans.get(unit, ()):
             inside = slice(*np.searchsorted(times, [span.start - 1e-6, span.end - 1e-6]))

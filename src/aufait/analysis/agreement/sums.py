@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from aufait.analysis.agreement.rater import Codes, Stretch
-from aufait.metrics.agreement import category_counts, coincidences, confusion_codes, moments
+from aufait.metrics.agreement import category_counts, confusion_codes, moments
 
 LEVELS = 6
 """Absent and A to E."""
@@ -109,18 +110,36 @@ def cloud(first: Codes, second: Codes) -> np.ndarray:
 
 def joint_sums(codes: Sequence[Codes], cell: np.ndarray, cells: int) -> np.ndarray:
     """(cells, ``JOINT.width``) sums over the frames of all raters of one action unit."""
-    counts = category_counts(np.stack([one.present for one in codes], axis=1), 2)  # (F, 2)
-    complete = counts.sum(1) == len(codes)
-    pairs = coincidences(counts).reshape(len(cell), -1)
-    graded = np.stack([as_levels(one.intensity) for one in codes], axis=1)
-    level_pairs = coincidences(category_counts(graded, LEVELS)).reshape(len(cell), -1)
-    whole = complete[:, None]
-    return _summed(cell, np.concatenate([whole, pairs, pairs * whole, counts * whole, level_pairs], axis=1), cells)
+    present = np.stack([one.present for one in codes], axis=1)  # (F, R)
+    levels = np.stack([as_levels(one.intensity) for one in codes], axis=1)
+    complete = np.isfinite(present).all(1)
+    counts = category_counts(present[complete], 2)
+    parts = [
+        _tallied(cell[complete], np.zeros(int(complete.sum()), np.int64), cells, 1),
+        _coincident(cell, present, 2, cells),
+        _coincident(cell[complete], present[complete], 2, cells),
+        _summed(cell[complete], counts, cells),
+        _coincident(cell, levels, LEVELS, cells),
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def as_levels(intensity: np.ndarray) -> np.ndarray:
     """Whole levels 0 to 5 of intensities; nan stays."""
     return np.clip(np.rint(intensity), 0, LEVELS - 1)
+
+
+def _coincident(cell: np.ndarray, ratings: np.ndarray, classes: int, cells: int) -> np.ndarray:
+    """(cells, classes²) coincidences of (F, R) ratings, as ``metrics.agreement.coincidences`` has them frame by frame."""
+    given = np.isfinite(ratings)
+    weight = 1 / np.maximum(given.sum(1) - 1, 1)
+    found = np.zeros((cells, classes, classes))
+    for one, other in combinations(range(ratings.shape[1]), 2):
+        both = given[:, one] & given[:, other]
+        codes = confusion_codes(ratings[both, one], ratings[both, other], classes) + cell[both] * classes**2
+        sums = np.bincount(codes, weights=weight[both], minlength=cells * classes**2).reshape(cells, classes, classes)
+        found += sums + sums.swapaxes(1, 2)
+    return found.reshape(cells, classes**2)
 
 
 def _tallied(cell: np.ndarray, code: np.ndarray, cells: int, codes: int) -> np.ndarray:
