@@ -18,6 +18,8 @@ export interface OverlayScene {
   /** Where the picture lies on the canvas, and how large a pixel of the recording is there. */
   picture: { x: number; y: number; width: number; height: number; scale: number };
   colours: (face: number) => string;
+  /** Colour of words on them. */
+  ink: string;
   /** Unit that is looked at: its bar is marked. */
   unit: number | null;
 }
@@ -82,7 +84,8 @@ function points(ctx: CanvasRenderingContext2D, face: FrameFace, { picture, colou
   ctx.globalAlpha = 1;
 }
 
-function box(ctx: CanvasRenderingContext2D, face: FrameFace, { picture, colours, choice }: OverlayScene, chosen: boolean): void {
+function box(ctx: CanvasRenderingContext2D, face: FrameFace, scene: OverlayScene, chosen: boolean): void {
+  const { picture, colours, choice } = scene;
   const [x0, y0, x1, y1] = face.box.map((value, k) => value * picture.scale + (k % 2 ? picture.y : picture.x)) as [number, number, number, number];
   const colour = colours(face.face);
   if (choice.box) {
@@ -93,10 +96,10 @@ function box(ctx: CanvasRenderingContext2D, face: FrameFace, { picture, colours,
     ctx.strokeRect(x0, y0, x1 - x0, y1 - y0);
   }
   const words = [choice.box ? `Face ${face.face}` : "", choice.quality && face.quality != null ? `quality ${Math.round(face.quality * 100)} %` : ""];
-  label(ctx, words.filter(Boolean).join(" · "), x0, y0, colour, picture);
+  label(ctx, words.filter(Boolean).join(" · "), x0, y0, colour, scene);
 }
 
-function label(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string, picture: OverlayScene["picture"]): void {
+function label(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, colour: string, { picture, ink }: OverlayScene): void {
   if (!text) return;
   ctx.font = `600 12px ${FONT}`;
   const width = ctx.measureText(text).width + 12;
@@ -104,21 +107,31 @@ function label(ctx: CanvasRenderingContext2D, text: string, x: number, y: number
   const top = Math.max(picture.y, y - 20);
   ctx.fillStyle = colour;
   ctx.fillRect(left, top, width, 18);
-  ctx.fillStyle = "#fff";
+  ctx.fillStyle = ink;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ctx.fillText(text, left + 6, top + 9.5);
+}
+
+/** Left or right edge of the picture, where the bars hide less of the faces, above all of this one. */
+function freer({ frame, picture }: OverlayScene, face: FrameFace, width: number): number {
+  const edges = [picture.x + picture.width - width - PANEL.pad, picture.x + PANEL.pad] as const;
+  const hidden = (left: number): number =>
+    (frame?.faces ?? []).reduce((sum, one) => {
+      const [x0, x1] = [picture.x + one.box[0] * picture.scale, picture.x + one.box[2] * picture.scale];
+      return sum + Math.max(0, Math.min(left + width, x1) - Math.max(left, x0)) * (one === face ? 3 : 1);
+    }, 0);
+  return hidden(edges[0]) <= hidden(edges[1]) ? edges[0] : edges[1];
 }
 
 /** As one sees the face: bars to the left are the person's right half. */
 function bars(ctx: CanvasRenderingContext2D, face: FrameFace, scene: OverlayScene): void {
   const { units, picture, kind } = scene;
   if (!units.length) return;
-  const middle = ((face.box[0] + face.box[2]) / 2) * scene.picture.scale;
   const width = Math.min(PANEL.width, picture.width * 0.42);
   const line = Math.max(8, Math.min(16, (picture.height - PANEL.head - 3 * PANEL.pad) / units.length));
   const height = PANEL.head + units.length * line + PANEL.pad;
-  const x = middle < picture.width / 2 ? picture.x + picture.width - width - PANEL.pad : picture.x + PANEL.pad;
+  const x = freer(scene, face, width);
   const y = picture.y + Math.max(0, Math.min(PANEL.pad, (picture.height - height) / 2));
   ctx.fillStyle = "rgb(8 12 18 / 68%)";
   ctx.beginPath();
