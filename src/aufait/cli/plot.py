@@ -38,7 +38,7 @@ def plot(
         str | None, typer.Option("--units", "--au", help="Only these, in this order: 6,12; all if left out.", show_default=False)
     ] = None,
     faces: Annotated[
-        str | None, typer.Option("--face", help="Only these faces, such as 0,2; those seen longest if left out.", show_default=False)
+        str | None, typer.Option("--face", help="Only these faces: 0,2; those seen longest if left out.", show_default=False)
     ] = None,
     start: Annotated[str | None, typer.Option(help="From this time on: seconds, or 1:30.", show_default=False)] = None,
     end: Annotated[str | None, typer.Option(help="Until this time: seconds, or 2:00.", show_default=False)] = None,

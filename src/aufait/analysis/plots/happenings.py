@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aufait.analysis.plots.choice import warn
+from aufait.analysis.plots.choice import span_of, warn
 from aufait.errors import InputError
 from aufait.visualization.findings.chart import Bars, Mark
 
@@ -29,17 +29,19 @@ def events_of(table: ScoreTable, events: Sequence[Event]) -> list[Event]:
     own = [event for event in events if event.recording in ("", table.name)]
     if events and not own:
         raise InputError(f"{table.name}: no event is of this recording; they are of {_names({e.recording for e in events})}")
-    known = [event for event in own if event.face_id in table.faces]
-    if strangers := sorted({event.face_id for event in own} - set(table.faces)):
-        faces = ", ".join(map(str, table.faces)) or "none"
+    there = set(table.faces)
+    known = [event for event in own if event.face_id in there]
+    if strangers := sorted({event.face_id for event in own} - there):
+        faces = ", ".join(map(str, sorted(there))) or "none"
         text = f"{table.name}: events are of face {', '.join(map(str, strangers[:_SHOWN]))}, which is not in the table ({faces})"
         if not known:
             raise InputError(f"{text}; are they of another recording?")
         warn(f"{text}; they are not drawn")
-    inside = [event for event in known if event.onset < table.time[-1] + table.frame_distance and event.offset > table.time[0]]
+    start, end = span_of(table)
+    inside = [event for event in known if event.onset < end and event.offset > start]
     if len(inside) < len(known):
         text = f"{table.name}: {len(known) - len(inside)} of {len(known)} events are outside the recording"
-        text += f", which runs from {table.time[0]:.3f} to {table.time[-1]:.3f} s"
+        text += f", which runs from {start:.3f} to {end:.3f} s"
         if not inside:
             raise InputError(f"{text}; are they of another one?")
         warn(f"{text}; they are not drawn")
