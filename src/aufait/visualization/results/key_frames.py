@@ -18,14 +18,14 @@ MAX_FACES = 32
 
 @dataclass(frozen=True, eq=False)
 class KeyFrame:
-    """One action unit at its strongest: (200, 200, 3) uint8 picture of the face, seconds, value in words and in [0, 1]."""
+    """One action unit at its strongest: seconds, value in words and in [0, 1], and the face as the address of a small picture."""
 
     unit: int
     face_id: int
     time: float
     value: str
     strength: float
-    picture: np.ndarray
+    picture: str
 
 
 class KeyFrames:
@@ -50,12 +50,11 @@ class KeyFrames:
             self._faces.add(face.face_id)
             self._occurred |= {(face.face_id, unit) for unit in face.active()}
             units = [unit for face_id, unit in highest if face_id == face.face_id]
-            picture = crop_face(image, face.box) if units else None
+            picture = data_uri(crop_face(image, face.box)) if units else ""  # an array would take ten times the memory
             named = "probability" if face.intensity is None else "intensity"
             for unit in units:
                 place = face.index(unit)
                 value, strength = f"{named} {value_text(face, place)}", float(face.strength[place])
-                assert picture is not None
                 self.found[face.face_id, unit] = KeyFrame(unit, face.face_id, frame.timestamp, value, strength, picture)
 
     def shown(self, face_id: int) -> list[KeyFrame]:
@@ -83,6 +82,6 @@ def _item(key: KeyFrame, film: str | None) -> str:
     name = unit_name(key.unit)
     caption = f"<b>AU{key.unit}</b> {name}<br><span>{key.value}, face {key.face_id}, {time_link(key.time, film)}</span>"
     alt = html.escape(f"Face {key.face_id} at {key.time:.2f} seconds, where AU{key.unit} {html.unescape(name)} is strongest")
-    picture = f'<img src="{data_uri(key.picture)}" alt="{alt}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
+    picture = f'<img src="{key.picture}" alt="{alt}" width="{THUMBNAIL}" height="{THUMBNAIL}">'
     place = key_frame_id(key.face_id, key.unit)
     return f'<li id="{place}"><figure>{picture}<figcaption>{caption}</figcaption></figure></li>'
