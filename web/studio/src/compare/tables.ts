@@ -18,6 +18,25 @@ export interface Stretch {
   said_by: "first" | "second";
 }
 
+/** What most people look for; the rest is shown when it is asked for. */
+const MAIN = [
+  "share present, first", "share present, second", "percent agreement", "Cohen's kappa", "F1", "ICC(3,1)",
+  "Bland-Altman bias, second minus first", "event F1, overlap",
+];
+
+/** The names that are shown at first: the main ones among them, or all where none is known. */
+export function mainNames(names: readonly string[]): string[] {
+  const main = names.filter((name) => MAIN.includes(name));
+  return main.length ? main : [...names];
+}
+
+/** Numbers of frames and events are whole and shown so; others have two digits. */
+export function shownValue(measure: string, value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  const counted = /^(frames|events)\b/.test(measure);
+  return counted ? String(value) : measure.startsWith("percent") ? `${value.toFixed(0)} %` : value.toFixed(2).replace(/^-(0\.00)$/, "$1");
+}
+
 export interface MeasureLine {
   unit: number;
   cells: Map<string, Measure>;
