@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 NO_FACE = -1
 """``face_id`` of a row of a frame without a face."""
@@ -173,6 +176,26 @@ class ScoreTable:
         from aufait.analysis.table_columns import columns_of_table
 
         return columns_of_table(self).data_frame(kind, form)
+
+    def plot(
+        self, path: str | Path | None = None, kind: str = "timeline", *, overwrite: bool = False, **given: Any
+    ) -> Image.Image:
+        """The table as a picture, shown in notebooks.
+
+        Args:
+            path: PNG, PDF or SVG file to write too; None for none.
+            kind: "timeline", "heatmap" or "cooccurrence".
+            overwrite: whether an existing file may be replaced.
+            given: further arguments of ``aufait.analysis.plots.plot_table``: ``choice``, ``events``, ``markers``, ...
+
+        Raises:
+            InputError: nothing is there to draw, or what is wanted is not in the table.
+            OutputError: the file exists, or cannot be written.
+            MissingExtraError: Matplotlib (extra ``plot``) is not installed.
+        """
+        from aufait.analysis.plots.files import picture_of
+
+        return picture_of(self, path, kind, overwrite, given)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The wide data frame for every library with an Arrow interface: ``polars.DataFrame(table)``."""

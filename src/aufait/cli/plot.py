@@ -290,6 +290,7 @@ class _Work:
         """
         from aufait.analysis.markers import report_misfits
         from aufait.analysis.plots import plot_table, span_of
+        from aufait.analysis.plots.files import format_of
         from aufait.files.atomic import write_bytes
 
         corrected = self.rest.of(table) if self.kind == "timeline" or self.happenings.found else None
@@ -300,10 +301,6 @@ class _Work:
         named = _NAMED_BY["found" if self.happenings.found else "file"]
         drawing = plot_table(
             table, self.kind, self.choice, events=events, events_are=named, baseline=corrected, markers=spans, measure=self.measure,
-            bin_seconds=self.bins, shared=self.shared, file_format=_format(path),
+            bin_seconds=self.bins, shared=self.shared, file_format=format_of(path),
         )  # fmt: skip
         write_bytes(path, drawing, overwrite=overwrite)
-
-
-def _format(path: Path) -> str:
-    return path.suffix.lower().removeprefix(".")

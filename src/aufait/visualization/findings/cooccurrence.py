@@ -65,7 +65,7 @@ def _draw_cells(axes: Axes, matrix: Matrix, cell: float) -> None:
     for row in range(units):
         for column in range(units):
             share = matrix.together[row, column]
-            ink = "white" if share > (0.5 if row != column else 0.55) else INK if share >= 0.005 else MUTED
+            ink = "white" if share > (0.42 if row != column else 0.55) else INK if share >= 0.005 else MUTED
             axes.text(column + 0.5, row + 0.52, _percent(share), fontsize=size, color=ink, ha="center", va="center_baseline")
 
 
