@@ -10,6 +10,7 @@ import aufait
 from aufait.action_units import ACTION_UNITS, au_name
 from aufait.alignment import PAPER_BORDER
 from aufait.detection import quality
+from aufait.detection.tables import TableKind, extra_columns, openface_columns
 from aufait.export.browser.write import WrittenGraph
 from aufait.faces import pose
 from aufait.faces.builtin import BORDER, BuiltinConfig, landmark_network
@@ -65,6 +66,7 @@ def facts(predictor: AUPredictor, config: BuiltinConfig, files: Mapping[str, Wri
         "template": {"size": TEMPLATE_SIZE, "rows": list(ALIGNMENT_POINTS), "points": TEMPLATE.tolist()},
         "head": _head(),
         "quality": _quality(),
+        "columns": {"video": _columns(predictor, "video"), "image": _columns(predictor, "image")},
         "notice": NOTE,
         "limits": list(LIMITS),
     }
@@ -110,6 +112,10 @@ def _head() -> dict[str, Any]:
         "least_scale": pose.LEAST_SCALE,
         "trusted": pose.TRUSTED,
     }
+
+
+def _columns(predictor: AUPredictor, kind: TableKind) -> list[str]:
+    return [*openface_columns(kind), *extra_columns(predictor.action_units, kind)]
 
 
 def _quality() -> dict[str, Any]:

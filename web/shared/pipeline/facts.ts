@@ -85,7 +85,7 @@ export interface QualityFacts {
 
 export interface Facts {
   version: string;
-  model: { name: string; sha256: string; reference_rate: number; crop_size: number; border: number; present: number; card: string };
+  model: { name: string; sha256: string; reference_rate: number; crop_size: number; border: number; present: number };
   finder_sha256: Record<string, string>;
   networks: Record<"detector" | "landmarks" | "action_units" | "face_check", NetworkFile>;
   units: UnitFacts[];
@@ -96,6 +96,8 @@ export interface Facts {
   template: TemplateFacts;
   head: HeadFacts;
   quality: QualityFacts;
+  /** Names of the columns of the tables that `aufait detect` writes. */
+  columns: Record<"video" | "image", string[]>;
   notice: string;
   limits: string[];
 }

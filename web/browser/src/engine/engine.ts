@@ -25,6 +25,10 @@ export class Engine {
   private readonly waiting = new Map<number, Waiting>();
   private finding: Worker | null = null;
   private next = 0;
+  /** Of each worker. */
+  threads = 1;
+  /** Whether the networks' files have the digests that `models.json` states. */
+  verified = true;
 
   private constructor(readonly facts: Facts) {}
 
@@ -65,7 +69,11 @@ export class Engine {
       });
       worker.addEventListener("message", ({ data }: MessageEvent<Told>) => {
         if (data.kind === "loading") count(data.bytes);
-        else if (data.kind === "ready") resolve(worker);
+        else if (data.kind === "ready") {
+          this.threads = data.threads;
+          this.verified &&= data.verified;
+          resolve(worker);
+        }
         else if (data.kind === "taken") this.waiting.get(data.id)?.taken();
         else if (data.kind === "scores") this.settle(data.id, (one) => one.resolve(data));
         else if (data.id === null) reject(new Error(data.message));
