@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from workers.works import Work
 
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.workers.contract import Executor
 from aufait.workers.executor import executor_for
 from aufait.workers.processes import Processes
 from aufait.workers.serial import Serial
-from workers.works import Work
 
 KINDS = {"serial": Serial(), "processes": Processes(2)}
 

@@ -169,7 +169,7 @@ class _Run:
         items = [self._tasks[number] for number in numbers]
         try:
             if not self._reason:
-                with closing(self._executor.map(self._work, items, self._hear(numbers))) as results:  # type: ignore[type-var]
+                with closing(self._executor.map(self._work, items, self._hear(numbers))) as results:
                     for done in results:
                         number = numbers[done.index]
                         outcome = _outcome(items[done.index], done)

@@ -24,9 +24,9 @@ def run_jobs(draw: Callable[[Job], int], jobs: Sequence[Job], workers: int) -> I
     Raises:
         AufaitError: processes died over a job.
     """
-    with closing(executor_for(workers).map(_Drawing(draw, one_thread=workers > 1), jobs)) as results:  # type: ignore[type-var]
+    with closing(executor_for(workers).map(_Drawing(draw, one_thread=workers > 1), jobs)) as results:
         for done in results:
-            if done.died:
+            if done.value is None:
                 raise AufaitError(f"{done.died}; run again with fewer workers, it resumes where it stopped")
             yield done.value
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+TakenItem = TypeVar("TakenItem", contravariant=True)
+GivenValue = TypeVar("GivenValue", covariant=True)
 Tell = Callable[[Any], None]
 
 
-class Work(Protocol[Item, Value]):
-    """What is done to an item. It is sent to other processes: a dataclass of a module, that names files rather than holding them."""
+class Work(Protocol[TakenItem, GivenValue]):
+    """What is done to an item. It is sent to other processes: a dataclass of a module, which names files and holds none."""
 
     def begin(self) -> Any:
         """What a worker makes once and uses for all its items, such as a detector. If it can be closed, it is in the end."""
 
-    def do(self, tools: Any, item: Item, tell: Tell) -> Value:
+    def do(self, tools: Any, item: TakenItem, tell: Tell) -> GivenValue:
         """Do one item.
 
         Args:
@@ -32,7 +34,7 @@ class Work(Protocol[Item, Value]):
 
 
 @dataclass(frozen=True)
-class Done(Generic[Value]):
+class Done(Generic[GivenValue]):
     """One item that has ended.
 
     Attributes:
@@ -42,7 +44,7 @@ class Done(Generic[Value]):
     """
 
     index: int
-    value: Value | None
+    value: GivenValue | None
     died: str = ""
 
 
@@ -53,7 +55,7 @@ class Executor(Protocol):
 
     def map(
         self, work: Work[Item, Value], items: Sequence[Item], on_message: Callable[[int, Any], None] | None = None
-    ) -> Iterator[Done[Value]]:
+    ) -> Generator[Done[Value], None, None]:
         """Does all items; they come in the order in which they end.
 
         Closing the iterator, or an exception in it, ends the work early: workers are interrupted, and items that have not begun

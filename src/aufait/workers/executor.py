@@ -14,18 +14,18 @@ def executor_for(workers: int | str) -> Executor:
     """The executor of a number of processes, or of a cluster.
 
     Args:
-        workers: 1 for this process; a number of processes of this machine; "ray" for a Ray cluster of this machine;
-            "ray://HOST:PORT" for one that is there.
+        workers: 1 for this process; a number of processes of this machine; "ray" or "ray:N" for a Ray cluster of this machine with
+            as many workers as it has cores, or N; "ray://HOST:PORT" for a cluster that is there, with all its cores.
 
     Raises:
         InputError: something else.
         MissingExtraError: Ray is not installed.
     """
     text = str(workers).strip()
-    if text == "ray" or text.startswith("ray://"):
+    if text == "ray" or text.startswith("ray:"):
         from aufait.workers.ray_cluster import RayCluster
 
-        return RayCluster(text)
+        return RayCluster.of(text)
     if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
         raise InputError(f"workers are a number from 1 to {MOST_WORKERS}, ray, or ray://HOST:PORT; got {text!r}")
     return Serial() if int(text) == 1 else Processes(int(text))

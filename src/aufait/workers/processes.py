@@ -9,7 +9,7 @@ import multiprocessing
 import pickle
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -35,7 +35,7 @@ class Processes:
 
     def map(
         self, work: Work[Item, Value], items: Sequence[Item], on_message: Callable[[int, Any], None] | None = None
-    ) -> Iterator[Done[Value]]:
+    ) -> Generator[Done[Value], None, None]:
         """See ``Executor``."""
         run = _Run(work, items, min(self.workers, len(items)), self.tries, on_message or (lambda index, message: None))
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from aufait.workers.contract import Done, Item, Value, Work, close
@@ -15,7 +15,7 @@ class Serial:
 
     def map(
         self, work: Work[Item, Value], items: Sequence[Item], on_message: Callable[[int, Any], None] | None = None
-    ) -> Iterator[Done[Value]]:
+    ) -> Generator[Done[Value], None, None]:
         """See ``Executor``."""
         if not items:
             return

@@ -71,6 +71,7 @@ def _packed(kind: str, content: Any) -> bytes:
         data = pickle.dumps((kind, content))
         pickle.loads(data)
     except Exception as error:
-        told = f"{type(content).__name__}: {content}" if kind == ERROR else f"{type(error).__name__}: {error}, while sending a {kind}"
+        what = content if kind == ERROR else error
+        told = f"{type(what).__name__}: {what}" + ("" if kind == ERROR else f", while sending a {kind}")
         return pickle.dumps((ERROR, RuntimeError(told[:2000])))
     return data

@@ -92,7 +92,7 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], workers: int, report: Callable[[in
         AufaitError: processes died over a recording.
     """
     # One thread here too, as in the processes of a pool, so that results are the same.
-    with torch_threads(1), closing(executor_for(workers).map(_Making(plan), jobs, lambda _, count: report(count))) as results:  # type: ignore[type-var]
+    with torch_threads(1), closing(executor_for(workers).map(_Making(plan), jobs, lambda _, count: report(count))) as results:
         for done in results:
             if done.value is None:
                 raise AufaitError(f"{done.died}; run again with --workers, it resumes where it stopped")

@@ -1,0 +1,184 @@
+"""The workers of a Ray cluster: on this machine, started here and closed to others, or one that is there.
+
+Only Ray Core is used, an actor per worker: items and values are small and name files, which all machines see under the same paths.
+A cluster that is started here sends no usage reports, opens no dashboard, and talks to this machine alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+from aufait.errors import AufaitError, InputError, MissingExtraError
+from aufait.machine import cores
+from aufait.workers.contract import Done, Item, Value, Work
+from aufait.workers.worker import MESSAGE, VALUE
+
+_STORE_BYTES = 200_000_000  # of shared memory: what is sent is small
+_TRIES = 2
+
+
+class RayCluster:
+    """Actors of a cluster.
+
+    Args:
+        address: "ray://HOST:PORT", or empty for a cluster of this machine that ends with this process.
+        workers: how many, None for as many as the cluster has cores.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        AufaitError: the cluster cannot be reached.
+    """
+
+    def __init__(self, address: str = "", workers: int | None = None) -> None:
+        self._ray = _library()
+        _connect(self._ray, address, workers or cores())
+        self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+
+    @classmethod
+    def of(cls, text: str) -> RayCluster:
+        """From "ray", "ray:4" or "ray://HOST:PORT".
+
+        Raises:
+            InputError: something else.
+        """
+        found = re.fullmatch(r"ray(?::(\d{1,4})|(://[^/\s]+:\d{1,5}))?", text)
+        if found is None or (found[1] is not None and int(found[1]) < 1):
+            raise InputError(f"a Ray cluster is ray, ray:4 or ray://HOST:PORT; got {text!r}")
+        return cls(f"ray{found[2]}" if found[2] else "", int(found[1]) if found[1] else None)
+
+    def map(
+        self, work: Work[Item, Value], items: Sequence[Item], on_message: Callable[[int, Any], None] | None = None
+    ) -> Generator[Done[Value], None, None]:
+        """See ``Executor``. An early end kills the workers; what they wrote is under partial names, as after a kill."""
+        run = _Run(self._ray, work, items, on_message or (lambda index, message: None))
+        try:
+            yield from run.results(min(self.workers, len(items)))
+        finally:
+            run.end()
+
+
+class _Run:
+    """One call of ``map``."""
+
+    def __init__(self, ray: Any, work: Any, items: Sequence[Any], on_message: Callable[[int, Any], None]) -> None:
+        self._ray, self._work, self._items, self._on_message = ray, work, items, on_message
+        self._waiting = deque(range(len(items)))
+        self._begun = [0] * len(items)
+        self._running: dict[Any, tuple[int, Any]] = {}
+        self._actor = ray.remote(num_cpus=1, max_restarts=0)(_Actor)
+
+    def results(self, workers: int) -> Iterator[Done[Any]]:
+        """Items as they end."""
+        for _ in range(workers):
+            self._give(self._actor.remote(self._work))
+        while self._running:
+            ready, _ = self._ray.wait(list(self._running), num_returns=1)
+            if (done := self._hear(ready[0])) is not None:
+                yield done
+
+    def end(self) -> None:
+        """Release what is left."""
+        for _, actor in self._running.values():
+            self._ray.kill(actor)
+        self._running.clear()
+
+    def _give(self, actor: Any) -> None:
+        if not self._waiting:
+            self._ray.kill(actor)
+            return
+        index = self._waiting.popleft()
+        self._begun[index] += 1
+        stream = actor.do.options(num_returns="streaming").remote(self._items[index])
+        self._running[stream] = index, actor
+
+    def _hear(self, stream: Any) -> Done[Any] | None:
+        index, actor = self._running[stream]
+        try:
+            kind, content = self._ray.get(next(stream))
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.WorkerCrashedError, StopIteration) as error:
+            return self._bury(stream, str(error))
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, AufaitError) else error.as_instanceof_cause() from None
+        if kind == MESSAGE:
+            self._on_message(index, content)
+            return None
+        del self._running[stream]
+        self._give(actor)
+        return Done(index, content)
+
+    def _bury(self, stream: Any, why: str) -> Done[Any] | None:
+        index, _ = self._running.pop(stream)
+        again = self._begun[index] < _TRIES
+        if again:
+            self._waiting.append(index)
+        if self._waiting:
+            self._give(self._actor.remote(self._work))
+        first = why.strip().splitlines()[0] if why.strip() else "no reason given"
+        return None if again else Done(index, None, f"the worker on the cluster ended ({first}); tried {self._begun[index]} times")
+
+
+class _Actor:
+    """A worker of the cluster."""
+
+    def __init__(self, work: Any) -> None:
+        self._work, self._tools = work, work.begin()
+
+    def do(self, item: Any) -> Iterator[tuple[str, Any]]:
+        """Messages of one item, then its value."""
+        import queue
+        import threading
+
+        told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        failed: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                value = self._work.do(self._tools, item, lambda message: told.put((MESSAGE, message)))
+                told.put((VALUE, value))
+            except BaseException as error:
+                failed.append(error)
+                told.put(("", None))
+
+        threading.Thread(target=run, daemon=True).start()
+        while True:
+            kind, content = told.get()
+            if failed:
+                raise failed[0]
+            yield kind, content
+            if kind == VALUE:
+                return
+
+
+def _library() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("a Ray cluster", "cluster") from error
+    return ray
+
+
+def _connect(ray: Any, address: str, workers: int) -> None:
+    if ray.is_initialized():
+        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        if address:
+            ray.init(address, log_to_driver=False, logging_level="ERROR")
+        else:
+            ray.init(
+                num_cpus=workers, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=_STORE_BYTES,
+                log_to_driver=False, logging_level="ERROR",
+            )  # fmt: skip
+    except Exception as error:
+        where = address or "this machine"
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise AufaitError(f"no Ray cluster answers at {where}: {first}; is it running, and of the same version of Ray?") from error
+    finally:
+        for number, handler in handlers.items():  # Ray puts its own in their place
+            signal.signal(number, handler)

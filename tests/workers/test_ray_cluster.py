@@ -1,0 +1,84 @@
+"""A Ray cluster of this machine does what processes do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workers.works import Work
+
+from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
+from aufait.workers import ray_cluster
+from aufait.workers.executor import executor_for
+from aufait.workers.ray_cluster import RayCluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'aufait[cluster]'")
+    yield RayCluster(workers=2)
+    ray.shutdown()
+
+
+@pytest.mark.slow
+def test_each_item_gives_its_value_and_messages_arrive(cluster: RayCluster, tmp_path: Path) -> None:
+    messages = []
+    items = [f"double {letter}" for letter in "abcdef"]
+    done = list(cluster.map(Work(tmp_path), items, lambda index, text: messages.append((index, text))))
+    assert {one.index: one.value for one in done} == {index: letter * 2 for index, letter in enumerate("abcdef")}
+    assert sorted(messages) == [(index, f"doing {letter}") for index, letter in enumerate("abcdef")]
+    assert len(list(tmp_path.glob("begun_*"))) <= 2
+
+
+@pytest.mark.slow
+def test_errors_arrive_as_they_were(cluster: RayCluster, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="disc is full"):
+        list(cluster.map(Work(tmp_path), ["double a", "fail the disc is full"]))
+    with pytest.raises(MissingExtraError, match=r"aufait\[wings\]"):
+        list(cluster.map(Work(tmp_path), ["lack wings"]))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_takes_only_its_item_with_it(cluster: RayCluster, tmp_path: Path) -> None:
+    done = list(cluster.map(Work(tmp_path), ["die 1", *["double a"] * 3]))
+    assert sorted(str(one.value) for one in done) == ["aa"] * 3 + ["alive"]
+    (tmp_path / "deaths").unlink()
+    done = list(cluster.map(Work(tmp_path), ["die 99", "double a"]))
+    assert {one.value for one in done} == {None, "aa"}
+    assert "tried 2 times" in next(one.died for one in done if one.value is None)
+
+
+@pytest.mark.slow
+def test_who_stops_listening_ends_the_workers(cluster: RayCluster, tmp_path: Path) -> None:
+    results = cluster.map(Work(tmp_path), ["double a", "wait 60"])
+    assert next(results).value == "aa"
+    results.close()
+    assert [one.value for one in cluster.map(Work(tmp_path), ["double b"] * 2)] == ["bb"] * 2
+
+
+@pytest.mark.parametrize("text", ["ray:", "ray:0", "ray://", "ray://host", "ray:x", "ray://host:1/path"])
+def test_addresses_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"a Ray cluster is ray, ray:4 or ray://HOST:PORT"):
+        executor_for(text)
+
+
+def test_an_absent_ray_is_answered_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aufait\[cluster\]'"):
+        executor_for("ray")
+
+
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ray:
+        @staticmethod
+        def is_initialized() -> bool:
+            return False
+
+        @staticmethod
+        def init(*_: object, **__: object) -> None:
+            raise ConnectionError("ray client connection timeout")
+
+    monkeypatch.setattr(ray_cluster, "_library", Ray)
+    with pytest.raises(AufaitError, match="no Ray cluster answers at ray://head:10001: ray client connection timeout"):
+        executor_for("ray://head:10001")
