@@ -238,3 +238,11 @@ def test_why_says_what_is_not_there(client: TestClient) -> None:
     for more, code in (({"face": 9}, "unknown_face"), ({"time": 50.0}, "no_face"), ({"unit": 45}, "unknown_unit")):
         answer = client.get(f"{place(3)}/why", params={"time": 0.1, "face": 0, "unit": 12, **more})
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, code)
+
+
+def test_the_server_loads_no_network() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, aufait.studio.insight, aufait.studio.live, aufait.analysis.plots; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

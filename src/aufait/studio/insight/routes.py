@@ -16,6 +16,7 @@ from aufait.studio.insight.why import Explanations
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from aufait.analysis import ScoreTable
     from aufait.studio.live.pool import Pool
     from aufait.studio.studio import Studio
 
@@ -69,17 +70,17 @@ def router(studio: Studio, pool: Pool) -> APIRouter:
         start: float | None = None, end: float | None = None, points: int = 1200,
     ) -> dict[str, Any]:  # fmt: skip
         """Two recordings, or two faces of one."""
-        faces = [_one_face(studio, *one) for one in ((first, first_face), (second, second_face))]
-        if first == second and faces[0].faces == faces[1].faces:
+        one, other = _one_face(studio, first, first_face), _one_face(studio, second, second_face)
+        if first == second and one.faces == other.faces:
             raise StudioError(422, "This is the same face twice; choose another face or another recording.", "same_face")
-        two = Two(*faces, units_of(units), offset, start, end)
+        two = Two(one, other, units_of(units), offset, start, end)
         with counting:
             return difference(two, points) if kind == "difference" else {"agreement": agreement, "synchrony": synchrony}[kind](two)
 
     return found
 
 
-def _one_face(studio: Studio, identity: str, face: int | None) -> Any:
+def _one_face(studio: Studio, identity: str, face: int | None) -> ScoreTable:
     """The rows of one face of a recording."""
     table = studio.table(identity)
     return table.of_face(face_of(table, face))

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aufait.action_units import ACTION_UNITS
-from aufait.models.default.predictor import MODELS
-from aufait.models.explanation import LIMITS
 from aufait.studio.arrays import NOWHERE
 from aufait.studio.errors import StudioError
 from aufait.studio.live.follower import LiveOptions
 
 if TYPE_CHECKING:
-    from aufait.detection.explain import FaceExplanation
-    from aufait.faces.face import Face
     from aufait.studio.live.pool import Pool
+    from aufait.studio.live.worker import Worker
     from aufait.studio.studio import Studio
 
 SECONDS = 180.0
@@ -30,8 +27,8 @@ _KEPT = 64  # explanations, each with the maps of all action units
 _SIDE = 280  # pixels of a face in the picture
 _NEAR = 0.5  # seconds to the nearest frame with the face
 
-Key = tuple[str, int, int]
-"""Recording, face, row."""
+Key = tuple[str, int]
+"""Recording, row."""
 
 
 class Explanations:
@@ -44,7 +41,7 @@ class Explanations:
     def __init__(self, studio: Studio, pool: Pool) -> None:
         self._studio, self._pool = studio, pool
         self._one = asyncio.Lock()
-        self._kept: OrderedDict[Key, FaceExplanation] = OrderedDict()
+        self._kept: OrderedDict[Key, dict[str, Any]] = OrderedDict()
 
     async def why(self, recording: str, time: float, face: int, unit: int) -> dict[str, Any]:
         """The answer to why an action unit was scored as it was.
@@ -55,9 +52,9 @@ class Explanations:
             MissingExtraError: Matplotlib (extra ``plot``) is not installed.
         """
         row = await asyncio.to_thread(self._row, recording, time, face)
-        key = recording, face, row
+        key = recording, row
         async with self._one:
-            told = self._kept.get(key) or await self._made(recording, key)
+            told = self._kept.get(key) or await self._made(*key)
             self._kept[key] = told
             self._kept.move_to_end(key)
             while len(self._kept) > _KEPT:
@@ -76,67 +73,65 @@ class Explanations:
             raise StudioError(404, f"Face {face} is not seen at {time:.2f} s; choose a moment in which it is.", "no_face")
         return place.start + row
 
-    async def _made(self, recording: str, key: Key) -> FaceExplanation:
-        image, face = await asyncio.to_thread(self._picture, recording, key[2])
-        worker = await self._pool.take(self._options(recording))
+    async def _made(self, recording: str, row: int) -> dict[str, Any]:
+        asked = await asyncio.to_thread(self._stored, recording, row)
+        worker = await self._worker(recording)
         try:
-            return (await worker.ask("explain", image, face, seconds=SECONDS))["explanation"]  # type: ignore[no-any-return]
+            return await worker.ask("explain", *asked, seconds=SECONDS)
         finally:
             self._pool.give(worker)
 
-    def _picture(self, recording: str, row: int) -> tuple[np.ndarray, Face]:
-        """The face with its surroundings, and its place in them, as they were stored."""
-        from aufait.detection.explain import surroundings
-        from aufait.faces.face import Face
-
+    def _stored(self, recording: str, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Picture, box, landmarks and confidence of a face, as they were stored."""
         arrays = self._studio.arrays(recording)
         stored = np.asarray(arrays.landmarks[row])
         if (stored == NOWHERE).any():
             raise StudioError(404, "The landmarks of this face were not kept, so it cannot be explained.", "no_landmarks")
         image, _ = self._studio.frame(recording, float(arrays.time[row]))
         points = (stored / arrays.scale).astype(np.float32).reshape(68, 2)
-        face = Face(np.array(arrays.box[row], np.float32), float(np.nan_to_num(arrays.confidence[row], nan=1.0)), points)
-        return surroundings(image, face)
+        return image, np.array(arrays.box[row], np.float32), points, float(np.nan_to_num(arrays.confidence[row], nan=1.0))
 
-    def _options(self, recording: str) -> LiveOptions:
-        """What the recording was analysed with."""
+    async def _worker(self, recording: str) -> Worker:
+        """A process with what the recording was analysed with."""
         usual, facts = self._studio.settings, self._studio.store.facts(recording) or {}
         used, asked = facts.get("settings") or {}, facts.get("asked") or {}
-        model = used.get("model")
-        if model not in MODELS:  # not shipped: its name is no place
-            model = asked.get("model") or usual.model
-        return LiveOptions(used.get("finder") or usual.finder, usual.finder_model, model, usual.device)
+        finder, name = used.get("finder") or usual.finder, asked.get("model") or used.get("model") or usual.model
+        try:
+            return await self._pool.take(LiveOptions(finder, usual.finder_model, name, usual.device))
+        except StudioError as error:
+            if error.code != "missing_model" or name == usual.model:
+                raise
+        # The name of a model that is not shipped says not where it is; the command line may.
+        return await self._pool.take(LiveOptions(finder, usual.finder_model, usual.model, usual.device))
 
 
-def _answer(told: FaceExplanation, unit: int) -> dict[str, Any]:
-    if unit not in told.action_units:
-        known = ", ".join(map(str, told.action_units))
-        raise StudioError(404, f"The model scores no AU{unit}; it scores {known}.", "unknown_unit")
-    place = told.action_units.index(unit)
-    values = told.highest * told.maps[place]
-    top = told.highest if told.fixed else float(values.max())
+def _answer(told: dict[str, Any], unit: int) -> dict[str, Any]:
+    units = told["action_units"]
+    if unit not in units:
+        raise StudioError(404, f"The model scores no AU{unit}; it scores {', '.join(map(str, units))}.", "unknown_unit")
+    values = told["maps"][units.index(unit)]
+    top = told["highest"] if told["fixed"] else float(values.max())
     full = ACTION_UNITS[unit].name if unit in ACTION_UNITS else ""
-    probability = f", probability {100 * float(told.probability[place]):.0f} % in this picture by itself. "
-    caption = f"AU{unit} {full}".rstrip() + probability
-    caption += f"The colours show {told.meaning}; red is {top:.2g}, blue is 0." if top > 0 else f"Nothing to see: {told.meaning}."
+    probability = f", probability {100 * told['probability'][units.index(unit)]:.0f} % in this picture by itself. "
+    meaning = told["meaning"]
+    colours = f"The colours show {meaning}; red is {top:.2g}, blue is 0." if top > 0 else f"There is nothing to see: {meaning}."
     return {
-        "method": told.kind,
-        "caption": caption,
-        "limits": LIMITS.get(told.kind, "What these maps do not show is for the makers of the network to say."),
-        "picture": _data_address(_side_by_side(told, values / (top or 1.0))),
+        "method": told["kind"],
+        "caption": f"AU{unit} {full}".rstrip() + probability + colours,
+        "limits": told["limits"],
+        "picture": _data_address(_side_by_side(told["picture"], values / (top or 1.0))),
     }
 
 
-def _side_by_side(told: FaceExplanation, values: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: the face, and the face under its map (h, w) in [0, 1]."""
+def _side_by_side(face: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8: the face (S, S, 3), and the face under its map (h, w) in [0, 1]."""
     from PIL import Image
 
     from aufait.visualization.figures.attention_overlay import attention_overlay
-    from aufait.visualization.results.explained import COLOURS
 
-    face = np.asarray(Image.fromarray(told.picture).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
+    face = np.asarray(Image.fromarray(face).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC))
     gap = np.full((_SIDE, 8, 3), 255, np.uint8)
-    return np.concatenate([face, gap, attention_overlay(face, values, colours=COLOURS)], axis=1)
+    return np.concatenate([face, gap, attention_overlay(face, values)], axis=1)
 
 
 def _data_address(picture: np.ndarray) -> str:

@@ -14,9 +14,9 @@ from aufait.studio.live.message import decoded, plain_face
 if TYPE_CHECKING:
     from aufait.analysis.live.causal_events import Change
     from aufait.detection.detector import Detector
-    from aufait.faces.face import Face
 
 _WARM_FRAMES = 4  # the first searches, the others follow
+_NO_LIMITS = "What these maps do not show is for the makers of the network to say."
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,26 @@ class Follower:
             "changes": [self._plain_change(change) for change in changes],
         }
 
-    def explain(self, image: np.ndarray, face: Face) -> dict[str, Any]:
-        """Where the scores of a face come from, which was found in a picture (H, W, 3) before: ``explanation``.
+    def explain(self, image: np.ndarray, box: np.ndarray, landmarks: np.ndarray, confidence: float) -> dict[str, Any]:
+        """Where the scores come from of a face that was found before: as ``FaceExplanation``, and what its kind does not show.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            box, landmarks, confidence: of the face, as ``Face`` has them.
 
         Raises:
             InputError: the face finder does not find it again, where the model needs that.
         """
+        from aufait.faces.face import Face
+        from aufait.models.explanation import LIMITS
+
         self.begin()
-        (explanation,) = self.detector.explain(image, faces=[face])
-        return {"explanation": explanation}
+        (told,) = self.detector.explain(image, faces=[Face(box, confidence, landmarks)])
+        return {
+            "kind": told.kind, "meaning": told.meaning, "limits": LIMITS.get(told.kind, _NO_LIMITS), "picture": told.picture,
+            "maps": told.highest * told.maps, "highest": told.highest, "fixed": told.fixed,
+            "action_units": list(told.action_units), "probability": told.probability.tolist(),
+        }  # fmt: skip
 
     def _plain_change(self, change: Change) -> dict[str, Any]:
         kind = "onset" if change.is_onset else "offset"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aufait.studio.errors import StudioError
@@ -50,7 +51,7 @@ async def _read(socket: WebSocket, frames: Newest[Sent]) -> None:
         frames.close()
 
 
-def _frame(message: dict[str, Any]) -> Sent:
+def _frame(message: Mapping[str, Any]) -> Sent:
     data = message.get("bytes")
     if data is None:
         return StudioError(422, "A frame is a binary message: 8 bytes of time, then a picture; this one is text.", "bad_frame")

@@ -52,7 +52,7 @@ def _answer(connection: Connection, follower: Follower, asked: tuple[Any, ...]) 
 
         watch(connection, follower, *details)
     else:
-        work = {"frame": follower.step, "explain": follower.explain}[kind]
+        work: Callable[..., dict[str, Any]] = {"frame": follower.step, "explain": follower.explain}[kind]  # type: ignore[assignment]
         try:
             connection.send((kind, work(*details)))
         except AufaitError as error:
