@@ -14,6 +14,10 @@ export interface ExportFormat {
   extension: string;
   /** What must be installed for it, null where nothing is missing. */
   needs: string | null;
+  /** Made while one waits. */
+  slow?: boolean;
+  /** Not for pictures. */
+  of_videos?: boolean;
 }
 
 export interface About {
@@ -26,6 +30,8 @@ export interface About {
   exports: ExportFormat[];
   networks: (string | { name: string; [key: string]: unknown })[];
   notice: string;
+  /** Why nothing can be analysed, null where all is well. */
+  problem?: string | null;
 }
 
 export type State = "waiting" | "running" | "done" | "failed" | "cancelled" | "interrupted";
@@ -322,11 +328,11 @@ export const markers = async (id: string): Promise<Marker[]> => (await get<{ mar
 export const saveMarkers = async (id: string, list: Marker[]): Promise<Marker[]> =>
   (await send<{ markers: Marker[] } | undefined>("PUT", `${at(id)}/markers`, { markers: list }))?.markers ?? list;
 
-export async function importMarkers(id: string, file: File): Promise<Marker[]> {
+export async function importMarkers(id: string, file: File): Promise<{ markers: Marker[]; warnings?: string[] }> {
   const form = new FormData();
   form.append("file", file, file.name);
   const answer = await request(`${at(id)}/markers/file`, { method: "POST", body: form });
-  return ((await answer.json()) as { markers: Marker[] }).markers;
+  return (await answer.json()) as { markers: Marker[]; warnings?: string[] };
 }
 
 // -- two recordings
@@ -372,6 +378,8 @@ export function socketUrl(path: string, values: Record<string, Value> = {}): str
 export interface Listener {
   recording: (changed: Recording) => void;
   gone: (id: string) => void;
+  /** Events or markers of a recording have changed. */
+  events: (id: string) => void;
   open: () => void;
   lost: () => void;
 }
@@ -380,6 +388,7 @@ export function updates(listener: Listener): EventSource {
   const source = new EventSource("/api/updates");
   source.addEventListener("recording", (event) => listener.recording(JSON.parse((event as MessageEvent).data)));
   source.addEventListener("gone", (event) => listener.gone(JSON.parse((event as MessageEvent).data).id));
+  source.addEventListener("events", (event) => listener.events(JSON.parse((event as MessageEvent).data).id));
   source.onopen = () => listener.open();
   source.onerror = () => listener.lost();
   return source;

@@ -27,8 +27,8 @@ export class Events {
   news = $state("");
   saving = $state(0);
   steps = $state.raw<Step[]>([]);
-  /** Called after each change that was saved. */
-  saved: () => void = () => {};
+  /** While an end is being dragged, news of others wait. */
+  held = false;
 
   constructor(private readonly recording: string) {}
 
@@ -38,7 +38,9 @@ export class Events {
 
   async load(): Promise<void> {
     try {
-      this.list = sorted(await api.events(this.recording));
+      const list = sorted(await api.events(this.recording));
+      if (this.held || this.saving) return; // what is being changed will be told again
+      this.list = list;
       this.loaded = true;
       this.problem = "";
     } catch (error) {
@@ -51,21 +53,26 @@ export class Events {
     this.list = this.list.map((one) => (one.id === id ? { ...one, ...change } : one));
   }
 
-  async change(id: Id, change: api.EventChange, words: string, before = this.list.find((one) => one.id === id)): Promise<void> {
-    if (!before) return;
-    const { status, onset, offset, unit, level, note } = before;
-    const was = { status, onset, offset, unit, level, note };
-    await this.put(id, change, words, before);
-    if (!this.problem) this.remember({ words, back: () => this.put(id, was, `${words}: undone.`) });
+  /** Changes level, note or status. */
+  async change(id: Id, change: api.EventChange, words: string, before = this.find(id)): Promise<void> {
+    if (before && (await this.put(id, change, words, before))) {
+      this.remember({ words, back: () => this.restore(before, `${words} Undone.`) });
+    }
+  }
+
+  /** Moves ends or gives another unit; the server then calls it moved. */
+  async move(id: Id, place: Pick<api.EventChange, "onset" | "offset" | "unit">, words: string, before = this.find(id)): Promise<void> {
+    if (before && before.status !== "added") this.preview(id, { status: "moved" });
+    await this.change(id, place, words, before);
   }
 
   async accept(id: Id): Promise<void> {
-    const one = this.list.find((event) => event.id === id);
+    const one = this.find(id);
     if (one && one.status !== "accepted") await this.change(id, { status: "accepted" }, `${named(one)} accepted.`);
   }
 
   async reject(id: Id): Promise<void> {
-    const one = this.list.find((event) => event.id === id);
+    const one = this.find(id);
     if (!one) return;
     if (one.status === "added") await this.remove(one);
     else if (one.status !== "rejected") await this.change(id, { status: "rejected" }, `${named(one)} rejected.`);
@@ -98,11 +105,30 @@ export class Events {
     this.steps = [...this.steps, step].slice(-STEPS_BACK);
   }
 
-  private async put(id: Id, change: api.EventChange, words: string, before = this.list.find((one) => one.id === id)): Promise<void> {
+  private find(id: Id): api.FaceEvent | undefined {
+    return this.list.find((one) => one.id === id);
+  }
+
+  private async put(id: Id, change: api.EventChange, words: string, before = this.find(id)): Promise<boolean> {
     this.preview(id, change);
     const saved = await this.save(() => api.changeEvent(this.recording, id, change));
     if (saved) this.replace(id, saved, words);
     else if (before) this.preview(id, before);
+    return saved !== null;
+  }
+
+  /** Back to what an event was: a moved one is put to its place before it is called what it was called. */
+  private async restore({ id, status, onset, offset, unit, level, note, found }: api.FaceEvent, words: string): Promise<void> {
+    const place = { onset, offset, unit };
+    const said = { level, note };
+    if (status === "added") await this.put(id, { ...place, ...said }, words);
+    else if (found) {
+      await this.put(id, place, words);
+      await this.put(id, { status, ...said }, words);
+    } else {
+      await this.put(id, { status: "found", ...said }, words);
+      if (status !== "found") await this.put(id, { status }, words);
+    }
   }
 
   private async post(event: api.NewEvent): Promise<api.FaceEvent | null> {
@@ -137,7 +163,6 @@ export class Events {
     try {
       const result = await what();
       this.problem = "";
-      this.saved();
       return result;
     } catch (error) {
       this.problem = `The change was not saved. ${(error as Error).message}`;

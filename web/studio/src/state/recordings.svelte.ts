@@ -10,6 +10,8 @@ class Recordings {
   /** False until the list came for the first time. */
   loaded = $state(false);
   problem = $state("");
+  /** The last recording whose events or markers changed, here or in another window. */
+  corrected = $state.raw<{ id: string }>({ id: "" });
   private source: EventSource | null = null;
   private retry = 0;
 
@@ -54,6 +56,7 @@ class Recordings {
     this.source = api.updates({
       recording: (changed) => this.put(changed),
       gone: (id) => this.drop(id),
+      events: (id) => (this.corrected = { id }),
       open: () => {
         if (!connection.up) void this.load(); // what changed meanwhile was not told
         connection.reached(true);
