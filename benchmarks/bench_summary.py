@@ -28,7 +28,7 @@ from aufait.action_units import DEFAULT_ACTION_UNITS
 from aufait.detection.tables import ParquetWriter, extra_columns, openface_columns
 from aufait.machine import describe_machine
 
-_RATE = 30
+RATE = 30
 _FRAMES_AT_ONCE = 3000
 
 
@@ -45,12 +45,13 @@ def main() -> None:
     print("command: python " + " ".join(sys.argv))
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         folder = Path(place)
-        frames = int(options.minutes * 60 * _RATE)
-        more = _further_files(folder, frames / _RATE, options.faces, options.conditions)
-        for kind, write in (("parquet", _write_parquet), ("csv", _write_csv)):
+        frames = int(options.minutes * 60 * RATE)
+        more = _further_files(folder, frames / RATE, options.faces, options.conditions)
+        for kind, write in (("parquet", write_parquet), ("csv", write_csv)):
             table = folder / f"long.{kind}"
             write(table, frames, options.faces)
-            seconds, busy, mebibytes = _measure(table, folder / kind, [*more, "--baseline", options.baseline])
+            words = ["summarize", str(table), "-o", str(folder / kind), "-q", *more, "--baseline", options.baseline]
+            seconds, busy, mebibytes = measure(words)
             size = table.stat().st_size / 2**20
             took = f"{seconds:6.1f} s  ({busy:.1f} s of processor)  {mebibytes:5.0f} MiB at the peak"
             print(f"{kind:8s}{frames * options.faces:>9,} rows  {size:6.0f} MiB  {took}")
@@ -82,9 +83,9 @@ print(time.process_time(), peak_mebibytes())
 """
 
 
-def _measure(table: Path, output: Path, options: list[str]) -> tuple[float, float, float]:
-    """Wall-clock and processor seconds of the command in a process of its own, and MiB at its peak."""
-    command = [sys.executable, "-c", _CHILD, "summarize", str(table), "-o", str(output), "-q", *options]
+def measure(words: list[str]) -> tuple[float, float, float]:
+    """Wall-clock and processor seconds of a command of aufait in a process of its own, and MiB at its peak."""
+    command = [sys.executable, "-c", _CHILD, *words]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_THREAD_LIMIT"), "2")
     start = time.perf_counter()
     child = subprocess.run(command, env={**os.environ, **threads}, stdout=subprocess.PIPE, text=True, check=True)
@@ -106,7 +107,7 @@ def _chunks(frames: int, faces: int) -> Iterator[dict[str, np.ndarray]]:
         quality = np.clip(random.normal(0.9, 0.25, count * faces), 0, 1)
         number = np.repeat(np.arange(first + 1, first + count + 1), faces)
         yield {
-            "frame": number, "timestamp": (number - 1) / _RATE, "quality": quality, "intensity": intensity,
+            "frame": number, "timestamp": (number - 1) / RATE, "quality": quality, "intensity": intensity,
             "face_id": np.tile(np.arange(faces), count), "probability": np.clip(intensity / 3, 0, 1),
             "other": random.normal(300, 40, (count * faces, 8)),
         }  # fmt: skip
@@ -135,7 +136,8 @@ def hash_of(name: str) -> int:
     return sum(map(ord, name))
 
 
-def _write_csv(path: Path, frames: int, faces: int) -> None:
+def write_csv(path: Path, frames: int, faces: int) -> None:
+    """A table as our CSV."""
     names = (*openface_columns(), *extra_columns(DEFAULT_ACTION_UNITS))
     writer = None
     for chunk in _chunks(frames, faces):
@@ -148,7 +150,8 @@ def _write_csv(path: Path, frames: int, faces: int) -> None:
     writer.close()
 
 
-def _write_parquet(path: Path, frames: int, faces: int) -> None:
+def write_parquet(path: Path, frames: int, faces: int) -> None:
+    """A table as our Parquet."""
     with tempfile.TemporaryDirectory() as place, ParquetWriter(Path(place) / "empty.parquet", DEFAULT_ACTION_UNITS) as empty:
         schema = empty.schema
     with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
