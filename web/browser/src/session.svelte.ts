@@ -25,6 +25,8 @@ export class Session {
   /** Counts the moments; those who draw them look at it, as the list itself is too long to be watched. */
   count = $state(0);
   newest = $state.raw<Moment | null>(null);
+  /** Numbers of all faces so far, in order. */
+  faces = $state.raw<number[]>([]);
   /** Number of the face that is looked at. */
   face = $state(0);
 
@@ -66,14 +68,16 @@ export class Session {
 
   /** Follows the camera as the page shows it, until it is stopped. */
   async watch(video: HTMLVideoElement): Promise<void> {
-    const work = this.work, start = performance.now();
+    const work = this.work, start = (this.begun = performance.now());
     const pending: Promise<void>[] = [];
     try {
       for (let frame = 1; this.running && work === this.work; frame++) {
         await nextFrame(video);
         if (work !== this.work || !video.videoWidth) continue;
         this.size = [video.videoWidth, video.videoHeight];
-        await this.follow(await createImageBitmap(video), frame, (performance.now() - start) / 1000, work, pending);
+        const time = (performance.now() - start) / 1000;
+        await this.follow(await createImageBitmap(video), frame, time, work, pending).taken;
+        while (pending.length >= IN_FLIGHT) await pending.shift();
       }
     } catch (error) {
       this.fail(error, work);
@@ -102,6 +106,7 @@ export class Session {
     this.newest = null;
     this.url = this.kind = this.problem = null;
     this.face = this.speed = this.duration = 0;
+    this.faces = [];
     this.begun = performance.now();
     return this.work;
   }
@@ -126,21 +131,21 @@ export class Session {
     this.engine.reset();
     const pending: Promise<void>[] = [];
     for (let frame = 1, time = 0; time < video.duration && work === this.work; time = frame++ / rate) {
-      await this.follow(await frameAt(video, time), frame, time, work, pending);
+      this.follow(await frameAt(video, time), frame, time, work, pending);
+      while (pending.length >= IN_FLIGHT) await pending.shift(); // the next frame is read meanwhile
     }
     await Promise.all(pending);
     video.removeAttribute("src");
     if (work === this.work) this.running = false;
   }
 
-  /** Hands a frame over and waits until there is room for the next. */
-  private async follow(bitmap: ImageBitmap, frame: number, time: number, work: number, pending: Promise<void>[]): Promise<void> {
-    const answer: Answer = this.engine.frame(bitmap, time);
+  /** Hands a frame over; `pending` gets what ends when its scores are there. */
+  private follow(bitmap: ImageBitmap, frame: number, time: number, work: number, pending: Promise<void>[]): Answer {
+    const answer = this.engine.frame(bitmap, time);
     const added = answer.scores.then((scores) => this.add(scores, frame, time, work));
     added.catch(() => {}); // told when it is waited for
     pending.push(added);
-    await answer.taken;
-    while (pending.length >= IN_FLIGHT) await pending.shift();
+    return answer;
   }
 
   private add({ faces }: Scores, frame: number, time: number, work: number): void {
@@ -155,6 +160,8 @@ export class Session {
     this.count = this.moments.length;
     this.speed = (1000 * this.count) / (performance.now() - this.begun);
     this.newest = moment;
+    const others = faces.map((face) => face.id).filter((id) => !this.faces.includes(id));
+    if (others.length) this.faces = [...this.faces, ...others].sort((a, b) => a - b);
     if (this.count === 1 && faces.length) this.face = faces[0]!.id;
   }
 

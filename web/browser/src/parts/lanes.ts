@@ -58,9 +58,16 @@ function drawLane(
     if (moment.time < view.start - 1 || moment.time > view.end + 1) continue;
     const face = moment.faces.find((one) => one.id === view.face);
     if (!face) finish();
-    else line.push([place(moment.time), bottom - 1 - (face.intensity[unit]! / 5) * (LANE - 5)]);
+    else addPoint(line, place(moment.time), bottom - 1 - (face.intensity[unit]! / 5) * (LANE - 5));
   }
   finish();
+}
+
+/** Of several points within half a pixel, the highest is drawn. */
+function addPoint(line: [number, number][], x: number, y: number): void {
+  const last = line[line.length - 1];
+  if (last && x - last[0] < 0.5) last[1] = Math.min(last[1], y);
+  else line.push([x, y]);
 }
 
 function trace(context: CanvasRenderingContext2D, line: [number, number][], bottom: number): void {
