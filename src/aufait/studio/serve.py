@@ -122,6 +122,7 @@ def _socket(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen(1024)  # whoever uses the address as soon as it is printed waits until the server runs
     except BaseException:
         bound.close()
         raise
