@@ -152,7 +152,16 @@ def test_a_coder_who_names_nobody_is_compared_with_who_is_seen_longest(tmp_path:
 def test_the_page_shows_frames_of_the_video_and_links_into_it(tmp_path: Path) -> None:
     write_table(tmp_path / "clip.csv", smile(10, 25, 25))
     coder_of(tmp_path / "coder.csv", (10.8, 11.2), (12.0, 12.4))
-    words = [tmp_path / "clip.csv", tmp_path / "coder.csv", "--offset", "-10", "--video", demo_clip(), "-o", tmp_path / "out"]
+    words: list[str | Path] = [
+        tmp_path / "clip.csv",
+        tmp_path / "coder.csv",
+        "--offset",
+        "-10",
+        "--video",
+        demo_clip(),
+        "-o",
+        tmp_path / "out",
+    ]
     assert run(*words).exit_code == 0
     page = (tmp_path / "out/index.html").read_text("utf-8")
     links = re.findall(r'href="([^"]+)#t=(\d+\.\d+),(\d+\.\d+)"', page)

@@ -43,7 +43,7 @@ def confusion_picture(table: np.ndarray, labels: Sequence[str], first: str, seco
         x, y = _LEFT + cell * column, _TOP + cell * row
         depth = _DEEPEST * count / rows[row] if rows[row] else 0
         told = html.escape(f"{first}: {labels[row]}, {second}: {labels[column]}: {count:.0f} frames")
-        number = _text(x + cell / 2 - 1, y + cell / 2 + 3, _percent(count, total), "middle", "count")
+        number = _text(x + cell / 2 - 1, y + cell / 2 + 3, _percent(float(count), float(total)), "middle", "count")
         parts.append(
             f'<g><title>{told}</title><rect class="cell" x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" rx="3" '
             f'fill-opacity="{0.04 + depth:.2f}"/>{number}</g>'

@@ -170,24 +170,23 @@ class Joined:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Disagreement]]:
         first, second = codes
         span = float(times[0]) - self.near, float(times[-1]) + 2 * self.near
-        events = [[e for e in self.events[place][unit] if span[0] <= (e[0] + e[1]) / 2 <= span[1]] for place in places]
-        by_time, by_onset = match_events(*events), match_events(*events, slack)
-        sums = np.concatenate(
-            [frame_sums(first, second, cells.of(times), cells.count), event_sums(*events, by_time, by_onset, cells)], axis=1
-        )
-        differences = np.array([[events[1][k][end] - events[0][i][end] for end in (0, 1)] for i, k in by_time]).reshape(-1, 2)
+        mine, theirs = ([e for e in self.events[place][unit] if span[0] <= (e[0] + e[1]) / 2 <= span[1]] for place in places)
+        by_time, by_onset = match_events(mine, theirs), match_events(mine, theirs, slack)
+        frames = frame_sums(first, second, cells.of(times), cells.count)
+        sums = np.concatenate([frames, event_sums(mine, theirs, by_time, by_onset, cells)], axis=1)
+        differences = np.array([[theirs[k][end] - mine[i][end] for end in (0, 1)] for i, k in by_time]).reshape(-1, 2)
         return sums, differences, cloud(first, second), self._disagreements(unit, places, times, first, second)
 
     def _disagreements(
         self, unit: int, places: tuple[int, int], times: np.ndarray, first: Codes, second: Codes
     ) -> list[Disagreement]:
-        names = [self.raters[place].name for place in places]
+        one, other = (self.raters[place].name for place in places)
         found = []
-        for who, differs in zip(names, (first.present > second.present, second.present > first.present), strict=True):
+        for who, differs in zip((one, other), (first.present > second.present, second.present > first.present), strict=True):
             edges = np.flatnonzero(np.diff(np.concatenate([[0], differs.astype(int), [0]])))
             for begin, end in zip(edges[::2], edges[1::2], strict=True):
                 start, stop = float(times[begin]), float(times[end - 1] + 2 * self.near)
-                found.append(Disagreement(unit, *names, start, stop, who, self.recording, self.person))
+                found.append(Disagreement(unit, one, other, start, stop, who, self.recording, self.person))
         return found
 
 

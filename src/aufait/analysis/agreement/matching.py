@@ -15,7 +15,8 @@ def match_events(
     """One-to-one pairs of events, best first: by shared time over total time, or by onsets at most ``slack`` seconds apart."""
     if not first or not second:
         return []
-    goodness = _goodness(*(np.array([one[:2] for one in events]) for events in (first, second)), slack)
+    mine, theirs = (np.array([one[:2] for one in events]) for events in (first, second))
+    goodness = _goodness(mine, theirs, slack)
     rows, columns = np.nonzero(goodness > 0)
     pairs: list[tuple[int, int]] = []
     used: tuple[set[int], set[int]] = (set(), set())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +14,8 @@ LIMITS = ("limit of agreement, low", "limit of agreement, high")
 MEDIANS = ("median onset difference, s", "median offset difference, s")
 
 
-class Value(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Value:
     """One measure.
 
     Attributes:
