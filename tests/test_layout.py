@@ -178,9 +178,9 @@ def test_imports_point_one_way() -> None:
     assert upwards == UPWARDS
 
 
-def test_the_face_engine_knows_nothing_of_ours_but_files_the_machine_and_errors() -> None:
+def test_the_face_engine_knows_nothing_of_ours_but_files_workers_and_errors() -> None:
     known = {room(one.imported) for one in imports() if room(one.importer) == "synthetic"}
-    assert known == {"synthetic", "files", "machine", "errors"}
+    assert known == {"synthetic", "files", "workers", "errors"}
 
 
 def test_no_module_imports_a_private_name_of_another() -> None:

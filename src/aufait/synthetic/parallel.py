@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aufait.errors import AufaitError
 from aufait.workers.executor import executor_for
@@ -26,9 +26,9 @@ def run_jobs(draw: Callable[[Job], int], jobs: Sequence[Job], workers: int) -> I
     """
     with closing(executor_for(workers).map(_Drawing(draw, one_thread=workers > 1), jobs)) as results:
         for done in results:
-            if done.value is None:
+            if done.died:
                 raise AufaitError(f"{done.died}; run again with fewer workers, it resumes where it stopped")
-            yield done.value
+            yield cast(int, done.value)
 
 
 @dataclass(frozen=True)
