@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aufait.cli.events import GivenBaseline
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d{2}(?:\.\d+)?)")
-_NAMED_BY = {"found": "event (rule of aufait events), with its apex", "file": "event, with its apex"}
+_FOUND = "event (rule of aufait events)"
 
 
 def plot(
@@ -111,15 +111,15 @@ def plot(
                 continue
             if not quiet:
                 stdout().print(str(path), soft_wrap=True)
-    for error in failed:
-        print_error(error)
+    for reason in failed:
+        print_error(reason)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _numbers(text: str | None, option: str) -> tuple[int, ...]:
     """"6, AU12" -> (6, 12)."""
-    found = []
+    found: list[int] = []
     for word in (text or "").split(","):
         number = re.sub(r"^AU\s*", "", word.strip(), flags=re.IGNORECASE)
         if not number and not found and text is None:
@@ -298,7 +298,7 @@ class _Work:
         if spans:
             report_misfits(table.name, spans, *span_of(table), [f"face {face}" for face in table.faces])
         events = self.happenings.of(table, corrected, self.choice)
-        named = _NAMED_BY["found" if self.happenings.found else "file"]
+        named = _FOUND if self.happenings.found else f"event ({self.happenings.source})"
         drawing = plot_table(
             table, self.kind, self.choice, events=events, events_are=named, baseline=corrected, markers=spans, measure=self.measure,
             bin_seconds=self.bins, shared=self.shared, file_format=format_of(path),

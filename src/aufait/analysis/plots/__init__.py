@@ -29,7 +29,7 @@ def plot_table(
     choice: Choice | None = None,
     *,
     events: Sequence[Event] | None = None,
-    events_are: str = "event, with its apex",
+    events_are: str = "event",
     baseline: BaselineResult | None = None,
     markers: Sequence[Span] = (),
     measure: str | None = None,

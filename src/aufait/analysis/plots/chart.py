@@ -34,7 +34,7 @@ class Extras:
     """
 
     events: Sequence[Event] | None = None
-    events_are: str = "event, with its apex"
+    events_are: str = "event"
     baseline: BaselineResult | None = None
     markers: Sequence[Span] = ()
 
@@ -71,6 +71,7 @@ def chart_of(table: ScoreTable, choice: Choice, extras: Extras, bins: Bins | Non
         end=end,
         shared=several,
         measure="mean" if bins is None else bins.measure,
+        chosen=choice.scores is not None,
         min_quality=choice.min_quality,
         events="" if events is None else extras.events_are,
         baseline="" if extras.baseline is None or extras.baseline.rule.kind == "none" else f"baseline ({extras.baseline.rule})",

@@ -60,8 +60,8 @@ def shown_as(chart: Chart) -> str:
     kind = chart.kinds[0] if chart.kinds else "scores"
     said = {
         "intensity": "Intensity 0 to 5 (0 absent, 1 to 5 = FACS A to E)",
-        "probability": "Probability 0 to 1 (the table gives no intensities)",
-        "occurrence": "Occurrence, 0 or 1 (the table gives nothing else)",
+        "probability": "Probability 0 to 1" + ("" if chart.chosen else " (no intensities are given)"),
+        "occurrence": "Occurrence, 0 or 1" + ("" if chart.chosen else " (neither intensities nor probabilities are given)"),
     }
     others = f"; {' and '.join(chart.kinds[1:])} where a row says so" if len(chart.kinds) > 1 else ""
     return f"{said.get(kind, 'No scores')}{others}, of each action unit"

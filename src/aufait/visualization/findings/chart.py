@@ -100,6 +100,7 @@ class Chart:
         end: second at which the recording, or what was asked for of it, ends; columns may go on to share a scale with others.
         shared: whether several frames may share a column.
         measure: "mean" of the scores or share of time "present".
+        chosen: whether the user named the kind of scores; else rows have the first that the table gives.
         min_quality: quality below which a frame is not usable.
         events: what the bars are, in words; empty without.
         baseline: what the line is, in words; empty without.
@@ -115,6 +116,7 @@ class Chart:
     end: float = np.inf
     shared: bool = False
     measure: str = "mean"
+    chosen: bool = False
     min_quality: float = 0.3
     events: str = ""
     baseline: str = ""

@@ -56,7 +56,7 @@ def to_file(figure: Figure, file_format: str, dpi: int = 130) -> bytes:
     return buffer.getvalue()
 
 
-def light_to_dark(bad: str | tuple[float, ...] = GAP) -> Colormap:
+def light_to_dark(bad: str | tuple[float, float, float, float] = GAP) -> Colormap:
     """From nearly white to dark blue; what is not known has a colour of its own."""
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -55,7 +55,7 @@ def _draw_face(axes: Axes, chart: Chart, face: Face, last: bool) -> None:
     axes.set_ylim(rows, 0)
     inside = int((chart.edges[:-1] < chart.end).sum())
     cells = chart.edges[: inside + 1], np.arange(rows + 1), np.ma.masked_invalid(face.mean[:inside].T)
-    axes.pcolormesh(*cells, cmap=light_to_dark(), vmin=0, vmax=1, rasterized=True, zorder=0.4)
+    axes.pcolormesh(*cells, cmap=light_to_dark(), vmin=0, vmax=1, rasterized=True, zorder=0.6)
     gaps(axes, chart, face)
     axes.hlines(np.arange(1, rows), chart.edges[0], chart.edges[-1], color="white", linewidth=1, zorder=0.9)
     if face.bars is not None:

@@ -22,6 +22,9 @@ PLAIN: dict[str, Any] = {"parse_math": False}
 
 _TITLE_LETTERS, _LINE_LETTERS = 78, 165
 _TITLE, _LINE, _EDGE, _LEGEND_LINE = 0.3, 0.155, 0.2, 0.2
+_NAME_INCHES, _LETTER_WIDTH = 1.7, 0.55
+"""Room for a name left of its row, and a letter's width as a share of its height."""
+
 _MARK = "SYNTHETIC: rendered faces"
 
 
@@ -133,8 +136,9 @@ def unit_names(axes: Axes, units: Sequence[int], middles: Sequence[float], *, si
         known = ACTION_UNITS.get(unit)
         name = known.name if known else ""
         extra = f" ({told[place]})" if told and told[place] else ""
-        look = {"transform": beside, "fontsize": size, "color": INK, "va": "center_baseline", "ha": "right"}
-        axes.text(-0.52 / inside, middle, name + extra, **look)
+        fitting = min(size, _NAME_INCHES * 72 / _LETTER_WIDTH / max(1, len(name + extra)))
+        axes.text(-0.52 / inside, middle, name + extra, transform=beside, fontsize=fitting, color=INK, va="center_baseline",
+                  ha="right")  # fmt: skip
 
 
 def clock_axis(axes: Axes, start: float, end: float, *, last: bool) -> None:

@@ -24,6 +24,7 @@ _ROW_INCHES, _LOW_ROW_INCHES, _MANY_ROWS = 0.36, 0.25, 60
 _MOST_APEXES = 150
 """Of one row: beyond, marks of apexes would be one band."""
 
+_DECIMALS = {"intensity": 1, "probability": 2, "occurrence": 0}
 _LEAST_LEVEL = 0.01
 """A baseline below this share of the scale would lie on the row's line."""
 
@@ -59,7 +60,7 @@ def _legend(chart: Chart) -> list[tuple[Artist, str]]:
         entries.append((Line2D([], [], color=INK, linewidth=1, linestyle=_DASHES), f"{chart.baseline}, where it is not 0"))
     if chart.events:
         bar = Line2D([], [], color=_LEGEND_COLOUR, linewidth=3, marker="v", markersize=4, markerfacecolor=INK, markeredgewidth=0)
-        entries.append((bar, chart.events))
+        entries.append((bar, f"{chart.events}, with its apex"))
     return entries
 
 
@@ -134,7 +135,8 @@ def _draw_events(axes: Axes, chart: Chart, face: Face, colour: str) -> None:
     top, height = bars.row + _BAR[0], _BAR[1]
     across, down = (bars.onset, bars.offset, bars.offset, bars.onset), (top, top, top + height, top + height)
     corners = np.stack([np.stack(across, axis=1), np.stack(down, axis=1)], axis=2)
-    axes.add_collection(PolyCollection(corners, facecolors=colour, edgecolors=colour, linewidths=0.4, zorder=3), autolim=False)
+    drawn = PolyCollection(list(corners), facecolors=colour, edgecolors=colour, linewidths=0.4, zorder=3)
+    axes.add_collection(drawn, autolim=False)
     marked = np.bincount(bars.row, minlength=len(chart.rows))[bars.row] <= _MOST_APEXES
     marked &= (bars.apex >= chart.edges[0]) & (bars.apex <= chart.edges[-1])
     column = np.searchsorted(chart.edges, bars.apex[marked], side="right").clip(1, len(face.high)) - 1
@@ -149,8 +151,8 @@ def _draw_numbers(axes: Axes, chart: Chart, face: Face) -> None:
     look: dict[str, Any] = {"fontsize": 8, "color": INK, "va": "center_baseline", "ha": "right", "clip_on": False,
                             "transform": axes.get_yaxis_transform()}  # fmt: skip
     counts = None if face.bars is None else np.bincount(face.bars.row, minlength=len(chart.rows))
-    columns = [("peak", 1.08, [f"{peak:.1f}" if row.kind == "intensity" else f"{peak:.2f}" for row, peak in
-                               zip(chart.rows, face.peak, strict=True)])]  # fmt: skip
+    peaks = [f"{peak:.{_DECIMALS.get(row.kind, 0)}f}" for row, peak in zip(chart.rows, face.peak, strict=True)]
+    columns = [("peak", 1.08, peaks)]
     if counts is not None:
         columns.append(("events", 0.68, [str(count) for count in counts]))
     for name, place, texts in columns:
