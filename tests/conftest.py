@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +115,14 @@ def empty() -> Any:
 
     table = score_table("nothing")
     return Recording("nothing", (), table.rows(np.zeros(len(table), bool)))
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """``served_studio.Served``: a studio with one finished recording, for all tests that leave it as it is."""
+    for package in ("fastapi", "httpx", "python_multipart"):
+        pytest.importorskip(package)
+    from served_studio import with_recording
+
+    with with_recording(tmp_path_factory.mktemp("served")) as found:
+        yield found

@@ -10,11 +10,13 @@ import logging
 import multiprocessing
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufait.studio.events import keep_found
+from aufait.studio.worker import work
 
 if TYPE_CHECKING:
     from aufait.studio.studio import Studio
@@ -32,13 +34,15 @@ class Jobs:
 
     Args:
         studio: whose recordings.
+        work: what a worker process does.
 
     Attributes:
         told: what a worker says of its models: ``finder``, ``finder_reason``, ``model``, ``networks``, or ``problem``.
     """
 
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, studio: Studio, work: Callable[..., None] = work) -> None:
         self._studio = studio
+        self.work = work
         self._news = threading.Condition()
         self._closing = False
         self.told: dict[str, Any] = {}
@@ -161,11 +165,10 @@ class _Slot:
         if self.process is not None and self.process.is_alive():
             return
         self._dismiss()
-        from aufait.studio.worker import work
-
         context = multiprocessing.get_context("spawn")
         self._line, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, self._detector({}), _NICE), name="aufait-worker", daemon=True)
+        orders = (theirs, self._detector({}), _NICE)
+        self.process = context.Process(target=self.jobs.work, args=orders, name="aufait-worker", daemon=True)
         self.process.start()
         theirs.close()
 

@@ -121,12 +121,11 @@ def _extreme(function: np.ufunc, values: np.ndarray, begins: np.ndarray) -> np.n
 
 def lanes_json(arrays: Arrays, face: int, units: Sequence[int], window: tuple[float, float], lanes: Lanes) -> str:
     """The answer of the API. ``units`` are FACS numbers, in the order of the rows of ``lanes``."""
-    empty = f"[{','.join([NOT_KNOWN] * len(lanes.time))}]"
     parts = []
     for place, unit in enumerate(units):
         own = {"mean": lanes.mean, "min": lanes.low, "max": lanes.high, "probability": lanes.probability}
         texts = [f'"{name}":{score_list(values[place])}' for name, values in own.items()]
-        parts.append(f'"{unit}":{{{",".join(texts)},"low":{empty},"high":{empty}}}')
+        parts.append(f'"{unit}":{{{",".join(texts)},"low":{NOT_KNOWN},"high":{NOT_KNOWN}}}')
     kind = "intensity" if arrays.has_intensity else "probability"
     head = f'"face":{face},"kind":"{kind}","start":{window[0]:.6f},"end":{window[1]:.6f},"step":{lanes.step:.6f}'
     rows = f'"time":{number_list(lanes.time, 4)},"quality":{score_list(lanes.quality)},"known":{score_list(lanes.known)}'

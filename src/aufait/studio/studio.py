@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from aufait.studio.jobs import Jobs
 from aufait.studio.settings import StudioSettings
 from aufait.studio.store import Store
 from aufait.studio.updates import Updates
+from aufait.studio.worker import work
 
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
 class Studio:
     """A folder with recordings.
+
+    Args:
+        work: what a worker process does; see ``aufait.studio.worker``.
 
     Attributes:
         folder: what the user named; ``studio.sqlite`` and ``recordings/ID`` are in it.
@@ -35,13 +40,13 @@ class Studio:
         updates: what tells browsers of changes.
     """
 
-    def __init__(self, folder: Path, settings: StudioSettings) -> None:
+    def __init__(self, folder: Path, settings: StudioSettings, work: Callable[..., None] = work) -> None:
         self.folder = folder
         self.settings = settings
         self.store = Store(folder / "studio.sqlite")
         self.updates = Updates()
         self.store.on_change = self.updates.tell
-        self.jobs = Jobs(self)
+        self.jobs = Jobs(self, work)
         self.drawings = DrawingJobs(self)
         self._arrays = ArraysCache()
 
