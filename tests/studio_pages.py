@@ -28,7 +28,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 _STARTED = 120  # seconds that a studio, or an analysis, may take on a busy machine
 _CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -58,6 +58,14 @@ def browser(*, camera: Path | None = None, flags: tuple[str, ...] = ()) -> Itera
             yield started
         finally:
             started.close()
+
+
+def wait_until(page: Page, expression: str, given: Any = None, *, seconds: float = 60) -> None:
+    """Wait until a function of the page is true; Playwright's own waiting is stopped by the page's security policy."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, given):
+        assert time.monotonic() < end, f"after {seconds:.0f} s still not: {expression}"
+        page.wait_for_timeout(100)
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,9 @@ def running_studio(folder: Path, *options: str) -> Iterator[RunningStudio]:
 def demo_frames(count: int, *, one_face: bool = False, start: int = 0) -> list[np.ndarray]:
     """(480, W, 3) uint8 frames of the rendered clip that ships: two faces, 960 pixels wide, or the left one, 640 pixels wide."""
     with resources.as_file(resources.files("aufait") / "assets" / "demo.mp4") as path, av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="rgb24") for _, frame in zip(range(start + count), container.decode(video=0), strict=False)]
+        frames = [
+            frame.to_ndarray(format="rgb24") for _, frame in zip(range(start + count), container.decode(video=0), strict=False)
+        ]
     frames = frames[start:]
     return [np.pad(frame[:, :480], ((0, 0), (80, 80), (0, 0)), mode="edge") for frame in frames] if one_face else frames
 

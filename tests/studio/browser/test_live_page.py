@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from studio_pages import RunningStudio, browser, demo_frames, running_studio, write_clip
+from studio_pages import RunningStudio, browser, demo_frames, running_studio, wait_until, write_clip
 
 from aufait.analysis.readers import read_table
 
@@ -50,7 +50,7 @@ def reading(page: Page, name: str) -> str:
 
 
 def wait_for_scores(page: Page) -> None:
-    page.wait_for_function("document.querySelector('[data-reading=rate]').textContent.includes('frames/s')", timeout=PATIENCE)
+    wait_until(page, "document.querySelector('[data-reading=rate]').textContent.includes('frames/s')")
 
 
 def test_scores_come_with_their_delay_and_stop_when_asked(page: Page) -> None:
@@ -77,12 +77,16 @@ _MARKED = """() => {
 }"""
 
 
+_TEN_ROWS = (
+    r"""/^[1-9]\d+ rows/.test(document.querySelector('[aria-label="Scores as a table"] [role=status]').textContent.trim())"""
+)
+
+
 def test_recorded_scores_are_a_table_that_the_analysis_reads(page: Page, tmp_path: Path) -> None:
     page.get_by_role("button", name="Start").click()
     wait_for_scores(page)
     page.get_by_role("button", name="Record scores").click()
-    page.wait_for_function("/^[1-9]\\d+ rows/.test(document.querySelector('[aria-label=\"Scores as a table\"] [role=status]').textContent.trim())",
-                           timeout=PATIENCE)  # fmt: skip
+    wait_until(page, _TEN_ROWS)
     page.get_by_role("button", name="End recording").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
@@ -105,7 +109,7 @@ def test_a_video_file_is_a_source_too(page: Page, tmp_path: Path) -> None:
     page.locator("input[type=file]").set_input_files(clip)
     page.get_by_role("button", name="Start").click()
     wait_for_scores(page)
-    page.wait_for_function("document.querySelector('[data-reading=faces]').textContent === '2'", timeout=PATIENCE)
+    wait_until(page, "document.querySelector('[data-reading=faces]').textContent === '2'")
     page.get_by_role("button", name="Face 1").click()
     assert page.get_by_role("img", name="Scores of face 1").is_visible()
 
@@ -149,6 +153,6 @@ def test_an_address_that_is_none_is_refused_in_a_sentence(page: Page) -> None:
     assert "Write the address" in page.get_by_role("alert").inner_text()
     page.get_by_role("textbox").fill("file:///etc/passwd")
     page.get_by_role("button", name="Add").click()
-    page.wait_for_function("!document.querySelector('[role=alert]')?.textContent.includes('Write the address')")
+    wait_until(page, "document.querySelector('[role=alert]')?.textContent.includes('Write the address') === false")
     assert page.get_by_role("alert").inner_text()
     assert page.get_by_role("button", name="Watch").count() == 0
