@@ -48,6 +48,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
                 "python_multipart": "python-multipart",
             },
         ),
+        "cluster": Extra("work on the machines of a Ray cluster", {"ray": "ray"}),
         "timm": Extra("backbones of the timm library", {"timm": "timm"}),
     }
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 from pathlib import Path
 
 import av
@@ -88,6 +90,25 @@ def test_the_command_shares_inputs_among_workers_and_shards(clips: list[Path], t
     for clip in clips:
         name = f"{clip.stem}.csv"
         assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+
+
+def test_the_commands_of_the_page_run(clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "many_videos.md"
+    if not page.is_file():
+        pytest.skip("the pages are not part of this source archive")
+    (tmp_path / "interviews").mkdir()
+    for clip in clips[:2]:
+        shutil.copy(clip, tmp_path / "interviews")
+    monkeypatch.chdir(tmp_path)
+    commands = [line for line in page.read_text("utf-8").splitlines() if line.startswith("aufait detect interviews")]
+    assert len(commands) == 5
+    for number, command in enumerate(commands):
+        words = shlex.split(command)[1:]
+        words[words.index("-o") + 1] = f"tables{number}"
+        result = CliRunner().invoke(app, [*words, "--finder", "builtin", "--allow-no-face"])
+        assert result.exit_code == 0, f"{command}\n{result.output}"
+    tables = [sorted(path.read_bytes() for path in tmp_path.glob(f"tables{number}/*.csv")) for number in range(5)]
+    assert tables[0] == tables[1] == tables[2] == sorted(tables[3] + tables[4])
 
 
 def test_shards_are_everything_once(tmp_path: Path) -> None:
