@@ -166,6 +166,18 @@ def test_a_part_is_drawn_with_the_events_and_marks_in_it() -> None:
     bars = chart.faces[0].bars
     assert bars is not None and (bars.onset.tolist(), bars.offset.tolist()) == ([2.5], [5.0])
     assert [(mark.label, mark.faces) for mark in chart.marks] == [("alone (face 0)", (0,)), ("during", None)]
+    assert (chart.marks[1].start, chart.marks[1].end) == (4.0, 5.0)
+
+
+def test_time_before_a_later_recording_is_empty_not_a_lost_face() -> None:
+    late = replace(made(smile()), time=np.arange(100) / 10 + 5)
+    shared = shared_by([(UNITS, 0.0, 10.0), (late.action_units, *span_of(late))])
+    for bins in (None, Bins()):
+        chart = chart_of(late, Choice(), Extras(), bins, shared)
+        assert (chart.edges[0], chart.edges[-1]) == (0.0, 15.0)
+        assert not chart.recorded[chart.edges[:-1] < 4.9].any() and chart.recorded[chart.edges[:-1] >= 5.0].all()
+        assert (chart.faces[0].state[chart.recorded] == USABLE).all()
+    assert len(plot_table(late, "heatmap", shared=shared)) > 1000
 
 
 def test_pictures_side_by_side_have_the_same_rows_and_times() -> None:
@@ -174,6 +186,7 @@ def test_pictures_side_by_side_have_the_same_rows_and_times() -> None:
     charts = [chart_of(table, Choice(), Extras(), None, shared) for table in (one, other)]
     assert [row.unit for row in charts[0].rows] == [row.unit for row in charts[1].rows] == [4, 6, 12, 25]
     assert [chart.edges[-1] for chart in charts] == [10.0, 10.0] and charts[1].end == 6.0
+    assert charts[0].recorded.all() and charts[1].recorded.sum() == 60
     assert charts[0].rows[0].kind == "" and np.isnan(charts[0].faces[0].mean[:, 0]).all()
 
 
@@ -225,6 +238,13 @@ def test_pairs_count_where_both_are_known_and_frames_by_their_seconds() -> None:
     values = np.array([[2, 2, 0], [2, 0, 0], [2, np.nan, 0]])
     matrix = matrix_of(made(values, time=np.array([0.0, 0.3, 0.4])), Choice(action_units=(12, 6)))
     np.testing.assert_allclose(matrix.together, [[1.0, 0.3 / 0.4], [1.0, 0.3 / 0.4]])
+
+
+def test_a_single_frame_is_enough() -> None:
+    table = made(np.full((1, 3), 2.0), time=np.array([7.0]))
+    for kind in ("timeline", "heatmap", "cooccurrence"):
+        assert picture(plot_table(table, kind)).shape[1] > 800
+    assert matrix_of(table, Choice()).together.tolist() == [[1, 1, 1]] * 3
 
 
 # What is refused

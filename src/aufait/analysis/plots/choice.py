@@ -21,6 +21,9 @@ MOST_FACES = 6
 """Faces that are drawn where none are named: those seen longest."""
 
 
+_INSTANT = 1e-3  # seconds that a table of one frame covers
+
+
 @dataclass(frozen=True)
 class Choice:
     """What to draw of a table."""
@@ -83,7 +86,7 @@ def check_units(table: ScoreTable, wanted: Sequence[int]) -> None:
 
 def span_of(table: ScoreTable) -> tuple[float, float]:
     """First second of a table and the end of its last frame."""
-    return float(table.time[0]), float(table.time[-1] + table.frame_distance)
+    return float(table.time[0]), float(table.time[-1] + (table.frame_distance or _INSTANT))
 
 
 def window(table: ScoreTable, choice: Choice) -> tuple[float, float]:

@@ -75,7 +75,7 @@ def marks_of(spans: Sequence[Span], faces: Sequence[int], start: float, end: flo
         own = [face for face in faces if span.person in (str(face), f"face {face}")]
         if span.start < end and span.end > start and (own or not span.person):
             label = f"{span.label} ({span.person})" if span.person else span.label
-            marks.append(Mark(span.start, span.end, label, span.tier, tuple(own) if span.person else None))
+            marks.append(Mark(max(span.start, start), min(span.end, end), label, span.tier, tuple(own) if span.person else None))
     return tuple(marks)
 
 

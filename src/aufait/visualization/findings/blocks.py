@@ -70,8 +70,9 @@ def shown_as(chart: Chart) -> str:
 def gaps(axes: Axes, chart: Chart, face: Face) -> None:
     """Hatch the time in which the face is not there, or not good enough."""
     for state in (ABSENT, POOR):
-        for start, end in runs((face.state == state) & (chart.edges[:-1] < chart.end)):
-            axes.axvspan(chart.edges[start], min(chart.edges[end], chart.end), zorder=0.7, **_HATCHED[state])
+        for first, last in runs((face.state == state) & chart.recorded):
+            start, end = max(chart.edges[first], chart.start), min(chart.edges[last], chart.end)
+            axes.axvspan(start, end, zorder=0.7, **_HATCHED[state])
 
 
 def heading(axes: Axes, chart: Chart, face: Face) -> None:
@@ -88,10 +89,10 @@ def _gap_legend(chart: Chart) -> list[tuple[Artist, str]]:
     from matplotlib.patches import Patch
 
     words = {ABSENT: "face not seen", POOR: f"quality below {chart.min_quality:g}"}
-    inside = chart.edges[:-1] < chart.end
-    there = [state for state in (ABSENT, POOR) if any(((face.state == state) & inside).any() for face in chart.faces)]
+    there = [state for state in (ABSENT, POOR) if any(((face.state == state) & chart.recorded).any() for face in chart.faces)]
     entries: list[tuple[Artist, str]] = [(Patch(**_HATCHED[state]), words[state]) for state in there]
-    if chart.edges[-1] > chart.end + 1e-6:
+    if not chart.recorded.all():
         empty = Patch(facecolor="white", edgecolor="#c3cbd5", linewidth=0.6)
-        entries.append((empty, f"empty: after the end at {clock_text(chart.end, 0.1)}"))
+        covers = f"{clock_text(chart.start, 0.1)} to {clock_text(chart.end, 0.1)}"
+        entries.append((empty, f"empty: the recording covers {covers}"))
     return entries

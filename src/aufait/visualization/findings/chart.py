@@ -97,7 +97,8 @@ class Chart:
         edges: (C + 1,) seconds at which columns begin and end.
         faces: in the order drawn.
         marks: in the order of time.
-        end: second at which the recording, or what was asked for of it, ends; columns may go on to share a scale with others.
+        start, end: seconds at which the recording, or what was asked for of it, begins and ends; there may be more columns, to
+            share an axis with others.
         shared: whether several frames may share a column.
         measure: "mean" of the scores or share of time "present".
         chosen: whether the user named the kind of scores; else rows have the first that the table gives.
@@ -113,6 +114,7 @@ class Chart:
     edges: np.ndarray
     faces: tuple[Face, ...]
     marks: tuple[Mark, ...] = ()
+    start: float = -np.inf
     end: float = np.inf
     shared: bool = False
     measure: str = "mean"
@@ -122,6 +124,12 @@ class Chart:
     baseline: str = ""
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """(C,) bool: columns in which the recording runs."""
+        inside: np.ndarray = (self.edges[1:] > self.start + 1e-6) & (self.edges[:-1] < self.end - 1e-6)
+        return inside
 
     @property
     def kinds(self) -> tuple[str, ...]:

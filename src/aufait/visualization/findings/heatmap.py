@@ -10,6 +10,7 @@ from aufait.visualization.findings.blocks import draw_blocks, gaps, heading, sho
 from aufait.visualization.findings.chart import Chart, Face, Row
 from aufait.visualization.findings.figure import INK, MUTED, light_to_dark, to_file
 from aufait.visualization.findings.page import clock_axis, unit_names
+from aufait.visualization.time_axis import runs
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -53,8 +54,8 @@ def _legend(chart: Chart) -> list[tuple[Artist, str]]:
 def _draw_face(axes: Axes, chart: Chart, face: Face, last: bool) -> None:
     rows = len(chart.rows)
     axes.set_ylim(rows, 0)
-    inside = int((chart.edges[:-1] < chart.end).sum())
-    cells = chart.edges[: inside + 1], np.arange(rows + 1), np.ma.masked_invalid(face.mean[:inside].T)
+    (first, last), = runs(chart.recorded)
+    cells = chart.edges[first : last + 1], np.arange(rows + 1), np.ma.masked_invalid(face.mean[first:last].T)
     axes.pcolormesh(*cells, cmap=light_to_dark(), vmin=0, vmax=1, rasterized=True, zorder=0.6)
     gaps(axes, chart, face)
     axes.hlines(np.arange(1, rows), chart.edges[0], chart.edges[-1], color="white", linewidth=1, zorder=0.9)
