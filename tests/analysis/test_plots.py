@@ -21,6 +21,7 @@ from aufait.analysis.plots.columns import MOST_COLUMNS, bin_edges, reduce, timel
 from aufait.analysis.plots.happenings import bars_of, events_of, marks_of
 from aufait.analysis.plots.together import matrix_of
 from aufait.errors import InputError, InputWarning, OutputError
+from aufait.media.sources import demo_clip
 from aufait.visualization.findings.chart import ABSENT, POOR, USABLE
 from aufait.visualization.findings.marks import Strip
 
@@ -321,6 +322,7 @@ def test_rendered_faces_are_named_as_such(tmp_path: Path) -> None:
     (tmp_path / "made.mp4").write_bytes(b"")
     table = made(smile(), source="made.mp4", path=tmp_path / "made.csv")
     assert chart_of(table, Choice(), Extras()).synthetic and matrix_of(table, Choice()).synthetic
+    assert chart_of(made(smile(), source=str(demo_clip())), Choice(), Extras()).synthetic
     assert not chart_of(made(smile(), source="made.mp4"), Choice(), Extras()).synthetic
     plain = plot_table(made(smile()))
     assert (picture(plot_table(table))[:60] != picture(plain)[:60]).any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,13 +172,18 @@ def left_out(table: ScoreTable, units: Sequence[int], faces: Sequence[int]) -> l
 
 
 def is_rendered(table: ScoreTable) -> bool:
-    """Whether the table's video lies in a folder that is marked as rendered, wherever the table names it and it still is there."""
+    """Whether the table's video, if it still is where the table says, is in a folder marked as rendered, or the shipped clip."""
     from aufait.data.preparation.sources import is_rendered_file
+    from aufait.media.sources import demo_clip
 
     if not table.source:
         return False
     places = [Path(table.source)] + ([] if table.path is None else [table.path.parent / table.source])
-    return any(is_rendered_file(place) for place in places if place.exists())
+    there = [place for place in places if place.exists()]
+    with suppress(InputError):  # an installation without the clip
+        if any(place.samefile(demo_clip()) for place in there):
+            return True
+    return any(map(is_rendered_file, there))
 
 
 def warn(text: str) -> None:
