@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,10 @@ _PATIENCE = 120
 
 def fake_work(connection: Any, usual: dict[str, Any], nice: int = 0) -> None:
     """What a worker process with substitutes does."""
+    from aufait.detection import detector
+
     use_fakes()
+    detector.quality_of_pictures = _good  # type: ignore[assignment]
     predict = FakePredictor.predict
 
     def troubled(self: Any, image: np.ndarray, landmarks: np.ndarray) -> Any:
@@ -44,6 +47,11 @@ def fake_work(connection: Any, usual: dict[str, Any], nice: int = 0) -> None:
 
     FakePredictor.predict = troubled  # type: ignore[method-assign]
     work(connection, usual, nice)
+
+
+def _good(images: Sequence[np.ndarray], faces: Sequence[Sequence[Any]]) -> list[np.ndarray]:
+    """Pictures of these faces can be trusted, whatever a check of real ones would say."""
+    return [np.full(len(some), 0.9, np.float32) for some in faces]
 
 
 @contextmanager

@@ -63,7 +63,8 @@ class Jobs:
             self._closing = True
             self._news.notify_all()
         for slot in self._slots:
-            slot.thread.join(10)
+            if slot.thread.ident is not None:
+                slot.thread.join(10)
 
     def wake(self) -> None:
         """There may be something to do."""
