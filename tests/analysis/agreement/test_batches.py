@@ -71,7 +71,7 @@ def test_a_recording_that_cannot_be_compared_does_not_stop_the_others(tmp_path: 
     folders = batch(tmp_path, {"a": 0.0, "b": 0.2})
     coder_of(tmp_path / "coder" / "b.csv", (300, 301))
     result = run(*folders, "-o", tmp_path / "out")
-    assert result.exit_code == 1 and "b: no time in common" in " ".join(result.output.split())
+    assert result.exit_code == 1 and "b: tables, coder: no time in common" in " ".join(result.output.split())
     assert {row["recording"] for row in cells(tmp_path / "out/agreement.csv")} == {"a"}
     with pytest.raises(InputError, match="no recording is in all of"):
         compare([folders[0], empty_with(tmp_path / "other", "z")])

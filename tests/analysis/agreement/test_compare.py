@@ -162,6 +162,18 @@ def test_three_raters_have_the_measures_of_all_beside_those_of_the_pairs() -> No
     assert fleiss.low < fleiss.value < fleiss.high
 
 
+def test_among_three_a_pair_without_anything_in_common_is_told_and_the_others_are_compared() -> None:
+    brows = make_rater("brows", [Span(1, 2, "AU4"), Span(2, 3, "AU1")], Settings(coded="all"))
+    both = make_rater("both", [Span(2, 4, "AU12"), Span(1, 2, "AU4")], Settings(coded="all"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = compare_raters([rater(table(30.0)), brows, both])
+    said = [str(one.message) for one in caught]
+    assert "ours and brows have no action unit in common" in said
+    assert any("all raters together have no action unit in common" in one for one in said)
+    assert {(row.first, row.second, row.unit) for row in found.measures} == {("ours", "both", 12), ("brows", "both", 4)}
+
+
 def test_other_scales_and_sides_are_told() -> None:
     other = graded(np.tile([0.0, 3.0], 50), tool="openface", meaning={"intensity": "a regression of its own"})
     with pytest.warns(InputWarning, match="other: intensity there is a regression of its own; ICC"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from aufait.analysis.agreement.opening import report_scales
 from aufait.analysis.agreement.pool import About, Block, Pool, draws_of, rows_of
 from aufait.analysis.agreement.rater import Rater, Stretch
 from aufait.analysis.agreement.settings import Settings
+from aufait.errors import InputError, InputWarning
 
 Key = tuple[str, str]
 """Names of two raters, or of all."""
@@ -88,6 +90,23 @@ class Comparison:
         raise KeyError(f"no {measure!r} of AU{unit}; measures: {', '.join(dict.fromkeys(row.measure for row in self.overall))}")
 
 
+def _sums(joined: Joined, settings: Settings) -> list[Sums]:
+    """Of every pair of raters, and of all; among three or more a pair without anything in common is told and left out."""
+    cell, problem = settings.bootstrap.cell, None
+    found = []
+    for one, other in combinations(range(len(joined.raters)), 2):
+        try:
+            found.append(joined.pair(one, other, settings.tolerance, cell))
+        except InputError as error:
+            problem = error
+            if len(joined.raters) > 2:
+                warnings.warn(str(error), InputWarning, stacklevel=2)
+    if not found and problem is not None:
+        raise problem
+    together = joined.joint(cell) if len(joined.raters) > 2 else None
+    return found if together is None else [*found, together]
+
+
 @dataclass(eq=False)
 class _Person:
     """A person's recordings so far: sums, and draws as long as every recording has some."""
@@ -130,11 +149,7 @@ class Collected:
         found, settings = self.found, self.found.settings
         report_scales(raters)
         joined = Joined.of(raters, settings, recording, person)
-        cell = settings.bootstrap.cell
-        sums = [joined.pair(one, other, settings.tolerance, cell) for one, other in combinations(range(len(raters)), 2)]
-        if len(raters) > 2 and (together := joined.joint(cell)) is not None:
-            sums.append(together)
-        for one in sums:
+        for one in _sums(joined, settings):
             self._take(one, recording, person)
             found.disagreements += one.disagreements
         found.events += [

@@ -154,7 +154,7 @@ class Joined:
         names = ", ".join(one.name for one in raters)
         if not inside.any() or any(_all_outside(one, self.times[inside], self.near) for one in raters):
             spoken = "; ".join(f"{one.name}: {one.told_time}" for one in raters)
-            raise InputError(f"{self.where}no time in common ({spoken}); --offset moves the clock of the second")
+            raise InputError(f"{self.where}{names}: no time in common ({spoken}); --offset moves the clock of the second")
         if not inside.all():
             times, left_out = self.times[inside], int((~inside).sum())
             _warn(f"{self.where}{names}: compared {times[0]:.2f} to {times[-1]:.2f} s; "

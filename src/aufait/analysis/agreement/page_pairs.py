@@ -23,8 +23,8 @@ _COLUMNS = {
     "Bias": BIAS, "Events F1": "event F1, overlap", "Onset, s": MEDIANS[0],
 }  # fmt: skip
 _JOINT = {
-    "Fleiss' kappa": "Fleiss' kappa", "Alpha": "Krippendorff's alpha, nominal", "Alpha, levels": "Krippendorff's alpha, ordinal",
-    "Alpha, intervals": "Krippendorff's alpha, interval",
+    "Fleiss' kappa": "Fleiss' kappa", "Alpha": "Krippendorff's alpha, nominal", "Alpha, ordinal": "Krippendorff's alpha, ordinal",
+    "Alpha, interval": "Krippendorff's alpha, interval",
 }  # fmt: skip
 
 Values = Mapping[tuple[int, str], Measure]
