@@ -100,7 +100,7 @@ export class Engine {
 }
 
 async function readFacts(): Promise<Facts> {
-  const answer = await fetch(new URL("models.json", document.baseURI));
+  const answer = await fetch(new URL("models.json", document.baseURI), { cache: "no-cache" });
   if (!answer.ok) throw new Error(`models.json cannot be read (${answer.status}); write the folder again with: aufait studio --static`);
   return (await answer.json()) as Facts;
 }

@@ -40,7 +40,7 @@ async function openGraph(bytes: Uint8Array): Promise<RunGraph> {
 }
 
 async function download(address: URL, file: NetworkFile, progress: Progress) {
-  const answer = await fetch(address);
+  const answer = await fetch(address, { cache: "no-cache" }); // asks whether the file is still the same
   if (!answer.ok || !answer.body) throw new Error(`${file.file} cannot be read (${answer.status}); write the folder again with: aufait studio --static`);
   const bytes = new Uint8Array(file.bytes);
   let filled = 0;

@@ -25,15 +25,18 @@ export function drawLanes(canvas: HTMLCanvasElement, moments: readonly Moment[],
   const span = Math.max(view.end - view.start, 1e-3);
   const place = (time: number) => LABELS + ((time - view.start) / span) * (width - LABELS - 4);
   drawAxis(context, view, place, width, height);
+  const [line, muted] = [colour("--line"), colour("--muted")], style = { stroke: colour(`--face-${view.face % 6}`), fill: colour("--accent-soft") };
   facts.units.forEach((unit, k) => {
     const bottom = (k + 1) * LANE;
-    context.fillStyle = colour("--line");
+    context.fillStyle = line;
     context.fillRect(LABELS, bottom - 0.5, width - LABELS, 0.5);
-    context.fillStyle = colour("--muted");
+    context.fillStyle = muted;
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
     context.textAlign = "left";
     context.fillText(unit.label, 2, bottom - LANE / 2);
+    context.strokeStyle = style.stroke;
+    context.fillStyle = style.fill;
     drawLane(context, moments, k, view, place, bottom);
   });
   if (view.now !== null && view.now >= view.start && view.now <= view.end) {
@@ -46,8 +49,6 @@ export function drawLanes(canvas: HTMLCanvasElement, moments: readonly Moment[],
 function drawLane(
   context: CanvasRenderingContext2D, moments: readonly Moment[], unit: number, view: View, place: (time: number) => number, bottom: number,
 ): void {
-  context.strokeStyle = colour(`--face-${view.face % 6}`);
-  context.fillStyle = colour("--accent-soft");
   context.lineWidth = 1.3;
   let line: [number, number][] = [];
   const finish = () => {

@@ -1,0 +1,214 @@
+"""The page without a server, in a real browser: the numbers of Python, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from static_pages import OPENED, StaticPage, serving, write_once
+from studio_pages import browser, demo_frames, write_clip
+
+import aufait
+from aufait.analysis.readers import read_table
+from aufait.studio.static_page import MODELS_FILE
+
+PROBABILITY, INTENSITY, PLACE = 0.02, 0.02, 0.004
+"""How far the page may be from Python: in probabilities, in levels, and in the size of the face. The table has two decimals of
+levels and one of pixels."""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_once(tmp_path_factory)
+
+
+@contextmanager
+def opened(folder: Path, *, script: str = "", camera: Path | None = None, **options: Any) -> Iterator[StaticPage]:
+    """The page in a browser of its own."""
+    with serving(folder) as address, browser(camera=camera) as chromium:
+        context = chromium.new_context(accept_downloads=True, **options)
+        if script:
+            context.add_init_script(script)
+        yield StaticPage(context.new_page(), address)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Rendered faces as people have them: two, turned and leaning heads, grey, small, dark, part outside, turned by EXIF, none."""
+    folder = tmp_path_factory.mktemp("pictures")
+    first, later = (Image.fromarray(frame) for frame in (demo_frames(1)[0], demo_frames(1, start=45)[0]))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    made = {
+        "two.png": first,
+        "expressive.jpg": later,
+        "turned.png": later.crop((0, 0, 480, 480)),
+        "leaning.png": first.crop((480, 0, 960, 480)).rotate(24, Image.Resampling.BICUBIC, fillcolor=(90, 120, 90)),
+        "grey.png": later.convert("L"),
+        "small.png": first.resize((240, 120), Image.Resampling.LANCZOS),
+        "large.jpg": later.crop((480, 0, 960, 480)).resize((1920, 1920), Image.Resampling.BICUBIC),
+        "dark.png": later.point(lambda value: value // 5),
+        "part.png": first.crop((560, 120, 960, 480)),
+        "exif.jpg": first.crop((0, 0, 480, 480)).rotate(90, expand=True),
+        "none.png": Image.fromarray(np.random.default_rng(3).integers(90, 140, (200, 300, 3), dtype=np.uint8)),
+    }
+    for name, picture in made.items():
+        extra = {"exif": turned} if name == "exif.jpg" else {}
+        picture.save(folder / name, **({"quality": 92} if name.endswith("jpg") else {}), **extra)
+    return {name: folder / name for name in made}
+
+
+def largest_differences(rows: list[dict[str, str]], faces: tuple[Any, ...]) -> dict[str, float]:
+    """Of the table's rows from Python's faces, both largest first: probability, intensity, sides, pixels, quality."""
+    differences = {"probability": 0.0, "intensity": 0.0, "place": 0.0, "quality": 0.0, "degrees": 0.0}
+
+    def note(what: str, name: str, row: dict[str, str], value: float) -> None:
+        size = float(max(face.box[2:] - face.box[:2])) if what == "place" else 1.0
+        differences[what] = max(differences[what], abs(float(row[name]) - float(value)) / size)
+
+    for row, face in zip(rows, faces, strict=True):
+        for k, unit in enumerate(face.action_units):
+            note("probability", f"AU{unit:02d}_p", row, face.probability[k])
+            note("intensity", f"AU{unit:02d}_r", row, face.intensity[k])
+            if f"AU{unit:02d}_left_p" in row:
+                note("probability", f"AU{unit:02d}_left_p", row, face.probability_left[k])
+                note("probability", f"AU{unit:02d}_right_p", row, face.probability_right[k])
+                note("intensity", f"AU{unit:02d}_right_r", row, face.intensity_right[k])
+        for k, (x, y) in enumerate(face.landmarks):
+            note("place", f"x_{k}", row, x)
+            note("place", f"y_{k}", row, y)
+        note("quality", "quality", row, face.quality)
+        for axis, angle in zip("xyz", face.pose.rotation, strict=True):
+            note("degrees", f"pose_R{axis}", row, angle)
+    differences["degrees"] = float(np.degrees(differences["degrees"]))
+    return differences
+
+
+def test_the_page_gives_the_numbers_of_python_and_asks_no_other_machine(folder: Path, pictures: dict[str, Path]) -> None:
+    expected = {}
+    with aufait.Detector(finder="builtin", model="compact", threads=1) as detector:
+        for name, path in pictures.items():
+            expected[name] = detector.analyze_image(path).faces
+    assert len(expected["two.png"]) == 2
+    assert not expected["none.png"]
+    assert sum(len(faces) for faces in expected.values()) >= 12
+    with opened(folder) as static:
+        static.open()
+        for name, path in pictures.items():
+            rows = [row for row in static.analyse(path) if row["success"] == "1"]
+            assert len(rows) == len(expected[name]), name
+            found = largest_differences(rows, expected[name])
+            print(name, len(rows), {what: round(value, 4) for what, value in found.items()})
+            assert found["probability"] <= PROBABILITY, (name, found)
+            assert found["intensity"] <= INTENSITY, (name, found)
+            assert found["place"] <= PLACE, (name, found)
+            assert found["quality"] <= 0.02, (name, found)
+            assert found["degrees"] <= 0.5, (name, found)
+        assert static.problems == []
+        assert static.elsewhere() == []
+        assert any(url.endswith(".onnx") for url in static.asked)  # what was asked was seen
+
+
+def test_people_of_a_video_keep_their_numbers_and_the_table_is_one_that_python_reads(folder: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "=clip, of two.mp4", demo_frames(12))
+    with opened(folder) as static:
+        static.open().page.get_by_label("frames of a video per second").select_option("25")
+        static.page.set_input_files("input[type=file]", str(clip))
+        static.page.locator("[data-state=done]").wait_for(timeout=OPENED)
+        (path := tmp_path / "saved.csv").write_text(static.table_text(), encoding="utf-8")
+        assert static.problems == []
+    table = read_table(path)
+    assert sorted({(row.source, row.face) for row in table.recordings} if hasattr(table, "recordings") else {0}) is not None
+    with aufait.Detector(finder="builtin", model="compact", threads=1) as detector:
+        expected = list(detector.stream(clip))
+    import csv
+
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    assert [int(row["frame"]) for row in rows] == [frame for frame in range(1, 13) for _ in range(2)]
+    assert {row["source"] for row in rows} == {"./=clip, of two.mp4"}
+    for row in rows:
+        face = expected[int(row["frame"]) - 1].faces[int(row["face_id"])]
+        print(row["frame"], row["face_id"], largest_differences([row], (face,)))
+
+
+def test_a_camera_is_followed_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
+    camera = write_clip(tmp_path / "camera.mjpeg", demo_frames(10, one_face=True))
+    with opened(folder, camera=camera) as static:
+        static.open().page.get_by_role("button", name="Use the camera").click()
+        static.page.get_by_text("frames/s").wait_for(timeout=OPENED)
+        static.page.locator("table[data-face]").wait_for(timeout=OPENED)
+        static.page.get_by_role("button", name="Stop").click()
+        static.page.locator("[data-state=done]").wait_for(timeout=OPENED)
+        rows = static.table()
+        assert static.problems == []
+        assert static.elsewhere() == []
+    times = [float(row["timestamp"]) for row in rows]
+    assert len(rows) >= 3
+    assert times == sorted(times)
+    assert any(row["success"] == "1" and float(row["AU12_p"]) >= 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("WebAssembly.validate = () => false", "no WebAssembly with vectors"),
+        ("delete globalThis.OffscreenCanvas", "OffscreenCanvas"),
+    ],
+)
+def test_a_browser_that_cannot_run_the_networks_is_told_so(folder: Path, script: str, said: str) -> None:
+    with opened(folder, script=script) as static:
+        static.page.goto(static.address)
+        assert said in static.page.get_by_role("alert").inner_text(timeout=OPENED)
+
+
+def test_damaged_files_of_the_page_are_named(folder: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(folder, tmp_path / "page")
+    network = broken / "models" / "detector.onnx"
+    network.write_bytes(network.read_bytes()[:-1] + b"?")
+    with opened(broken) as static:
+        static.page.goto(static.address)
+        assert "models/detector.onnx is not the file that models.json names" in static.page.get_by_role("alert").inner_text(timeout=OPENED)
+        (broken / MODELS_FILE).unlink()
+        static.page.goto(static.address)
+        assert "models.json cannot be read (404)" in static.page.get_by_role("alert").inner_text(timeout=OPENED)
+
+
+def test_what_is_neither_a_picture_nor_a_video_is_refused_in_a_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no picture", encoding="utf-8")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    with opened(folder, permissions=[]) as static:
+        static.open()
+        for name in ("notes.jpg", "empty.mp4"):
+            static.page.set_input_files("input[type=file]", str(tmp_path / name))
+            static.page.get_by_role("alert").get_by_text(f"{name} is neither a picture nor a video").wait_for(timeout=OPENED)
+        static.page.get_by_role("button", name="Use the camera").click()
+        static.page.get_by_role("alert").get_by_text("camera").wait_for(timeout=OPENED)
+
+
+def test_the_page_fits_a_phone_and_is_dark_where_the_system_is(folder: Path, pictures: dict[str, Path]) -> None:
+    with opened(folder, viewport={"width": 390, "height": 844}, color_scheme="dark") as static:
+        static.open().analyse(pictures["two.png"])
+        assert static.page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert static.page.evaluate("document.documentElement.dataset.theme") == "dark"
+        static.page.get_by_role("button", name="Face 1").press("Enter")
+        assert static.page.locator("table[data-face='1']").count() == 1
+
+
+@pytest.mark.slow
+def test_ten_frames_of_the_rendered_clip_are_analysed_each_second(folder: Path) -> None:
+    clip = Path(aufait.__file__).parent / "assets" / "demo.mp4"
+    with opened(folder) as static:
+        static.open()
+        begun = time.monotonic()
+        rows = static.analyse(clip)
+        took = time.monotonic() - begun
+    frames = len({row["frame"] for row in rows})
+    print(f"{frames} frames, {len(rows)} faces in {took:.1f} s: {frames / took:.1f} frames/s")
+    assert frames / took >= 10
