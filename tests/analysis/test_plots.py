@@ -28,7 +28,7 @@ from aufait.visualization.findings.marks import Strip
 UNITS = (12, 6, 25)
 
 
-def made(intensity: np.ndarray, *, face: Sequence[int] | None = None, rate: float = 10.0, **given: Any) -> ScoreTable:
+def made(intensity: np.ndarray, *, face: Sequence[int] | np.ndarray | None = None, rate: float = 10.0, **given: Any) -> ScoreTable:
     """A table of (N, 3) intensities of AU12, AU6 and AU25."""
     rows = len(intensity)
     faces = np.zeros(rows, np.int64) if face is None else np.asarray(face, np.int64)
@@ -256,7 +256,7 @@ def test_a_single_frame_is_enough() -> None:
     [
         ({"action_units": (12, 99)}, "no AU99 among the action units of the table: 12, 6, 25"),
         ({"faces": (3,)}, "clip: no face 3; its faces: 0"),
-        ({"start": 20.0}, "no frame between 20 and 10 s; the recording covers 0 to 10 s"),
+        ({"start": 20.0}, "clip: no frame from 20 s on; the recording covers 0 to 10 s"),
         ({"start": 5.0, "end": 4.0}, "the end must be after the start, got 5 to 4 s"),
         ({"scores": "colour"}, "scores must be one of intensity, probability, occurrence, got 'colour'"),
         ({"action_units": (12, 12)}, "action units must not repeat, got 12, 12"),

@@ -73,7 +73,7 @@ def test_several_tables_have_a_picture_each_of_one_size(place: Path) -> None:
 
 def test_a_table_that_cannot_be_drawn_does_not_keep_the_others_back(place: Path) -> None:
     result = run("anna.csv", "ben.csv", "--start", "5", "-o", "both")
-    assert "ben: no frame between 5 and" in failed(result, 1)
+    assert "ben: no frame from 5 s on" in failed(result, 1)
     assert [path.name for path in (place / "both").iterdir()] == ["anna_plot_timeline.png"]
 
 
@@ -85,7 +85,7 @@ def test_a_table_that_cannot_be_drawn_does_not_keep_the_others_back(place: Path)
         (["--units", "smile"], "--units 'smile': write whole numbers with commas"),
         (["--face", "4"], "anna: no face 4; its faces: 0"),
         (["--start", "soon"], "'soon' is no time; write seconds, such as 90, or minutes and seconds, such as 1:30"),
-        (["--start", "1:00"], "no frame between 60 and"),
+        (["--start", "1:00"], "no frame from 60 s on; the recording covers 0 to"),
         (["--events", "other.csv"], "its events are of walk; none is of the recording anna"),
         (["--events", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--markers", "other_markers.csv"], "no marker for any of the recordings anna"),

@@ -102,7 +102,8 @@ def window(table: ScoreTable, choice: Choice) -> tuple[float, float]:
     start = first if choice.start is None else choice.start
     end = last if choice.end is None else choice.end
     if not ((table.time < end) & (table.time >= start)).any():
-        raise InputError(f"{table.name}: no frame between {start:g} and {end:g} s; the recording covers {first:g} to {last:g} s")
+        part = f"between {start:g} and {end:g} s" if start < end else f"from {start:g} s on"
+        raise InputError(f"{table.name}: no frame {part}; the recording covers {first:g} to {last:g} s")
     return max(start, first), min(end, last)
 
 

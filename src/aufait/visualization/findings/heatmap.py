@@ -54,8 +54,8 @@ def _legend(chart: Chart) -> list[tuple[Artist, str]]:
 def _draw_face(axes: Axes, chart: Chart, face: Face, last: bool) -> None:
     rows = len(chart.rows)
     axes.set_ylim(rows, 0)
-    (first, last), = runs(chart.recorded)
-    cells = chart.edges[first : last + 1], np.arange(rows + 1), np.ma.masked_invalid(face.mean[first:last].T)
+    (part,) = (slice(*run) for run in runs(chart.recorded))
+    cells = chart.edges[part.start : part.stop + 1], np.arange(rows + 1), np.ma.masked_invalid(face.mean[part].T)
     axes.pcolormesh(*cells, cmap=light_to_dark(), vmin=0, vmax=1, rasterized=True, zorder=0.6)
     gaps(axes, chart, face)
     axes.hlines(np.arange(1, rows), chart.edges[0], chart.edges[-1], color="white", linewidth=1, zorder=0.9)
