@@ -15,11 +15,13 @@ from aufait.metrics import (
     accuracy,
     bootstrap_by_subject,
     calibration_error,
+    cohen_kappa,
     dependency_f1,
     detectable_difference,
     f1_frame,
     f1_of_guessing,
     failure_rate,
+    icc_2_1,
     icc_3_1,
     intensity_draws,
     intervals_of,
@@ -365,6 +367,7 @@ def _frames(count: int = 600, subjects: int = 7) -> tuple[np.ndarray, np.ndarray
     [
         ("f1_frame", lambda t, v: f1_frame(t, v >= 0.5)),
         ("accuracy", lambda t, v: accuracy(t, v >= 0.5)),
+        ("kappa", lambda t, v: cohen_kappa(t, v >= 0.5)),
         ("nf1", lambda t, v: f1_frame(t, v >= 0.5, skew_normalized=True)),
         ("naccuracy", lambda t, v: accuracy(t, v >= 0.5, skew_normalized=True)),
         ("roc_area", roc_area),
@@ -384,7 +387,9 @@ def test_fast_intervals_are_those_of_the_plain_bootstrap(metric: str, score_of: 
     assert (fast.low, fast.high) == pytest.approx((plain.low, plain.high), abs=1e-12)
 
 
-@pytest.mark.parametrize(("metric", "score_of"), [("icc_3_1", icc_3_1), ("pcc", pearson), ("mae", mean_absolute_error)])
+@pytest.mark.parametrize(
+    ("metric", "score_of"), [("icc_3_1", icc_3_1), ("icc_2_1", icc_2_1), ("pcc", pearson), ("mae", mean_absolute_error)]
+)
 def test_fast_intervals_of_intensities_are_those_of_the_plain_bootstrap(metric: str, score_of: Callable[..., float]) -> None:
     _, value, known, subjects = _frames()
     truth = np.random.default_rng(0).integers(0, 6, len(value))

@@ -14,13 +14,15 @@ import numpy as np
 from aufait.action_units import au_name
 from aufait.errors import InputError
 from aufait.metrics import functional
+from aufait.metrics.agreement import cohen_kappa, icc_2_1
 
 OCCURRENCE_METRICS = (
-    "f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error", "f1_gain", "roc_gain",
+    "f1_frame", "accuracy", "kappa", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error", "f1_gain",
+    "roc_gain",
 )  # fmt: skip
 """The last two say how much better than guessing: F1 minus that of always saying yes, ROC area minus 0.5."""
 
-INTENSITY_METRICS = ("icc_3_1", "pcc", "mae")
+INTENSITY_METRICS = ("icc_3_1", "icc_2_1", "pcc", "mae")
 
 
 class AUMetrics:
@@ -122,6 +124,7 @@ def _occurrence_metrics(truth: np.ndarray, score: np.ndarray, threshold: float) 
         "skew": functional.skew(truth),
         "f1_frame": f1,
         "accuracy": functional.accuracy(truth, decided),
+        "kappa": cohen_kappa(truth.astype(bool), decided),
         "roc_area": roc_area,
         "pr_area": functional.precision_recall_area(truth, score),
         "nf1": functional.f1_frame(truth, decided, skew_normalized=True),
@@ -138,6 +141,7 @@ def _intensity_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]
     return {
         "graded_frames": float(len(truth)),
         "icc_3_1": functional.icc_3_1(truth, rounded),
+        "icc_2_1": icc_2_1(truth, rounded),
         "pcc": functional.pearson(truth, rounded),
         "mae": functional.mean_absolute_error(truth, rounded),
     }

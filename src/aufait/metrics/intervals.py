@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from aufait.action_units import au_name
+from aufait.metrics.agreement import icc_of, kappa_of
 from aufait.metrics.significance import Interval
 
 SCORE_CLASSES = 1000
@@ -75,7 +76,7 @@ def occurrence_draws(
         threshold: probability from which the action unit counts as predicted.
 
     Returns:
-        "f1_frame", "accuracy", "nf1", "naccuracy", "roc_area", "pr_area", "npr_area", "calibration_error", and
+        "f1_frame", "accuracy", "kappa", "nf1", "naccuracy", "roc_area", "pr_area", "npr_area", "calibration_error", and
         "f1_gain" and "roc_gain", how much better than guessing on the same draw -> (D,).
     """
     rows = np.flatnonzero(known)
@@ -91,6 +92,7 @@ def occurrence_draws(
             "nf1": 2 * hits / (2 * hits + alarms / skew + misses),
             "naccuracy": (hits / (hits + misses) + rejections / (alarms + rejections)) / 2,  # nan where a class is absent
         }
+        result["kappa"] = kappa_of(np.stack([rejections, alarms, misses, hits], axis=1).reshape(-1, 2, 2))
         positives = hits + misses
         always = np.where(positives > 0, 2 * positives / (2 * positives + alarms + rejections), np.nan)
     areas = _areas(draws, present, value, rows, skew)
@@ -99,7 +101,7 @@ def occurrence_draws(
 
 
 def intensity_draws(draws: SubjectDraws, truth: np.ndarray, guess: np.ndarray, known: np.ndarray) -> dict[str, np.ndarray]:
-    """ICC(3,1), PCC and MAE of one action unit in every draw, of predictions rounded to whole steps.
+    """ICC(3,1), ICC(2,1), PCC and MAE of one action unit in every draw, of predictions rounded to whole steps.
 
     Args:
         draws: of the subjects of the N rows.
@@ -107,13 +109,14 @@ def intensity_draws(draws: SubjectDraws, truth: np.ndarray, guess: np.ndarray, k
         known: (N,) bool.
 
     Returns:
-        "icc_3_1", "pcc", "mae" -> (D,).
+        "icc_3_1", "icc_2_1", "pcc", "mae" -> (D,).
     """
     rows = np.flatnonzero(known)
     x, y = np.asarray(truth, np.float64)[rows], np.rint(np.asarray(guess, np.float64)[rows])
     parts = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, np.abs(x - y)], axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        count, *means = draws.sums(parts, rows).T
+        sums = draws.sums(parts, rows)
+        count, *means = sums.T
         mean_x, mean_y, square_x, square_y, product, mae = (one / count for one in means)
         # Rounding of the moments must not pass for variance.
         var_x, var_y = (np.where(v > 1e-9, v, 0.0) for v in (square_x - mean_x**2, square_y - mean_y**2))
@@ -122,7 +125,13 @@ def intensity_draws(draws: SubjectDraws, truth: np.ndarray, guess: np.ndarray, k
         icc = 2 * covariance / (var_x + var_y)
         pcc = covariance / np.sqrt(var_x * var_y)
     defined = (var_x > 0) & (var_y > 0)
-    return {"icc_3_1": np.where(var_x + var_y > 0, icc, np.nan), "pcc": np.where(defined, pcc, np.nan), "mae": mae}
+    varies = var_x + var_y > 0
+    return {
+        "icc_3_1": np.where(varies, icc, np.nan),
+        "icc_2_1": np.where(varies, icc_of(sums[:, :6])[1], np.nan),
+        "pcc": np.where(defined, pcc, np.nan),
+        "mae": mae,
+    }
 
 
 def mean_draws(draws: SubjectDraws, values: np.ndarray) -> np.ndarray:

@@ -17,9 +17,10 @@ from aufait.evaluation.reports.tables import Cell, Column, Row, Table, shown
 from aufait.metrics.significance import Interval
 
 NAMES: Mapping[str, str] = {
-    "f1_frame": "F1-frame", "accuracy": "accuracy", "roc_area": "ROC area", "pr_area": "PR area", "nf1": "nF1",
-    "naccuracy": "nAccuracy", "npr_area": "nPR area",
-    "calibration_error": "calibration error", "icc_3_1": "ICC(3,1)", "pcc": "PCC", "mae": "MAE", "landmark_error": "landmark error",
+    "f1_frame": "F1-frame", "accuracy": "accuracy", "kappa": "Cohen's kappa", "roc_area": "ROC area", "pr_area": "PR area",
+    "nf1": "nF1", "naccuracy": "nAccuracy", "npr_area": "nPR area",
+    "calibration_error": "calibration error", "icc_3_1": "ICC(3,1)", "icc_2_1": "ICC(2,1)", "pcc": "PCC", "mae": "MAE",
+    "landmark_error": "landmark error",
     "f1_gain": "F1 minus always yes", "roc_gain": "ROC area minus 50",
 }  # fmt: skip
 """Metric -> name for people."""
@@ -210,7 +211,7 @@ def _unit_tables(evaluation: Evaluation) -> list[Table]:
 
 
 def _occurrence_table(evaluation: Evaluation) -> Table:
-    metrics = ("f1_frame", "accuracy", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error")
+    metrics = ("f1_frame", "accuracy", "kappa", "roc_area", "pr_area", "nf1", "naccuracy", "npr_area", "calibration_error")
     columns = [Column("frames", "count"), Column("positives", "count"), Column("rate, %", "percent"), Column("skew", "number2")]
     columns += [Column(metric_title(metric), kind_of(metric)) for metric in metrics]
     scores = evaluation.scores
@@ -300,7 +301,7 @@ def above_guessing(evaluation: Evaluation) -> str:
 
 
 def _intensity_table(evaluation: Evaluation) -> Table:
-    metrics = ("icc_3_1", "pcc", "mae")
+    metrics = ("icc_3_1", "icc_2_1", "pcc", "mae")
     columns = [Column("frames", "count"), *(Column(metric_title(metric), kind_of(metric)) for metric in metrics)]
     rows = [
         Row(name, (evaluation.scores["graded_frames"][name], *(_scored(evaluation, metric, name) for metric in metrics)))
