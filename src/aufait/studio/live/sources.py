@@ -107,6 +107,8 @@ class Source:
 
     def _publish(self, kind: str, *details: Any) -> None:
         if kind == "state":
+            if (self.state, self.message) == details:
+                return
             self.state, self.message = details
             for view in self._views:
                 view.put_state(self._state)

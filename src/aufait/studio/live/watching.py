@@ -214,7 +214,8 @@ def watch(connection: Connection, follower: Follower, source: str | int) -> None
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    begin = text if "://" in text.split()[0] else text[:1].upper() + text[1:]
+    return f"{begin.rstrip('.')}."
 
 
 def _follow(watched: _Watch, latest: Latest) -> bool:
