@@ -2,7 +2,8 @@
 import type { Answer, Engine, Scores } from "./engine/engine";
 import { closeCamera, openCamera } from "./media/camera";
 import { readPicture } from "./media/picture";
-import { frameAt, openVideo, unreadable } from "./media/video";
+import { openDecoded } from "./media/decoded";
+import { openVideo, stepped, unreadable } from "./media/video";
 import { csv, type Moment } from "./records";
 
 export type Kind = "picture" | "video" | "camera";
@@ -45,7 +46,7 @@ export class Session {
       this.name = file.name;
       this.url = URL.createObjectURL(file);
       if (bitmap) await this.readOnce(bitmap, work);
-      else await this.readVideo(this.url, rate, work);
+      else await this.readVideo(file, rate, work);
     } catch (error) {
       this.fail(error, work);
     }
@@ -119,28 +120,33 @@ export class Session {
     if (work === this.work) this.running = false;
   }
 
-  private async readVideo(url: string, rate: number, work: number): Promise<void> {
-    const video = await openVideo(url, this.name);
+  private async readVideo(file: File, rate: number, work: number): Promise<void> {
+    const decoded = await openDecoded(file);
+    const player = decoded ? null : await openVideo(this.url!, this.name);
     if (work !== this.work) return;
-    if (!(video.duration > 0)) throw new Error(unreadable(this.name));
-    this.size = [video.videoWidth, video.videoHeight];
-    this.duration = video.duration;
+    this.duration = decoded?.duration ?? player!.duration;
+    if (!(this.duration > 0)) throw new Error(unreadable(this.name));
+    this.size = decoded?.size ?? [player!.videoWidth, player!.videoHeight];
     this.kind = "video";
     this.running = true;
     this.begun = performance.now();
     this.engine.reset();
     const pending: Promise<void>[] = [];
-    for (let frame = 1, time = 0; time < video.duration && work === this.work; time = frame++ / rate) {
-      this.follow(await frameAt(video, time), frame, time, work, pending);
+    for await (const { number, time, image } of decoded ? decoded.frames(rate) : stepped(player!, rate)) {
+      if (work !== this.work) {
+        image.close();
+        break;
+      }
+      this.follow(image, number, time, work, pending);
       while (pending.length >= IN_FLIGHT) await pending.shift(); // the next frame is read meanwhile
     }
     await Promise.all(pending);
-    video.removeAttribute("src");
+    player?.removeAttribute("src");
     if (work === this.work) this.running = false;
   }
 
   /** Hands a frame over; `pending` gets what ends when its scores are there. */
-  private follow(bitmap: ImageBitmap, frame: number, time: number, work: number, pending: Promise<void>[]): Answer {
+  private follow(bitmap: ImageBitmap | VideoFrame, frame: number, time: number, work: number, pending: Promise<void>[]): Answer {
     const answer = this.engine.frame(bitmap, time);
     const added = answer.scores.then((scores) => this.add(scores, frame, time, work));
     added.catch(() => {}); // told when it is waited for

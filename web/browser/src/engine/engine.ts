@@ -50,7 +50,7 @@ export class Engine {
   }
 
   /** The faces of the next frame of a video, `time` in seconds. */
-  frame(bitmap: ImageBitmap, time: number): Answer {
+  frame(bitmap: ImageBitmap | VideoFrame, time: number): Answer {
     return this.ask((id) => ({ kind: "frame", id, bitmap, time }), bitmap);
   }
 
@@ -83,7 +83,7 @@ export class Engine {
     });
   }
 
-  private ask(message: (id: number) => Asked, bitmap: ImageBitmap): Answer {
+  private ask(message: (id: number) => Asked, bitmap: ImageBitmap | VideoFrame): Answer {
     const id = this.next++;
     let taken: () => void = () => {};
     const free = new Promise<void>((resolve) => (taken = resolve));

@@ -9,7 +9,7 @@ export type Role = "find" | "score";
 export type Asked =
   | { kind: "start"; role: Role; base: string; facts: Facts; port: MessagePort }
   | { kind: "picture"; id: number; bitmap: ImageBitmap }
-  | { kind: "frame"; id: number; bitmap: ImageBitmap; time: number }
+  | { kind: "frame"; id: number; bitmap: ImageBitmap | VideoFrame; time: number }
   | { kind: "reset" };
 
 /** From the finding worker to the scoring one. */

@@ -8,7 +8,7 @@ import type { Asked, Found, Told } from "./messages";
 import { openGraphs, setUp } from "./runtime";
 
 type Start = Extract<Asked, { kind: "start" }>;
-type Shown = Extract<Asked, { bitmap: ImageBitmap }>;
+type Shown = Extract<Asked, { id: number }>;
 
 let facts: Facts;
 let finder: Finder | null = null;
@@ -65,8 +65,8 @@ async function find(asked: Shown): Promise<void> {
 }
 
 /** The pixels of a bitmap; what is transparent is placed on white. */
-function pixels(bitmap: ImageBitmap): Picture {
-  const { width, height } = bitmap;
+function pixels(bitmap: ImageBitmap | VideoFrame): Picture {
+  const [width, height] = bitmap instanceof ImageBitmap ? [bitmap.width, bitmap.height] : [bitmap.displayWidth, bitmap.displayHeight];
   if (!canvas || canvas.width !== width || canvas.height !== height) canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   if (!context) throw new Error("this browser does not give the pixels of pictures");

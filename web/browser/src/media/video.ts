@@ -1,4 +1,5 @@
-// Frames of a video file at even times, one after another: what is seen does not depend on how fast the machine is.
+// Frames of a video file at even times by the browser's own player, for files that `decoded.ts` does not read. Slower: a player begins
+// each step at the last whole picture before it.
 
 const PATIENCE = 20_000; // milliseconds for one step
 
@@ -22,8 +23,14 @@ export function unreadable(name: string): string {
   return `${name} is neither a picture nor a video that this browser can read. Browsers read JPEG, PNG, WebP and AVIF, and MP4 (H.264) or WebM; aufait detect reads more.`;
 }
 
-/** The picture at a time in seconds. */
-export async function frameAt(video: HTMLVideoElement, time: number): Promise<ImageBitmap> {
+/** Pictures at even steps, `rate` a second; they are numbered from 1, as the numbers of the file's frames are not known. */
+export async function* stepped(video: HTMLVideoElement, rate: number): AsyncGenerator<{ number: number; time: number; image: ImageBitmap }> {
+  for (let number = 1, time = 0; time < video.duration; time = number++ / rate) {
+    yield { number, time, image: await frameAt(video, time) };
+  }
+}
+
+async function frameAt(video: HTMLVideoElement, time: number): Promise<ImageBitmap> {
   if (Math.abs(video.currentTime - time) > 1e-6) {
     const arrived = happens(video, "seeked", `The video cannot be read beyond ${time.toFixed(1)} s.`);
     video.currentTime = time;
