@@ -136,6 +136,15 @@ def x_of(page: Page, time: float, duration: float = 4.0) -> float:
     return box["x"] + box["width"] * time / duration
 
 
+def y_of(page: Page, unit: int) -> float:
+    """Middle of a unit's lane, which is brought into sight."""
+    name = page.get_by_role("button", name=re.compile(rf"^AU{unit}\D")).first
+    name.evaluate("one => one.scrollIntoView({ block: 'center' })")
+    box = name.bounding_box()
+    assert box
+    return box["y"] + box["height"] / 2
+
+
 # -- the library
 
 
@@ -311,9 +320,7 @@ def test_an_event_is_accepted_moved_and_rejected_and_the_studio_keeps_it(page: P
     page.keyboard.press("a")
     soon(lambda: event(studio, recording, found["id"])["status"] == "accepted", "accepted")
 
-    lane = page.get_by_role("button", name=re.compile(rf"^AU{found['unit']}\D")).first.bounding_box()
-    assert lane
-    y = lane["y"] + lane["height"] / 2
+    y = y_of(page, found["unit"])
     page.mouse.move(x_of(page, found["offset"]), y)
     page.mouse.down()
     page.mouse.move(x_of(page, found["offset"] - 0.1), y, steps=3)
@@ -366,9 +373,7 @@ def test_an_event_is_added_by_key_and_by_dragging_described_and_removed(page: Pa
     soon(lambda: {one["id"] for one in events(studio, recording)} == before, "removed")
 
     page.get_by_role("button", name="Add event").click()
-    lane = page.get_by_role("button", name=re.compile(r"^AU4\D")).first.bounding_box()
-    assert lane
-    y = lane["y"] + lane["height"] / 2
+    y = y_of(page, 4)
     page.mouse.move(x_of(page, 2.0), y)
     page.mouse.down()
     page.mouse.move(x_of(page, 2.6), y, steps=6)

@@ -66,11 +66,12 @@ export function drawOverview(canvas: HTMLCanvasElement, scene: OverviewScene): v
       ctx.fillRect(x(from - lanes.step / 2), 0, Math.max(1, x(to - from + lanes.step)), height);
     }
   }
-  const most = Math.max(1, ...density(events, duration, width));
+  const bins = density(events, duration, width);
+  const most = Math.max(1, ...bins);
   ctx.globalAlpha = 1;
   ctx.fillStyle = colour(`--face-${face % 6}`);
-  density(events, duration, width).forEach((many, k) => {
-    if (many) ctx.fillRect(k * 2, height - 2 - (many / most) * (height - 6), 1.6, (many / most) * (height - 6));
+  bins.forEach((many, k) => {
+    if (many) ctx.fillRect(k * 2, height - 2 - (many / most) * (height - 6), 2, (many / most) * (height - 6));
   });
   const [left, right] = [x(start), Math.max(x(end), x(start) + 3)];
   ctx.fillStyle = colour("--bg");
