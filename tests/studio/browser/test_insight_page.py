@@ -40,7 +40,7 @@ def page(studio: RunningStudio, recording: str, chromium: Browser) -> Iterator[P
     page.goto(studio.address)
     page.goto(f"{studio.root}/#/recording/{recording}?t=0.4&face=0")
     page.get_by_role("tab", name="Face").click()
-    page.get_by_role("option").first.wait_for(timeout=PATIENCE)
+    page.locator("[role=option]").first.wait_for(timeout=PATIENCE)
     yield page
     context.close()
 
@@ -95,7 +95,7 @@ def test_the_summary_can_be_sorted_and_its_drawings_come(page: Page) -> None:
     table = page.get_by_role("region", name=re.compile("Table of face")).get_by_role("table")
     table.wait_for(timeout=PATIENCE)
     table.get_by_role("button", name="Peak").click()
-    column = table.locator("thead th").all_inner_texts().index("Peak ↓")
+    column = table.locator("thead th").evaluate_all("(all) => all.findIndex((one) => one.ariaSort === 'descending')")
     peaks = [float(row.locator("th, td").nth(column).inner_text().split()[0]) for row in table.locator("tbody tr").all()]
     assert peaks == sorted(peaks, reverse=True)
     assert peaks[0] > 2
