@@ -45,14 +45,30 @@ def chromium_path() -> str:
     return found
 
 
+_drivers: list[Any] = []  # one at a time: Playwright refuses to be started twice in a thread
+
+
+@contextlib.contextmanager
+def _driver() -> Iterator[Any]:
+    if _drivers:
+        yield _drivers[0]
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        _drivers.append(playwright)
+        try:
+            yield playwright
+        finally:
+            _drivers.clear()
+
+
 @contextlib.contextmanager
 def browser(*, camera: Path | None = None, flags: tuple[str, ...] = ()) -> Iterator[Browser]:
     """A Chromium without a window; with ``camera``, an MJPEG file, it has a camera that shows it again and again."""
     path = chromium_path()
-    from playwright.sync_api import sync_playwright
-
     own = (*_CAMERA, f"--use-file-for-fake-video-capture={camera}") if camera else ()
-    with sync_playwright() as playwright:
+    with _driver() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *own, *flags])
         try:
             yield started
