@@ -22,8 +22,8 @@ _NAMES = (
     "second_face", "offset", "token", "finder", "model", "x",
 )  # fmt: skip
 _VALUES = (
-    "", "0", "-1", "1e999", "nan", "inf", "-inf", "1" * 400, "9" * 25, "0x10", "1_000", "٣", "6,12", "6,,12", "null", "true", "[]", "{}",
-    "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "\x00", "\r\nX: y", "' OR 1=1 --", "<script>", "😀", "\ud800",
+    "", "0", "-1", "1e999", "nan", "inf", "-inf", "1" * 400, "9" * 25, "0x10", "1_000", "٣", "6,12", "6,,12", "null", "true", "[]",
+    "{}", "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "\x00", "\r\nX: y", "' OR 1=1 --", "<script>", "😀", "\ud800",
     "a" * 5000, "file:///etc/passwd", "http://127.0.0.1:1/", "rtsp://127.0.0.1:1/x", "/dev/zero", "csv", "elan", "timeline",
     "agreement", "1.5",
 )  # fmt: skip

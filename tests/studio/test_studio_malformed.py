@@ -100,7 +100,8 @@ def listening(studio: Any) -> Iterator[int]:
 
 
 _RAW = (
-    b"GET / HTTP/1.1\r\n\r\n", b"GET /../../etc/passwd HTTP/1.1\r\nHost: {host}\r\n{token}\r\n\r\n", b"\0\0\0\0", b"\x16\x03\x01\x02",
+    b"GET / HTTP/1.1\r\n\r\n", b"GET /../../etc/passwd HTTP/1.1\r\nHost: {host}\r\n{token}\r\n\r\n", b"\0\0\0\0",
+    b"\x16\x03\x01\x02",
     b"GET /api/recordings HTTP/1.1\r\nHost: {host}\r\nHost: evil\r\n{token}\r\n\r\n", b"POST / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n",
     b"POST /api/recordings HTTP/1.1\r\nHost: {host}\r\n{token}\r\nContent-Length: -5\r\n\r\n",
     b"POST /api/recordings HTTP/1.1\r\nHost: {host}\r\n{token}\r\nContent-Length: 99999999999999999999\r\n\r\n",

@@ -17,12 +17,20 @@ from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.files.atomic import output_errors
 from aufait.files.claims import Claim, Claimed
 from aufait.studio.settings import StudioSettings
+from aufait.studio.worker import work
 
 _REMEMBERED = "studio.json"
 _GRACE = 3
 
 
-def serve(folder: Path, settings: StudioSettings, announce: Callable[[str], None], *, browser: bool = False) -> None:
+def serve(
+    folder: Path,
+    settings: StudioSettings,
+    announce: Callable[[str], None],
+    *,
+    browser: bool = False,
+    work: Callable[..., None] = work,
+) -> None:
     """Serve a folder until the process is asked to end.
 
     Args:
@@ -30,6 +38,7 @@ def serve(folder: Path, settings: StudioSettings, announce: Callable[[str], None
         settings: ``port`` 0 takes the one of the last time, where it is free, else any.
         announce: called with the address that opens the page.
         browser: open it in the browser.
+        work: what a worker process does; see ``aufait.studio.worker``.
 
     Raises:
         MissingExtraError: the extra ``web`` is not installed.
@@ -46,20 +55,22 @@ def serve(folder: Path, settings: StudioSettings, announce: Callable[[str], None
     folder = folder.expanduser().absolute()
     try:
         with output_errors(folder), Claim(folder / "studio.claim", "studio"):
-            _run(uvicorn, folder, settings, announce, browser=browser)
+            _run(uvicorn, folder, settings, announce, browser, work)
     except Claimed as taken:
         raise OutputError(
             f"another studio runs in {folder} ({taken.holder}); use its page, end it, or name another folder"
         ) from None
 
 
-def _run(uvicorn: Any, folder: Path, settings: StudioSettings, announce: Callable[[str], None], *, browser: bool) -> None:
+def _run(
+    uvicorn: Any, folder: Path, settings: StudioSettings, announce: Callable[[str], None], browser: bool, work: Callable[..., None]
+) -> None:
     from aufait.studio.app import create_app
     from aufait.studio.studio import Studio
 
     bound, settings = _bind(folder, settings)
     (folder / "recordings").mkdir(parents=True, exist_ok=True)
-    studio = Studio(folder, settings)
+    studio = Studio(folder, settings, work)
     config = uvicorn.Config(
         create_app(studio), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=_GRACE,
         ws_max_size=20_000_000, ws_per_message_deflate=False, h11_max_incomplete_event_size=64_000, timeout_keep_alive=30,

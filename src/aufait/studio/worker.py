@@ -101,7 +101,8 @@ def _warm(detectors: Detectors, usual: dict[str, Any]) -> dict[str, Any]:
         detector = detectors.get(usual)
     except AufaitError as error:
         return {"problem": str(error), "networks": list_models()}
-    return {"networks": list_models(), "finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
+    facts = {"finder": detector.finder_name, "finder_reason": detector.finder_reason, "model": detector.settings["model"]}
+    return {**facts, "networks": list_models()}
 
 
 def _do(line: Line, detectors: Detectors, job: dict[str, Any]) -> None:
