@@ -13,7 +13,7 @@ export interface Picture {
 const QUALITY = 0.85;
 
 export class Grabber {
-  /** Pictures that were replaced by newer ones before they could be sent. */
+  /** Pictures that were not sent, because newer ones were there first. */
   dropped = 0;
 
   #newest: Picture | null = null;
@@ -22,9 +22,13 @@ export class Grabber {
   #canvas = document.createElement("canvas");
   #pen = this.#canvas.getContext("2d", { willReadFrequently: true, alpha: false })!;
 
-  /** @param ready is told that a new picture can be taken. */
+  /**
+   * @param wanted whether a picture taken now could be sent as the newest: others cost time that the scores need.
+   * @param ready is told that a new picture can be taken.
+   */
   constructor(
     private readonly video: HTMLVideoElement,
+    private readonly wanted: () => boolean,
     private readonly ready: () => void,
   ) {}
 
@@ -54,7 +58,7 @@ export class Grabber {
   #frame(): void {
     if (!this.#running) return;
     this.#next();
-    if (this.#encoding) this.dropped += 1;
+    if (this.#encoding || !this.wanted()) this.dropped += 1;
     else void this.#grab(performance.now());
   }
 

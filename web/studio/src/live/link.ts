@@ -8,6 +8,8 @@ import type { Picture } from "./grabber";
 const CLOSED = "The connection to the studio broke off. See whether `aufait studio` is still running in its terminal, then start again.";
 /** After this long without an answer the next picture is sent all the same. */
 const PATIENCE = 5000;
+/** Milliseconds that a picture needs to be taken, and that cameras need for the next one. */
+const AHEAD = 45;
 
 export interface Listener {
   message: (message: Message) => void;
@@ -21,6 +23,7 @@ export class Link {
   #socket: WebSocket;
   #open = false;
   #waitingSince: number | null = null;
+  #usual = 0;
   #refused: string | null = null;
 
   constructor(
@@ -40,6 +43,11 @@ export class Link {
     return this.#open && !waiting && this.#socket.readyState === WebSocket.OPEN;
   }
 
+  /** Whether a picture that is taken now may still be the newest when the next one can be sent. */
+  get soonFree(): boolean {
+    return this.free || (this.#waitingSince !== null && performance.now() - this.#waitingSince > this.#usual - AHEAD);
+  }
+
   send(picture: Picture): void {
     this.#waitingSince = performance.now();
     this.#socket.send(packed(picture.taken, picture.bytes));
@@ -54,10 +62,15 @@ export class Link {
     const message = parsed(text);
     if (!message) return;
     if (message.type === "ready") this.#open = true;
-    if (message.type === "scores" || message.type === "error") this.#waitingSince = null;
+    if (message.type === "scores" || message.type === "error") this.#answered();
     // An error before the server is ready ends the session; later ones are about single frames.
     if (message.type === "error" && !this.#open) this.#refused = message.error.message;
     this.listener.message(message);
+  }
+
+  #answered(): void {
+    if (this.#waitingSince !== null) this.#usual += (performance.now() - this.#waitingSince - this.#usual) / 8;
+    this.#waitingSince = null;
   }
 
   #lost(why: string): void {

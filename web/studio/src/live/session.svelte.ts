@@ -137,7 +137,7 @@ export class Session {
       return;
     }
     this.#link = new Link("/api/live", { model, finder }, listener);
-    this.#grabber = new Grabber(this.#video!, () => this.#send());
+    this.#grabber = new Grabber(this.#video!, () => this.#link?.soonFree ?? false, () => this.#send());
     this.#grabber.start();
   }
 
