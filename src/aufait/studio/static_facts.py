@@ -1,4 +1,4 @@
-"""What the page without a server has to know: constants of finder, model and quality, read off the objects that Python works with."""
+"""What the page without a server has to know: constants of finder, model and quality, read off the objects that Python uses."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from aufait.faces.face_check import CHECK_SIZE
 from aufait.faces.following import FollowingConfig
 from aufait.faces.template import ALIGNMENT_POINTS, TEMPLATE, TEMPLATE_SIZE
 from aufait.faces.tracking import TrackerConfig
-from aufait.files.hashes import file_sha256
 from aufait.faces.weights import weights_path
+from aufait.files.hashes import file_sha256
 from aufait.landmarks import MIRROR_68
 from aufait.models.default.crop import CROP_SIZE
 from aufait.models.default.predictor import AUPredictor
@@ -34,10 +34,10 @@ PRESENT = 0.5
 """Probability from which a unit counts as present."""
 
 LIMITS = (
-    "The builtin face finder and the compact model run here. With the mesh finder and its model, aufait detect is more accurate on real "
-    "faces; it needs Python.",
-    "Real faces have tested AU1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 25, 26 and 43; nothing is known about AU10, 14, 20, 23, 24 and 28 on "
-    "real faces.",
+    "The builtin face finder and the compact model run here. With the mesh finder and its model, which need Python, aufait detect is "
+    "more accurate on real faces.",
+    "AU1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 25, 26 and 43 were tested on real faces; how well AU10, 14, 20, 23, 24 and 28 are read on "
+    "them is not known.",
     "A probability refers to a base rate of 20 % for every unit: what is rare in your material is overstated.",
     "A person who leaves the picture for more than a second, or is seen again after a cut, gets a new number.",
 )
@@ -57,7 +57,7 @@ def facts(predictor: AUPredictor, config: BuiltinConfig, files: Mapping[str, Wri
         "version": aufait.__version__,
         "model": _model(predictor),
         "finder_sha256": {name: file_sha256(weights_path(name)) for name in ("face_detector", "face_landmarks")},
-        "networks": {name: {"file": f"models/{one.path.name}", "sha256": one.sha256, "bytes": one.bytes} for name, one in files.items()},
+        "networks": {name: _file(one) for name, one in files.items()},
         "units": [_unit(number) for number in predictor.action_units],
         "finder": _finder(config),
         "following": asdict(FollowingConfig()),
@@ -73,6 +73,10 @@ def facts(predictor: AUPredictor, config: BuiltinConfig, files: Mapping[str, Wri
 
 
 _TRACKER = ("max_lost", "max_distance", "distance_growth", "max_size_ratio", "smoothing", "damping")
+
+
+def _file(written: WrittenGraph) -> dict[str, Any]:
+    return {"file": f"models/{written.path.name}", "sha256": written.sha256, "bytes": written.bytes}
 
 
 def _model(predictor: AUPredictor) -> dict[str, Any]:

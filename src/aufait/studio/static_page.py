@@ -1,15 +1,16 @@
 """A folder with a page that needs no server: finder, landmarks, crop and the compact model run in the browser itself.
 
-The page is built from ``web/browser`` by ``make web``; this adds the networks as ONNX files, ``models.json`` with every constant that
-the page works with, and a README. Any web server can hand the folder out, as it is nothing but files.
+The page is built from ``web/browser`` by ``make web``; this adds the networks as ONNX files, ``models.json`` with every constant
+that the page works with, and a README. Any web server can hand the folder out, as it is nothing but files.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,20 +20,22 @@ from aufait.files.atomic import output_errors, sync_to_disc
 
 MODELS_FILE = "models.json"
 """Which networks there are, and all constants; the page reads it first."""
+_README_FILE = "README.txt"
+_WRITTEN = {"index.html", "assets", "models", MODELS_FILE, _README_FILE}
 
 _README = """\
 Action units in the browser alone
 =================================
 
-Everything in this folder is files: a page, the networks it runs and the constants it works with. Pictures and videos that are opened
-in it stay in the browser; it asks no other machine for anything.
+Everything in this folder is files: a page, the networks it runs and the constants it works with. Pictures and videos that are
+opened in it stay in the browser; it asks no other machine for anything.
 
 A browser does not run such pages from file:// addresses, so hand the folder out by any web server, for instance:
 
     python -m http.server --directory {folder} --bind 127.0.0.1 8000
 
 and open http://127.0.0.1:8000/ . Cameras are allowed on that address and on https:// ones. A server that sends the headers
-Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp lets the networks use several processor cores.
+Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp lets the networks use more processor cores.
 
 Written by aufait {version}. Licence: Apache-2.0; ONNX Runtime Web (MIT) and Svelte (MIT) are part of the page.
 """
@@ -51,6 +54,12 @@ class StaticPage:
     folder: Path
     bytes: int
     differences: dict[str, float]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder} holds the page and its networks, {self.bytes / 1e6:.0f} MB. Hand it out by a web server, such as:\n"
+            f"python -m http.server --directory {shlex.quote(str(self.folder))} --bind 127.0.0.1 8000"
+        )
 
 
 def built_page() -> Path:
@@ -84,7 +93,7 @@ def write_static_page(folder: str | Path, *, overwrite: bool = False) -> StaticP
     with _whole_folder(folder) as partial:
         shutil.copytree(page, partial, dirs_exist_ok=True)
         differences = _write_networks(partial)
-        (partial / "README.txt").write_text(_readme(folder), encoding="utf-8")
+        (partial / _README_FILE).write_text(_readme(folder), encoding="utf-8")
         size = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
     return StaticPage(folder, size, differences)
 
@@ -110,22 +119,22 @@ def _readme(folder: Path) -> str:
 
 
 def _check_target(folder: Path, *, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder for the page")
-    if not any(folder.iterdir()):
+    held = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if not held:
         return
-    if not (folder / MODELS_FILE).is_file():
-        raise InputError(f"{folder} holds other files; give an empty folder or a new name for the page")
+    if not held <= _WRITTEN:
+        other = min(held - _WRITTEN)
+        raise InputError(f"{folder} holds other files, such as {other}; give an empty folder or a new name for the page")
     if not overwrite:
-        raise OutputError(f"{folder} holds a page already; give another folder, or --overwrite to replace it")
+        raise OutputError(f"{folder} holds a page already; give the name of another folder, or delete this one first")
 
 
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
     """A folder to write to, which takes the name ``folder`` when the block ends well and is gone when it does not."""
-    partial, old = folder.with_name(f"{folder.name}.partial"), folder.with_name(f"{folder.name}.old")
+    partial, old = folder.with_name(f".{folder.name}.partial"), folder.with_name(f".{folder.name}.replaced")
     with output_errors(folder):
         for left in (partial, old):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -136,11 +145,8 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
                 folder.replace(old)
             partial.replace(folder)
             sync_to_disc(folder.parent)
-        except BaseException:
-            with suppress(OSError):
-                if old.exists() and not folder.exists():
-                    old.replace(folder)
-            raise
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
+            if old.exists() and not folder.exists():
+                old.replace(folder)
+            for left in (partial, old):
+                shutil.rmtree(left, ignore_errors=True)

@@ -121,18 +121,18 @@ export class Session {
   }
 
   private async readVideo(file: File, rate: number, work: number): Promise<void> {
-    const decoded = await openDecoded(file);
-    const player = decoded ? null : await openVideo(this.url!, this.name);
+    const player = await openVideo(this.url!, this.name);
+    const decoded = await openDecoded(file, player);
     if (work !== this.work) return;
-    this.duration = decoded?.duration ?? player!.duration;
+    this.duration = decoded?.duration ?? player.duration;
     if (!(this.duration > 0)) throw new Error(unreadable(this.name));
-    this.size = decoded?.size ?? [player!.videoWidth, player!.videoHeight];
+    this.size = decoded?.size ?? [player.videoWidth, player.videoHeight];
     this.kind = "video";
     this.running = true;
     this.begun = performance.now();
     this.engine.reset();
     const pending: Promise<void>[] = [];
-    for await (const { number, time, image } of decoded ? decoded.frames(rate) : stepped(player!, rate)) {
+    for await (const { number, time, image } of decoded ? decoded.frames(rate) : stepped(player, rate)) {
       if (work !== this.work) {
         image.close();
         break;
@@ -141,7 +141,7 @@ export class Session {
       while (pending.length >= IN_FLIGHT) await pending.shift(); // the next frame is read meanwhile
     }
     await Promise.all(pending);
-    player?.removeAttribute("src");
+    player.removeAttribute("src");
     if (work === this.work) this.running = false;
   }
 

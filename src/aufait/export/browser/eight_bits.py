@@ -1,8 +1,8 @@
 """ONNX files of a quarter of the size: kernels and matrices as whole numbers of 8 bits, multiplied when the file is opened.
 
-The shipped weights are stored that way in the package (``files.weights.packed``): one scale for each output channel. Exporters write
-them as float32, with batch normalisations folded in, which changes the scale and not the whole numbers. Here the whole numbers are
-found again, so nothing is rounded a second time; a weight that is no multiple of 127 steps stays as it is.
+The shipped weights are stored that way in the package (``files.weights.packed``): one scale for each output channel. Exporters
+write them as float32, with batch normalisations folded in, which changes the scale and not the whole numbers. Here the whole
+numbers are found again, so nothing is rounded a second time; a tensor that holds no whole steps stays as it is.
 """
 
 from __future__ import annotations

@@ -75,14 +75,15 @@ def shipped_graphs(predictor: AUPredictor, config: BuiltinConfig) -> list[Browse
         predictor: the compact model.
         config: the finder's settings.
     """
-    landmarks, crop = landmark_network(), CROP_SIZE
-    table = torch.from_numpy(predictor.calibration.table)
+    landmarks = landmark_network()
     size = landmarks.config.crop_size
+    units = ActionUnitGraph(predictor.network, torch.from_numpy(predictor.calibration.table), mirror=predictor.mirror)
+    check = FaceCheckGraph(load_face_check(fused=False))
     return [
         BrowserGraph("detector", DetectorGraph(detector_network()), _bytes(1, 192, 320), {1: 32, 2: 32}),
         BrowserGraph("landmarks", LandmarkGraph(landmarks, config), _bytes(2, size, size), {0: 1}),
-        BrowserGraph("action_units", ActionUnitGraph(predictor.network, table, mirror=predictor.mirror), _bytes(2, crop, crop), {0: 1}),
-        BrowserGraph("face_check", FaceCheckGraph(load_face_check(fused=False)), _bytes(2, CHECK_SIZE, CHECK_SIZE), {0: 1}),
+        BrowserGraph("action_units", units, _bytes(2, CROP_SIZE, CROP_SIZE), {0: 1}),
+        BrowserGraph("face_check", check, _bytes(2, CHECK_SIZE, CHECK_SIZE), {0: 1}),
     ]
 
 
@@ -103,25 +104,34 @@ def write_graph(graph: BrowserGraph, folder: Path) -> WrittenGraph:
         difference = _largest_difference(graph, partial)
         if not difference <= TOLERANCE:
             raise AufaitError(
-                f"the exported network {graph.name} differs by {difference:.2g} from the original, at most {TOLERANCE:g} is allowed; "
-                "please report it, with the versions of torch and onnxruntime"
+                f"the exported network {graph.name} differs by {difference:.2g} from the original, at most {TOLERANCE:g} is "
+                "allowed; please report it, with the versions of torch and onnxruntime"
             )
     return WrittenGraph(path, file_sha256(path), path.stat().st_size, difference)
 
 
 def _exported(graph: BrowserGraph) -> Any:
-    free = {
-        axis: multiple * torch.export.Dim(f"axis{axis}", min=1, max=_MOST // multiple) if multiple > 1
-        else torch.export.Dim(f"axis{axis}", min=1, max=_MOST)
-        for axis, multiple in graph.free.items()
-    }  # fmt: skip
+    free = {axis: _free(axis, multiple) for axis, multiple in graph.free.items()}
     with quiet_exporter():
         program = torch.onnx.export(
-            graph.module, (), kwargs={"pixels": graph.example}, dynamo=True, dynamic_shapes={"pixels": free}, input_names=["pixels"],
-            output_names=list(graph.outputs), opset_version=OPSET, verbose=False,
-        )  # fmt: skip
+            graph.module,
+            (),
+            kwargs={"pixels": graph.example},
+            dynamo=True,
+            dynamic_shapes={"pixels": free},
+            input_names=["pixels"],
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            verbose=False,
+        )
     assert program is not None  # the exporter returns None only for the other one, which is off
     return program.model_proto
+
+
+def _free(axis: int, multiple: int) -> Any:
+    """A length that may be any multiple of ``multiple``."""
+    length = torch.export.Dim(f"axis{axis}", min=1, max=_MOST // multiple)
+    return length if multiple == 1 else multiple * length
 
 
 def _largest_difference(graph: BrowserGraph, path: Path) -> float:
@@ -136,7 +146,8 @@ def _largest_difference(graph: BrowserGraph, path: Path) -> float:
 def _difference(module: nn.Module, run: Callable[[Tensor], list[Tensor]], pixels: Tensor) -> float:
     with torch.inference_mode():
         expected = module(pixels)
-    return max(float((a - b).abs().max()) if a.shape == b.shape else float("inf") for a, b in zip(expected, run(pixels), strict=True))
+    pairs = zip(expected, run(pixels), strict=True)
+    return max(float((a - b).abs().max()) if a.shape == b.shape else float("inf") for a, b in pairs)
 
 
 def _runner(path: Path, outputs: tuple[str, ...]) -> Callable[[Tensor], list[Tensor]]:

@@ -1,10 +1,10 @@
 // A worker: finds the faces of pictures, or scores the faces that the other worker found.
 import type { Facts } from "../../../shared/pipeline/facts";
 import { Finder } from "../../../shared/pipeline/finder";
-import type { Picture } from "../../../shared/pipeline/picture";
 import { prepare } from "../../../shared/pipeline/prepare";
 import { score } from "../../../shared/pipeline/score";
 import type { Asked, Found, Told } from "./messages";
+import { pixelsOf } from "./pixels";
 import { openGraphs, setUp } from "./runtime";
 
 type Start = Extract<Asked, { kind: "start" }>;
@@ -13,7 +13,6 @@ type Shown = Extract<Asked, { id: number }>;
 let facts: Facts;
 let finder: Finder | null = null;
 let handOver: MessagePort;
-let canvas: OffscreenCanvas | null = null;
 let work: Promise<void> = Promise.resolve();
 
 function tell(message: Told): void {
@@ -56,23 +55,10 @@ async function start({ role, base, facts: told, port }: Start): Promise<void> {
 
 async function find(asked: Shown): Promise<void> {
   if (!finder) throw new Error("the networks are not loaded");
-  const picture = pixels(asked.bitmap);
+  const picture = await pixelsOf(asked.bitmap);
   const faces = asked.kind === "picture" ? await finder.find(picture) : await finder.track(picture, asked.time);
   const prepared = prepare(picture, faces, facts);
   const found: Found = { id: asked.id, prepared, width: picture.width, height: picture.height };
   handOver.postMessage(found, [prepared.crops.buffer, prepared.checkCrops.buffer]);
   tell({ kind: "taken", id: asked.id });
-}
-
-/** The pixels of a bitmap; what is transparent is placed on white. */
-function pixels(bitmap: ImageBitmap | VideoFrame): Picture {
-  const [width, height] = bitmap instanceof ImageBitmap ? [bitmap.width, bitmap.height] : [bitmap.displayWidth, bitmap.displayHeight];
-  if (!canvas || canvas.width !== width || canvas.height !== height) canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
-  if (!context) throw new Error("this browser does not give the pixels of pictures");
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, width, height);
-  context.drawImage(bitmap, 0, 0);
-  bitmap.close();
-  return context.getImageData(0, 0, width, height);
 }

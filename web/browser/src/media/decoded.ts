@@ -12,17 +12,23 @@ export interface Frame {
 const AHEAD = 12; // frames between those handed to the decoder and those taken from it
 const BLOCK = 4 * 1024 * 1024; // bytes that are read at a time
 
-/** Null where this browser cannot decode the file frame by frame. */
-export async function openDecoded(file: Blob): Promise<DecodedVideo | null> {
+/**
+ * Null where this browser cannot decode the file frame by frame.
+ *
+ * `player` shows the same file: of files that do not name their colours, players guess them by the size of the picture, as Python does,
+ * and decoders do not.
+ */
+export async function openDecoded(file: Blob, player: HTMLVideoElement): Promise<DecodedVideo | null> {
   if (typeof VideoDecoder === "undefined") return null;
   const track = await readTrack(file);
   if (!track) return null;
-  const { supported } = await VideoDecoder.isConfigSupported(settings(track)).catch(() => ({ supported: false }));
-  return supported ? new DecodedVideo(file, track) : null;
-}
-
-function settings({ codec, description, width, height }: Track): VideoDecoderConfig {
-  return { codec, description, codedWidth: width, codedHeight: height };
+  const shown = new VideoFrame(player);
+  const config: VideoDecoderConfig = {
+    codec: track.codec, description: track.description, codedWidth: track.width, codedHeight: track.height, colorSpace: shown.colorSpace.toJSON(),
+  };
+  shown.close();
+  const { supported } = await VideoDecoder.isConfigSupported(config).catch(() => ({ supported: false }));
+  return supported ? new DecodedVideo(file, track, config) : null;
 }
 
 export class DecodedVideo {
@@ -30,7 +36,7 @@ export class DecodedVideo {
   readonly size: [number, number];
   private readonly times: number[];
 
-  constructor(private readonly file: Blob, private readonly track: Track) {
+  constructor(private readonly file: Blob, private readonly track: Track, private readonly config: VideoDecoderConfig) {
     this.times = track.samples.map((sample) => sample.time).filter((time) => time > -1e-6).sort((a, b) => a - b);
     const step = this.times.length > 1 ? this.times[1]! - this.times[0]! : 0;
     this.duration = (this.times[this.times.length - 1] ?? 0) + step;
@@ -42,7 +48,7 @@ export class DecodedVideo {
     const queue = new FrameQueue();
     const decoder = new VideoDecoder({ output: (frame) => queue.add(frame), error: (error) => queue.fail(error) });
     decoder.addEventListener("dequeue", () => queue.changed());
-    decoder.configure(settings(this.track));
+    decoder.configure(this.config);
     this.feed(decoder, queue).then(() => queue.end(), (error: Error) => queue.fail(error));
     try {
       let next = 0;
