@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +16,19 @@ from aufait.cli.app import app
 @pytest.fixture
 def talk(tmp_path):
     """A table of a video with two faces; face 1 does what face 0 did half a second before."""
+    return write_talk(tmp_path / "talk.csv", 1000, (12,))
+
+
+def write_talk(path, frames, units):
     random = np.random.default_rng(5)
-    course = np.convolve(random.normal(size=1200), np.exp(-np.arange(60) / 10), "valid")
+    course = np.convolve(random.normal(size=frames + 200), np.exp(-np.arange(60) / 10), "valid")
     course = np.clip(1.5 + 1.2 * course / course.std(), 0, 5)
-    lines = ["frame,face_id,timestamp,confidence,success,quality,AU12_r,AU12_p,source"]
-    for frame in range(1000):
+    scores = "".join(f"AU{unit:02d}_r,AU{unit:02d}_p," for unit in units)
+    lines = [f"frame,face_id,timestamp,confidence,success,quality,{scores}source"]
+    for frame in range(frames):
         for face, place in ((0, frame + 20), (1, frame + 5)):
-            value = course[place]
-            lines.append(f"{frame + 1},{face},{frame / 30:.3f},0.99,1,0.9,{value:.3f},{min(1, value / 3):.3f},talk.mp4")
-    path = tmp_path / "talk.csv"
+            scores = f"{course[place]:.3f},{min(1, course[place] / 3):.3f}," * len(units)
+            lines.append(f"{frame + 1},{face},{frame / 30:.3f},0.99,1,0.9,{scores}talk.mp4")
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -37,6 +43,19 @@ def test_two_faces_of_a_recording(talk, tmp_path):
     assert float(row["first_leads"]) > 0.9
     assert (out / "synchrony_AU12.png").read_bytes().startswith(b"\x89PNG")
     assert {line["of"] for line in csv.DictReader((out / "event_cooccurrence.csv").open())} == {"A", "B"}
+
+
+def test_the_command_of_the_page_runs(tmp_path, monkeypatch):
+    page = Path(__file__).resolve().parents[2] / "docs" / "two_people.md"
+    if not page.is_file():
+        pytest.skip("the pages are not part of this source archive")
+    (tmp_path / "results").mkdir()
+    write_talk(tmp_path / "results" / "talk.csv", 2700, (6, 12))
+    monkeypatch.chdir(tmp_path)
+    (command,) = [line for line in page.read_text("utf-8").splitlines() if line.startswith("aufait synchrony")]
+    result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert {row["label"] for row in csv.DictReader((tmp_path / "together" / "synchrony.csv").open())} == {"AU6", "AU12"}
 
 
 @pytest.mark.parametrize(("first", "second", "message"), [("", ":1", "has the faces 0, 1"), (":0", ":7", "has no face 7"),
