@@ -138,7 +138,7 @@ def x_of(page: Page, time: float, duration: float = 4.0) -> float:
 
 def y_of(page: Page, unit: int) -> float:
     """Middle of a unit's lane, which is brought into sight."""
-    name = page.get_by_role("button", name=re.compile(rf"^AU{unit}\D")).first
+    name = page.locator("button.name", has_text=re.compile(rf"^AU{unit}\D"))
     name.evaluate("one => one.scrollIntoView({ block: 'center' })")
     box = name.bounding_box()
     assert box
@@ -230,8 +230,7 @@ def test_two_tabs_agree(context: BrowserContext, studio: RunningStudio, recordin
     number = int(first.locator("button.event[aria-pressed=true]").get_attribute("data-event") or 0)
     first.keyboard.press("a")
     second.locator(f"button.event[data-event='{number}'] .dot.accepted").wait_for(timeout=SOON)
-    studio_rename = first.get_by_role("link", name="All recordings")
-    studio_rename.click()
+    first.get_by_role("link", name="All recordings").click()
     card(first, "Anna and Ben").get_by_role("button", name="Rename").click()
     first.get_by_role("textbox", name="New name").fill("two people.mp4")
     first.keyboard.press("Enter")
@@ -352,7 +351,7 @@ def test_an_event_is_added_by_key_and_by_dragging_described_and_removed(page: Pa
         new = [one for one in events(studio, recording) if one["id"] not in before]
         return new[0] if len(new) == 1 else None
 
-    page.get_by_role("button", name=re.compile(r"^AU9\D")).first.click()
+    page.locator("button.name", has_text=re.compile(r"^AU9\D")).click()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("n")
