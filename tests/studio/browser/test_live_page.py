@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from network_cameras import http_server
 from studio_pages import RunningStudio, browser, demo_frames, running_studio, wait_until, write_clip
 
 from aufait.analysis.readers import read_table
@@ -156,3 +157,20 @@ def test_an_address_that_is_none_is_refused_in_a_sentence(page: Page) -> None:
     wait_until(page, "document.querySelector('[role=alert]')?.textContent.includes('Write the address') === false")
     assert page.get_by_role("alert").inner_text()
     assert page.get_by_role("button", name="Watch").count() == 0
+
+
+def test_a_stream_that_the_studio_opens_is_shown_with_its_faces_until_it_ends(page: Page, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "stream.mp4", demo_frames(100))
+    with http_server({"stream.mp4": clip.read_bytes()}, kinds={"stream.mp4": "video/mp4"}) as server:
+        page.get_by_role("button", name="Stream or camera of the studio").click()
+        page.get_by_role("textbox").fill(f"http://{server.address}/stream.mp4")
+        page.get_by_role("button", name="Add").click()
+        page.get_by_role("button", name="Watch").click()
+        wait_until(page, "document.querySelector('[data-reading=faces]').textContent === '2'")
+        assert reading(page, "latency") == "not known", "when a stream's picture was taken, nobody knows"
+        assert page.evaluate("document.querySelector('canvas[aria-label]').width") == 960
+        assert page.evaluate(_MARKED), "something is drawn over the picture"
+        wait_until(page, "document.querySelector('.note.warn, .note.bad') !== null")
+        assert page.locator(".note.bad").count() == 0, "an end is no fault"
+        page.get_by_role("button", name=re.compile("^Remove")).click()
+        page.get_by_role("button", name="Watch").wait_for(state="detached")
