@@ -34,8 +34,8 @@ PRESENT = 0.5
 """Probability from which a unit counts as present."""
 
 LIMITS = (
-    "The builtin face finder and the compact model run here. With the mesh finder and its model, which need Python, aufait detect is "
-    "more accurate on real faces.",
+    "The builtin face finder and the compact model run here. With the mesh finder and its model, which need Python, aufait detect "
+    "is more accurate on real faces.",
     "AU1, 2, 4, 5, 6, 7, 9, 12, 15, 17, 25, 26 and 43 were tested on real faces; how well AU10, 14, 20, 23, 24 and 28 are read on "
     "them is not known.",
     "A probability refers to a base rate of 20 % for every unit: what is rare in your material is overstated.",

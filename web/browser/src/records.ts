@@ -36,22 +36,21 @@ export function facesOf(moments: readonly Moment[]): number[] {
 /** The table as text; one row per face, or one that says that there is none. */
 export function csv(moments: readonly Moment[], source: Source, facts: Facts): string {
   const columns = facts.columns[source.kind];
+  const own = columns.indexOf(source.kind === "video" ? "presentation_time" : "success"); // before it are OpenFace's columns
   const lines = moments.flatMap((moment) => {
     const faces: (ScoredFace | null)[] = moment.faces.length ? moment.faces : [null];
-    return faces.map((face) => columns.map((name) => cell(name, moment, face, source, facts)).join(","));
+    return faces.map((face) => columns.map((name, k) => (
+      ofMoment(name, moment, face, source) ?? (face ? ofFace(name, face, facts) : k < own ? zero(name) : "")
+    )).join(","));
   });
   return [columns.join(","), ...lines].join("\n") + "\n";
 }
 
 const UNIT = /^AU(\d+)_(?:(left|right)_)?([rcp])$/;
 
-function cell(name: string, moment: Moment, face: ScoredFace | null, source: Source, facts: Facts): string {
-  const common = ofMoment(name, moment, face, source);
-  if (common !== null) return common;
-  const unit = UNIT.exec(name);
-  if (unit) return unitCell(Number(unit[1]), unit[2] ?? "", unit[3]!, face, facts);
-  if (!face) return name.startsWith("pose_") || /^[xy]_\d+$/.test(name) ? "0.0" : "";
-  return ofFace(name, face);
+/** What OpenFace writes in the row of a frame without a face. */
+function zero(name: string): string {
+  return name.startsWith("AU") ? "0" : name.startsWith("pose_R") ? "0.000" : "0.0";
 }
 
 function ofMoment(name: string, moment: Moment, face: ScoredFace | null, source: Source): string | null {
@@ -59,7 +58,7 @@ function ofMoment(name: string, moment: Moment, face: ScoredFace | null, source:
     case "frame": return String(moment.frame);
     case "face": case "face_id": return String(face?.id ?? 0);
     case "timestamp": return moment.time.toFixed(3);
-    case "presentation_time": return String(moment.time);
+    case "presentation_time": return Number.isInteger(moment.time) ? moment.time.toFixed(1) : String(moment.time);
     case "confidence": return (face?.confidence ?? 0).toFixed(2);
     case "success": return face ? "1" : "0";
     case "width": return String(source.width);
@@ -69,7 +68,9 @@ function ofMoment(name: string, moment: Moment, face: ScoredFace | null, source:
   }
 }
 
-function ofFace(name: string, face: ScoredFace): string {
+function ofFace(name: string, face: ScoredFace, facts: Facts): string {
+  const unit = UNIT.exec(name);
+  if (unit) return unitCell(Number(unit[1]), unit[2] ?? "", unit[3]!, face, facts);
   const pose = /^pose_([TR])([xyz])$/.exec(name);
   if (pose) {
     const axis = "xyz".indexOf(pose[2]!);
@@ -83,9 +84,8 @@ function ofFace(name: string, face: ScoredFace): string {
 }
 
 /** OpenFace's AU45 (blink) holds AU43 (eyes closed); a unit that the model does not score stays empty. */
-function unitCell(unit: number, side: string, what: string, face: ScoredFace | null, facts: Facts): string {
+function unitCell(unit: number, side: string, what: string, face: ScoredFace, facts: Facts): string {
   const place = facts.units.findIndex((one) => one.unit === (unit === 45 ? 43 : unit));
-  if (!face) return what === "p" || side ? "" : "0";
   if (place < 0) return "";
   if (what === "c") return face.probability[place]! >= facts.model.present ? "1.0" : "0.0";
   const [intensity, probability] =
