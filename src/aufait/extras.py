@@ -44,7 +44,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "web": Extra(
             "the studio: a local web app and its API",
             {
-                "fastapi": "fastapi", "pydantic": "pydantic", "uvicorn": "uvicorn", "websockets": "websockets",
+                "fastapi": "fastapi", "starlette": "starlette", "pydantic": "pydantic", "uvicorn": "uvicorn", "websockets": "websockets",
                 "python_multipart": "python-multipart",
             },
         ),

@@ -119,8 +119,8 @@ class Arrays:
     def table(self, name: str, source: str) -> ScoreTable:
         """The whole table, in its own order."""
         order = np.asarray(self.order)
-        rows = {one: np.asarray(getattr(self, one)[order]) for one in PER_ROW}
-        scores = {one: np.ascontiguousarray(values.T)[order] for one, values in self.scores.items()}
+        rows: dict[str, Any] = {one: np.asarray(getattr(self, one)[order]) for one in PER_ROW}
+        scores: dict[str, Any] = {one: np.ascontiguousarray(values.T)[order] for one, values in self.scores.items()}
         others = {column: np.asarray(self.box[order, place]) for place, column in enumerate(_BOX)}
         return ScoreTable(
             name, self.action_units, **rows, **scores, others=others, source=source, tool=self._tool, of_pictures=self.of_pictures

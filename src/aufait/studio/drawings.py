@@ -151,10 +151,11 @@ def _analyses(arrays: Arrays, name: str, size: tuple[int, int]) -> Iterator[Fram
 def _face(arrays: Arrays, row: int) -> FaceAnalysis:
     from aufait.results import FaceAnalysis
 
-    scores = {name: np.asarray(values[:, row]) for name, values in arrays.scores.items() if name != "occurrence"}
+    scores: dict[str, Any] = {name: np.asarray(values[:, row]) for name, values in arrays.scores.items() if name != "occurrence"}
     given = {name: values for name, values in scores.items() if np.isfinite(values).all()}
-    sides = {name: np.where(np.isfinite(values), values, 0) for name, values in scores.items() if name.endswith(("left", "right"))}
-    whole = {name: given[name] for name in ("probability", "intensity") if name in given}
+    sided = [name for name in scores if name.endswith(("left", "right"))]
+    sides: dict[str, Any] = {name: np.where(np.isfinite(scores[name]), scores[name], 0) for name in sided}
+    whole: dict[str, Any] = {name: given[name] for name in ("probability", "intensity") if name in given}
     points = np.asarray(arrays.landmarks[row], np.float32)
     points = np.where(points == NOWHERE, 0, points / arrays.scale).reshape(68, 2)
     quality, confidence = (float(np.nan_to_num(values[row])) for values in (arrays.quality, arrays.confidence))

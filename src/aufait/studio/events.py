@@ -60,9 +60,9 @@ def event_of(store: Store, recording: str, number: int) -> dict[str, Any] | None
 
 def write_event(store: Store, recording: str, event: Mapping[str, Any], number: int | None = None) -> int:
     """Add an event, or change the one with a number; returns its number."""
-    names = ("face", "unit", "side", "onset", "apex", "offset", "peak", "mean", "kind", "status", "level", "note")
-    values: list[Any] = [event.get(name) for name in names]
-    names, values = (*names, "found"), [*values, None if event.get("found") is None else json.dumps(event["found"])]
+    kept = ("face", "unit", "side", "onset", "apex", "offset", "peak", "mean", "kind", "status", "level", "note")
+    names = (*kept, "found")
+    values = [*(event.get(name) for name in kept), None if event.get("found") is None else json.dumps(event["found"])]
     if number is None:
         holders = ", ".join("?" * (len(names) + 1))
         return store.change(f"INSERT INTO events (recording, {', '.join(names)}) VALUES ({holders})", [recording, *values])

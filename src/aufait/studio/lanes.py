@@ -42,7 +42,7 @@ def make_lanes(arrays: Arrays, face: FaceRows, units: Sequence[int], start: floa
         points: at most so many.
     """
     times = arrays.time[face.start : face.stop]
-    first, last = (face.start + int(np.searchsorted(times, time, side)) for time, side in ((start, "left"), (end, "right")))
+    first, last = face.start + int(np.searchsorted(times, start)), face.start + int(np.searchsorted(times, end, "right"))
     frames = arrays.frame_times[np.searchsorted(arrays.frame_times, start) : np.searchsorted(arrays.frame_times, end, "right")]
     kind = "intensity" if arrays.has_intensity else "probability"
     rows = slice(first, last)

@@ -82,8 +82,17 @@ def _video(path: Path) -> Probe:
     if (info.first_frame or 0.0) >= _LATE or (info.first_frame or 0.0) < 0:
         media_type = None
     width, height = info.size
-    facts = {"duration": info.duration, "width": width, "height": height, "fps": info.frame_rate}
+    facts = {"duration": info.duration, "width": width, "height": height, "fps": info.frame_rate, "synthetic": _is_demo(path)}
     return Probe({"kind": "video", **facts}, media_type, first.image)
+
+
+def _is_demo(path: Path) -> bool:
+    """Whether it is the clip that comes with the package, whose people are rendered."""
+    from aufait.files.hashes import file_sha256
+    from aufait.media.sources import demo_clip
+
+    demo = demo_clip()
+    return demo.is_file() and demo.stat().st_size == path.stat().st_size and file_sha256(demo) == file_sha256(path)
 
 
 def _media_type(path: Path, decoder: str) -> str | None:
