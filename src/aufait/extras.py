@@ -44,8 +44,8 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "web": Extra(
             "the studio: a local web app and its API",
             {
-                "fastapi": "fastapi", "starlette": "starlette", "pydantic": "pydantic", "uvicorn": "uvicorn", "websockets": "websockets",
-                "python_multipart": "python-multipart",
+                "fastapi": "fastapi", "starlette": "starlette", "pydantic": "pydantic", "uvicorn": "uvicorn",
+                "websockets": "websockets", "python_multipart": "python-multipart",
             },
         ),
         "cluster": Extra("work on the machines of a Ray cluster", {"ray": "ray"}),
