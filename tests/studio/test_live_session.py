@@ -157,6 +157,17 @@ def test_a_client_that_leaves_in_the_middle_frees_its_place(client: TestClient) 
     _until(lambda: not client.app.state.pool._used)  # type: ignore[attr-defined]
 
 
+def test_a_page_that_is_loaded_again_finds_its_process_warm(client: TestClient) -> None:
+    _until(lambda: not client.app.state.pool._used)  # type: ignore[attr-defined]
+    pids = set()
+    for _ in range(5):
+        with client.websocket_connect("/api/live") as socket:
+            socket.receive_json()
+            pids |= {worker._process.pid for worker in client.app.state.pool._used}  # type: ignore[attr-defined]
+            socket.send_bytes(message(1.0))  # it leaves before the answer
+    assert len(pids) == 1
+
+
 def test_a_silent_client_is_sent_away(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     from aufait.studio.live import session
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from aufait.machine import cores
 from aufait.studio.errors import StudioError
@@ -12,6 +13,9 @@ from aufait.studio.live.worker import Worker
 
 WARM_SECONDS = 600.0
 """How long a process is kept that nobody uses."""
+
+MOMENT = 0.5
+"""Seconds that a new video waits for one that is ending: a page that is loaded again leaves its place a moment later."""
 
 
 def usual_limit() -> int:
@@ -34,6 +38,7 @@ class Pool:
         self._starting = 0
         self._warm: Worker | None = None
         self._cooling: asyncio.TimerHandle | None = None
+        self._given = asyncio.Event()
 
     async def take(self, options: LiveOptions) -> Worker:
         """A worker for one video, to be given back.
@@ -41,6 +46,10 @@ class Pool:
         Raises:
             StudioError: 503, all are used; what is wrong with the options.
         """
+        if self._warm is None and self._used:
+            self._given.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._given.wait(), MOMENT)
         if len(self._used) + self._starting >= self.limit:
             raise StudioError(
                 503, f"{self.limit} live videos are analysed already, more would make all of them slow; end one of them first."
@@ -73,6 +82,7 @@ class Pool:
         if worker not in self._used:
             return
         self._used.discard(worker)
+        self._given.set()
         self._drop_warm()
         if not worker.alive:
             worker.stop()
