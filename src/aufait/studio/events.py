@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from aufait.studio.store import Store
 
 STATUSES = ("found", "accepted", "rejected", "moved", "added")
+_COLUMNS = (
+    "id", "face", "unit", "side", "onset", "apex", "offset", "peak", "mean", "kind", "status", "found", "level", "note",
+)  # fmt: skip
+_ROUNDED = (("onset", 6), ("apex", 6), ("offset", 6), ("peak", 3), ("mean", 3))
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events"
+_ALWAYS = (-math.inf, math.inf)
 _INSERT = (
     "INSERT INTO events (recording, face, unit, side, onset, apex, offset, peak, mean, kind, status)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'found')"
@@ -39,22 +45,28 @@ def _known(value: float) -> float | None:
 
 def shown(row: sqlite3.Row) -> dict[str, Any]:
     """An event as the API shows it."""
-    event = {name: row[name] for name in ("id", "face", "unit", "side", "status", "level", "note", "kind")}
-    event |= {name: None if row[name] is None else round(row[name], 6) for name in ("onset", "apex", "offset")}
-    event |= {name: None if row[name] is None else round(row[name], 3) for name in ("peak", "mean")}
-    return event | {"found": json.loads(row["found"]) if row["found"] else None}
+    event = dict(zip(_COLUMNS, row, strict=True))
+    for name, digits in _ROUNDED:
+        if event[name] is not None:
+            event[name] = round(event[name], digits)
+    if event["found"] is not None:
+        event["found"] = json.loads(event["found"])
+    return event
 
 
-def events_of(store: Store, recording: str, face: int | None = None) -> list[dict[str, Any]]:
-    """The events of a recording, or of one of its faces, in the order of time."""
-    only, values = ("", [recording]) if face is None else (" AND face = ?", [recording, face])
-    query = f"SELECT * FROM events WHERE recording = ?{only} ORDER BY onset, offset, face, unit, id"
+def events_of(
+    store: Store, recording: str, face: int | None = None, window: tuple[float, float] = _ALWAYS
+) -> list[dict[str, Any]]:
+    """The events of a recording, or of one of its faces, that are there in a window, in the order of time."""
+    values: list[Any] = [recording, window[1], window[0], *([] if face is None else [face])]
+    only = "" if face is None else " AND face = ?"
+    query = f"{_SELECT} WHERE recording = ? AND onset <= ? AND offset >= ?{only} ORDER BY onset, offset, face, unit, id"
     return [shown(row) for row in store.rows(query, values)]
 
 
 def event_of(store: Store, recording: str, number: int) -> dict[str, Any] | None:
     """One event."""
-    rows = store.rows("SELECT * FROM events WHERE recording = ? AND id = ?", (recording, number))
+    rows = store.rows(f"{_SELECT} WHERE recording = ? AND id = ?", (recording, number))
     return shown(rows[0]) if rows else None
 
 

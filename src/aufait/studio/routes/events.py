@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from fastapi.responses import Response
 from aufait.studio.corrections import corrected, new_event
 from aufait.studio.errors import StudioError
 from aufait.studio.events import event_of, events_of, write_event
-from aufait.studio.forms import Correction, FaceQuery, Identity, Markers, NewEvent
+from aufait.studio.forms import LATEST, Correction, FaceQuery, Identity, Markers, NewEvent, TimeQuery
 from aufait.studio.guard import SMALL_BODY
 from aufait.studio.markers import keep_markers, markers_of, read_markers
 from aufait.studio.studio import Studio
@@ -27,11 +28,14 @@ def router(studio: Studio) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/api/recordings/{identity}", tags=["events"])
 
-    @routes.get("/events")
-    def events(identity: Identity, face: FaceQuery | None = None) -> dict[str, Any]:
-        """Events in the order of time: found, accepted, rejected, moved and added ones."""
+    @routes.get("/events", response_class=Response)
+    def events(
+        identity: Identity, face: FaceQuery | None = None, start: TimeQuery = -LATEST, end: TimeQuery = LATEST
+    ) -> Response:
+        """Events that are there between two times, in the order of time: found, accepted, rejected, moved and added ones."""
         studio.done(identity)
-        return {"events": events_of(studio.store, identity, face)}
+        found = events_of(studio.store, identity, face, (start, end))
+        return Response(json.dumps({"events": found}, separators=(",", ":")), media_type="application/json")
 
     @routes.post("/events", status_code=201)
     def add(identity: Identity, event: NewEvent) -> dict[str, Any]:
