@@ -14,10 +14,11 @@ from live_fakes import message, picture
 from aufait import Detector
 from aufait.errors import InputError
 from aufait.studio.errors import StudioError
-from aufait.studio.live.follower import Follower
+from aufait.studio.live.follower import Follower, LiveOptions, options_of
 from aufait.studio.live.message import LARGEST_FRAME, Rate, decoded, parse_frame
 from aufait.studio.live.newest import Newest
 from aufait.studio.live.watching import PAUSES, STEADY_SECONDS, Patience, SourceClock, jpeg_of
+from aufait.studio.settings import StudioSettings
 
 
 def test_the_newest_item_is_taken_and_the_others_are_counted() -> None:
@@ -143,3 +144,10 @@ def test_viewers_get_wide_frames_smaller() -> None:
     wide = decoded(jpeg_of(np.zeros((720, 2560, 3), np.uint8)))
     assert wide.shape == (360, 1280, 3)
     assert decoded(jpeg_of(textured())).shape == (64, 96, 3)
+
+
+def test_the_file_of_a_finder_is_not_given_to_another() -> None:
+    usual = StudioSettings(finder="mesh", finder_model="face.task", model="mesh")
+    assert options_of(usual) == LiveOptions("mesh", "face.task", "mesh", "auto")
+    assert options_of(usual, "auto", "compact") == LiveOptions("auto", "face.task", "compact", "auto")
+    assert options_of(usual, "builtin").finder_model is None

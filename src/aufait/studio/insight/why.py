@@ -13,7 +13,7 @@ import numpy as np
 from aufait.action_units import ACTION_UNITS
 from aufait.studio.arrays import NOWHERE
 from aufait.studio.errors import StudioError
-from aufait.studio.live.follower import LiveOptions
+from aufait.studio.live.follower import options_of
 
 if TYPE_CHECKING:
     from aufait.studio.live.pool import Pool
@@ -95,14 +95,14 @@ class Explanations:
         """A process with what the recording was analysed with."""
         usual, facts = self._studio.settings, self._studio.store.facts(recording) or {}
         used, asked = facts.get("settings") or {}, facts.get("asked") or {}
-        finder, name = used.get("finder") or usual.finder, asked.get("model") or used.get("model") or usual.model
+        finder, name = used.get("finder") or "", asked.get("model") or used.get("model") or usual.model
         try:
-            return await self._pool.take(LiveOptions(finder, usual.finder_model, name, usual.device))
+            return await self._pool.take(options_of(usual, finder, name))
         except StudioError as error:
             if error.code != "missing_model" or name == usual.model:
                 raise
         # The name of a model that is not shipped says not where it is; the command line may.
-        return await self._pool.take(LiveOptions(finder, usual.finder_model, usual.model, usual.device))
+        return await self._pool.take(options_of(usual, finder))
 
 
 def _answer(told: dict[str, Any], unit: int) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from aufait.studio.live.message import decoded, plain_face
 if TYPE_CHECKING:
     from aufait.analysis.live.causal_events import Change
     from aufait.detection.detector import Detector
+    from aufait.studio.settings import StudioSettings
 
+_TASK_FILE = {"auto", "mesh"}
 _WARM_FRAMES = 4  # the first searches, the others follow
 _NO_LIMITS = "What these maps do not show is for the makers of the network to say."
 
@@ -37,6 +39,13 @@ class LiveOptions:
         from aufait.detection.detector import Detector
 
         return Detector(finder=self.finder, finder_model=self.finder_model, model=self.model, device=self.device)
+
+
+def options_of(settings: StudioSettings, finder: str = "", model: str = "") -> LiveOptions:
+    """Options that somebody asks for; what is empty is that of the command line."""
+    finder = finder or settings.finder
+    fits = finder == settings.finder or {finder, settings.finder} <= _TASK_FILE  # else its file is that of another finder
+    return LiveOptions(finder, settings.finder_model if fits else None, model or settings.model, settings.device)
 
 
 class Follower:

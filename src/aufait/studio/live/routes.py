@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from aufait.studio.errors import StudioError
-from aufait.studio.live.follower import LiveOptions
+from aufait.studio.live.follower import LiveOptions, options_of
 from aufait.studio.live.pool import Pool
 from aufait.studio.live.session import FAULT, TRY_AGAIN, run_session, send_error
 from aufait.studio.live.sources import Source, Sources, View
@@ -73,9 +73,8 @@ def router(studio: Studio, pool: Pool | None = None) -> APIRouter:
 
 
 def live_options(settings: StudioSettings, asked: Mapping[str, Any]) -> LiveOptions:
-    """How a client wants its frames analysed; what it does not say is that of the command line."""
-    finder, model = (str(asked.get(name) or getattr(settings, name)) for name in ("finder", "model"))
-    return LiveOptions(finder, settings.finder_model, model, settings.device)
+    """How a client wants its frames analysed."""
+    return options_of(settings, *(str(asked.get(name) or "") for name in ("finder", "model")))
 
 
 async def serve_live(socket: WebSocket, pool: Pool, options: LiveOptions) -> None:
