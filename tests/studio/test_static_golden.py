@@ -90,7 +90,7 @@ def _shrunk(image: np.ndarray) -> list[dict[str, Any]]:
 
 def _qualities(image: np.ndarray) -> list[dict[str, Any]]:
     """Without fit, visible share and clarity."""
-    found = []
+    found: list[dict[str, Any]] = []
     for k, points in enumerate(_landmarks(6)):
         side, corner = np.float32(40 + 20 * k), np.float32(12 * k)  # the last reach outside
         points = (points - points.min(axis=0)) / np.ptp(points) * side + corner
@@ -118,9 +118,9 @@ def _boxes() -> dict[str, Any]:
 
 def _cuts() -> dict[str, Any]:
     pictures = [frame[::4, ::4] for frame in (demo_frames(1)[0], demo_frames(1, start=30)[0])]
-    small = [small_picture(np.ascontiguousarray(one)) for one in pictures]
-    changed = change(*small, CutConfig().plain)
-    return {"pictures": [_rgb(one) for one in pictures], "small": small[0].ravel().tolist(), "change": changed}
+    first, second = (small_picture(np.ascontiguousarray(one)) for one in pictures)
+    changed = change(first, second, CutConfig().plain)
+    return {"pictures": [_rgb(one) for one in pictures], "small": first.ravel().tolist(), "change": changed}
 
 
 def _yuv() -> list[dict[str, Any]]:

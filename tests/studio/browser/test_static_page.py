@@ -61,8 +61,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "none.png": Image.fromarray(np.random.default_rng(3).integers(90, 140, (200, 300, 3), dtype=np.uint8)),
     }
     for name, picture in made.items():
-        extra = {"exif": turned} if name == "exif.jpg" else {}
-        picture.save(folder / name, **({"quality": 92} if name.endswith("jpg") else {}), **extra)
+        options: dict[str, Any] = {"quality": 92} if name.endswith("jpg") else {}
+        picture.save(folder / name, **options | ({"exif": turned} if name == "exif.jpg" else {}))
     return {name: folder / name for name in made}
 
 
