@@ -115,3 +115,40 @@ def test_unknown_addresses_and_methods_answer_the_error_object(served: Any) -> N
     assert code(served.client.get("/api/recordings/abcdefabcdef")) == "unknown_recording"
     assert code(served.client.get("/api/recordings/..%2f..%2fetc")) == "not_found"
     assert code(served.client.get("/api/recordings/%2e%2e")) in ("unknown_recording", "wrong_method", "not_found")
+
+
+def test_bodies_are_limited_where_nothing_large_is_expected(served: Any) -> None:
+    answer = served.client.put(f"{served.place}/markers", content=b" " * 9_000_000, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413 and code(answer) == "too_large"
+    pieces = iter([b" " * 1_000_000] * 9)
+    answer = served.client.put(f"{served.place}/markers", content=pieces, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413 and code(answer) == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("bound", "host", "let_in"),
+    [
+        ("127.0.0.1", "127.0.0.1:80", True), ("127.0.0.1", "localhost", True), ("127.0.0.1", "example.org", False),
+        ("127.0.0.1", "0.0.0.0", False), ("::1", "[::1]:80", True), ("::1", "[::1]", True), ("10.0.0.7", "10.0.0.7:80", True),
+        ("10.0.0.7", "localhost:80", False), ("0.0.0.0", "192.168.1.2:80", True), ("0.0.0.0", "evil.example:80", False),
+        ("0.0.0.0", "", False), ("0.0.0.0", "192.168.1.2:81", False),
+    ],
+)  # fmt: skip
+def test_hosts_that_are_bound_are_let_in(bound: str, host: str, let_in: bool) -> None:
+    from aufait.studio.guard import Guard
+    from aufait.studio.settings import StudioSettings
+
+    statuses: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        statuses.append(200)
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    import asyncio
+
+    headers = [(b"host", host.encode()), (b"authorization", b"Bearer secret")]
+    scope = {"type": "http", "method": "GET", "path": "/api/about", "query_string": b"", "headers": headers}
+    asyncio.run(Guard(app, StudioSettings(host=bound, port=80, token="secret"))(scope, None, send))  # type: ignore[arg-type]
+    assert statuses == [200 if let_in else 421]

@@ -148,10 +148,49 @@ def test_what_was_broken_off_is_begun_again_and_the_rest_is_kept(tmp_path: Path,
         assert wait_for(client, waiting["id"], ended)["state"] == "done"
 
 
+def test_a_list_that_is_none_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    import sqlite3
+
+    from aufait.errors import OutputError
+    from aufait.studio.store import Store
+
+    (tmp_path / "studio.sqlite").write_bytes(b"something else altogether" * 100)
+    with pytest.raises(OutputError, match="move it away"):
+        Store(tmp_path / "studio.sqlite")
+    with sqlite3.connect(tmp_path / "newer.sqlite") as newer:
+        newer.execute("PRAGMA user_version=99")
+    newer.close()
+    with pytest.raises(OutputError, match="newer version"):
+        Store(tmp_path / "newer.sqlite")
+
+
+def test_a_list_that_cannot_be_written_is_said_and_nothing_stops(own: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sqlite3
+
+    studio, client = own
+    found = upload(client, write_clip(tmp_path / "clip.mp4"))
+    wait_for(client, found["id"], ended)
+
+    def full(*arguments: Any, **more: Any) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        for name in ("change", "update", "take_next"):
+            patch.setattr(studio.store, name, full)
+        answer = client.patch(f"/api/recordings/{found['id']}", json={"name": "other"})
+        assert answer.status_code == 507 and answer.json()["error"]["code"] == "disc_full"
+        import time
+
+        time.sleep(1.0)
+    later = upload(client, write_clip(tmp_path / "later.mp4"))
+    assert wait_for(client, later["id"], ended)["state"] == "done"
+
+
 def test_changes_are_told_as_they_come(own: Any, tmp_path: Path) -> None:
     import asyncio
 
     studio, client = own
+    clip = slow_clip(tmp_path / "clip.mp4", 15)  # what changes within a quarter of a second may be told as one change
 
     async def listen() -> list[str]:
         stream = studio.updates.stream()
@@ -159,7 +198,7 @@ def test_changes_are_told_as_they_come(own: Any, tmp_path: Path) -> None:
         identity = None
         while not any('"state": "done"' in one for one in found):
             if identity is None:
-                identity = (await asyncio.to_thread(upload, client, write_clip(tmp_path / "clip.mp4")))["id"]
+                identity = (await asyncio.to_thread(upload, client, clip))["id"]
             found.append(await asyncio.wait_for(anext(stream), 60))
         await asyncio.to_thread(client.delete, f"/api/recordings/{identity}")
         while "event: gone" not in found[-1]:

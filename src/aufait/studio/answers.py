@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
@@ -30,6 +31,7 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for status in (400, 404, 405, 413, 416):
         app.add_exception_handler(status, _http)
+    app.add_exception_handler(sqlite3.OperationalError, _list)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -44,6 +46,13 @@ async def _studio(request: Request, error: Any) -> Response:
 
 async def _package(request: Request, error: Any) -> Response:
     return error_response(as_studio_error(error))
+
+
+async def _list(request: Request, error: Any) -> Response:
+    log.error("%s %s", request.method, request.url.path, exc_info=error)
+    if "full" in str(error):
+        return error_response(StudioError(507, "The disc of the studio is full; delete recordings or free some space."))
+    return error_response(StudioError(503, "The list of recordings cannot be used right now; try again."))
 
 
 async def _invalid(request: Request, error: Any) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
+import os
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aufait.studio.drawings import PROGRESS, draw
+from aufait.studio.drawings import PROGRESS, draw, watch
 from aufait.studio.errors import StudioError
 from aufait.studio.exports import Export, standing_events
 from aufait.studio.provenance import record_of
@@ -94,7 +95,8 @@ class DrawingJobs:
 
     def _submit(self, job: dict[str, Any]) -> Future[None]:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=watch, initargs=(os.getpid(),))
         try:
             return self._pool.submit(draw, job)
         except BrokenProcessPool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,18 @@ class Told:
         partial = partial_path(self._place)
         partial.write_text(json.dumps({"progress": round(min(done / self._total, 1.0), 3)}), "utf-8")
         partial.replace(self._place)
+
+
+def watch(server: int) -> None:
+    """End this process when the server that started it is gone; such a pool would wait for ever."""
+
+    def watching() -> None:
+        while os.getppid() == server:
+            time.sleep(1.0)
+        os._exit(0)
+
+    if os.name == "posix":
+        threading.Thread(target=watching, name="aufait-watch", daemon=True).start()
 
 
 def draw(job: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -104,7 +105,12 @@ class Jobs:
             with self._news:
                 if self._closing:
                     return None
-                taken = self._studio.store.take_next()
+                try:
+                    taken = self._studio.store.take_next()
+                except sqlite3.OperationalError:  # the disc is full, for instance; that may change
+                    log.exception("the list of recordings cannot be written")
+                    taken = None
+                    self._news.wait(_PATIENCE)
                 if taken is not None:
                     slot.job, slot.cancelled = taken[0], None
                     return taken
@@ -147,7 +153,8 @@ class _Slot:
                     self._run(*taken)
                 except Exception:
                     log.exception("a job was lost")
-                    self._failed("It could not be analysed; the log says why.")
+                    with suppress(Exception):  # the list itself may be what cannot be written
+                        self._failed("It could not be analysed; the log says why.")
                 finally:
                     self.jobs.leave(self)
         finally:

@@ -53,6 +53,10 @@ def serve(
     except ImportError as error:
         raise MissingExtraError("the studio", "web") from error
     folder = folder.expanduser().absolute()
+    with output_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.mkdir(mode=0o700)  # recordings of people are nobody else's business
     try:
         with output_errors(folder), Claim(folder / "studio.claim", "studio"):
             _run(uvicorn, folder, settings, announce, browser, work)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aufait.errors import OutputError
 from aufait.studio.recording import public_recording
 
 _TABLES = """
@@ -39,6 +40,9 @@ class Store:
     Args:
         path: of the file; made if it is not there.
 
+    Raises:
+        OutputError: it is another kind of file, damaged, or of a newer version.
+
     Attributes:
         on_change: called with the id after a recording has changed, and with None in place of the facts after one has gone.
     """
@@ -49,10 +53,22 @@ class Store:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self.on_change: Callable[[str, dict[str, Any] | None], None] = lambda identity, facts: None
-        with self._lock:
-            for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"user_version={_VERSION}"):
-                self._connection.execute(f"PRAGMA {pragma}")
-            self._connection.executescript(_TABLES)
+        try:
+            self._prepare(path)
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                advice = "move it away to begin a new list, or name another folder"
+                raise OutputError(f"{path} cannot be used as the list of a studio ({error}); {advice}") from error
+            raise
+
+    def _prepare(self, path: Path) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise OutputError(f"{path} was written by a newer version of aufait; update aufait, or name another folder")
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", f"user_version={_VERSION}"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(_TABLES)
 
     def close(self) -> None:
         """Closes the file."""

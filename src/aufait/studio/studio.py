@@ -57,6 +57,9 @@ class Studio:
             for place in (self.folder / "recordings").iterdir():
                 if _ID.fullmatch(place.name) and place.name not in known:  # an upload or a deletion that was broken off
                     shutil.rmtree(place, ignore_errors=True)
+        for pattern in ("recordings/*/export-*", "markers-*"):
+            for place in self.folder.glob(pattern):
+                shutil.rmtree(place, ignore_errors=True)
         self.jobs.start()
 
     def close(self) -> None:

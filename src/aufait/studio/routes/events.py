@@ -79,7 +79,7 @@ def router(studio: Studio) -> APIRouter:
     async def markers_file(identity: Identity, request: Request) -> dict[str, Any]:
         """Markers from a file (multipart, field ``file``): CSV, ELAN, BORIS or Praat; they replace those that there are."""
         studio.recording(identity)
-        with TemporaryDirectory(dir=studio.folder) as place:
+        with TemporaryDirectory(prefix="markers-", dir=studio.folder) as place:
             target = Path(place) / "markers"
             upload = await receive_upload(request, target, SMALL_BODY)
             if not upload.size:
