@@ -101,6 +101,32 @@ def cpu_seconds(pid: int) -> float:
     return sum(spent.get(one, 0.0) for one in family) if parents else float("nan")
 
 
+def machine_seconds() -> float:
+    """Processor time so far of everything that runs on this machine; nan where the system does not tell."""
+    try:
+        spent = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:
+        return float("nan")
+    return sum(int(spent[place]) for place in (0, 1, 2, 5, 6)) / os.sysconf("SC_CLK_TCK")  # user, nice, system, interrupts
+
+
+@dataclass
+class Watch:
+    """Who used the processor since it was made: the studio, and everybody else but this program."""
+
+    pid: int
+
+    def __post_init__(self) -> None:
+        self._start = time.perf_counter(), cpu_seconds(self.pid), machine_seconds(), time.process_time()
+
+    def to_text(self, frames: int) -> str:
+        """Processor time of the studio for a frame, and the share of the machine that others used."""
+        now = time.perf_counter(), cpu_seconds(self.pid), machine_seconds(), time.process_time()
+        passed, studio_used, all_used, own = (late - early for late, early in zip(now, self._start, strict=True))
+        others = max(0.0, all_used - studio_used - own) / passed / (os.cpu_count() or 1)
+        return f"{1000 * studio_used / frames:.0f} ms of processor time a frame; others used {100 * others:.0f} % of the machine"
+
+
 @contextmanager
 def studio(finder: str, model: str) -> Iterator[tuple[str, int]]:
     """A studio in a process of its own; gives the address of its live WebSocket, and the number of the process."""
@@ -201,15 +227,14 @@ def main() -> None:
     middles: list[float] = []
     with studio(options.finder, options.model) as (address, pid):
         for number in range(options.repeats):
-            load, spent = os.getloadavg()[0], cpu_seconds(pid)
+            watch = Watch(pid)
             run = asyncio.run(in_turn(address, frames, options.seconds))
             rates.append(len(run.round_trip) / run.seconds)
             middles.append(float(np.median(run.round_trip)))
-            each = 1000 * (cpu_seconds(pid) - spent) / run.frames
-            about = f"{each:.0f} ms of processor time a frame, load {load:.1f} before, {os.getloadavg()[0]:.1f} after"
-            print(f"in turn   {run.to_text()} (run {number + 1}: {about})")
+            print(f"in turn   {run.to_text()} (run {number + 1}: {watch.to_text(run.frames)})")
+        watch = Watch(pid)
         camera = asyncio.run(as_camera(address, frames, options.seconds, options.camera))
-        print(f"camera    {camera.to_text()}, {options.camera:g} frames/s sent")
+        print(f"camera    {camera.to_text()}, {options.camera:g} frames/s sent ({watch.to_text(camera.frames)})")
     print(f"in turn   median {np.median(rates):.1f} frames/s ({min(rates):.1f} to {max(rates):.1f}), "
           f"round trip {np.median(middles):.0f} ms ({min(middles):.0f} to {max(middles):.0f})")  # fmt: skip
 
