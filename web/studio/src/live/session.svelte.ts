@@ -71,12 +71,12 @@ export class Session {
     this.#video = video;
     this.state = "opening";
     try {
-      await this.#open(origin, video);
+      await this.#open(origin, video, turn);
     } catch (cause) {
       if (turn === this.#turn) this.#fail(cause instanceof CameraProblem ? cause.message : `The picture could not be opened: ${String(cause)}`);
       return;
     }
-    if (turn !== this.#turn) return this.#release();
+    if (turn !== this.#turn) return; // stopped, or started anew, while the camera was asked for
     this.#connect(origin, wishes);
     this.#timer = window.setInterval(() => this.#tell(), TELL_MS);
   }
@@ -110,10 +110,11 @@ export class Session {
     return new Blob([this.#recorder?.csv() ?? ""], { type: "text/csv" });
   }
 
-  async #open(origin: Origin, video: HTMLVideoElement): Promise<void> {
+  async #open(origin: Origin, video: HTMLVideoElement, turn: number): Promise<void> {
     if (origin.kind === "source") return;
     if (origin.kind === "camera") {
       const stream = await openCamera(origin.id);
+      if (turn !== this.#turn) return closeCamera(stream);
       this.#stream = stream;
       video.srcObject = stream;
       stream.getVideoTracks()[0]?.addEventListener("ended", () => this.#fail("The camera was unplugged or switched off. Start again when it is back."));
