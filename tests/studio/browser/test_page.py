@@ -90,7 +90,7 @@ def opened(context: BrowserContext, studio: RunningStudio) -> Page:
 
 def show(page: Page, studio: RunningStudio, recording: str) -> Page:
     page.goto(f"{studio.root}/#/recording/{recording}")
-    page.locator(".lane canvas").first.wait_for()
+    page.locator("canvas.sheet[data-drawn=yes]").wait_for(timeout=SOON)
     soon(lambda: page.evaluate(_SHOWN), "picture and overlay are shown")
     return page
 

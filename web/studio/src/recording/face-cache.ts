@@ -5,6 +5,7 @@ import { nearest } from "./lane-cache";
 
 const PIECE = 6; // seconds
 const KEPT = 16;
+const PATIENCE_MS = 120; // pieces that are only rushed through are not asked for
 
 interface Piece {
   times: Float64Array;
@@ -14,6 +15,8 @@ interface Piece {
 export class FaceCache {
   units: number[] = [];
   private pieces = new Map<number, Piece | "asked">();
+  private wanted = -1;
+  private timer = 0;
 
   constructor(
     private readonly id: string,
@@ -26,18 +29,25 @@ export class FaceCache {
   /** The frame shown at `time`, null while it is not here. Asks ahead. */
   at(time: number): api.FaceFrame | null {
     const number = Math.max(0, Math.floor(time / PIECE));
-    const piece = this.want(number);
-    if (time - number * PIECE > PIECE * 0.6 && (number + 1) * PIECE < this.duration) this.want(number + 1);
-    if (!piece) return null;
+    const piece = this.pieces.get(number);
+    if (piece === undefined) this.want(number);
+    else if (time - number * PIECE > PIECE * 0.6 && (number + 1) * PIECE < this.duration && !this.pieces.has(number + 1)) this.want(number + 1);
+    if (piece === undefined || piece === "asked") return null;
     const k = nearest(piece.times, time);
     const frame = piece.frames[k];
     return frame && Math.abs(frame.time - time) < 1.5 / this.fps ? frame : null;
   }
 
-  private want(number: number): Piece | null {
-    const piece = this.pieces.get(number);
-    if (piece === undefined) void this.fetch(number);
-    return piece === undefined || piece === "asked" ? null : piece;
+  private want(number: number): void {
+    if (this.wanted === number) return;
+    this.wanted = number;
+    window.clearTimeout(this.timer);
+    const ask = (): void => {
+      this.wanted = -1;
+      if (!this.pieces.has(number)) void this.fetch(number);
+    };
+    if (this.pieces.size) this.timer = window.setTimeout(ask, PATIENCE_MS);
+    else ask();
   }
 
   private async fetch(number: number): Promise<void> {

@@ -35,7 +35,6 @@ export class LanePlot {
   private width: number;
 
   constructor(
-    place: HTMLElement,
     readonly unit: number,
     width: number,
     private height: number,
@@ -60,7 +59,7 @@ export class LanePlot {
       ],
       hooks: { drawClear: [(plot) => this.under(plot)], draw: [(plot) => this.over(plot)] },
     };
-    this.plot = new uPlot(options, [[], [], [], [], [], []] as unknown as uPlot.AlignedData, place);
+    this.plot = new uPlot(options, [[], [], [], [], [], []] as unknown as uPlot.AlignedData, document.createElement("div"));
   }
 
   resize(width: number, height: number): void {
@@ -71,6 +70,11 @@ export class LanePlot {
 
   paint(colours: LaneColours): void {
     this.colours = colours;
+  }
+
+  /** What was drawn, in the screen's pixels. It is not in the page: one sheet shows all lanes, which browsers move about faster. */
+  get picture(): HTMLCanvasElement {
+    return this.plot.ctx.canvas;
   }
 
   /** Draws a stretch of time. */
