@@ -35,12 +35,13 @@ def running(recording: dict[str, Any]) -> bool:
     return recording["state"] == "running" and recording["progress"]["frames"] > 0
 
 
-def test_progress_is_told_and_a_job_can_be_cancelled(own: Any, slow: Path) -> None:
+def test_progress_is_told_and_a_job_can_be_cancelled(own: Any, tmp_path: Path) -> None:
     studio, client = own
+    slow = slow_clip(tmp_path / "slow.mp4", 600)
     found = upload(client, slow)
     waiting = upload(client, slow)
     seen = wait_for(client, found["id"], running)
-    assert seen["progress"]["total"] == 100 and 0 < seen["progress"]["frames"] < 100
+    assert seen["progress"]["total"] == 600 and 0 < seen["progress"]["frames"] < 600
     assert client.get(f"/api/recordings/{waiting['id']}").json()["state"] == "waiting"
     assert client.get(f"/api/recordings/{found['id']}/lanes").json()["error"]["code"] == "not_ready"
     assert client.post(f"/api/recordings/{waiting['id']}/cancel").json()["state"] == "cancelled"

@@ -28,7 +28,7 @@ from conftest import REPOSITORY
 from fakes import write_clip
 from served_studio import slow_clip
 
-_PATIENCE = 180
+_PATIENCE = 400
 _TESTS = Path(__file__).resolve().parents[1]
 
 
