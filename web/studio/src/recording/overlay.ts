@@ -128,7 +128,7 @@ function freer({ frame, picture }: OverlayScene, face: FrameFace, width: number)
 function bars(ctx: CanvasRenderingContext2D, face: FrameFace, scene: OverlayScene): void {
   const { units, picture, kind } = scene;
   if (!units.length) return;
-  const width = Math.min(PANEL.width, picture.width * 0.42);
+  const width = Math.min(PANEL.width, picture.width * 0.3);
   const line = Math.max(8, Math.min(16, (picture.height - PANEL.head - 3 * PANEL.pad) / units.length));
   const height = PANEL.head + units.length * line + PANEL.pad;
   const x = freer(scene, face, width);
