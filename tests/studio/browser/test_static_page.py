@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -210,12 +211,15 @@ def test_the_page_fits_a_phone_and_is_dark_where_the_system_is(folder: Path, pic
 
 
 @pytest.mark.slow
-def test_ten_frames_of_the_rendered_clip_are_analysed_each_second(folder: Path) -> None:
-    clip = Path(aufait.__file__).parent / "assets" / "demo.mp4"
+def test_ten_frames_with_a_face_are_analysed_each_second(folder: Path, tmp_path: Path) -> None:
+    busy = os.getloadavg()[0]
+    if busy > (os.cpu_count() or 2) / 2:
+        pytest.skip(f"other programs keep this machine busy (load {busy:.1f}): speed says nothing now")
+    clip = write_clip(tmp_path / "clip.mp4", demo_frames(150, one_face=True))
     with opened(folder) as static:
-        static.open()
+        static.open().page.get_by_label("frames of a video per second").select_option("30")
         begun = time.monotonic()
         rows = static.analyse(clip)
         took = time.monotonic() - begun
-    frames = len({row["frame"] for row in rows})
-    assert frames / took >= 10, f"{frames} frames, {len(rows)} faces in {took:.1f} s: {frames / took:.1f} frames/s"
+    assert len(rows) == 150
+    assert len(rows) / took >= 10, f"{len(rows)} frames in {took:.1f} s: {len(rows) / took:.1f} frames/s"
