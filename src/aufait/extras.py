@@ -38,6 +38,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         "export": Extra(
             "ONNX files of networks", {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
         ),
+        "fast": Extra("networks by ONNX Runtime, quicker on processors", {"onnx": "onnx", "onnxruntime": "onnxruntime"}),
         "pandas": Extra("results as data frames", {"pandas": "pandas"}),
         "elan": Extra("files of ELAN and Praat", {"pympi": "pympi-ling"}),
         "lsl": Extra("live scores in a Lab Streaming Layer", {"pylsl": "pylsl"}),

@@ -32,6 +32,9 @@ ModelOption = Annotated[
     str, typer.Option(help="Action unit model: default, mesh, compact, a weights file of any network, or a run's folder.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+RuntimeOption = Annotated[
+    str, typer.Option(help="What runs the shipped networks: torch; onnx, on the processor, extra fast; auto, which is torch.")
+]
 MaxFacesOption = Annotated[
     int | None, typer.Option(min=1, help="Keep at most this many faces per frame.", show_default=False)
 ]
@@ -112,6 +115,7 @@ def detect(
         bool, typer.Option("--allow-no-face", help="Exit with 0 even if no face is found in an input.")
     ] = False,
     threads: ThreadsOption = None,
+    runtime: RuntimeOption = "auto",
     workers: Annotated[
         str, typer.Option(help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster.", metavar="N")
     ] = "1",
@@ -176,6 +180,7 @@ def detect(
             "base_rates": _base_rates(base_rate),
             "alignment": alignment,
             "gaze": needs_space(options.blocks),
+            "runtime": runtime,
         },
         executor,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,

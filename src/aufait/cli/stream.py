@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aufait.cli.console import EXIT_INTERRUPTED, print_warning, stdout
-from aufait.cli.detect import DeviceOption, FinderModelOption, FinderOption, ModelOption
+from aufait.cli.detect import DeviceOption, FinderModelOption, FinderOption, ModelOption, RuntimeOption
 from aufait.cli.options import ErrorsOnlyOption
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def stream(
     finder_model: FinderModelOption = None,
     model: ModelOption = "default",
     device: DeviceOption = "auto",
+    runtime: RuntimeOption = "auto",
     quiet: ErrorsOnlyOption = False,
 ) -> None:
     """Send action units and their events into the Lab Streaming Layer while they happen.
@@ -46,7 +47,7 @@ def stream(
 
     if (source is None) == (camera is None):
         raise typer.BadParameter("give a video, its address, or --camera 0")
-    with Detector(finder=finder, finder_model=finder_model, model=model, device=device) as detector:
+    with Detector(finder=finder, finder_model=finder_model, model=model, device=device, runtime=runtime) as detector:
         streams = LabStreams(name, detector.action_units, faces=faces)
         if not quiet:
             stdout().print(f"streams {name} ({len(streams.channels)} channels) and {name}-markers are open", soft_wrap=True)

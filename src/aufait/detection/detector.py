@@ -33,6 +33,7 @@ from aufait.detection.quality import quality_of_pictures, quality_scores
 from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError, InputWarning
+from aufait.layers.runtimes import Runtime, open_runtime
 from aufait.machine import default_threads, one_thread_after_fork, resolve_device, torch_threads
 from aufait.media.addresses import Address, find_address
 from aufait.results import FaceAnalysis
@@ -110,10 +111,12 @@ class Detector:
         attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
         gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
             from the ``mesh`` finder.
+        runtime: what runs the shipped networks: ``"torch"``, ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device
+            ``"auto"`` is the CPU then), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.
-        MissingExtraError: the finder needs an optional package.
+        MissingExtraError: the finder or the runtime needs an optional package.
         MissingModelError: a model file is absent.
     """
 
@@ -132,21 +135,25 @@ class Detector:
         alignment: str = "track",
         attention: bool = False,
         gaze: bool = False,
+        runtime: str = "auto",
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
         one_thread_after_fork()
-        self.device = resolve_device(device)
+        self.device = "cpu" if (runtime, device) == ("onnx", "auto") else resolve_device(device)
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.threads = threads or default_threads()
         self.batch_size = batch_size or (_BATCH_ON_CPU if self.device == "cpu" else _BATCH_ON_GPU)
+        runs = open_runtime(runtime, device=self.device, threads=self.threads)
+        self.runtime = runs.name
         self._owns_finder = isinstance(finder, str)
-        self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence)
+        self._finder = _load_finder(finder, finder_model, self.device, max_faces, min_confidence, runs)
         self.base_rates = base_rates
         self.gaze = gaze
         self._predictor = open_predictor(
-            model, finder=self._finder.name, device=self.device, base_rates=base_rates, alignment=alignment, attention=attention
-        )
+            model, finder=self._finder.name, device=self.device, base_rates=base_rates, alignment=alignment, attention=attention,
+            runtime=runs,
+        )  # fmt: skip
         self._busy = threading.Lock()
         self._process = os.getpid()
         self._pushed: PushedVideo | None = None
@@ -202,6 +209,7 @@ class Detector:
             "action_units": list(self.action_units),
             "base_rates": self.base_rates if self.base_rates is None else _plain_rates(self.base_rates),
             "device": self.device,
+            "runtime": self.runtime,
             "max_faces": self.max_faces,
             "min_confidence": self.min_confidence,
         }
@@ -552,7 +560,7 @@ def _plain_rates(base_rates: float | Mapping[int, float]) -> float | dict[str, f
 
 
 def _load_finder(
-    finder: str | FaceFinder, path: str | Path | None, device: str, max_faces: int | None, min_confidence: float
+    finder: str | FaceFinder, path: str | Path | None, device: str, max_faces: int | None, min_confidence: float, runtime: Runtime
 ) -> FaceFinder:
     if not isinstance(finder, str):
         return finder
@@ -560,7 +568,7 @@ def _load_finder(
 
     model_path = None if path is None else Path(path)
     return create_finder(
-        finder, model_path=model_path, device=device, max_faces=max_faces, min_confidence=min_confidence
+        finder, model_path=model_path, device=device, max_faces=max_faces, min_confidence=min_confidence, runtime=runtime
     )
 
 

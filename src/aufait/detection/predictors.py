@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from aufait.errors import InputError
+from aufait.errors import InputError, InputWarning
+from aufait.layers.runtimes import TORCH, Runtime
 
 if TYPE_CHECKING:
     from torch import nn
@@ -71,6 +73,7 @@ def open_predictor(
     base_rates: BaseRates = None,
     alignment: str = "track",
     attention: bool = False,
+    runtime: Runtime = TORCH,
 ) -> AnyPredictor:
     """Make a model ready for use.
 
@@ -81,17 +84,19 @@ def open_predictor(
         base_rates: for the shipped models; see ``aufait.models.default.base_rates``.
         alignment: how networks of three frames see a video, one of ``trained_network.VIDEO_WAYS``.
         attention: also return where a network looked.
+        runtime: what runs the shipped models; other networks run in torch, with a warning where that was not asked for.
 
     Raises:
         MissingModelError: no such file.
         InputError: a file of another kind, an unfinished run, a network that breaks the contract, base rates for one that has none.
     """
     if isinstance(model, str | Path):
-        return _open_named(model, finder, device, base_rates, alignment, attention)
+        return _open_named(model, finder, device, base_rates, alignment, attention, runtime)
     if base_rates is not None:
         raise InputError("base rates are for the shipped models; your own model must calibrate itself")
     if isinstance(model, Predictor | WholeFacePredictor):
         return model
+    _tell_of_torch(runtime)
     from aufait.detection.trained_network import NetworkPredictor
 
     return _own(model, "", "", device) or NetworkPredictor(
@@ -100,7 +105,7 @@ def open_predictor(
 
 
 def _open_named(
-    model: str | Path, finder: str, device: str, base_rates: BaseRates, alignment: str, attention: bool
+    model: str | Path, finder: str, device: str, base_rates: BaseRates, alignment: str, attention: bool, runtime: Runtime
 ) -> AnyPredictor:
     from aufait.models.default.shipped import is_shipped_format, model_header, model_path, open_model
 
@@ -109,9 +114,10 @@ def _open_named(
         path = model_path(model, finder=finder)
     header = model_header(path)
     if is_shipped_format(header):
-        return open_model(path, finder=finder, device=device, base_rates=base_rates)
+        return open_model(path, finder=finder, device=device, base_rates=base_rates, runtime=runtime)
     if base_rates is not None:
         raise InputError(f"base rates are for the shipped models; {path} holds a network that is not calibrated for them")
+    _tell_of_torch(runtime)
     from aufait.detection.trained_network import NetworkPredictor
     from aufait.models.checkpoint import load_model
 
@@ -124,6 +130,12 @@ def _open_named(
         network, name=str(header["model"]), sha256=digest, device=device, alignment=_trained_on(notes), video=alignment,
         attention=attention, notes=notes,
     )  # fmt: skip
+
+
+def _tell_of_torch(runtime: Runtime) -> None:
+    if runtime is not TORCH:
+        told = f"runtime {runtime.name} is for the shipped models; this network runs in torch"
+        warnings.warn(told, InputWarning, stacklevel=4)
 
 
 def _own(network: object, name: str, sha256: str, device: str) -> WholeFacePredictor | None:

@@ -33,7 +33,7 @@ from aufait.faces.networks import (
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.faces.weights import load_weights, with_weights
 from aufait.landmarks import MIRROR_68
-from aufait.layers.fused import prepare
+from aufait.layers.runtimes import TORCH, Call, Runtime
 from aufait.machine import check_device
 
 BORDER = 110
@@ -131,20 +131,24 @@ def landmark_network(folder: Path | None = None) -> FaceLandmarkNet:
 class BoxDetector:
     """The detector network with its image pyramid."""
 
-    def __init__(self, network: FaceDetectorNet, device: str = "cpu", config: BuiltinConfig | None = None) -> None:
+    def __init__(
+        self, network: FaceDetectorNet, device: str = "cpu", config: BuiltinConfig | None = None, runtime: Runtime = TORCH
+    ) -> None:
         self.device = torch.device(device)
         self.config = config or BuiltinConfig()
-        self._network = prepare(network, self.device)
+        self._network = runtime.ready(network, self.device, Call("face-boxes", ((1, 3, 192, 320),), free=(2, 3)))
         self._sizes = network.config
 
     @classmethod
-    def load(cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None) -> Self:
+    def load(
+        cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None, runtime: Runtime = TORCH
+    ) -> Self:
         """The shipped weights, or those in ``folder``.
 
         Raises:
             MissingModelError: no such file, or not of this network.
         """
-        return cls(detector_network(folder), device, config)
+        return cls(detector_network(folder), device, config, runtime)
 
     def propose(self, image: np.ndarray, small: bool = True) -> np.ndarray:
         """Candidate boxes (N, 4) float32 px of a picture (H, W, 3) uint8, best first, for another finder to check.
@@ -207,20 +211,25 @@ class BoxDetector:
 class LandmarkReader:
     """The landmark network on windows of a picture."""
 
-    def __init__(self, network: FaceLandmarkNet, device: str = "cpu", config: BuiltinConfig | None = None) -> None:
+    def __init__(
+        self, network: FaceLandmarkNet, device: str = "cpu", config: BuiltinConfig | None = None, runtime: Runtime = TORCH
+    ) -> None:
         self.device = torch.device(device)
         self.config = config or BuiltinConfig()
         self.sizes = network.config
-        self._network = prepare(network, self.device)
+        side = self.sizes.crop_size
+        self._network = runtime.ready(network, self.device, Call("landmarks", ((2, 3, side, side),)))
 
     @classmethod
-    def load(cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None) -> Self:
+    def load(
+        cls, folder: Path | None = None, device: str = "cpu", config: BuiltinConfig | None = None, runtime: Runtime = TORCH
+    ) -> Self:
         """The shipped weights, or those in ``folder``.
 
         Raises:
             MissingModelError: no such file, or not of this network.
         """
-        return cls(landmark_network(folder), device, config)
+        return cls(landmark_network(folder), device, config, runtime)
 
     @torch.inference_mode()
     def read(self, image: np.ndarray, matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -307,6 +316,7 @@ class BuiltinFinder(FollowingFinder):
         weights: folder with other weights files; None takes those of the package.
         device: "cpu", "cuda", ...
         max_faces, min_confidence, following: see ``FollowingFinder``.
+        runtime: what runs the networks.
 
     Raises:
         MissingModelError: the weights are not there or are of another network.
@@ -324,12 +334,13 @@ class BuiltinFinder(FollowingFinder):
         min_confidence: float = 0.5,
         config: BuiltinConfig | None = None,
         following: FollowingConfig | None = None,
+        runtime: Runtime = TORCH,
     ) -> None:
         super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
         self.config = config or BuiltinConfig()
         check_device(device)
-        self._detector = BoxDetector.load(weights, device, self.config)
-        self._reader = LandmarkReader.load(weights, device, self.config)
+        self._detector = BoxDetector.load(weights, device, self.config, runtime)
+        self._reader = LandmarkReader.load(weights, device, self.config, runtime)
 
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         settings = self.config

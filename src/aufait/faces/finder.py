@@ -12,6 +12,7 @@ import numpy as np
 
 from aufait.errors import InputError, MissingModelError
 from aufait.faces.face import Face
+from aufait.layers.runtimes import TORCH, Runtime
 from aufait.machine import one_thread_after_fork
 from aufait.plugins import Plugins, find_plugins, refuse_taken
 
@@ -108,6 +109,7 @@ def create_finder(
     device: str = "cpu",
     max_faces: int | None = None,
     min_confidence: float = 0.5,
+    runtime: Runtime = TORCH,
 ) -> FaceFinder:
     """A face finder by name.
 
@@ -118,6 +120,7 @@ def create_finder(
         device: where the networks run, "cpu", "cuda", ...
         max_faces: keep the largest this many; None for all.
         min_confidence: drop faces that are less certain, in [0, 1].
+        runtime: what runs the networks; finders of other packages choose for themselves.
 
     Raises:
         InputError: an unknown name, or a number out of range.
@@ -139,22 +142,24 @@ def create_finder(
             f"unknown face finder {name!r}; did you mean {' or '.join(near)}? Known: {', '.join(list_finders())}"
         )
     if name == "auto":
-        return _create_auto(model_path, device, max_faces, min_confidence)
+        return _create_auto(model_path, device, max_faces, min_confidence, runtime)
     if name == "mesh":
-        return _create_mesh(model_path, device, max_faces, min_confidence)
-    return _create_builtin(model_path, device, max_faces, min_confidence)
+        return _create_mesh(model_path, device, max_faces, min_confidence, runtime)
+    return _create_builtin(model_path, device, max_faces, min_confidence, runtime)
 
 
-def _create_auto(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
+def _create_auto(
+    model_path: Path | None, device: str, max_faces: int | None, min_confidence: float, runtime: Runtime
+) -> FaceFinder:
     from aufait.faces.task_file import FETCH_COMMAND, TASK_NAME, named_task_file
     from aufait.files.cache import cache_folder
 
     try:
-        finder = _create_mesh(model_path, device, max_faces, min_confidence)
+        finder = _create_mesh(model_path, device, max_faces, min_confidence, runtime)
     except MissingModelError as error:
         if named_task_file(model_path) is not None:
             raise  # a user who names a file must be told that it cannot be used
-        finder = _create_builtin(None, device, max_faces, min_confidence)
+        finder = _create_builtin(None, device, max_faces, min_confidence, runtime)
         damaged = (cache_folder() / TASK_NAME).exists()
         why = str(error) if damaged else f"there is no {TASK_NAME}, which {FETCH_COMMAND} gets once (3.8 MB)"
         finder.reason = f"{why}; with it, faces are found and scored more surely"
@@ -163,13 +168,19 @@ def _create_auto(model_path: Path | None, device: str, max_faces: int | None, mi
     return finder
 
 
-def _create_builtin(weights: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
+def _create_builtin(
+    weights: Path | None, device: str, max_faces: int | None, min_confidence: float, runtime: Runtime
+) -> FaceFinder:
     from aufait.faces.builtin import BuiltinFinder
 
-    return BuiltinFinder(weights=weights, device=device, max_faces=max_faces, min_confidence=min_confidence)
+    return BuiltinFinder(
+        weights=weights, device=device, max_faces=max_faces, min_confidence=min_confidence, runtime=runtime
+    )
 
 
-def _create_mesh(model_path: Path | None, device: str, max_faces: int | None, min_confidence: float) -> FaceFinder:
+def _create_mesh(
+    model_path: Path | None, device: str, max_faces: int | None, min_confidence: float, runtime: Runtime
+) -> FaceFinder:
     from aufait.faces.mesh_finder import MeshFinder
 
     return MeshFinder(
@@ -177,11 +188,12 @@ def _create_mesh(model_path: Path | None, device: str, max_faces: int | None, mi
         device=device,
         max_faces=max_faces,
         min_confidence=min_confidence,
-        proposals=_builtin_proposals(device),
+        proposals=_builtin_proposals(device, runtime),
+        runtime=runtime,
     )
 
 
-def _builtin_proposals(device: str) -> Callable[[np.ndarray, bool], np.ndarray] | None:
+def _builtin_proposals(device: str, runtime: Runtime) -> Callable[[np.ndarray, bool], np.ndarray] | None:
     """The builtin detector as a source of candidate boxes, or None where its weights are not there."""
     from aufait.faces.weights import weights_available
 
@@ -189,4 +201,4 @@ def _builtin_proposals(device: str) -> Callable[[np.ndarray, bool], np.ndarray] 
         return None
     from aufait.faces.builtin import BoxDetector
 
-    return BoxDetector.load(device=device).propose
+    return BoxDetector.load(device=device, runtime=runtime).propose

@@ -17,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from aufait.alignment import apply_transform, compose, invert, warp
@@ -28,12 +29,12 @@ from aufait.faces.boxes import box_centers, box_sizes, keep_best, landmark_boxes
 from aufait.faces.empty_places import EmptyPlaces, EmptyPlacesConfig
 from aufait.faces.face import Face, MeshFeatures
 from aufait.faces.following import Effort, FollowingConfig, FollowingFinder
-from aufait.faces.mesh_networks import CROP_SIZE, DETECTOR_SIZE, LandmarkOutput, MeshNetworks
+from aufait.faces.mesh_networks import CROP_SIZE, DETECTOR_SIZE, MESH_POINTS, DetectorOutput, LandmarkOutput, MeshNetworks
 from aufait.faces.mesh_points import landmarks_from_mesh
 from aufait.faces.mesh_window import LEFT_EYE, RIGHT_EYE, mesh_window, window_matrix
 from aufait.faces.pose import Camera, estimate_pose, fit_error
 from aufait.landmarks import MIRROR_68
-from aufait.layers.fused import prepare
+from aufait.layers.runtimes import TORCH, Call, Runtime
 
 _BORDER = 0
 """Grey level outside the picture, as MediaPipe has it."""
@@ -120,6 +121,25 @@ class _Looks:
     coarse: Tensor  # (F, 128, 8, 8)
 
 
+class _ReadyNetworks(NamedTuple):
+    """The three networks as something runs them; see ``MeshNetworks``."""
+
+    detector: Callable[[Tensor], DetectorOutput]
+    landmarks: Callable[[Tensor], LandmarkOutput]
+    blendshapes: Callable[[Tensor], Tensor]
+
+
+def _ready(networks: MeshNetworks, device: str, runtime: Runtime) -> _ReadyNetworks:
+    def ready(network: nn.Module, name: str, *shape: int) -> Callable[..., Any]:
+        return runtime.ready(network, device, Call(name, ((2, *shape),)))
+
+    return _ReadyNetworks(
+        detector=ready(networks.detector, "mesh-boxes", 3, DETECTOR_SIZE, DETECTOR_SIZE),
+        landmarks=ready(networks.landmarks, "mesh-landmarks", 3, CROP_SIZE, CROP_SIZE),
+        blendshapes=ready(networks.blendshapes, "mesh-blendshapes", MESH_POINTS, 3),
+    )
+
+
 class MeshFinder(FollowingFinder):
     """``FaceFinder`` on the networks of ``face_landmarker.task``; its faces carry mesh, blend shapes and feature maps.
 
@@ -130,6 +150,7 @@ class MeshFinder(FollowingFinder):
         device: "cpu", "cuda", ...
         max_faces, min_confidence, following: see ``FollowingFinder``.
         empty_places: how long places without a face are skipped while somebody is followed.
+        runtime: what runs the networks.
         proposals: picture (H, W, 3) uint8 and whether small faces are wanted, too -> candidate boxes (N, 4) from brows to chin,
             in addition to the networks' own detector. While somebody is followed, small faces are searched for every second time.
 
@@ -151,11 +172,12 @@ class MeshFinder(FollowingFinder):
         config: MeshConfig | None = None,
         following: FollowingConfig | None = None,
         empty_places: EmptyPlacesConfig | None = None,
+        runtime: Runtime = TORCH,
     ) -> None:
         super().__init__(max_faces=max_faces, min_confidence=min_confidence, following=following)
         self.config = config or MeshConfig()
         self._empty = EmptyPlaces(empty_places)
-        self.networks = prepare(MeshNetworks.load(model_path), device)
+        self.networks = _ready(MeshNetworks.load(model_path), device, runtime)
         self._device = torch.device(device)
         self._nothing = _no_looks(self._device)
         self._proposals = proposals

@@ -17,11 +17,20 @@ import torch
 from aufait.errors import InputError, MissingModelError
 from aufait.files.hashes import file_sha256
 from aufait.files.weights import make_filled
-from aufait.layers.fused import prepare
+from aufait.layers.runtimes import TORCH, Call, Runtime
 from aufait.models.configuration import resolve_au_set
 from aufait.models.default.base_rates import REFERENCE_RATE, BaseRates
-from aufait.models.default.branches import FeatureBranchConfig, MeshModel, MeshModelConfig, PhotoBranchConfig
-from aufait.models.default.crop import photo_crops
+from aufait.models.default.branches import (
+    BLENDSHAPES,
+    COARSE_SHAPE,
+    FINE_SHAPE,
+    FeatureBranchConfig,
+    MeshModel,
+    MeshModelConfig,
+    PhotoBranchConfig,
+)
+from aufait.models.default.crop import CROP_SIZE, photo_crops
+from aufait.models.default.ordinal import LEVELS
 from aufait.models.default.predictor import (
     AUPredictor,
     AUScores,
@@ -52,6 +61,7 @@ class MeshPredictor:
         sha256: digest of the weight file; empty for a model that was never saved.
         device: where the branches run.
         base_rates: how often units are expected, where that is known; see ``aufait.models.default.base_rates``.
+        runtime: what runs trunk and branches.
 
     Raises:
         InputError: the parts score different units.
@@ -70,6 +80,7 @@ class MeshPredictor:
         sha256: str = "",
         device: str = "cpu",
         base_rates: BaseRates = None,
+        runtime: Runtime = TORCH,
     ) -> None:
         if model.config.action_units != pixels.action_units:
             raise InputError(f"the branches score units {model.config.action_units}, the pixel model {pixels.action_units}")
@@ -77,12 +88,17 @@ class MeshPredictor:
         self.name, self.sha256, self.pixels = name, sha256, pixels
         self.device = torch.device(device)
         self.model = model.eval()
-        self._ready = prepare(model, self.device)
+        self._ready = runtime.ready(self.model, self.device, _call(len(self.action_units)))
         self.calibration = Calibration(calibration, self.action_units, reference_rate, base_rates)
 
     @classmethod
     def load(
-        cls, name_or_path: str | Path = "mesh", device: str = "cpu", *, base_rates: BaseRates = None
+        cls,
+        name_or_path: str | Path = "mesh",
+        device: str = "cpu",
+        *,
+        base_rates: BaseRates = None,
+        runtime: Runtime = TORCH,
     ) -> MeshPredictor:
         """The shipped model by name, or a weight file that ``save`` wrote.
 
@@ -91,7 +107,7 @@ class MeshPredictor:
         """
         path = resolve_model(name_or_path)
         header, tensors = read_model(path, FORMAT)
-        pixels = AUPredictor.load(device=device, mirror=False)
+        pixels = AUPredictor.load(device=device, mirror=False, runtime=runtime)
         if header.get("pixels_sha256") != pixels.sha256:
             raise MissingModelError(
                 f"{path} was made for the compact model with SHA-256 {header.get('pixels_sha256')}, the one that is here has "
@@ -110,6 +126,7 @@ class MeshPredictor:
             sha256=file_sha256(path),
             device=device,
             base_rates=base_rates,
+            runtime=runtime,
         )
 
     def save(self, path: str | Path, training: dict[str, object] | None = None) -> Path:
@@ -152,6 +169,12 @@ class MeshPredictor:
             self.pixels.crop_logits(crops_of_faces(images, faces)),
         )
         return AUScores(self.calibration(logits).sigmoid().cpu().numpy())
+
+
+def _call(units: int) -> Call:
+    """How the branches are called: both feature maps, blend shapes, photo crops, the pixel model's logits."""
+    shapes = (FINE_SHAPE, COARSE_SHAPE, (BLENDSHAPES,), (3, 2 * CROP_SIZE, 2 * CROP_SIZE), (units, 2, LEVELS))
+    return Call("mesh-action-units", tuple((2, *shape) for shape in shapes))
 
 
 def _config_from(values: dict[str, Any]) -> MeshModelConfig:

@@ -24,7 +24,7 @@ from aufait.errors import InputError, MissingModelError
 from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
 from aufait.files.weights import HEADER, make_filled, packed, parse_json, read_metadata, read_tensors
-from aufait.layers.fused import prepare
+from aufait.layers.runtimes import TORCH, Call, Runtime
 from aufait.models.configuration import resolve_au_set
 from aufait.models.default.base_rates import REFERENCE_RATE, BaseRates, log_odds_shift
 from aufait.models.default.crop import CROP_SIZE, crop_faces, mirror_sides, network_input
@@ -105,6 +105,7 @@ class AUPredictor:
         sha256: digest of the weight file; empty for a model that was never saved.
         mirror: average each face with its mirror image (twice the work, steadier scores).
         base_rates: how often units are expected, where that is known; see ``aufait.models.default.base_rates``.
+        runtime: what runs the network.
     """
 
     needs_mesh = False
@@ -120,12 +121,13 @@ class AUPredictor:
         device: str = "cpu",
         mirror: bool = True,
         base_rates: BaseRates = None,
+        runtime: Runtime = TORCH,
     ) -> None:
         self.action_units = network.config.action_units
         self.name, self.sha256, self.mirror = name, sha256, mirror
         self.device = torch.device(device)
         self.network = network.eval()
-        self._ready = prepare(network, self.device)
+        self._ready = runtime.ready(self.network, self.device, Call("action-units", ((2, 1, CROP_SIZE, CROP_SIZE),)))
         self.calibration = Calibration(calibration, self.action_units, reference_rate, base_rates)
 
     @classmethod
@@ -136,6 +138,7 @@ class AUPredictor:
         *,
         mirror: bool = True,
         base_rates: BaseRates = None,
+        runtime: Runtime = TORCH,
     ) -> AUPredictor:
         """The shipped model by name, or a weight file that ``save`` wrote.
 
@@ -157,6 +160,7 @@ class AUPredictor:
             device=device,
             mirror=mirror,
             base_rates=base_rates,
+            runtime=runtime,
         )
 
     def save(self, path: str | Path, training: dict[str, object] | None = None) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aufait.errors import InputError, MissingModelError
 from aufait.files.weights import HEADER, parse_json, read_metadata
+from aufait.layers.runtimes import TORCH, Runtime
 from aufait.models.default import mesh as mesh_predictor
 from aufait.models.default import predictor as au_predictor
 from aufait.models.default.base_rates import BaseRates
@@ -18,7 +19,12 @@ DEFAULT = "default"
 
 
 def open_model(
-    name_or_path: str | Path = DEFAULT, *, finder: str = "", device: str = "cpu", base_rates: BaseRates = None
+    name_or_path: str | Path = DEFAULT,
+    *,
+    finder: str = "",
+    device: str = "cpu",
+    base_rates: BaseRates = None,
+    runtime: Runtime = TORCH,
 ) -> AUPredictor | MeshPredictor:
     """A shipped model, or one that ``aufait train-default`` wrote.
 
@@ -27,6 +33,7 @@ def open_model(
         finder: name of the face finder; with ``"mesh"`` the default is the mesh model, else the compact one.
         device: where the networks run.
         base_rates: see ``aufait.models.default.base_rates``.
+        runtime: what runs them.
 
     Raises:
         MissingModelError: no such model, or not a model file.
@@ -34,8 +41,8 @@ def open_model(
     """
     path = model_path(name_or_path, finder=finder)
     if model_header(path).get("format") == mesh_predictor.FORMAT:
-        return MeshPredictor.load(path, device, base_rates=base_rates)
-    return AUPredictor.load(path, device, base_rates=base_rates)
+        return MeshPredictor.load(path, device, base_rates=base_rates, runtime=runtime)
+    return AUPredictor.load(path, device, base_rates=base_rates, runtime=runtime)
 
 
 def model_path(name_or_path: str | Path = DEFAULT, *, finder: str = "") -> Path:

@@ -1,0 +1,8 @@
+"""What runs a network: torch itself, or another program that is handed the network's graph."""
+
+from __future__ import annotations
+
+from aufait.layers.runtimes.choice import RUNTIMES, open_runtime
+from aufait.layers.runtimes.contract import TORCH, Call, Runtime
+
+__all__ = ["RUNTIMES", "TORCH", "Call", "Runtime", "open_runtime"]

@@ -1,0 +1,33 @@
+"""Where the name of a runtime becomes a runtime."""
+
+from __future__ import annotations
+
+from aufait.errors import InputError
+from aufait.layers.runtimes.contract import TORCH, Runtime
+
+RUNTIMES = ("auto", "torch", "onnx")
+"""Names that ``open_runtime`` knows."""
+
+
+def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime:
+    """What runs the networks.
+
+    Args:
+        name: ``"torch"``; ``"onnx"``, which is ONNX Runtime on the CPU; or ``"auto"``, which is torch: it is there in every
+            installation and on every device, and the same numbers come out whatever else is installed.
+        device: where the networks are to run.
+        threads: processor threads for one network, where the runtime has threads of its own.
+
+    Raises:
+        InputError: an unknown name, or a device that the runtime does not have.
+        MissingExtraError: the packages of the extra ``fast`` are not installed.
+    """
+    if name not in RUNTIMES:
+        raise InputError(f"unknown runtime {name!r}; expected one of {', '.join(RUNTIMES)}")
+    if name != "onnx":
+        return TORCH
+    if device != "cpu":
+        raise InputError(f"runtime onnx runs on the processor; give device cpu with it, or runtime torch for device {device}")
+    from aufait.layers.runtimes.onnx import OnnxRuntime
+
+    return OnnxRuntime(threads)
