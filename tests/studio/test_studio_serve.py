@@ -278,3 +278,13 @@ def test_without_its_packages_the_command_says_what_to_install(tmp_path: Path, m
     with pytest.raises(MissingExtraError, match=r"aufait\[web\]"):
         serve(tmp_path / "studio", StudioSettings(), print)
     assert not (tmp_path / "studio").exists()
+
+
+def test_the_server_itself_loads_no_networks(tmp_path: Path) -> None:
+    """The page opens at once; only workers need the library of the networks."""
+    code = (
+        "import sys; from pathlib import Path; from aufait.studio.app import create_app; from aufait.studio.settings import"
+        " StudioSettings; from aufait.studio.studio import Studio; create_app(Studio(Path(sys.argv[1]), StudioSettings()));"
+        " sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "studio")], check=False, timeout=300).returncode == 0

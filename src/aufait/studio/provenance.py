@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from aufait.detection.resume import read_record
 from aufait.studio.analysis import STEM
 
 
 def record_of(place: Path) -> dict[str, Any] | None:
-    """The record in a recording's folder, None where it cannot be read."""
-    return read_record(place / f"{STEM}.provenance.json")
+    """The record in a recording's folder, None where it cannot be read. Read plainly: detection would load the networks' library."""
+    with suppress(OSError, ValueError, RecursionError):
+        found = json.loads((place / f"{STEM}.provenance.json").read_bytes())
+        return found if isinstance(found, dict) else None
+    return None
