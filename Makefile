@@ -14,7 +14,7 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo web test test-slow lint bench fuzz durability constraints clean
+.PHONY: help demo web web-test test test-slow lint bench fuzz durability constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -53,6 +53,9 @@ $(WEB): $(WEB_SOURCES)
 
 web: $(WEB)
 
+web-test: $(WEB)
+	@if command -v npm >/dev/null; then cd web && npm run --silent check && npm test --silent; fi
+
 demo: $(VENV)/.base
 	$(BIN)/aufait demo
 
@@ -60,7 +63,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks tools
 	$(BIN)/mypy
 
-test: lint $(WEB)
+test: lint web-test
 	$(TEST_ENV) $(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-slow: $(VENV)/.dev
