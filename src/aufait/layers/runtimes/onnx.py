@@ -7,14 +7,16 @@ not agree is made again.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib
-import io
 import logging
 import os
+import tempfile
 import threading
 import uuid
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,7 +36,7 @@ from aufait.machine import one_thread_after_fork
 FOLDER = "onnx"
 """Of the cache folder: the graphs. It may be deleted at any time."""
 TOLERANCE = 1e-4
-"""How far an output may be from torch's: absolute for values up to 1, relative beyond."""
+"""How far an output may be from torch's: absolute where all its values are below 1, else as a share of the largest."""
 OPSET = 18
 """ONNX operator set; old enough for every ONNX Runtime that the extra allows."""
 
@@ -117,6 +119,7 @@ class OnnxNetwork:
     def __init__(self, model: Path | bytes, output: Any, threads: int) -> None:
         self._model, self._output, self._threads = model, output, threads
         self._open()
+        _networks.add(self)
 
     def __call__(self, *inputs: Tensor) -> Any:
         """Tensors on the CPU -> what the network returns."""
@@ -137,6 +140,23 @@ class OnnxNetwork:
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._names = [one.name for one in self._session.get_inputs()]
         self._process = os.getpid()
+
+
+    def leave_session(self) -> None:
+        """In a process made by ``fork``: the session stays in memory, as its end would wait for threads of the parent."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+
+
+_networks: weakref.WeakSet[OnnxNetwork] = weakref.WeakSet()
+
+
+def _leave_sessions() -> None:
+    for network in list(_networks):
+        network.leave_session()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_sessions)
 
 
 class _Flat(nn.Module):
@@ -167,14 +187,14 @@ def _traced(network: nn.Module, call: Call) -> bytes:
     """The network's graph as an ONNX file."""
     names = [f"input{number}" for number in range(len(call.shapes))]
     free = {name: {axis: f"axis{axis}" for axis in call.free} for name in names}
-    file = io.BytesIO()
-    with _tracing, _quiet(), torch.no_grad():
-        # The tracing exporter: it takes a second for all networks, the one by torch.export half a minute.
+    with _tracing, _quiet(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "graph.onnx"
+        # The tracing exporter: under a second per network, of which the one by torch.export takes many.
         torch.onnx.export(
             _Flat(network).eval(), tuple(call.examples()), file, dynamo=False, input_names=names, dynamic_axes=free,
             opset_version=OPSET,
         )  # fmt: skip
-    return file.getvalue()
+        return file.read_bytes()
 
 
 def _stored(model: bytes, path: Path) -> Path | bytes:
@@ -203,14 +223,14 @@ def _key(network: nn.Module, call: Call) -> str:
 
 
 def _difference(expected: Any, got: Any) -> float:
-    """Largest difference, absolute where the expected value is below 1 and relative above; infinite for other shapes or NaN."""
+    """Largest difference, as ``TOLERANCE`` counts it; infinite for other shapes or NaN."""
     return max(_apart(a, b) for a, b in zip(_tensors(expected), _tensors(got), strict=True))
 
 
 def _apart(expected: Tensor, got: Tensor) -> float:
     if expected.shape != got.shape:
         return float("inf")
-    worst = float(((expected - got).abs() / expected.abs().clamp(min=1.0)).max())
+    worst = float((expected - got).abs().max() / expected.abs().max().clamp(min=1.0))
     return worst if worst == worst else float("inf")
 
 
