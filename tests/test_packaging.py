@@ -18,8 +18,8 @@ SOURCE = REPOSITORY / "src" / "aufait"
 
 # Import name -> name on the package index, where they differ.
 DISTRIBUTIONS = {
-    "PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling", "python_multipart": "python-multipart",
-    "yaml": "pyyaml",
+    "PIL": "pillow", "cv2": "opencv-python-headless", "mpl_toolkits": "matplotlib", "pympi": "pympi-ling",
+    "python_multipart": "python-multipart", "yaml": "pyyaml",
 }  # fmt: skip
 
 # Folders and files that need an extra; everything else must run on the base installation.

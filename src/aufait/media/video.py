@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -144,7 +144,7 @@ class VideoReader:
             if (first := next(self._decoding, None)) is None:
                 detail = self.error or "it holds no frame that can be decoded"
                 raise InputError(f"{self.path} cannot be read as a video: {detail}; copy or export it again")
-            self._decoded = chain([first], self._decoding)
+            self._decoded: Iterator[Any] = chain([first], self._decoding)
             self._orientation = _orientation(first)
             self._aspect = _pixel_aspect(self._stream.sample_aspect_ratio)
             self.info = self._describe(first)
@@ -311,7 +311,7 @@ class VideoReader:
         """Seconds from frame to frame, nominally."""
         return 1.0 / float(self._stream.average_rate or self._stream.guessed_rate or 25)
 
-    def _decode(self) -> Iterator[Any]:
+    def _decode(self) -> Generator[Any, None, None]:
         count, end = 0, 0.0
         for packet in self._packets():
             try:
