@@ -53,7 +53,7 @@ $(WEB): $(WEB_SOURCES)
 
 web: $(WEB)
 
-web-test: $(WEB)
+web-test: $(WEB) $(VENV)/.dev
 	@if command -v npm >/dev/null; then cd web && npm run --silent check && npm test --silent; fi
 
 demo: $(VENV)/.base

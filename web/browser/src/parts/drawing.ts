@@ -1,4 +1,5 @@
 // Faces drawn over a picture: outlines of the 68 points, and the number of each face.
+import { onTheBrows } from "../../../shared/brows";
 import type { ScoredFace } from "../../../shared/pipeline/score";
 import { colour } from "../../../shared/theme";
 
@@ -25,7 +26,8 @@ export function drawFaces(canvas: HTMLCanvasElement, faces: readonly ScoredFace[
 }
 
 function drawFace(context: CanvasRenderingContext2D, face: ScoredFace, scale: number, ratio: number, chosen: boolean): void {
-  const x = (row: number) => (face.points[2 * row]! + 0.5) * scale, y = (row: number) => (face.points[2 * row + 1]! + 0.5) * scale;
+  const points = onTheBrows(face.points);
+  const x = (row: number) => (points[2 * row]! + 0.5) * scale, y = (row: number) => (points[2 * row + 1]! + 0.5) * scale;
   for (const [width, style] of [[3.4, "rgb(0 0 0 / 55%)"], [1.5, "#fff"]] as const) {
     context.lineWidth = width * ratio * (chosen ? 1.25 : 1);
     context.strokeStyle = style === "#fff" ? faceColour(face.id) : style;

@@ -1,5 +1,6 @@
 // Points, boxes and bars over the picture. Bars grow from the middle: to the side of the face that they speak about, as it is seen.
 
+import { onTheBrows } from "../../../shared/brows";
 import type { FrameFace } from "../api";
 import type { Projection } from "./geometry";
 import { highest, type ScoreKind } from "./messages";
@@ -47,7 +48,7 @@ export function bars(face: FrameFace, units: readonly number[], kind: ScoreKind,
 }
 
 function drawLines(pen: CanvasRenderingContext2D, face: FrameFace, at: Projection): void {
-  const points = face.landmarks;
+  const points = onTheBrows(face.landmarks);
   const x = (place: number): number => at.x(points[2 * place] ?? NaN);
   const y = (place: number): number => at.y(points[2 * place + 1] ?? NaN);
   if (points.length < 136 || points.some((value) => value === null)) return;

@@ -1,5 +1,6 @@
 // What is drawn over the picture: boxes, points and bars, in the page's pixels.
 
+import { onTheBrows } from "../../../shared/brows";
 import type { FaceFrame, FrameFace, Row } from "../api";
 
 export interface OverlayChoice {
@@ -52,8 +53,9 @@ export function faceAt(frame: FaceFrame | null, picture: OverlayScene["picture"]
 }
 
 function points(ctx: CanvasRenderingContext2D, face: FrameFace, { picture, colours }: OverlayScene, chosen: boolean): void {
+  const places = onTheBrows(face.landmarks);
   const at = (k: number): [number, number] | null => {
-    const [x, y] = [face.landmarks[2 * k], face.landmarks[2 * k + 1]];
+    const [x, y] = [places[2 * k], places[2 * k + 1]];
     return x == null || y == null ? null : [picture.x + x * picture.scale, picture.y + y * picture.scale];
   };
   const size = Math.max(0.9, Math.min(2.2, ((face.box[2] - face.box[0]) * picture.scale) / 90));
