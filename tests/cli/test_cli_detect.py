@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,8 +149,9 @@ def test_many_frames_keep_a_row_each_and_in_order(tmp_path: Path) -> None:
 def test_options_reach_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
 
-    def load_finder(finder: str, path: object, device: str, max_faces: int, min_confidence: float) -> FakeFinder:
+    def load_finder(finder: str, path: object, device: str, max_faces: int, min_confidence: float, runtime: Any) -> FakeFinder:
         seen.update(finder=finder, path=path, device=device, max_faces=max_faces, min_confidence=min_confidence)
+        seen["runtime"] = runtime.name
         return FakeFinder()
 
     monkeypatch.setattr(detector_module, "_load_finder", load_finder)
@@ -163,4 +165,5 @@ def test_options_reach_the_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "device": "cpu",
         "max_faces": 2,
         "min_confidence": 0.3,
+        "runtime": "torch",
     }

@@ -152,7 +152,7 @@ class RedIsAFace(nn.Module):
 def networks(monkeypatch: pytest.MonkeyPatch) -> RedIsAFace:
     made = RedIsAFace()
     monkeypatch.setattr(MeshNetworks, "load", lambda path=None, device="cpu": made)
-    monkeypatch.setattr("aufait.faces.mesh_finder.prepare", lambda module, device: module)
+    monkeypatch.setattr("aufait.layers.runtimes.contract.TorchRuntime.ready", lambda self, module, device, call: module)
     return made
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-from torch import Tensor, nn
-
-from aufait.layers.fused import prepare
+if TYPE_CHECKING:  # finders are named by commands that must not load torch
+    import torch
+    from torch import Tensor, nn
 
 ReadyNetwork = Callable[..., Any]
 """Takes and returns what the network's ``forward`` does, without gradients."""
@@ -31,11 +30,15 @@ class Call:
 
     def examples(self) -> list[Tensor]:
         """Inputs in [0, 1], the same in all runs."""
+        import torch
+
         generator = torch.Generator().manual_seed(0)
         return [torch.rand(shape, generator=generator) for shape in self.shapes]
 
     def longer_examples(self) -> list[Tensor]:
         """Inputs that are twice as long along each free axis."""
+        import torch
+
         inputs = self.examples()
         for axis in self.free:
             inputs = [torch.cat([one, one], dim=axis) for one in inputs]
@@ -62,6 +65,8 @@ class TorchRuntime:
 
     def ready(self, network: nn.Module, device: torch.device | str, call: Call) -> ReadyNetwork:
         """A copy of the network on the device."""
+        from aufait.layers.fused import prepare
+
         return prepare(network, device)
 
 
