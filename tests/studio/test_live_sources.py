@@ -103,8 +103,9 @@ def test_a_camera_that_hangs_up_is_called_again_and_its_time_goes_on(client: Tes
         assert "Next try in 1 s" in first[-1]["message"]
         assert "secret" not in str([*first, *again, *more])
         assert [one["state"] for one in again if one["type"] == "state"] == ["connecting", "running"]
-        times = [one["time"] for one in [*first, *more] if one["type"] == "scores"]
-        assert len(times) > 4
+        scored = [[one["time"] for one in some if one["type"] == "scores"] for some in (first, more)]
+        assert all(scored), "both connections gave scores; how many, the machine decides"
+        times = [*scored[0], *scored[1]]
         assert all(late > early for early, late in zip(times, times[1:], strict=False))
 
 
