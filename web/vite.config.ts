@@ -19,6 +19,6 @@ export default defineConfig(({ mode }) => {
       modulePreload: { polyfill: false },
       reportCompressedSize: false,
     },
-    test: { root: import.meta.dirname, include: ["tests/**/*.test.ts"] },
+    test: { root: import.meta.dirname, include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
   };
 });
