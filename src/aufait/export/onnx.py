@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from torch import Tensor
 
 from aufait.errors import MissingExtraError
 from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, exported_file, shapes_of, to_json
+from aufait.layers.runtimes.exporting import quiet_exporter
 
 
 def export_onnx(
@@ -88,20 +86,6 @@ def _compare(job: ExportJob, path: Path, tolerance: float) -> float:
         return [torch.from_numpy(array) for array in arrays]
 
     return job.compare(run, tolerance=tolerance)
-
-
-@contextmanager
-def quiet_exporter() -> Iterator[None]:
-    """Without the exporter's remarks about its own progress and versions."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _require(*packages: str) -> None:

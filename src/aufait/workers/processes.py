@@ -1,5 +1,7 @@
 """Several processes of this machine, one item each at a time. A process that dies takes only its item with it.
 
+What is unpickled here comes through a pipe from a process that this one started, never from a file.
+
 Processes are spawned: forked ones would inherit the threads of numerical libraries in whatever state they are.
 """
 

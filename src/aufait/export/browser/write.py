@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from aufait.errors import AufaitError, MissingExtraError
 from aufait.export.browser.eight_bits import with_eight_bits
 from aufait.export.browser.graphs import ActionUnitGraph, DetectorGraph, FaceCheckGraph, LandmarkGraph
-from aufait.export.onnx import quiet_exporter
 from aufait.faces.builtin import BuiltinConfig, detector_network, landmark_network
 from aufait.faces.face_check import CHECK_SIZE, load_face_check
 from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
+from aufait.layers.runtimes.exporting import quiet_exporter
 from aufait.models.default.crop import CROP_SIZE
 from aufait.models.default.predictor import AUPredictor
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import importlib
-import logging
 import os
 import tempfile
 import threading
 import uuid
-import warnings
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ from aufait.files.atomic import whole_file
 from aufait.files.cache import cache_folder
 from aufait.files.versions import installed_version
 from aufait.layers.runtimes.contract import Call
+from aufait.layers.runtimes.exporting import quiet_exporter
 from aufait.machine import one_thread_after_fork
 
 FOLDER = "onnx"
@@ -187,7 +186,7 @@ def _traced(network: nn.Module, call: Call) -> bytes:
     """The network's graph as an ONNX file."""
     names = [f"input{number}" for number in range(len(call.shapes))]
     free = {name: {axis: f"axis{axis}" for axis in call.free} for name in names}
-    with _tracing, _quiet(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
+    with _tracing, quiet_exporter(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "graph.onnx"
         # The tracing exporter: under a second per network, of which the one by torch.export takes many.
         torch.onnx.export(
@@ -232,17 +231,3 @@ def _apart(expected: Tensor, got: Tensor) -> float:
         return float("inf")
     worst = float((expected - got).abs().max() / expected.abs().max().clamp(min=1.0))
     return worst if worst == worst else float("inf")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks about its successor and about lengths that it takes for fixed, which are compared anyway."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
