@@ -17,8 +17,10 @@ from aufait.workers.ray_cluster import RayCluster
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'aufait[cluster]'")
-    yield RayCluster(workers=2)
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where its workers find the work
+        yield RayCluster(workers=2)
+        ray.shutdown()
 
 
 @pytest.mark.slow

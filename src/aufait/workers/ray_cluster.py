@@ -126,7 +126,7 @@ class _Actor:
     """A worker of the cluster."""
 
     def __init__(self, work: Any) -> None:
-        self._work, self._tools = work, work.begin()
+        self._work, self._begun, self._tools = work, False, None  # begun with the first item: an error then arrives as it was
 
     def do(self, item: Any) -> Iterator[tuple[str, Any]]:
         """Messages of one item, then its value."""
@@ -138,6 +138,8 @@ class _Actor:
 
         def run() -> None:
             try:
+                if not self._begun:
+                    self._tools, self._begun = self._work.begin(), True
                 value = self._work.do(self._tools, item, lambda message: told.put((MESSAGE, message)))
                 told.put((VALUE, value))
             except BaseException as error:
