@@ -166,8 +166,7 @@ def write_clip(path: Path, frames: list[np.ndarray], codec: str = "libx264", rat
         stream = container.add_stream("mjpeg" if raw else codec, Fraction(rate))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if raw else "yuv420p"
-        if raw:
-            stream.options = {"q:v": "4"}
+        stream.options = {"q:v": "4"} if raw else {"threads": "1"}  # encoders with several threads write other bytes now and then
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

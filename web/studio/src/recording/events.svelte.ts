@@ -29,6 +29,8 @@ export class Events {
   steps = $state.raw<Step[]>([]);
   /** While an end is being dragged, news of others wait. */
   held = false;
+  /** Ends when all that was begun has ended. */
+  private begun: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly recording: string) {}
 
@@ -54,10 +56,12 @@ export class Events {
   }
 
   /** Changes level, note or status. */
-  async change(id: Id, change: api.EventChange, words: string, before = this.find(id)): Promise<void> {
-    if (before && (await this.put(id, change, words, before))) {
-      this.remember({ words, back: () => this.restore(before, `${words} Undone.`) });
-    }
+  change(id: Id, change: api.EventChange, words: string, before = this.find(id)): Promise<void> {
+    return this.begin(async () => {
+      if (before && (await this.put(id, change, words, before))) {
+        this.remember({ words, back: () => this.restore(before, `${words} Undone.`) });
+      }
+    });
   }
 
   /** Moves ends or gives another unit; the server then calls it moved. */
@@ -78,19 +82,28 @@ export class Events {
     else if (one.status !== "rejected") await this.change(id, { status: "rejected" }, `${named(one)} rejected.`);
   }
 
-  async add(event: api.NewEvent): Promise<void> {
-    const made = await this.post(event);
-    if (made) this.remember({ words: "Event added", back: () => this.delete(made) });
+  add(event: api.NewEvent): Promise<void> {
+    return this.begin(async () => {
+      const made = await this.post(event);
+      if (made) this.remember({ words: "Event added", back: () => this.delete(made) });
+    });
   }
 
-  async remove(event: api.FaceEvent): Promise<void> {
-    if (await this.delete(event)) this.remember({ words: `${named(event)} removed`, back: () => this.post(event) });
+  remove(event: api.FaceEvent): Promise<void> {
+    return this.begin(async () => {
+      if (await this.delete(event)) this.remember({ words: `${named(event)} removed`, back: () => this.post(event) });
+    });
   }
 
-  async undo(): Promise<void> {
-    const step = this.steps.at(-1);
-    this.steps = this.steps.slice(0, -1);
-    await step?.back();
+  /** Takes the last change back, after those that are still being saved. */
+  undo(): Promise<void> {
+    const earlier = this.begun;
+    return this.begin(async () => {
+      await earlier;
+      const step = this.steps.at(-1);
+      this.steps = this.steps.slice(0, -1);
+      await step?.back();
+    });
   }
 
   /** The event before or after `time` (or the selected one) on a face; null where there is none. */
@@ -99,6 +112,12 @@ export class Events {
     const k = all.findIndex((one) => one.id === this.selected);
     if (k >= 0) return all[k + way] ?? null;
     return way > 0 ? (all.find((one) => one.onset >= time) ?? null) : (all.filter((one) => one.onset < time).at(-1) ?? null);
+  }
+
+  private begin(work: () => Promise<void>): Promise<void> {
+    const one = work();
+    this.begun = Promise.allSettled([this.begun, one]);
+    return one;
   }
 
   private remember(step: Step): void {
