@@ -3,8 +3,9 @@
     python benchmarks/bench_live.py [VIDEO] [--finder builtin] [--seconds 10] [--repeats 3] [--camera 30]
 
 Starts ``aufait studio`` as a process of its own and sends it the frames of VIDEO (the shipped clip if left out), cut to 4:3 and
-scaled to 640 x 480, as JPEG, forwards and backwards without an end. First as the page does: the next frame when the last one is
-answered. Then as a camera that does not wait: ``--camera`` frames per second, of which the server takes the newest.
+scaled to 640 x 480, as JPEG, forwards and backwards without an end. First in turn: the next frame when the last one is answered.
+Then as the page does: as many frames under way as the server says. Then as a camera that does not wait: ``--camera`` frames per
+second, of which the server takes the newest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -143,24 +144,28 @@ def studio(finder: str, model: str) -> Iterator[tuple[str, int]]:
             process.wait(20)
 
 
-async def in_turn(address: str, frames: list[bytes], seconds: float) -> Run:
-    """The next frame when the last one is answered, as the page does."""
+async def steadily(address: str, frames: list[bytes], seconds: float, most: int | None = None) -> Run:
+    """The next frame when one is answered, with ``most`` frames under way; None for as many as the server says."""
     run = Run()
-    async with _connected(address) as socket:
+    async with _connected(address) as (socket, in_flight):
         begin = time.perf_counter()
+        waiting = 0
         for picture in to_and_fro(frames):
             now = time.perf_counter()
             if now - begin > _WARM + seconds:
                 return run
             await socket.send(struct.pack("<d", 1000 * now) + picture)
-            _count(run, await socket.recv(), begin)
+            waiting += 1
+            if waiting == (most or in_flight):
+                _count(run, await socket.recv(), begin)
+                waiting -= 1
     return run
 
 
 async def as_camera(address: str, frames: list[bytes], seconds: float, rate: float) -> Run:
     """A frame every 1 / rate seconds, whatever has been answered."""
     run = Run()
-    async with _connected(address) as socket:
+    async with _connected(address) as (socket, _):
         begin = time.perf_counter()
 
         async def send() -> None:
@@ -182,15 +187,15 @@ async def as_camera(address: str, frames: list[bytes], seconds: float, rate: flo
 
 
 @asynccontextmanager
-async def _connected(address: str) -> AsyncIterator[Any]:
-    """A connection whose greeting has been read."""
+async def _connected(address: str) -> AsyncIterator[tuple[Any, int]]:
+    """A connection whose greeting has been read, and how many frames may be under way."""
     from websockets.asyncio.client import connect
 
     async with connect(address, compression=None) as socket:
         ready = json.loads(await socket.recv())
         if ready["type"] != "ready":
             raise SystemExit(ready["error"]["message"])
-        yield socket
+        yield socket, ready["in_flight"]
 
 
 def _count(run: Run, answer: str | bytes, begin: float) -> None:
@@ -223,20 +228,31 @@ def main() -> None:
     print(f"machine   {describe_machine()}")
     print(f"command   python {shlex.join(sys.argv)}")
     print(f"frames    {len(frames)} of {SIZE[0]} x {SIZE[1]}, {np.mean([len(one) for one in frames]) / 1000:.0f} kB on average")
-    rates: list[float] = []
-    middles: list[float] = []
+    kinds: dict[str, Callable[[str], Awaitable[Run]]] = {
+        "in turn": lambda address: steadily(address, frames, options.seconds, 1),
+        "as page": lambda address: steadily(address, frames, options.seconds),
+        "camera": lambda address: as_camera(address, frames, options.seconds, options.camera),
+    }
+    runs: dict[str, list[Run]] = {kind: [] for kind in kinds}
     with studio(options.finder, options.model) as (address, pid):
+        asyncio.run(steadily(address, frames, 0))  # the process that analyses starts, and stays for the next session
         for number in range(options.repeats):
-            watch = Watch(pid)
-            run = asyncio.run(in_turn(address, frames, options.seconds))
-            rates.append(len(run.round_trip) / run.seconds)
-            middles.append(float(np.median(run.round_trip)))
-            print(f"in turn   {run.to_text()} (run {number + 1}: {watch.to_text(run.frames)})")
-        watch = Watch(pid)
-        camera = asyncio.run(as_camera(address, frames, options.seconds, options.camera))
-        print(f"camera    {camera.to_text()}, {options.camera:g} frames/s sent ({watch.to_text(camera.frames)})")
-    print(f"in turn   median {np.median(rates):.1f} frames/s ({min(rates):.1f} to {max(rates):.1f}), "
-          f"round trip {np.median(middles):.0f} ms ({min(middles):.0f} to {max(middles):.0f})")  # fmt: skip
+            for kind, work in kinds.items():  # in turn, so that whatever else the machine does is shared among them
+                watch = Watch(pid)
+                run = asyncio.run(work(address))  # type: ignore[arg-type]
+                runs[kind].append(run)
+                print(f"{kind:9} {run.to_text()} (run {number + 1}: {watch.to_text(run.frames)})", flush=True)
+    for kind, some in runs.items():
+        print(f"{kind:9} {_spread(some)}")
+
+
+def _spread(runs: list[Run]) -> str:
+    rates = [len(run.round_trip) / run.seconds for run in runs]
+    middles = [float(np.median(run.round_trip)) for run in runs]
+    return (
+        f"median {np.median(rates):.1f} frames/s ({min(rates):.1f} to {max(rates):.1f}), "
+        f"round trip {np.median(middles):.0f} ms ({min(middles):.0f} to {max(middles):.0f})"
+    )
 
 
 if __name__ == "__main__":

@@ -21,24 +21,33 @@ DIES_AT = 77
 """Brightness of frames at which the process of ``serve_fakes`` dies."""
 SLOW_AT = 99
 """Brightness of frames that take half a second."""
+HARD_AT = 120
+"""Brightness of frames that take a tenth of a second to be found in and another to be scored."""
 
 
 def serve_fakes(connection: Connection, options: LiveOptions) -> None:
     """What a process with substitutes does; ``finder="none"`` is a name that does not exist."""
     if options.finder != "none":
         use_fakes()
-    from fakes import FakePredictor
+    from fakes import FakeFinder, FakePredictor
 
-    predict = FakePredictor.predict
+    predict, track = FakePredictor.predict, FakeFinder.track
+
+    def slow_track(self: Any, image: np.ndarray, timestamp: float) -> Any:
+        if abs(int(image[1, 1].mean()) - HARD_AT) < 3:
+            time.sleep(0.1)
+        return track(self, image, timestamp)
 
     def troubled(self: Any, image: np.ndarray, landmarks: np.ndarray) -> Any:
         if abs(int(image[1, 1].mean()) - DIES_AT) < 3:
             os._exit(1)
         if abs(int(image[1, 1].mean()) - SLOW_AT) < 3:
             time.sleep(0.5)
+        if abs(int(image[1, 1].mean()) - HARD_AT) < 3:
+            time.sleep(0.1)
         return predict(self, image, landmarks)
 
-    FakePredictor.predict = troubled  # type: ignore[method-assign]
+    FakePredictor.predict, FakeFinder.track = troubled, slow_track  # type: ignore[method-assign]
     serve(connection, options)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_fakes import DIES_AT, SLOW_AT, live_app, message, picture
+from live_fakes import DIES_AT, HARD_AT, SLOW_AT, live_app, message, picture
 
 pytest.importorskip("fastapi")
 pytest.importorskip("httpx")
@@ -93,16 +93,47 @@ def test_a_time_that_went_back_is_answered_with_the_frame_it_is_about(client: Te
         assert (answer["type"], answer["sent"]) == ("error", 90.0)
 
 
-def test_of_many_frames_at_once_the_newest_is_analysed(client: TestClient) -> None:
+def test_two_frames_are_under_way_and_of_those_that_come_meanwhile_the_newest_waits(client: TestClient) -> None:
     with client.websocket_connect("/api/live") as socket:
-        socket.receive_json()
+        assert socket.receive_json()["in_flight"] == 2
         socket.send_bytes(message(0.0, picture(SLOW_AT)))
-        time.sleep(0.1)  # it is being analysed now
         for number in range(1, 11):
             socket.send_bytes(message(float(number)))
-        assert socket.receive_json()["sent"] == 0.0
-        scores = socket.receive_json()
-        assert (scores["sent"], scores["dropped"]) == (10.0, 9)
+        answers = [socket.receive_json() for _ in range(3)]
+        assert [one["sent"] for one in answers] == [0.0, 1.0, 10.0]
+        assert answers[-1]["dropped"] == 8
+
+
+def test_the_faces_of_a_frame_are_found_while_the_one_before_is_scored(client: TestClient) -> None:
+    def seconds(frames: int) -> float:
+        with client.websocket_connect("/api/live") as socket:
+            most = min(frames, socket.receive_json()["in_flight"])
+            start = time.perf_counter()
+            for number in range(8 + most):
+                if number >= most:
+                    assert socket.receive_json()["sent"] == 40.0 * (number - most)
+                if number < 8:
+                    socket.send_bytes(message(40.0 * number, picture(HARD_AT)))
+            return time.perf_counter() - start
+
+    in_turn = seconds(1)
+    assert in_turn > 8 * 0.2, "a tenth of a second in which faces are found, another in which they are scored"
+    assert seconds(2) < 0.85 * in_turn
+
+
+def test_a_broken_frame_among_others_is_answered_in_its_place(client: TestClient) -> None:
+    broken = picture(form="JPEG")[:200]
+    with client.websocket_connect("/api/live") as socket:
+        socket.receive_json()
+        for number, content in enumerate((picture(SLOW_AT), broken)):
+            socket.send_bytes(message(40.0 * number, content))
+        answers = [socket.receive_json()]
+        for number, content in enumerate((b"no picture", picture(), broken, picture()), 2):
+            socket.send_bytes(message(40.0 * number, content))
+            answers.append(socket.receive_json())
+        answers.append(socket.receive_json())
+    kinds = ["scores", "error", "error", "scores", "error", "scores"]
+    assert [(one["type"], one["sent"]) for one in answers] == [(kind, 40.0 * number) for number, kind in enumerate(kinds)]
 
 
 def test_more_sessions_than_the_machine_bears_are_refused_with_a_sentence(client: TestClient) -> None:

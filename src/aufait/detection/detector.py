@@ -61,8 +61,8 @@ class AnalyzedFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class _TrackedFrame:
-    """One frame between face finding and scoring."""
+class TrackedFrame:
+    """One frame between face finding and scoring, as ``Detector.find_next`` gives it."""
 
     source: str
     number: int  # from 1
@@ -89,7 +89,7 @@ def finder_models(name: str) -> dict[str, str]:
 class Detector:
     """Finds faces and scores their action units, in pictures and videos.
 
-    Not to be shared between threads; each detector follows one video at a time.
+    Not to be shared between threads, but for ``find_next`` and ``score_next``; each detector follows one video at a time.
 
     Args:
         finder: ``"auto"`` (the best that is available), ``"mesh"``, ``"builtin"``, or a ``FaceFinder`` object.
@@ -240,7 +240,7 @@ class Detector:
         pixels, name = load_picture(image)
         with self._torch_threads():
             faces = self._in_space(self._finder.find(pixels), pixels)
-            (result,) = self._score([_TrackedFrame(source or name, 1, 0.0, pixels, faces, keep=keep_picture)])
+            (result,) = self._score([TrackedFrame(source or name, 1, 0.0, pixels, faces, keep=keep_picture)])
         return result
 
     def explain(
@@ -367,6 +367,20 @@ class Detector:
             InputError: not a picture, or its time is not after that of the frame before.
             RuntimeError: this detector is following another video.
         """
+        return self.score_next(self.find_next(frame, timestamp, source=source, keep_picture=keep_picture))
+
+    def find_next(
+        self, frame: ImageLike, timestamp: float, *, source: str = "frames", keep_picture: bool = False
+    ) -> TrackedFrame:
+        """The first half of ``track``, for programs in which one thread finds the faces of a frame while another scores the frame
+        before: one thread may call this and one ``score_next``, each in the order of the frames.
+
+        Args:
+            frame, timestamp, source, keep_picture: as in ``track``.
+
+        Raises:
+            InputError, RuntimeError: as in ``track``.
+        """
         self._check_open()
         pixels, _ = load_picture(frame)
         pushed = self._pushed or self._begin(source)
@@ -375,11 +389,22 @@ class Detector:
         number, time = pushed.take(timestamp)
         with self._torch_threads():
             faces = self._in_space(self._finder.track(pixels, time), pixels)
-            tracked = _TrackedFrame(pushed.source, number, time, pixels, faces, keep=keep_picture)
+        return TrackedFrame(pushed.source, number, time, pixels, faces, keep=keep_picture)
+
+    def score_next(self, found: TrackedFrame) -> list[DetectedFrame]:
+        """The second half of ``track``: what is ready once the frame of ``find_next`` is scored.
+
+        Raises:
+            RuntimeError: the video of this frame is over, by ``finish`` or ``reset``.
+        """
+        pushed = self._pushed
+        if pushed is None:
+            raise RuntimeError("the video of this frame is over; score what find_next gave before finish() or reset()")
+        with self._torch_threads():
             if pushed.network is None:
-                return self._score([tracked])
-            pushed.waiting.append(tracked)
-            done = pushed.network.push(pixels, faces)
+                return self._score([found])
+            pushed.waiting.append(found)
+            done = pushed.network.push(found.image, found.faces)
             return [late.analysis for late in self._later(pushed.waiting, done)]
 
     def finish(self) -> list[DetectedFrame]:
@@ -481,16 +506,16 @@ class Detector:
     def _torch_threads(self) -> AbstractContextManager[None]:
         return torch_threads(1 if one_thread_after_fork() else self.threads)
 
-    def _track(self, frames: Iterable[Any], source: str, keep: bool) -> Iterator[_TrackedFrame]:
+    def _track(self, frames: Iterable[Any], source: str, keep: bool) -> Iterator[TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
         for frame in frames:
             self._check_open()
             error = "the frame is damaged in the file" if getattr(frame, "corrupt", False) else None
             with self._torch_threads():
                 faces = self._in_space(self._finder.track(frame.image, frame.timestamp), frame.image)
-            yield _TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error, keep)
+            yield TrackedFrame(source, frame.index + 1, frame.timestamp, frame.image, faces, error, keep)
 
-    def _score(self, frames: Sequence[_TrackedFrame]) -> list[DetectedFrame]:
+    def _score(self, frames: Sequence[TrackedFrame]) -> list[DetectedFrame]:
         """Results of some frames; their faces go through the network together."""
         scores = iter(self._predict([frame for frame in frames if frame.faces]))
         qualities = quality_of_pictures([frame.image for frame in frames], [frame.faces for frame in frames])
@@ -499,9 +524,9 @@ class Detector:
             for frame, quality in zip(frames, qualities, strict=True)
         ]
 
-    def _score_later(self, video: NetworkVideo, frames: Iterable[_TrackedFrame]) -> Iterator[AnalyzedFrame]:
+    def _score_later(self, video: NetworkVideo, frames: Iterable[TrackedFrame]) -> Iterator[AnalyzedFrame]:
         """Results of a model that sees the frames of a video together; they come some frames late."""
-        waiting: deque[_TrackedFrame] = deque()
+        waiting: deque[TrackedFrame] = deque()
         for frame in frames:
             waiting.append(frame)
             with self._torch_threads():
@@ -511,14 +536,14 @@ class Detector:
             done = video.finish()
         yield from self._later(waiting, done)
 
-    def _later(self, waiting: deque[_TrackedFrame], done: Sequence[FaceScores]) -> Iterator[AnalyzedFrame]:
+    def _later(self, waiting: deque[TrackedFrame], done: Sequence[FaceScores]) -> Iterator[AnalyzedFrame]:
         for scores in done:
             frame = waiting.popleft()
             rows = [scores.row(face) for face in range(len(scores))]
             quality = quality_scores(frame.image, frame.faces)
             yield AnalyzedFrame(_analysis(self.action_units, frame, rows, quality), frame.image)
 
-    def _predict(self, frames: Sequence[_TrackedFrame]) -> Iterator[dict[str, Any]]:
+    def _predict(self, frames: Sequence[TrackedFrame]) -> Iterator[dict[str, Any]]:
         """The scores of each face of the frames in turn, as arguments of ``FaceAnalysis``."""
         if not frames:
             return
@@ -531,7 +556,7 @@ class Detector:
 
 
 def _analysis(
-    action_units: tuple[int, ...], frame: _TrackedFrame, scores: Sequence[dict[str, Any]], quality: np.ndarray
+    action_units: tuple[int, ...], frame: TrackedFrame, scores: Sequence[dict[str, Any]], quality: np.ndarray
 ) -> DetectedFrame:
     """The result of one frame from the scores and the quality (F,) of its faces."""
     faces = tuple(

@@ -7,7 +7,7 @@
 | one client that sends frames | session.py |
 | one camera or address of this machine, its clients | sources.py, watching.py |
 | what is told of a frame | follower.py |
-| processes that analyse | worker.py, pool.py |
+| processes that analyse, two frames at a time | worker.py, line.py, pool.py |
 | paths of the API | routes.py |
 """
 

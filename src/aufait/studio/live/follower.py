@@ -13,7 +13,7 @@ from aufait.studio.live.message import decoded, plain_face
 
 if TYPE_CHECKING:
     from aufait.analysis.live.causal_events import Change
-    from aufait.detection.detector import Detector
+    from aufait.detection.detector import Detector, TrackedFrame
     from aufait.studio.settings import StudioSettings
 
 _TASK_FILE = {"auto", "mesh"}
@@ -82,28 +82,33 @@ class Follower:
         self._gives_intensity = faces[0].intensity is not None if faces else None
         self.begin()
 
-    def step(self, picture: bytes | np.ndarray, time: float) -> dict[str, Any]:
-        """What is told of a frame.
+    def find(self, picture: bytes | np.ndarray, time: float) -> TrackedFrame:
+        """The first half of the work on a frame: its faces. One thread may call this while another calls ``tell``.
 
         Args:
             picture: a picture file, or (H, W, 3) uint8 RGB.
             time: seconds, later than those of the frame before.
 
-        Returns:
-            ``time`` None and no faces where the model has not answered yet: one that reads neighbouring frames answers late.
-
         Raises:
             InputError: no picture, or not its time.
         """
         image = decoded(picture) if isinstance(picture, bytes) else picture
+        return self.detector.find_next(image, time, source="live")
+
+    def tell(self, found: TrackedFrame) -> dict[str, Any]:
+        """The second half: what is told of a frame.
+
+        Returns:
+            ``time`` None and no faces where the model has not answered yet: one that reads neighbouring frames answers late.
+        """
         changes: list[Change] = []
-        results = self.detector.track(image, time, source="live")
+        results = self.detector.score_next(found)
         for result in results:
             changes += self._events.step(result)
         last = results[-1] if results else None
         return {
             "time": None if last is None else round(last.timestamp, 4),
-            "size": [image.shape[1], image.shape[0]],
+            "size": [found.image.shape[1], found.image.shape[0]],
             "action_units": list(self.detector.action_units),
             "faces": [] if last is None else [plain_face(face) for face in last.faces],
             "changes": [self._plain_change(change) for change in changes],

@@ -41,6 +41,19 @@ class SentFrame:
     arrived: float
 
 
+@dataclass(frozen=True, slots=True)
+class BadFrame:
+    """A message that is no frame.
+
+    Attributes:
+        error: what is wrong with it.
+        sent: the client's clock in milliseconds, where the message tells it.
+    """
+
+    error: StudioError
+    sent: float | None = None
+
+
 def parse_frame(message: bytes, arrived: float) -> SentFrame:
     """The frame in a binary message: float64, little-endian, the client's time in ms, then the picture.
 
@@ -51,8 +64,8 @@ def parse_frame(message: bytes, arrived: float) -> SentFrame:
         raise StudioError(413, f"A frame may have {LARGEST_FRAME:,} bytes, this one has {len(message):,}; send smaller pictures.")
     if len(message) <= _CLOCK.size:
         raise StudioError(422, "A message is 8 bytes of time, then a picture; this one is shorter.", "bad_frame")
-    (sent,) = _CLOCK.unpack_from(message)
-    if not math.isfinite(sent) or not 0 <= sent < _LATEST:
+    sent = _clock(message)
+    if sent is None:
         raise StudioError(
             422, "A message begins with its time in ms as a little-endian float64; these 8 bytes are none.", "bad_frame"
         )
@@ -60,6 +73,22 @@ def parse_frame(message: bytes, arrived: float) -> SentFrame:
     if not picture.startswith(_MAGIC):
         raise StudioError(422, "After its time a message holds a JPEG, WebP or PNG picture; this one does not.", "bad_frame")
     return SentFrame(sent, picture, arrived)
+
+
+def read_frame(message: bytes, arrived: float) -> SentFrame | BadFrame:
+    """The frame in a message, or what is wrong with it."""
+    try:
+        return parse_frame(message, arrived)
+    except StudioError as error:
+        return BadFrame(error, _clock(message))
+
+
+def _clock(message: bytes) -> float | None:
+    """The client's time in ms with which a message begins; None where it does not."""
+    if len(message) < _CLOCK.size:
+        return None
+    (sent,) = _CLOCK.unpack_from(message)
+    return float(sent) if math.isfinite(sent) and 0 <= sent < _LATEST else None
 
 
 def decoded(picture: bytes) -> np.ndarray:

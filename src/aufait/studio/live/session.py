@@ -1,4 +1,4 @@
-"""A client that sends its camera's frames: one is analysed at a time, the newest wins, a broken one is answered and forgotten."""
+"""A client that sends its camera's frames: the newest wins, a broken one is answered and forgotten."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aufait.studio.errors import StudioError
-from aufait.studio.live.message import Rate, SentFrame, parse_frame
-from aufait.studio.live.newest import Newest
+from aufait.studio.live.line import UNDER_WAY
+from aufait.studio.live.message import BadFrame, Rate, SentFrame, read_frame
+from aufait.studio.live.under_way import UnderWay
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
@@ -22,23 +23,41 @@ IDLE_SECONDS = 300.0
 TRY_AGAIN, FAULT, GOING = 1013, 1011, 1001
 """Codes with which the server closes: busy; something failed; the client was silent."""
 
-Sent = SentFrame | StudioError
+_NO_FRAME = "A frame is a binary message: 8 bytes of time, then a picture; this one is text."
+_LAST = {"idle": GOING, "worker_gone": FAULT}
+
+Sent = SentFrame | BadFrame
 
 
 async def run_session(socket: WebSocket, worker: Worker) -> None:
     """Serve one client that was accepted, until it leaves, is silent for too long, or the process fails."""
-    frames: Newest[Sent] = Newest()
+    frames: UnderWay[Sent, dict[str, Any]] = UnderWay(UNDER_WAY, _Asking(worker))
     reading = asyncio.create_task(_read(socket, frames))
     try:
-        await socket.send_json({"type": "ready", **worker.about})
-        await _answer(socket, worker, frames)
+        await socket.send_json({"type": "ready", **worker.about, "in_flight": UNDER_WAY})
+        await _answer(socket, frames)
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
+        await frames.end()
 
 
-async def _read(socket: WebSocket, frames: Newest[Sent]) -> None:
-    """Put what the client sends into the slot until it leaves."""
+class _Asking:
+    """Hands the frames of one client to a process, with their time since its first."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._begin: float | None = None
+
+    async def __call__(self, frame: Sent) -> dict[str, Any]:
+        if isinstance(frame, BadFrame):
+            raise frame.error
+        self._begin = frame.sent if self._begin is None else self._begin
+        return await self._worker.ask("frame", frame.picture, (frame.sent - self._begin) / 1000)
+
+
+async def _read(socket: WebSocket, frames: UnderWay[Sent, dict[str, Any]]) -> None:
+    """Hand on what the client sends until it leaves."""
     try:
         while True:
             message = await asyncio.wait_for(socket.receive(), IDLE_SECONDS)
@@ -46,40 +65,29 @@ async def _read(socket: WebSocket, frames: Newest[Sent]) -> None:
                 return
             frames.put(_frame(message))
     except TimeoutError:
-        frames.put(StudioError(408, f"No frame came for {IDLE_SECONDS:g} s; connect again.", "idle"))
+        frames.put(BadFrame(StudioError(408, f"No frame came for {IDLE_SECONDS:g} s; connect again.", "idle")))
     finally:
         frames.close()
 
 
 def _frame(message: Mapping[str, Any]) -> Sent:
     data = message.get("bytes")
-    if data is None:
-        return StudioError(422, "A frame is a binary message: 8 bytes of time, then a picture; this one is text.", "bad_frame")
-    try:
-        return parse_frame(data, time.monotonic())
-    except StudioError as error:
-        return error
+    return BadFrame(StudioError(422, _NO_FRAME, "bad_frame")) if data is None else read_frame(data, time.monotonic())
 
 
-async def _answer(socket: WebSocket, worker: Worker, frames: Newest[Sent]) -> None:
-    """Answer what is in the slot until the end."""
-    rate, begin = Rate(), None
-    while (frame := await frames.take()) is not None:
-        if isinstance(frame, StudioError):
-            await send_error(socket, frame)
-            if frame.code == "idle":
-                await socket.close(GOING)
-                return
-            continue
-        begin = frame.sent if begin is None else begin
+async def _answer(socket: WebSocket, frames: UnderWay[Sent, dict[str, Any]]) -> None:
+    """Send the answers, in the order of the frames, until the end."""
+    rate = Rate()
+    async for frame, answer in frames:
         try:
-            told = await worker.ask("frame", frame.picture, (frame.sent - begin) / 1000)
+            told = await answer
         except StudioError as error:
             await send_error(socket, error, frame.sent)
-            if error.code == "worker_gone":
-                await socket.close(FAULT)
+            if error.code in _LAST:
+                await socket.close(_LAST[error.code])
                 return
             continue
+        assert isinstance(frame, SentFrame)
         now = time.monotonic()
         took = {"server_ms": round(1000 * (now - frame.arrived), 1), "frames_per_second": rate.step(now)}
         await socket.send_json({"type": "scores", "sent": frame.sent, "dropped": frames.dropped, **took, **told})

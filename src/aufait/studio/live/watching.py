@@ -16,6 +16,7 @@ import numpy as np
 from aufait.errors import AufaitError
 from aufait.media.addresses import Address, shown
 from aufait.studio.live.follower import Follower
+from aufait.studio.live.line import Line
 
 PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Seconds before the next try; the last one for all further."""
@@ -165,6 +166,7 @@ class _Watch:
     """One source while it is watched."""
 
     connection: Connection
+    line: Line
     follower: Follower
     name: str
     clock: SourceClock = field(default_factory=lambda: SourceClock(time.monotonic()))
@@ -172,7 +174,7 @@ class _Watch:
     stopped: bool = False
 
     def state(self, state: str, message: str) -> None:
-        self.connection.send(("state", state, message))
+        self.line.say("state", state, message)
 
     def listen(self, seconds: float) -> None:
         """Hear what the server wants, for at most so long."""
@@ -185,10 +187,10 @@ class _Watch:
                 self.viewers = details[0]
 
 
-def watch(connection: Connection, follower: Follower, source: str | int) -> None:
+def watch(connection: Connection, line: Line, follower: Follower, source: str | int) -> None:
     """Follow a source until the server says stop or is gone; what is seen is sent without being asked for."""
     name = f"camera {source}" if isinstance(source, int) else shown(source)
-    watched = _Watch(connection, follower, name)
+    watched = _Watch(connection, line, follower, name)
     follower.begin()
     patience = Patience()
     while not watched.stopped:
@@ -210,7 +212,8 @@ def watch(connection: Connection, follower: Follower, source: str | int) -> None
         why = _sentence(latest.ended or f"no frame came for {QUIET_SECONDS:g} s")
         watched.state("broken", f"{why} Next try in {wait:g} s.")
         watched.listen(wait)
-    connection.send(("stopped",))
+    line.say("stopped")
+    line.wait()
 
 
 def _sentence(text: str) -> str:
@@ -242,10 +245,15 @@ def _follow(watched: _Watch, latest: Latest) -> bool:
 
 
 def _send(watched: _Watch, latest: Latest, image: np.ndarray, seconds: float, came: float) -> None:
-    told = watched.follower.step(image, seconds)
-    told["server_ms"] = round(1000 * (time.monotonic() - came), 1)
-    told["dropped"] = latest.dropped
-    watched.connection.send(("frame", jpeg_of(image), told))
+    """Find the faces of a frame; the line does the rest, while the next frame is looked at."""
+    found = watched.follower.find(image, seconds)
+
+    def told() -> tuple[str, bytes, dict[str, Any]]:
+        told = watched.follower.tell(found)
+        server_ms = round(1000 * (time.monotonic() - came), 1)
+        return "frame", jpeg_of(image), {**told, "server_ms": server_ms, "dropped": latest.dropped}
+
+    watched.line.put(told)
 
 
 def jpeg_of(image: np.ndarray) -> bytes:

@@ -12,8 +12,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from aufait.errors import AufaitError
-from aufait.studio.errors import StudioError, as_studio_error
+from aufait.studio.errors import StudioError
 from aufait.studio.live.follower import Follower, LiveOptions
+from aufait.studio.live.line import Line
 
 START_SECONDS = 120.0
 """How long a process may take until it can analyse."""
@@ -28,44 +29,50 @@ def serve(connection: Connection, options: LiveOptions) -> None:
     """What the process does: open a detector, say so, then answer what comes until nobody holds the other end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which closes the connection
     warnings.simplefilter("ignore")
+    line = Line(connection)
     try:
         follower = Follower(options.open())
         follower.warm_up()
     except AufaitError as error:
-        connection.send(("error", _told(error)))
+        line.fail(error)
+        line.wait()
         return
-    connection.send(("ready", follower.about))
+    line.say("ready", follower.about)
     try:
         while True:
-            _answer(connection, follower, connection.recv())
+            _answer(connection, line, follower, connection.recv())
     except (EOFError, OSError):
         return
 
 
-def _answer(connection: Connection, follower: Follower, asked: tuple[Any, ...]) -> None:
+def _answer(connection: Connection, line: Line, follower: Follower, asked: tuple[Any, ...]) -> None:
+    """Do what is asked; of a frame the first half, while the frame before has its second half in the line's thread."""
     kind, *details = asked
+    if kind == "frame":
+        try:
+            found = follower.find(*details)
+        except AufaitError as error:
+            line.fail(error)
+        else:
+            line.put(lambda: ("frame", follower.tell(found)))
+        return
+    line.wait()  # what follows begins another video
     if kind == "begin":
         follower.begin()
-        connection.send(("ready", follower.about))
+        line.say("ready", follower.about)
     elif kind == "watch":
         from aufait.studio.live.watching import watch
 
-        watch(connection, follower, *details)
+        watch(connection, line, follower, *details)
     else:
-        work: Callable[..., dict[str, Any]] = {"frame": follower.step, "explain": follower.explain}[kind]  # type: ignore[assignment]
-        try:
-            connection.send((kind, work(*details)))
-        except AufaitError as error:
-            connection.send(("error", _told(error)))
-
-
-def _told(error: AufaitError) -> tuple[int, str, str]:
-    known = as_studio_error(error)
-    return known.status, known.message, known.code
+        line.put(lambda: ("explain", follower.explain(*details)))
+        line.wait()
 
 
 class Worker:
-    """The server's end of one process; asked by one session or source at a time, without holding up the event loop.
+    """The server's end of one process, for one session or source at a time; none of it holds up the event loop.
+
+    Several things may be asked at a time: they are answered in their order.
 
     Attributes:
         options: what it analyses with.
@@ -78,7 +85,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # threads and torch do not survive a fork
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=target, args=(theirs, options), name="aufait-live", daemon=True)
-        self._thread = ThreadPoolExecutor(1, "aufait-live")
+        self._sending, self._reading = (ThreadPoolExecutor(1, f"aufait-live-{name}") for name in ("out", "in"))
         self._theirs: Connection | None = theirs
 
     @property
@@ -92,7 +99,7 @@ class Worker:
         Raises:
             StudioError: there is no such finder or model; the process ended.
         """
-        self.about = await self._in_thread(self._started)
+        self.about = await _done(self._reading, self._started)
 
     def _started(self) -> dict[str, Any]:
         self._process.start()
@@ -107,11 +114,10 @@ class Worker:
         Raises:
             StudioError: what the process says is wrong with it; 500, the process ended or does not answer.
         """
-        return await self._in_thread(self._asked, asked, seconds)
-
-    def _asked(self, asked: tuple[Any, ...], seconds: float) -> dict[str, Any]:
-        self._send(asked)
-        return self._read(seconds)[1]  # type: ignore[no-any-return]
+        sent = _done(self._sending, self._send, asked)
+        answer = _done(self._reading, self._read, seconds)  # asked for now, so that answers are read in order
+        _, (_, told) = await asyncio.gather(sent, answer)
+        return told  # type: ignore[no-any-return]
 
     def tell(self, *asked: Any) -> None:
         """Send something that has no answer."""
@@ -119,7 +125,7 @@ class Worker:
 
     async def next_message(self, seconds: float) -> tuple[Any, ...] | None:
         """What the process says by itself; None where it says nothing within a time."""
-        return await self._in_thread(self._next, seconds)
+        return await _done(self._reading, self._next, seconds)
 
     def _next(self, seconds: float) -> tuple[Any, ...] | None:
         try:
@@ -145,10 +151,6 @@ class Worker:
             raise StudioError(*details[0])
         return kind, *details
 
-    async def _in_thread(self, work: Callable[..., Any], *details: Any) -> Any:
-        """A result of the worker's thread; a caller that is cancelled leaves the thread to finish, in order."""
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *details))
-
     def stop(self) -> None:
         """End the process."""
         if self._process.pid is not None:  # first, so that a thread that waits for it sees its end
@@ -156,5 +158,11 @@ class Worker:
             self._process.join(1.0)
             if self._process.is_alive():
                 self._process.kill()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._sending, self._reading):
+            thread.shutdown(wait=False, cancel_futures=True)
         self._ours.close()
+
+
+def _done(thread: ThreadPoolExecutor, work: Callable[..., Any], *details: Any) -> asyncio.Future[Any]:
+    """A result of a worker's thread; a caller that is cancelled leaves the thread to finish, in order."""
+    return asyncio.shield(asyncio.get_running_loop().run_in_executor(thread, work, *details))
