@@ -7,6 +7,7 @@ the pooled predictions and the report. A fold's test persons are checked against
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from aufait.evaluation.networks import choose_part, open_network
 from aufait.evaluation.predictions import Predictions, concatenate
 from aufait.evaluation.testing import NetworkTest
 from aufait.training.plan import find_protocol, needs_all_subjects
+from aufait.workers.contract import Executor
+from aufait.workers.sharing import Ended, all_values, at_intervals, limited_threads, threads_each
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
@@ -59,6 +62,9 @@ def cross_validate(
     draws: int = 1000,
     seed: int = 0,
     report: Report | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    ended: Ended | None = None,
     **training: Any,
 ) -> dict[str, CrossValidation]:
     """Train and test the folds of a protocol.
@@ -76,6 +82,10 @@ def cross_validate(
         draws: bootstrap draws of subjects for the intervals.
         seed: of the draws.
         report: called with the progress.
+        executor: how to spread the folds; None: one after the other, in this process.
+        threads: processor threads of each worker, and of this process where it works alone; None shares the cores among workers.
+            Networks are the same to the bit however folds are spread, as long as this number is.
+        ended: called after each fold.
         training: further arguments of ``aufait.training.run.train``.
 
     Returns:
@@ -92,8 +102,11 @@ def cross_validate(
     for cache in sources.values():
         check_groups(per, cache.dataset())
     visible = tuple(dict.fromkeys(["full", *conditions]))
-    work = _Work(recipe, sources, Path(out), protocol, visible, batch, device, report, training)
-    tested = [work.fold(fold) for fold in chosen]
+    work = _Work(recipe, sources, Path(out), protocol, visible, batch, device, threads_each(executor, threads), training)
+    tested = all_values(
+        executor, work, chosen, names=[f"fold {fold}" for fold in chosen], ended=ended,
+        on_message=None if report is None else lambda _, told: report(*told),
+    )  # fmt: skip
     names = dict.fromkeys(name for one in tested for name in one)
     return {name: _pooled(name, [one[name] for one in tested if name in one], work, per, draws, seed, chosen) for name in names}
 
@@ -113,41 +126,40 @@ class _Work:
     visible: tuple[str, ...]
     batch: int
     device: str
-    report: Report | None
+    threads: int | None
     training: Mapping[str, Any]
 
-    def fold(self, fold: int) -> dict[str, Tested]:
-        """Train and test one fold: test set -> visible part -> predictions."""
+    def begin(self) -> ExitStack:
+        """Threads."""
+        return limited_threads(self.threads)
+
+    def do(self, tools: ExitStack, item: int, tell: Callable[[Any], None]) -> dict[str, Tested]:
+        """Train and test one fold: test set -> visible part -> predictions. Tells what ``Report`` takes."""
         from aufait.training.run import train
 
-        folder = self.out / f"fold_{fold}"
+        folder, telling = self.out / f"fold_{item}", at_intervals(tell)
 
         def told(done: int, total: int, text: str) -> None:
-            if self.report is not None:
-                self.report(done, total, f"fold {fold}: {text}")
+            telling((done, total, f"fold {item}: {text}"))
 
-        train(self.recipe, self.sources, fold=fold, out=folder, protocol=self.protocol, report=told, **self.training)
+        train(self.recipe, self.sources, fold=item, out=folder, protocol=self.protocol, report=told, **self.training)
         network = open_network(folder)
         labels = {name: cache.dataset() for name, cache in self.sources.items()}
         strict = needs_all_subjects(self.recipe.strict, self.sources)
-        parts, notes = choose_part(network, self.protocol, labels, fold, strict=strict)
-        about = {"recipe": self.recipe.name, "protocol": self.protocol.name, "fold": fold, "notes": list(notes)}
+        parts, notes = choose_part(network, self.protocol, labels, item, strict=strict)
+        about = {"recipe": self.recipe.name, "protocol": self.protocol.name, "fold": item, "notes": list(notes)}
         test = NetworkTest(network, batch=self.batch, device=self.device, about=about)
         return {
-            name: {visible: self._tested(test, name, part, fold, visible) for visible in self.visible}
+            name: {visible: self._tested(test, name, part, item, visible, told) for visible in self.visible}
             for name, part in parts.items()
         }
 
-    def _tested(self, test: NetworkTest, name: str, part: AUDataset, fold: int, visible: str) -> Predictions:
+    def _tested(self, test: NetworkTest, name: str, part: AUDataset, fold: int, visible: str, report: Report) -> Predictions:
         found = test.predictions(
             self.sources[name], part, visible=visible, kept=self.out / PREDICTIONS / f"fold_{fold}_{name}_{visible}.npz",
-            progress=self._progress(f"fold {fold}: testing on {name}"),
+            progress=lambda done, total: report(done, total, f"testing on {name}"),
         )  # fmt: skip
         return found.with_attribute("fold", str(fold))
-
-    def _progress(self, what: str) -> Callable[[int, int], None] | None:
-        report = self.report
-        return None if report is None else lambda done, total: report(done, total, what)
 
 
 def _pooled(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from aufait.detection.detector import Detector
     from aufait.evaluation import Evaluation, Predictions
     from aufait.evaluation.networks import TrainedNetwork
+    from aufait.workers.contract import Executor
 
 Progress = Callable[[int, int, str], None]
 
@@ -56,6 +57,7 @@ def evaluate_pictures(
     per: Sequence[str],
     common: Mapping[str, Any],
     report: Progress,
+    executor: Executor | None = None,
 ) -> list[tuple[Path, Evaluation, dict[str, Predictions]]]:
     """Folder, scores and predictions of each test set.
 
@@ -71,6 +73,7 @@ def evaluate_pictures(
         per: groups.
         common: arguments of ``evaluate``.
         report: called with frames done, frames in all, and of what.
+        executor: how to spread the recordings; None: one after the other, in this process.
 
     Raises:
         InputError: data, protocol and model do not fit together, or the network was trained on people of the test.
@@ -96,7 +99,8 @@ def evaluate_pictures(
     results = []
     with Detector(model=model, **detector) as ready:
         for name, part in parts.items():
-            found = _predict(ready, network, name, part, wanted, split, shared or wanted is None, synthetic, fold, report)
+            spread = {"executor": executor, "arguments": {"model": model, **detector}}
+            found = _predict(ready, network, name, part, wanted, split, shared or wanted is None, synthetic, fold, report, spread)
             evaluation = _score(found, wanted, notes, per, common)
             results.append((output if len(parts) == 1 else output / name, evaluation, {"full": found}))
     return results
@@ -116,7 +120,7 @@ def _network(model: str | Path) -> TrainedNetwork | None:
 
 def _predict(
     detector: Detector, network: TrainedNetwork | None, name: str, part: AUDataset, protocol: Protocol | None, split: str,
-    shared: bool, synthetic: bool, fold: str | None, report: Progress,
+    shared: bool, synthetic: bool, fold: str | None, report: Progress, spread: Mapping[str, Any],
 ) -> Predictions:  # fmt: skip
     from aufait.evaluation.networks import check_leakage
     from aufait.evaluation.predict_pictures import predict_pictures
@@ -132,7 +136,7 @@ def _predict(
     about |= {} if protocol is None else {"protocol": protocol.name, "fold": fold or "1"}
     return predict_pictures(
         detector, part, action_units=None if shared else part.action_units, about=about, synthetic=synthetic,
-        progress=lambda done, total: report(done, total, f"pictures of {name}"),
+        progress=lambda done, total: report(done, total, f"pictures of {name}"), **spread,
     )  # fmt: skip
 
 

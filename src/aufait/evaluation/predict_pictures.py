@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aufait.data.preparation.finding import is_tracked, readable_pictures
+from aufait.detection.worker_detector import WorkerDetector
 from aufait.errors import InputError
 from aufait.evaluation.predict import labelled_predictions
 from aufait.evaluation.predictions import Predictions
+from aufait.workers.contract import Executor
+from aufait.workers.sharing import each_value, is_spread, threads_each
 
 if TYPE_CHECKING:
     from aufait.data.dataset import AUDataset
@@ -42,6 +45,8 @@ def predict_pictures(
     about: Mapping[str, Any] | None = None,
     synthetic: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    executor: Executor | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Predictions:
     """What a detector says about every labelled frame of a data set.
 
@@ -52,6 +57,8 @@ def predict_pictures(
         about: facts to keep with the predictions.
         synthetic: whether the pictures are rendered.
         progress: is called with the number of frames done and of all.
+        executor: how to spread the recordings; None: one after the other, in this process.
+        arguments: of the ``Detector`` that each of several workers makes; the same as made ``detector``.
 
     Raises:
         InputError: no frame, no picture, or action units that the model does not score.
@@ -60,13 +67,7 @@ def predict_pictures(
     chosen = dataset.with_action_units(units)
     if not len(chosen):
         raise InputError(f"{dataset.name} has no frame to evaluate")
-    columns, done = [detector.action_units.index(unit) for unit in units], 0
-    parts = []
-    for recording in chosen.recordings:
-        parts.append(_scores(detector, recording, columns))
-        done += len(recording)
-        if progress is not None:
-            progress(done, len(chosen))
+    parts = _all_scores(detector, chosen, units, progress, executor, arguments)
     probability, intensity, read, found = (np.concatenate(column) for column in zip(*parts, strict=True))
     if not read.any():
         raise InputError(f"no picture of {dataset.name} can be read; check that its folder is the right one and whole")
@@ -76,6 +77,43 @@ def predict_pictures(
     facts = {"dataset": dataset.name, "visible": "full", **(about or {}), "notes": _notes(read, found)}
     predictions = labelled_predictions(scores, chosen.label_table(), chosen, pose, facts, synthetic=synthetic)
     return predictions if read.all() else predictions.select(read)
+
+
+def _all_scores(
+    detector: Detector, dataset: AUDataset, units: Sequence[int], progress: Callable[[int, int], None] | None,
+    executor: Executor | None, arguments: Mapping[str, Any] | None,
+) -> list[tuple[np.ndarray, ...]]:  # fmt: skip
+    """``_scores`` of each recording."""
+    given = dict(arguments or {})
+    given["threads"] = threads_each(executor, given.get("threads"))
+    work = _Scoring(None if is_spread(executor) else detector, given, [detector.action_units.index(unit) for unit in units])
+    recordings, done = dataset.recordings, 0
+    values: dict[int, tuple[np.ndarray, ...]] = {}
+    names = [recording.name for recording in recordings]
+    for index, value in each_value(executor, work, recordings, names=names):
+        values[index] = value
+        done += len(recordings[index])
+        if progress is not None:
+            progress(done, len(dataset))
+    return [values[index] for index in range(len(recordings))]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scoring:
+    """What is done to a recording."""
+
+    lent: Detector | None
+    """The detector of this process; None in others, which make their own."""
+    arguments: dict[str, Any]
+    columns: list[int]
+
+    def begin(self) -> WorkerDetector:
+        """The detector."""
+        return WorkerDetector.make(self.lent, self.arguments)
+
+    def do(self, tools: WorkerDetector, item: Recording, tell: Callable[[Any], None]) -> tuple[np.ndarray, ...]:
+        """One recording."""
+        return _scores(tools.detector, item, self.columns)
 
 
 def _units(detector: Detector, dataset: AUDataset, wanted: Sequence[int] | None) -> tuple[int, ...]:

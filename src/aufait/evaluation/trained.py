@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aufait.data.preparation.cache import FaceCache
 from aufait.data.protocols import Protocol
@@ -16,6 +17,13 @@ from aufait.evaluation.occlusion import CONDITIONS
 from aufait.evaluation.predictions import Predictions
 from aufait.evaluation.testing import NetworkTest
 from aufait.training.plan import find_protocol, needs_all_subjects
+from aufait.workers.contract import Executor
+from aufait.workers.sharing import Ended, all_values, at_intervals, is_spread, limited_threads, threads_each
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from aufait.data.dataset import AUDataset
 
 
 def evaluate_on_faces(
@@ -33,6 +41,9 @@ def evaluate_on_faces(
     device: str = "cpu",
     common: Mapping[str, Any],
     report: Callable[[int, int, str], None] = lambda *_: None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    ended: Ended | None = None,
 ) -> dict[str, tuple[Evaluation, dict[str, Predictions]]]:
     """Name of each test set -> scores, and predictions by visible part of the face.
 
@@ -50,6 +61,9 @@ def evaluate_on_faces(
         device: where the network runs.
         common: arguments of ``evaluate``.
         report: is called with frames done, frames in all, and of what.
+        executor: how to spread test sets and conditions; None: one after the other, in this process.
+        threads: processor threads of each worker, and of this process where it works alone; None shares the cores.
+        ended: called after each test set and condition.
 
     Raises:
         InputError: network, data and protocol do not fit together, or the network was trained on people of the test.
@@ -65,16 +79,41 @@ def evaluate_on_faces(
     for part in parts.values():
         check_groups(per, part)
     test = NetworkTest(network, split, batch, device, shared, _about(network, rules, fold))
+    work = _Testing(test, caches, parts, threads_each(executor, threads), is_spread(executor))
+    items = [(name, one) for name in parts for one in ("full", *visible)]
+    told = all_values(
+        executor, work, items, names=[_called(*item) for item in items], ended=ended,
+        on_message=lambda index, progress: report(*progress, _called(*items[index])),
+    )  # fmt: skip
     results = {}
-    for name, part in parts.items():
-        found = {
-            one: test.predictions(caches[name], part, visible=one, progress=_telling(report, name, one))
-            for one in ("full", *visible)
-        }
-        told = (*notes, *untold(found["full"]))
-        conditions = found if visible else None
-        results[name] = evaluate(found["full"], rules, per=per, conditions=conditions, notes=told, **common), found
+    for name in parts:
+        found = {one: value for (of, one), value in zip(items, told, strict=True) if of == name}
+        say = (*notes, *untold(found["full"]))
+        results[name] = evaluate(found["full"], rules, per=per, conditions=found if visible else None, notes=say, **common), found
     return results
+
+
+@dataclass(frozen=True, eq=False)
+class _Testing:
+    """A network on test sets, each under each condition: items are pairs of their names."""
+
+    test: NetworkTest
+    caches: Mapping[str, FaceCache]
+    parts: Mapping[str, AUDataset]
+    threads: int | None
+    spread: bool
+
+    def begin(self) -> ExitStack:
+        """Threads; the network is loaded when it is first needed."""
+        return limited_threads(self.threads)
+
+    def do(self, tools: ExitStack, item: tuple[str, str], tell: Callable[[Any], None]) -> Predictions:
+        """One pair; tells frames done and in all."""
+        name, visible = item
+        telling = at_intervals(tell) if self.spread else tell
+        return self.test.predictions(
+            self.caches[name], self.parts[name], visible=visible, progress=lambda done, total: telling((done, total))
+        )
 
 
 def protocol_of(network: TrainedNetwork, caches: Mapping[str, FaceCache], name: str | None = None) -> Protocol:
@@ -109,5 +148,5 @@ def _about(network: TrainedNetwork, protocol: Protocol, fold: str) -> dict[str, 
     }  # fmt: skip
 
 
-def _telling(report: Callable[[int, int, str], None], name: str, visible: str) -> Callable[[int, int], None]:
-    return lambda done, total: report(done, total, f"{name}, {CONDITIONS[visible]}")
+def _called(name: str, visible: str) -> str:
+    return f"{name}, {CONDITIONS[visible]}"

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from aufait.files.atomic import output_errors
 _TOUCH_SECONDS = 10.0
 _STALE_SECONDS = 120.0  # without a touch, for claims of processes that cannot be looked for: another machine, another container
 _YOUNG_SECONDS = 2.0  # in which a claim may be empty, as its maker is still writing it
+_TURN_SECONDS = 0.5
 _TRIES = 200
 
 
@@ -137,6 +139,29 @@ class Claim:
             with contextlib.suppress(OSError):
                 if self.is_held():
                     os.utime(self.path)
+
+
+@contextlib.contextmanager
+def in_turn(path: Path, work: str) -> Iterator[None]:
+    """Inside, the claim is ours; what another process has claimed is waited for."""
+    claim = Claim(path, work)
+    while True:
+        try:
+            claim.__enter__()
+        except Claimed:
+            time.sleep(_TURN_SECONDS)
+        else:
+            break
+    try:
+        yield
+    finally:
+        claim.__exit__()
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether a living process has a claim."""
+    found = _read(path)
+    return found is not None and _is_alive(found, path)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -17,12 +17,14 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aufait.errors import InputError
+from aufait.files.claims import in_turn
 from aufait.reproduction.networks import PaperRun
 from aufait.reproduction.registry import list_items
 from aufait.reproduction.runs import get_run
@@ -52,6 +54,11 @@ QUICK_TWINS: Mapping[str, Mapping[str, int]] = {
 
 FULL_TWINS: Mapping[str, int] = {"subjects": 12}
 """Size of twins otherwise; the command can give other numbers."""
+
+
+def _nothing(*_: Any) -> None:
+    """Nobody listens. A function with a name, so that it can be sent to other processes."""
+
 
 @dataclass
 class Laboratory:
@@ -88,13 +95,17 @@ class Laboratory:
     aligner: str | None = None
     imagenet: str | None = None
     colours: str = "jet"
-    report: Callable[[str], None] = lambda _: None
-    progress: Callable[[int, int, str], None] = lambda *_: None
+    report: Callable[[str], None] = _nothing
+    progress: Callable[[int, int, str], None] = _nothing
     seconds: dict[str, float] = field(default_factory=dict)
     """Time spent in this process, by kind: twins, preparation, training, prediction."""
 
     _caches: dict[tuple[str, str], FaceCache] = field(default_factory=dict, repr=False)
     _models: dict[Path, AUSystem] = field(default_factory=dict, repr=False)
+
+    def for_worker(self) -> Laboratory:
+        """The same for another process: it works alone, and nobody listens yet. Its folder is common to all."""
+        return replace(self, workers=1, report=_nothing, progress=_nothing, seconds={}, _caches={}, _models={})
 
     # ---------------------------------------------------------------------------------------------------------------------
     # Data
@@ -200,7 +211,7 @@ class Laboratory:
         begun = time.perf_counter()
         if not (out / "run.json").is_file():
             self.report(f"training {name}, fold {fold}")
-        with warnings.catch_warnings():
+        with self._in_turn(out.name), warnings.catch_warnings():
             # Quick trainings hold nobody out on purpose, about which Lightning warns.
             warnings.filterwarnings("ignore", message=".*val_dataloader")
             made = train(recipe, caches, fold=fold, out=out, accelerator=self.device, report=self.progress)
@@ -269,7 +280,8 @@ class Laboratory:
         begun = time.perf_counter()
         about = {"model": get_run(name).model, "run": name, "protocol": test or get_run(name).protocol}
         one = NetworkTest(open_network(made.folder), batch=16, device=self.device, about=about)
-        found = one.predictions(cache, frames, visible=visible, kept=path, progress=self._telling("predicting"))
+        with self._in_turn(path.stem):
+            found = one.predictions(cache, frames, visible=visible, kept=path, progress=self._telling("predicting"))
         self._spent("prediction", begun)
         return found
 
@@ -297,14 +309,15 @@ class Laboratory:
         root = self.root(dataset)
         assert root is not None  # _given_cache has refused what holds neither
         folder = self.work / "faces" / f"{dataset}-{alignment}-{_digest([str(root.resolve())])[:8]}"
-        if (folder / "manifest.json").is_file():
-            return FaceCache.open(folder)
-        begun = time.perf_counter()
-        self.report(f"preparing faces of {dataset}, alignment {alignment}")
-        progress = self._telling(f"faces of {dataset}")
-        cache = prepare(open_dataset(dataset, root), folder, alignment=alignment, workers=self.workers, progress=progress)
-        self._spent("preparation", begun)
-        return cache
+        with self._in_turn(folder.name):
+            if (folder / "manifest.json").is_file():
+                return FaceCache.open(folder)
+            begun = time.perf_counter()
+            self.report(f"preparing faces of {dataset}, alignment {alignment}")
+            progress = self._telling(f"faces of {dataset}")
+            cache = prepare(open_dataset(dataset, root), folder, alignment=alignment, workers=self.workers, progress=progress)
+            self._spent("preparation", begun)
+            return cache
 
     def _twin(self, dataset: str) -> Path:
         from aufait.twins import write_twin
@@ -312,13 +325,14 @@ class Laboratory:
         size: dict[str, Any] = dict(QUICK_TWINS[dataset] if self.quick else FULL_TWINS)
         size |= self.twin_size
         folder = self.work / "twins" / f"{dataset}-{_digest([size])[:8]}"
-        if (folder / ".rendered").is_file():
-            return folder
-        begun = time.perf_counter()
-        self.report(f"rendering the twin of {dataset}")
-        write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.15, progress=self._telling(f"twin of {dataset}"))
-        (folder / ".rendered").touch()
-        self._spent("twins", begun)
+        with self._in_turn(folder.name):
+            if not (folder / ".rendered").is_file():
+                begun = time.perf_counter()
+                self.report(f"rendering the twin of {dataset}")
+                telling = self._telling(f"twin of {dataset}")
+                write_twin(dataset, folder, **size, workers=self.workers, occlusions=0.15, progress=telling)
+                (folder / ".rendered").touch()
+                self._spent("twins", begun)
         return folder
 
     def _recipe(self, run: PaperRun, fold: int) -> Recipe:
@@ -387,6 +401,10 @@ class Laboratory:
         values["start_file"] = None if recipe.start_file is None else Path(recipe.start_file).parent.name
         values.pop("name")
         return _digest([values, {name: cache.fingerprint for name, cache in caches.items()}, fold, code_digest()])[:16]
+
+    def _in_turn(self, name: str) -> AbstractContextManager[None]:
+        """Inside, no other process makes what has this name in the folder; one that does is waited for."""
+        return in_turn(self.work / "claims" / f"{name}.claim", name)
 
     def _telling(self, what: str) -> Callable[[int, int], None]:
         return lambda done, total: self.progress(done, total, what)

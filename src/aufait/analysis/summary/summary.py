@@ -93,6 +93,13 @@ class Summary:
             track = track_of(table, recording, number, (person, faces), self.settings.rule, events.pop(number), corrected)
             self._add_track(recording, track, conditions(spans, [track.called, *map(str, faces)]))
 
+    def take(self, other: Summary) -> None:
+        """Take in what another one, of the same settings and persons, has taken in of other recordings, after what is here."""
+        self.rows += other.rows
+        self.faces |= other.faces
+        for key, parts in other._parts.items():
+            self._parts.setdefault(key, []).extend(parts)
+
     def _add_track(self, recording: Recording, track: Track, found: Sequence[Condition]) -> None:
         self._cells = {}
         start, end = recording.span
