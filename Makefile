@@ -14,7 +14,7 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo web web-test test test-slow lint bench fuzz durability constraints clean
+.PHONY: help demo web web-test test test-slow lint docs bench fuzz durability constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test       ruff, mypy and the quick tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
+	@echo "make docs       the documentation site, in build/docs"
 	@echo "make fuzz       reads 100,000 damaged files and reports faults; resumes where it stopped"
 	@echo "make durability  kills detect, synth, prepare and train 50 times each and compares the results"
 	@echo "make bench      speed and memory on this machine"
@@ -68,6 +69,11 @@ test: lint web-test
 
 test-slow: $(VENV)/.dev
 	$(TEST_ENV) $(BIN)/python -m pytest -q -m slow
+
+# Any warning is an error: a link that leads nowhere, a docstring that cannot be read, a page that no menu has.
+docs: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -j auto -b html docs build/docs
+	@echo "Open build/docs/index.html"
 
 bench: $(VENV)/.dev
 	$(BIN)/aufait bench detect

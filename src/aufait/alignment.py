@@ -70,7 +70,7 @@ def similarity_from_points(source: ArrayT, target: ArrayT) -> ArrayT:
     """Rotation, uniform scale and shift that bring ``source`` onto ``target`` with the least squared error.
 
     In the plane, Umeyama's method without reflection reduces to one complex division: with centred points as complex
-    numbers s and t, the factor is sum(conj(s) t) / sum(|s|^2).
+    numbers s and t, the factor is ``sum(conj(s) t) / sum(|s|^2)``.
 
     Args:
         source: (F, P, 2) points, P >= 2, any float or integer type.

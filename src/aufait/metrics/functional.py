@@ -185,7 +185,7 @@ def failure_rate(errors: np.ndarray, threshold: float = 0.1) -> float:
 def calibration_error(
     occurrence: np.ndarray, probability: np.ndarray, *, bins: int = 10, weight: np.ndarray | None = None
 ) -> float:
-    """Expected calibration error: mean |share of positives - mean probability| over equal-width bins, by bin weight.
+    """Expected calibration error: mean ``|share of positives - mean probability|`` over equal-width bins, by bin weight.
 
     Args:
         occurrence: (N,) truth.

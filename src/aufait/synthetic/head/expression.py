@@ -94,13 +94,16 @@ class Intensities:
 
     @staticmethod
     def symmetric(intensity: Mapping[int, float]) -> Intensities:
+        """The same intensity of every action unit on both sides."""
         return Intensities(dict(intensity), dict(intensity))
 
     def mean(self, au: int) -> float:
+        """Mean intensity of the two sides."""
         return 0.5 * (self.left.get(au, 0.0) + self.right.get(au, 0.0))
 
     @property
     def present(self) -> tuple[int, ...]:
+        """Action units above 0 on either side, by number."""
         return tuple(sorted({au for side in (self.left, self.right) for au, v in side.items() if v > 0}))
 
 
