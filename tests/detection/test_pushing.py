@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,23 @@ def assert_same(one: list[FrameAnalysis], other: list[FrameAnalysis], tolerance:
 def test_pushed_frames_give_what_a_stream_gives(detector: Detector, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 9)
     assert_same(pushed(detector, clip), list(detector.stream(clip)))
+
+
+def test_halves_in_two_threads_give_what_a_stream_gives(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", 9)
+    with Detector(finder=FakeFinder(count=2), model=waiting_model(), device="cpu") as detector, ThreadPoolExecutor(1) as scoring:
+        with open_video(clip) as video:
+            found = (detector.find_next(frame.image, frame.timestamp, source=str(clip)) for frame in video)
+            ready = [scoring.submit(detector.score_next, frame) for frame in found]
+        results = [result for one in ready for result in one.result()]
+        assert_same(results + detector.finish(), list(detector.stream(clip)))
+
+
+def test_a_frame_of_a_video_that_is_over_is_not_scored(detector: Detector) -> None:
+    found = detector.find_next(textured(), 0.0)
+    detector.reset()
+    with pytest.raises(RuntimeError, match="before finish"):
+        detector.score_next(found)
 
 
 def test_shipped_networks_give_what_a_stream_gives() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
 from fakes import FakeFinder, FakePredictor, textured
 from live_fakes import message, picture
+from networks import BeforeAndAfter, BeforeAndAfterConfig
 
 from aufait import Detector
 from aufait.errors import InputError
@@ -18,6 +20,7 @@ from aufait.studio.errors import StudioError
 from aufait.studio.live.follower import Follower, LiveOptions, options_of
 from aufait.studio.live.message import LARGEST_FRAME, Rate, decoded, parse_frame
 from aufait.studio.live.newest import Newest
+from aufait.studio.live.under_way import UnderWay
 from aufait.studio.live.watching import PAUSES, STEADY_SECONDS, Patience, SourceClock, jpeg_of
 from aufait.studio.settings import StudioSettings
 
@@ -48,6 +51,39 @@ def test_whoever_waits_for_an_item_gets_the_next_one() -> None:
         return await waiting
 
     assert asyncio.run(run()) == 7
+
+
+async def _answered(under_way: UnderWay[int, int], answers: list[int]) -> None:
+    async for item, answer in under_way:
+        with suppress(ZeroDivisionError):
+            assert await answer == 60 // item
+        answers.append(item)
+
+
+def test_answers_come_in_order_and_the_newest_waits_until_one_is_there() -> None:
+    begun: list[int] = []
+
+    async def work(item: int) -> int:
+        begun.append(item)
+        await asyncio.sleep(0.01 if item == 2 else 0)
+        return 60 // item
+
+    async def run() -> tuple[list[int], int]:
+        under_way: UnderWay[int, int] = UnderWay(2, work)
+        for item in (2, 3, 4, 0, 6, 5):
+            under_way.put(item)
+        answers: list[int] = []
+        answering = asyncio.create_task(_answered(under_way, answers))
+        while len(answers) < 3:
+            await asyncio.sleep(0)
+        for item in (0, 1):
+            under_way.put(item)
+        under_way.close()
+        await answering
+        return answers, under_way.dropped
+
+    assert asyncio.run(run()) == ([2, 3, 5, 0, 1], 3)
+    assert begun == [2, 3, 5, 0, 1]
 
 
 def test_a_message_is_a_time_and_a_picture() -> None:
@@ -127,6 +163,17 @@ def test_a_follower_refuses_a_time_that_is_not_later_and_goes_on() -> None:
     assert step(follower, textured(), 1.1)["time"] == 1.1
     follower.begin()
     assert step(follower, textured(), 0.0)["time"] == 0.0
+
+
+def test_a_network_that_reads_later_frames_is_answered_at_once_and_told_late() -> None:
+    network = BeforeAndAfter(BeforeAndAfterConfig(action_units=(1, 2, 4)))
+    follower = Follower(Detector(finder=FakeFinder(), model=network, device="cpu"))
+    told = [step(follower, textured(), number / 10) for number in range(4)]
+    times = [one["time"] for one in told]
+    late = times.index(0.0)
+    assert late > 0 and times == [None] * late + [number / 10 for number in range(4 - late)]
+    assert [len(one["faces"]) for one in told] == [0] * late + [1] * (4 - late)
+    assert all(one["size"] == [96, 64] for one in told)
 
 
 def test_pauses_grow_until_the_source_has_been_steady() -> None:

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Meter } from "../../studio/src/live/meter";
+import { Pace } from "../../studio/src/live/pace";
 
 test("the delay is the median and the rate counts the gaps between answers", () => {
   const meter = new Meter(4000);
@@ -15,4 +16,49 @@ test("what is older than the span no longer counts", () => {
   expect(meter.delay(1810)).toBe(10);
   expect(meter.rate(1810)).toBeNull();
   expect(meter.delay(5000)).toBeNull();
+});
+
+test("as many pictures are under way as the server says, and each answer makes room for one", () => {
+  const pace = new Pace(2);
+  pace.sent(1, 10);
+  expect(pace.free(20)).toBe(true);
+  pace.sent(2, 40);
+  expect(pace.free(50)).toBe(false);
+  pace.answered(1, 70);
+  expect(pace.free(70)).toBe(true);
+  pace.sent(3, 71);
+  pace.answered(3, 120); // the second was passed over by the server
+  pace.sent(4, 121);
+  expect(pace.free(121)).toBe(true);
+});
+
+test("a server that says nothing of it gets one picture at a time", () => {
+  const pace = new Pace();
+  pace.sent(1, 0);
+  expect(pace.free(10)).toBe(false);
+  pace.answered(null, 20);
+  expect(pace.free(20)).toBe(true);
+});
+
+test("a picture that is never answered is waited for five seconds, and its answer makes no room later", () => {
+  const pace = new Pace(1);
+  pace.sent(1, 0);
+  expect(pace.free(4999)).toBe(false);
+  expect(pace.free(5000)).toBe(true);
+  pace.sent(2, 5001);
+  pace.answered(1, 5100);
+  expect(pace.free(5100)).toBe(false);
+});
+
+test("the next picture is taken shortly before the oldest under way is usually answered", () => {
+  const pace = new Pace(2);
+  for (let number = 0; number < 60; number++) {
+    pace.sent(number, number * 100);
+    pace.answered(number, number * 100 + 80);
+  }
+  pace.sent(100, 10000);
+  expect(pace.soonFree(10001)).toBe(true); // a second may go at once
+  pace.sent(101, 10010);
+  expect(pace.soonFree(10020)).toBe(false);
+  expect(pace.soonFree(10036)).toBe(true);
 });

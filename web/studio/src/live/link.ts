@@ -1,16 +1,12 @@
-// The WebSocket to the server: one picture is under way at a time; the next goes out when its scores have come.
+// The WebSocket to the server. As many pictures are under way as the server says; the next goes out when one is answered.
 
 import { socketUrl } from "../api";
 import { packed, parsed, type Message } from "./messages";
 import type { Picture } from "./grabber";
+import { Pace } from "./pace";
 
 /** What is said where the server closes the connection without a reason. */
 const CLOSED = "The connection to the studio broke off. See whether `aufait studio` is still running in its terminal, then start again.";
-/** After this long without an answer the next picture is sent all the same. */
-const PATIENCE = 5000;
-/** Milliseconds that a picture needs to be taken, and that cameras need for the next one. */
-const AHEAD = 45;
-
 export interface Listener {
   message: (message: Message) => void;
   /** A picture of a source of the server, before its scores. */
@@ -22,8 +18,7 @@ export interface Listener {
 export class Link {
   #socket: WebSocket;
   #open = false;
-  #waitingSince: number | null = null;
-  #usual = 0;
+  #pace = new Pace();
   #refused: string | null = null;
 
   constructor(
@@ -39,17 +34,16 @@ export class Link {
 
   /** Whether a picture may be sent now. */
   get free(): boolean {
-    const waiting = this.#waitingSince !== null && performance.now() - this.#waitingSince < PATIENCE;
-    return this.#open && !waiting && this.#socket.readyState === WebSocket.OPEN;
+    return this.#open && this.#socket.readyState === WebSocket.OPEN && this.#pace.free(performance.now());
   }
 
   /** Whether a picture that is taken now may still be the newest when the next one can be sent. */
   get soonFree(): boolean {
-    return this.free || (this.#waitingSince !== null && performance.now() - this.#waitingSince > this.#usual - AHEAD);
+    return this.#open && this.#pace.soonFree(performance.now());
   }
 
   send(picture: Picture): void {
-    this.#waitingSince = performance.now();
+    this.#pace.sent(picture.taken, performance.now());
     this.#socket.send(packed(picture.taken, picture.bytes));
   }
 
@@ -61,16 +55,14 @@ export class Link {
   #text(text: string): void {
     const message = parsed(text);
     if (!message) return;
-    if (message.type === "ready") this.#open = true;
-    if (message.type === "scores" || message.type === "error") this.#answered();
+    if (message.type === "ready") {
+      this.#open = true;
+      this.#pace = new Pace(message.in_flight);
+    }
+    if (message.type === "scores" || message.type === "error") this.#pace.answered(message.sent ?? null, performance.now());
     // An error before the server is ready ends the session; later ones are about single frames.
     if (message.type === "error" && !this.#open) this.#refused = message.error.message;
     this.listener.message(message);
-  }
-
-  #answered(): void {
-    if (this.#waitingSince !== null) this.#usual += (performance.now() - this.#waitingSince - this.#usual) / 8;
-    this.#waitingSince = null;
   }
 
   #lost(why: string): void {

@@ -15,6 +15,8 @@ export interface Ready {
   model: string;
   finder: string;
   kind: ScoreKind;
+  /** How many pictures may be under way; of more, the server passes some over. */
+  in_flight?: number;
   /** Why this finder and no other. */
   finder_reason?: string;
 }
@@ -44,6 +46,8 @@ export interface SourceState extends Partial<Omit<Ready, "type">> {
 
 export interface Refused {
   type: "error";
+  /** The picture that it is about, where that is known. */
+  sent?: number | null;
   error: { code: string; message: string };
 }
 
