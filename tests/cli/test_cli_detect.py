@@ -120,9 +120,14 @@ def test_openface_flags_work(tmp_path: Path) -> None:
 def test_json_progress_is_one_object_per_line(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", 3)
     result = detect(clip, "-o", tmp_path / "out", "--json-progress")
-    events = [json.loads(line) for line in result.stdout.splitlines()]
-    assert events[-1]["event"] == "done"
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert result.stdout == "" and [one["event"] for one in events] == ["progress", "done"]
+    assert events[0] | {"item": str(clip), "done": 1, "total": 3, "items_done": 0, "items": 1} == events[0]
+    assert set(events[0]) == {
+        "event", "item", "text", "done", "total", "frames_per_second", "items_done", "items", "all_frames_per_second", "seconds_left",
+    }  # fmt: skip
     assert events[-1]["status"] == "ok" and events[-1]["frames"] == 3
+    assert events[-1]["items_done"] == 1 and events[-1]["seconds_left"] == 0.0
 
 
 def test_quiet_prints_nothing_when_all_is_well(tmp_path: Path) -> None:

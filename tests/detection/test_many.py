@@ -81,8 +81,8 @@ def test_the_command_shares_inputs_among_workers_and_shards(clips: list[Path], t
     common = [*map(str, clips), "--finder", "builtin", "--threads", "1", "--json-progress"]
     first = CliRunner().invoke(app, ["detect", *common, "-o", str(tmp_path / "all"), "--workers", "2"])
     assert first.exit_code == 0, first.output
-    done = [json.loads(line) for line in first.stdout.splitlines() if '"done"' in line]
-    assert {Path(one["input"]).name for one in done if one["event"] == "done"} == {clip.name for clip in clips}
+    done = [json.loads(line) for line in first.stderr.splitlines()]
+    assert {Path(one["item"]).name for one in done if one["event"] == "done"} == {clip.name for clip in clips}
     for part in (1, 2, 3, 4, 5):
         result = CliRunner().invoke(app, ["detect", *common, "-o", str(tmp_path / "parts"), "--shard", f"{part}/5"])
         assert result.exit_code == 0, result.output

@@ -42,7 +42,7 @@ def test_what_was_there_already_does_not_make_the_rest_look_quick() -> None:
     assert overview.seconds_left == pytest.approx(5.0 * 1.5 / 0.5)
 
 
-def test_totals_are_estimates_and_a_new_text_counts_anew() -> None:
+def test_totals_are_estimates_and_another_step_counts_anew() -> None:
     clock = Clock()
     overview = Overview(1, clock)
     assert overview.at("a", 120, 100).total == 120

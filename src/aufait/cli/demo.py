@@ -31,7 +31,7 @@ def demo(
 
     The shipped clip is rendered by aufait's own face engine: nobody on it is real.
     """
-    from aufait.cli.progress import make_reporter
+    from aufait.cli.progress import DetectionBoard
     from aufait.detection.detector import Detector
     from aufait.detection.many import run_tasks
     from aufait.detection.plan import OutputOptions, can_plot, check_outputs, plan_tasks
@@ -47,8 +47,8 @@ def demo(
         stdout().print("The shipped clip is synthetic: rendered by aufait's face engine.")
     with Detector(finder=finder, model=model, device=device) as detector:
         print_setup(detector)
-        with make_reporter(quiet=False, json_lines=False) as reporter:
-            outcomes = run_tasks(tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done)
+        with DetectionBoard(items=len(tasks)) as board:
+            outcomes = run_tasks(tasks, detector, options, on_frame=board.frame, on_done=board.done)
     for outcome in outcomes:
         for problem in outcome.problems:
             print_warning(str(problem))

@@ -317,7 +317,7 @@ def _run(
         only_given: leave out blocks of columns that the face finder has nothing for.
     """
     from aufait.cli.page_events import page_events
-    from aufait.cli.progress import make_reporter
+    from aufait.cli.progress import DetectionBoard
     from aufait.detection.detector import Detector
     from aufait.detection.many import run_tasks
     from aufait.detection.provenance import command_line
@@ -326,9 +326,9 @@ def _run(
         if not quiet and not json_progress:
             print_setup(detector)
         options = _given_blocks(options, detector.finder_name, only_given=only_given)
-        with make_reporter(quiet=quiet, json_lines=json_progress, tasks=len(tasks)) as reporter:
+        with DetectionBoard(quiet=quiet, json_lines=json_progress, items=len(tasks)) as board:
             return run_tasks(
-                tasks, detector, options, on_frame=reporter.frame, on_done=reporter.done, command=command_line(),
+                tasks, detector, options, on_frame=board.frame, on_done=board.done, command=command_line(),
                 find_events=page_events, executor=executor, arguments=settings,
             )  # fmt: skip
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import print_table, print_warning, stdout
-from aufait.cli.options import open_caches
-from aufait.cli.progress import Bar
+from aufait.cli.options import EachThreadsOption, JsonProgressOption, SpreadOption, open_caches
+from aufait.cli.progress import Board
 from aufait.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -90,13 +90,17 @@ def evaluate(
     ] = 0.5,
     batch: BatchOption = 32,
     device: DeviceOption = "auto",
+    workers: SpreadOption = "1",
+    threads: EachThreadsOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier report in the folder.")] = False,
+    json_progress: JsonProgressOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Score a network on prepared faces, with intervals by subject and the published numbers."""
     from aufait.evaluation.reports.writers import check_formats
+    from aufait.workers.executor import executor_for
 
-    chosen = check_formats(formats.split(","))
+    chosen, executor = check_formats(formats.split(",")), executor_for(workers)
     ways = [network is not None, predictions is not None, compare is not None]
     if sum(ways) != 1:
         raise InputError(
@@ -121,10 +125,11 @@ def evaluate(
         from aufait.evaluation.pictures import evaluate_pictures
 
         assert network is not None
-        with Bar(quiet=quiet) as bar:
+        with Board(quiet=quiet, json_lines=json_progress) as board:
             results = evaluate_pictures(
-                str(network), data, output, detector={"finder": finder, "device": device}, protocol=protocol, fold=fold,
-                split=split, shared=shared, partial=partial, per=per or [], common=common, report=bar.report,
+                str(network), data, output, detector={"finder": finder, "device": device, "threads": threads}, protocol=protocol,
+                fold=fold, split=split, shared=shared, partial=partial, per=per or [], common=common, report=board.report,
+                executor=executor,
             )  # fmt: skip
         for folder, evaluation, found in results:
             _save(found, folder)
@@ -135,11 +140,12 @@ def evaluate(
 
         assert network is not None
         _refuse_shipped(network)
-        with Bar(quiet=quiet) as bar:
+        with Board(quiet=quiet, json_lines=json_progress) as board:
             scored = evaluate_on_faces(
                 network, open_caches(caches or []), protocol=protocol, fold=fold, split=split, per=per or [],
                 visible=_conditions(occlusion), shared=shared, partial=partial, batch=batch, device=resolve_device(device),
-                common=common, report=bar.report,
+                common=common, report=lambda done, total, what: board.at(what, done, total), executor=executor, threads=threads,
+                ended=board.ended,
             )  # fmt: skip
         for name, (evaluation, found) in scored.items():
             folder = output if len(scored) == 1 else output / name
@@ -178,16 +184,23 @@ def crossval(
         int, typer.Option(min=1, help="Repeat everything this many times with other folds and seeds; the report gives the spread.")
     ] = 1,
     same_folds: Annotated[bool, typer.Option("--same-folds", help="With --repeats: other seeds only, the same folds.")] = False,
+    workers: SpreadOption = "1",
+    threads: EachThreadsOption = None,
+    json_progress: JsonProgressOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train and test every fold by a recipe; give the same command again to resume."""
     from aufait.evaluation.reports.writers import check_formats
     from aufait.machine import resolve_device
     from aufait.training.recipe import load_recipe
+    from aufait.workers.executor import executor_for
 
     chosen = check_formats(formats.split(","))
     if output is None:
         raise InputError("name the folder for runs and report: --output FOLDER")
+    executor = executor_for(workers)
+    if devices > 1 and executor.workers > 1:
+        raise InputError(f"--devices {devices} trains one fold by several processes, --workers {workers} several folds; choose one")
     # What is given besides the recipe becomes part of it, so that runs and report say how the networks were trained.
     given = [f"{key}={value}" for key, value in {"protocol": protocol, "max_faces": limit}.items() if value is not None]
     plan = load_recipe(recipe, [*(settings or []), *given], quick=quick, small=small)
@@ -196,23 +209,25 @@ def crossval(
         "folds": folds or None, "per": per or (), "conditions": _conditions(occlusion), "batch": batch, "device": where,
         "draws": draws,
         "accelerator": where if devices == 1 else where.partition(":")[0], "devices": devices, "resume": not fresh,
+        "executor": executor, "threads": threads,
     }  # fmt: skip
     if same_folds and repeats == 1:
         raise InputError("--same-folds says how repeats differ; give their number too: --repeats 5")
     if repeats > 1:
-        _repeated(plan, sources, output, repeats, same_folds, chosen, quiet, options)
+        _repeated(plan, sources, output, repeats, same_folds, chosen, quiet, json_progress, options)
     else:
-        _once(plan, sources, output, chosen, quiet, options)
+        _once(plan, sources, output, chosen, quiet, json_progress, options)
 
 
 def _once(
-    plan: Recipe, sources: Mapping[str, FaceCache], output: Path, chosen: tuple[str, ...], quiet: bool, options: Mapping[str, Any]
-) -> None:
+    plan: Recipe, sources: Mapping[str, FaceCache], output: Path, chosen: tuple[str, ...], quiet: bool, json_progress: bool,
+    options: Mapping[str, Any],
+) -> None:  # fmt: skip
     """One cross-validation, with a report per test set and one of all where there are several."""
     from aufait.evaluation.cross_validation import cross_validate
 
-    with Bar(quiet=quiet) as bar:
-        results = cross_validate(plan, sources, output, report=bar.report, **options)
+    with Board(quiet=quiet, json_lines=json_progress, unit="steps") as board:
+        results = cross_validate(plan, sources, output, report=board.report, ended=board.ended, **options)
     for name, result in results.items():
         folder = output if len(results) == 1 else output / name
         _save({**result.conditions, "full": result.predictions}, folder)
@@ -229,15 +244,15 @@ def _once(
 
 def _repeated(
     plan: Recipe, sources: Mapping[str, FaceCache], output: Path, repeats: int, same_folds: bool, chosen: tuple[str, ...],
-    quiet: bool, options: Mapping[str, Any],
+    quiet: bool, json_progress: bool, options: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Several cross-validations: the reports of each in its folder, and one of their spread."""
     from aufait.evaluation.repeats import SUMMARY, repeat_cross_validation, repeats_report
     from aufait.evaluation.reports.writers import write_report
 
-    with Bar(quiet=quiet) as bar:
+    with Board(quiet=quiet, json_lines=json_progress, unit="steps") as board:
         found = repeat_cross_validation(
-            plan, sources, output, repeats=repeats, same_folds=same_folds, report=bar.report, **options
+            plan, sources, output, repeats=repeats, same_folds=same_folds, report=board.report, ended=board.ended, **options
         )  # fmt: skip
     for name, results in found.items():
         for number, result in enumerate(results, start=1):

@@ -21,6 +21,15 @@ SupersampleOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option(min=1, help="Processes to use; one per core if left out.", show_default=False)
 ]
+SpreadOption = Annotated[
+    str, typer.Option("--workers", metavar="N", help="Processes that share the work; ray or ray://HOST:PORT for a Ray cluster.")
+]
+EachThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="Processor threads of each worker.", show_default=False)
+]
+JsonProgressOption = Annotated[
+    bool, typer.Option("--json-progress", help="Print progress as JSON lines on standard error, for other programs.")
+]
 AssetsOption = Annotated[Path | None, typer.Option(help="File or folder of the face geometry.", show_default=False)]
 FetchOption = Annotated[
     bool, typer.Option("--fetch-assets", help="Get the face geometry once: download ICT-FaceKit and convert it.")

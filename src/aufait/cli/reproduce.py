@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aufait.cli.console import EXIT_SOME_FAILED, print_table, stderr, stdout
-from aufait.cli.progress import Bar
+from aufait.cli.options import EachThreadsOption, JsonProgressOption
+from aufait.cli.progress import Board
 from aufait.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from aufait.reproduction.check import Outcome
     from aufait.reproduction.laboratory import Laboratory
     from aufait.reproduction.registry import Item
+    from aufait.workers.contract import Executor
 
 _COLOURS = ("jet", "perceptual")
 _FEWEST = 3
@@ -71,14 +73,21 @@ def reproduce(
     ] = "jet",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps; auto uses the fastest available.")] = "auto",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes for rendering and preparation; default: one per core.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="N", show_default=False,
+            help="Processes for rendering and preparation, one per core if left out; with --check they share the items, also ray "
+            "or ray://HOST:PORT for a Ray cluster.",
+        ),
     ] = None,
+    threads: EachThreadsOption = None,
     list_all: Annotated[bool, typer.Option("--list", help="List every table and figure with its status.")] = False,
     check_all: Annotated[
         bool, typer.Option("--check", help="Make every item (of a paper), on quick twins unless --data says otherwise.")
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="With --check: also repeat what was made before.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="With --list: print JSON instead of a table.")] = False,
+    json_progress: JsonProgressOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Make a table or figure of a paper, or numbers of its text, and show the published ones.
@@ -86,6 +95,7 @@ def reproduce(
     Results from twins are marked as synthetic and say nothing about photographs.
     """
     from aufait.reproduction.registry import get_item, list_items
+    from aufait.workers.executor import executor_for
 
     if list_all:
         _list(list_items(paper), json_output)
@@ -101,20 +111,26 @@ def reproduce(
         kind = "table" if table is not None else "figure" if figure is not None else "text"
         items = (get_item(paper, kind, table or figure or text or ""),)
     needed = list(dict.fromkeys(name for item in items for name in item.datasets))
-    bar = Bar(quiet=quiet)
+    if not check_all and workers is not None and not workers.strip().isdecimal():
+        raise InputError(f"--workers {workers}: a cluster shares the items of --check; for one item give a number of processes")
+    executor = executor_for(workers or 1)
+    board = Board(quiet=quiet, json_lines=json_progress, items=len(items), unit="steps")
     laboratory = _laboratory(
         data or (["twin"] if check_all or not needed else []), needed, work or output / "work", quick,
-        settings or [], twin_size or [], aligner, imagenet, colours, device, workers, bar,
+        settings or [], twin_size or [], aligner, imagenet, colours, device, None if workers is None else executor.workers, board,
     )  # fmt: skip
-    _check(items, laboratory, output, fresh, bar) if check_all else _make(items[0], laboratory, output, bar)
+    if check_all:
+        _check(items, laboratory, output, fresh, board, executor, threads)
+    else:
+        _make(items[0], laboratory, output, board)
 
 
-def _make(item: Item, laboratory: Laboratory, output: Path, bar: Bar) -> None:
+def _make(item: Item, laboratory: Laboratory, output: Path, board: Board) -> None:
     from aufait.reproduction.check import make_item
 
     if item.cannot:
         raise InputError(f"{item.id} cannot be made: {item.cannot}")
-    with bar:
+    with board:
         files = make_item(item, laboratory, output)
     console = stdout()
     page = next(path for path in files if path.suffix == ".md")
@@ -124,17 +140,21 @@ def _make(item: Item, laboratory: Laboratory, output: Path, bar: Bar) -> None:
         console.print(str(path), soft_wrap=True)
 
 
-def _check(items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, bar: Bar) -> None:
+def _check(
+    items: tuple[Item, ...], laboratory: Laboratory, output: Path, fresh: bool, board: Board, executor: Executor,
+    threads: int | None,
+) -> None:  # fmt: skip
     from aufait.reproduction.check import check
 
     console = stdout()
 
     def tell(outcome: Outcome, number: int, total: int) -> None:
         text = f"{number:>3}/{total} {outcome.item:<24} {outcome.status:<7} {outcome.seconds:6.1f} s  {outcome.message}"
-        bar.say(console, text.rstrip())
+        board.end(outcome.item, status=outcome.status, seconds=round(outcome.seconds, 3))
+        board.say(console, text.rstrip())
 
-    with bar:
-        outcomes = check(items, laboratory, output, fresh=fresh, report=tell)
+    with board:
+        outcomes = check(items, laboratory, output, fresh=fresh, report=tell, executor=executor, threads=threads)
     made = sum(outcome.status == "made" for outcome in outcomes)
     spent = ", ".join(f"{kind} {seconds:.0f} s" for kind, seconds in laboratory.seconds.items())
     console.print(f"{made} of {len(outcomes)} made" + (f" ({spent})" if spent else ""), soft_wrap=True)
@@ -154,7 +174,7 @@ def _laboratory(
     colours: str,
     device: str,
     workers: int | None,
-    bar: Bar,
+    board: Board,
 ) -> Laboratory:
     from aufait.machine import resolve_device
     from aufait.reproduction.laboratory import TWIN, Laboratory
@@ -181,8 +201,8 @@ def _laboratory(
         aligner=aligner,
         imagenet=None if imagenet is None else str(imagenet),
         colours=colours,
-        report=lambda line: bar.say(stderr(), line, style="dim"),
-        progress=bar.report,
+        report=lambda line: board.say(stderr(), line, style="dim"),
+        progress=board.report,
     )
     laboratory.check_settings()
     return laboratory

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aufait.cli.console import EXIT_SOME_FAILED, input_warnings_printed, print_error, stderr, stdout
-from aufait.cli.options import ErrorsOnlyOption
+from aufait.cli.console import EXIT_SOME_FAILED, input_warnings_printed, print_error, stdout
+from aufait.cli.options import ErrorsOnlyOption, JsonProgressOption, SpreadOption
+from aufait.cli.progress import Board
 from aufait.errors import InputError
 
 
@@ -48,7 +49,9 @@ def summarize(
     ] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second, for tables without times.", show_default=False)] = None,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write the tables as Parquet too.")] = False,
+    workers: SpreadOption = "1",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the files of an earlier summary.")] = False,
+    json_progress: JsonProgressOption = False,
     quiet: ErrorsOnlyOption = False,
 ) -> None:
     """Sum recordings up: one long and one wide table with their codebook, and a page that shows and links everything."""
@@ -57,15 +60,18 @@ def summarize(
     from aufait.analysis.summary import Settings
     from aufait.analysis.summary import summarize as run
     from aufait.analysis.summary.files import check_folder, write_summary
+    from aufait.workers.executor import executor_for
 
     if output is None:
         raise InputError("name the folder for the summary: aufait summarize TABLE... -o FOLDER")
     check_folder(output, parquet, overwrite)
     settings = Settings(EventRule(min_quality=min_quality), Bootstrap(rounds, block, confidence, seed))
-    with input_warnings_printed(quiet) as warned:
+    executor = executor_for(workers)
+    board = Board(quiet=quiet, json_lines=json_progress, unit="tables")
+    with input_warnings_printed(quiet) as warned, board:
         batch = run(
             tables, markers=markers, tiers=tiers or (), persons=person, groups=groups or (), baseline=baseline, settings=settings,
-            tool=tool, fps=fps, progress=None if quiet else lambda name: stderr().print(f"{name} ..."),
+            tool=tool, fps=fps, progress=lambda name: board.at(name, 0, 1), executor=executor, ended=board.ended,
         )  # fmt: skip
     files = write_summary(batch, output, parquet=parquet, overwrite=overwrite, warned=warned)
     for why in batch.failed.values():

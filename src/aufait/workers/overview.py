@@ -45,10 +45,9 @@ class Overview:
         self._clock, self._start, self._parts = clock, clock(), 0
 
     def at(self, item: str, done: int, total: int | None, text: str = "", rate: float | None = None) -> Running:
-        """An item is so far; another text begins to count anew. The total is an estimate: more may be done."""
-        known = self.running.get(item)
-        again = known is None or text != known.text or done < known.done
-        self._parts += done if again or known is None else done - known.done
+        """An item is so far. Fewer parts than before are those of its next step. The total is an estimate: more may be done."""
+        known = self.running.get(item, Running())
+        self._parts += done if done < known.done else done - known.done
         whole = None if total is None else max(total, done)
         self.running[item] = Running(done, whole, text, rate)
         return self.running[item]
