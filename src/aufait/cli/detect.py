@@ -117,8 +117,21 @@ def detect(
     threads: ThreadsOption = None,
     runtime: RuntimeOption = "auto",
     workers: Annotated[
-        str, typer.Option(help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster.", metavar="N")
-    ] = "1",
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster. Default: 1, or one per segment.",
+            show_default=False,
+        ),
+    ] = None,
+    segments: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Cut long videos into N segments for as many workers; auto: one per worker.",
+            show_default=False,
+        ),
+    ] = None,
     shard: Annotated[
         str | None,
         typer.Option(metavar="I/N", help="Part I of N, for one of N machines that get the same inputs.", show_default=False),
@@ -143,9 +156,9 @@ def detect(
     still making; 130 interrupted.
     """
     from aufait.detection.openface_blocks import needs_space
+    from aufait.detection.pieced import tell_pieces
     from aufait.detection.plan import OutputOptions
     from aufait.detection.shards import read_shard, shard_of
-    from aufait.workers.executor import executor_for
 
     names = [name.strip().lower() for name in formats.split(",") if name.strip()]
     options = OutputOptions(
@@ -159,7 +172,7 @@ def detect(
         blocks=_blocks(openface_columns),
     )
     wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
-    executor = executor_for(workers)
+    executor, parts = _executor(workers, segments)
     tasks, unusable = _prepare(wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
     if shard is not None:
         tasks = shard_of(tasks, *read_shard(shard))
@@ -167,7 +180,7 @@ def detect(
             stdout().print(f"shard {shard} is empty: there are fewer inputs than shards", soft_wrap=True)
             raise typer.Exit(0)
     outcomes = _run(
-        tasks,
+        tasks if segments is None else tell_pieces(tasks),
         options,
         {
             "finder": finder,
@@ -183,11 +196,23 @@ def detect(
             "runtime": runtime,
         },
         executor,
+        parts,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
         quiet=quiet,
         json_progress=json_progress,
     )
     raise typer.Exit(_conclude(outcomes, unusable, allow_no_face=allow_no_face, quiet=quiet or json_progress))
+
+
+def _executor(workers: str | None, segments: str | None) -> tuple[Executor, int]:
+    """How the work is spread, and into how many segments a long video is cut; without ``--workers`` one for each of these."""
+    from aufait.detection.pieced import read_segments
+    from aufait.machine import cores
+    from aufait.workers.executor import executor_for
+
+    wanted = None if segments is None else read_segments(segments)
+    executor = executor_for(workers or (1 if segments is None else min(wanted or cores(), cores())))
+    return executor, executor.workers if wanted is None else wanted
 
 
 def _base_rates(text: str | None) -> float | dict[int, float] | None:
@@ -306,6 +331,7 @@ def _run(
     options: OutputOptions,
     settings: dict[str, object],
     executor: Executor,
+    segments: int,
     *,
     only_given: bool,
     quiet: bool,
@@ -329,7 +355,7 @@ def _run(
         with DetectionBoard(quiet=quiet, json_lines=json_progress, items=len(tasks)) as board:
             return run_tasks(
                 tasks, detector, options, on_frame=board.frame, on_done=board.done, command=command_line(),
-                find_events=page_events, executor=executor, arguments=settings,
+                find_events=page_events, executor=executor, arguments=settings, segments=segments,
             )  # fmt: skip
 
 

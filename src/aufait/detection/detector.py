@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aufait.detection.network_video import NetworkVideo
     from aufait.detection.pictures import ImageLike
     from aufait.faces import FaceFinder
+    from aufait.faces.appearance import Looks
     from aufait.faces.face import Face
     from aufait.models.default.base_rates import BaseRates
     from aufait.models.system import AUSystem
@@ -186,6 +187,17 @@ class Detector:
     def action_units(self) -> tuple[int, ...]:
         """FACS numbers of the action units that the model scores."""
         return tuple(self._predictor.action_units)
+
+    @property
+    def frames_ahead(self) -> int:
+        """How many later frames of a video a result may depend on; 0 for the shipped models."""
+        network = getattr(self._predictor, "network", None)
+        return 0 if network is None or network.frames == 1 else int(network.interval)
+
+    @property
+    def faces_away(self) -> list[tuple[int, tuple[Looks, ...]]]:
+        """Who was seen before a cut of the video that was followed last, and may be back after a later one: numbers and looks."""
+        return list(getattr(self._finder, "away", ()))
 
     @property
     def finder_name(self) -> str:

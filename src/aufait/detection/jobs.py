@@ -6,8 +6,8 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 from aufait.detection.detector import AnalyzedFrame, Detector
 from aufait.detection.finished_pictures import FinishedPicture, FinishedPictures
 from aufait.detection.outputs import StreamInfo, TaskOutputs
+from aufait.detection.pieced import PiecedVideo, Segment, clear_pieces, join_pieces, make_segment, open_pieced
 from aufait.detection.plan import OutputOptions, Task, everything
 from aufait.detection.resume import (
     Earlier,
@@ -32,6 +33,7 @@ from aufait.detection.threads import BackgroundSink, Prefetch, Room, frames_that
 from aufait.errors import AufaitError, InputError
 from aufait.files.atomic import partial_path
 from aufait.files.claims import Claim, Claimed
+from aufait.media.pieces import InexactSearch
 
 if TYPE_CHECKING:
     from aufait.detection.outputs import EventsOf
@@ -146,17 +148,39 @@ def run_task(
         find_events: of the table of a video, for its page; None leaves events out.
     """
     outcome = Outcome(task)
-    start = time.perf_counter()
     settings = settings or detector.settings
+    with _told(outcome), Claim(task.claim, work_digest(task, options, settings)) as claim:
+        found = _settle(task, options, settings)
+        if found.record is not None:
+            kept(outcome, found.record)
+        else:
+            job = _Job(task, detector, options, settings, command, claim, found.ours or options.overwrite, find_events)
+            _analyze_in_pieces(job, outcome, on_frame) if task.pieces else _analyze(job, outcome, on_frame)
+    return outcome
+
+
+def run_segment(
+    segment: Segment,
+    detector: Detector,
+    options: OutputOptions,
+    *,
+    on_frame: Callable[[Progress], None] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> Outcome:
+    """Makes some pieces of a long video; ``run_task`` puts all together. Arguments as there; never raises either."""
+    task, work = segment.task, work_digest(segment.task, options, settings or detector.settings)
+    outcome = Outcome(task)
+    with _told(outcome):
+        make_segment(segment, detector, work, _teller(task, on_frame, sum(one.end - one.first for one in segment.pieces)))
+    return outcome
+
+
+@contextmanager
+def _told(outcome: Outcome) -> Iterator[None]:
+    """What happens in the block becomes part of the outcome: no error comes out of it."""
+    task, start = outcome.task, time.perf_counter()
     try:
-        with Claim(task.claim, work_digest(task, options, settings)) as claim:
-            found = _settle(task, options, settings)
-            if found.record is not None:
-                kept(outcome, found.record)
-            else:
-                replace = found.ours or options.overwrite
-                job = _Job(task, detector, options, settings, command, claim, replace, find_events)
-                _analyze(job, outcome, on_frame)
+        yield
     except KeyboardInterrupt:
         outcome.status = "interrupted"
     except Claimed as taken:
@@ -169,7 +193,17 @@ def run_task(
         outcome.problems.append(_as_problem(task, error))
         outcome.disc_full = _is_full(error)
     outcome.seconds = time.perf_counter() - start
-    return outcome
+
+
+def _teller(task: Task, on_frame: Callable[[Progress], None] | None, total: int) -> Callable[[int], None]:
+    """Tells how many frames are done as ``Progress``."""
+    start = time.perf_counter()
+
+    def tell(done: int) -> None:
+        if on_frame is not None:
+            on_frame(Progress(task, done, total, done / max(time.perf_counter() - start, 1e-9)))
+
+    return tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +218,7 @@ class _Job:
     claim: Claim
     replace: bool
     find_events: EventsOf | None
+    pieced: PiecedVideo | None = None
 
 
 def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Earlier:
@@ -201,6 +236,8 @@ def _settle(task: Task, options: OutputOptions, settings: dict[str, Any]) -> Ear
     clear_unfinished(task, everything(), keep_pictures=found.record is None)
     if found.record is not None:
         task.finished_pictures.unlink(missing_ok=True)
+    if found.record is not None or not task.pieces:
+        clear_pieces(task)
     return found
 
 
@@ -214,6 +251,19 @@ def kept(outcome: Outcome, record: dict[str, Any]) -> Outcome:
     outcome.frames_with_face = outcome.frames - counts.get("frames_without_face", 0)
     outcome.outputs = [*(outcome.task.folder / name for name in record["files"]), outcome.task.provenance]
     return outcome
+
+
+def _analyze_in_pieces(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] | None) -> None:
+    """A long video from its pieces; whole where these turn out not to fit to each other."""
+    task, work = job.task, work_digest(job.task, job.options, job.settings)
+    try:
+        pieced = join_pieces(task, job.detector, work, _teller(task, on_frame, task.pieces[-1].end))
+    except InexactSearch as reason:
+        outcome.problems.append(Problem(f"{task.title}: analysed whole, not in segments: {reason}", 0))
+        _analyze(job, outcome, on_frame)
+    else:
+        _analyze(replace(job, pieced=pieced), outcome, None)
+    clear_pieces(task)
 
 
 def _analyze(job: _Job, outcome: Outcome, on_frame: Callable[[Progress], None] | None) -> None:
@@ -289,16 +339,24 @@ def _open_source(
             finally:
                 room.close()
         return
+    if job.pieced is not None:
+        pictures = job.options.annotate or job.options.report
+        with open_pieced(job.pieced, pictures=pictures) as (facts, told, joined), closing(joined):
+            yield _stream_info(facts, told), joined
+        return
     with _open_reader(task) as reader:
-        facts = reader.info
-        info = StreamInfo(
-            facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream, facts.start, facts.first_frame
-        )
         frames = detector.follow(reader, source=task.title)
         try:
-            yield info, frames
+            yield _stream_info(reader.info, reader), frames
         finally:
             frames.close()  # type: ignore[attr-defined] # before the reader, which its threads use
+
+
+def _stream_info(facts: Any, reader: Any) -> StreamInfo:
+    """What ``VideoInfo`` says before the first frame, and who tells the rest after the last."""
+    return StreamInfo(
+        facts.frame_count, facts.size, facts.frame_rate, facts.duration, reader, facts.stream, facts.start, facts.first_frame
+    )
 
 
 def _open_reader(task: Task) -> Any:
@@ -397,6 +455,8 @@ def _judge(outcome: Outcome, info: StreamInfo) -> None:
     """Status and problems of a task whose source has ended."""
     task, reader = outcome.task, info.reader
     outcome.problems += [Problem(note, 0) for note in (reader.notes if reader is not None else ())]
+    if task.unsplit:
+        outcome.problems.append(Problem(f"{task.title}: analysed whole, not in segments: {task.unsplit}", 0))
     end = _early_end(info, outcome) if reader is not None else None
     if end is not None:
         message = f"{task.title}: {end}; the results cover the part that can be read"

@@ -7,7 +7,6 @@ several processes may work on the same tasks, and each result is made by one of 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -15,16 +14,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aufait.detection.detector import Detector
-from aufait.detection.jobs import Outcome, Problem, Progress, kept, run_task
+from aufait.detection.jobs import Outcome, Problem, Progress, kept, run_segment, run_task
+from aufait.detection.pieced import Segment, segments_of
 from aufait.detection.plan import OutputOptions, Task
 from aufait.detection.resume import Earlier, has_leftovers, look, refusal
+from aufait.detection.worker_detector import WorkerDetector
 from aufait.workers.contract import Done, Executor
 from aufait.workers.serial import Serial
+from aufait.workers.sharing import at_intervals, is_spread, threads_each
 
 if TYPE_CHECKING:
     from aufait.detection.outputs import EventsOf
-
-_PAUSE = 0.25  # seconds between two messages of a worker
 
 _INTERRUPTED = "because the run was interrupted"
 _FULL = "because the disc is full"
@@ -41,6 +41,7 @@ def run_tasks(
     executor: Executor | None = None,
     arguments: Mapping[str, Any] | None = None,
     find_events: EventsOf | None = None,
+    segments: int = 1,
 ) -> list[Outcome]:
     """Runs tasks; an interruption or a full disc ends the run, other errors only their task.
 
@@ -57,6 +58,7 @@ def run_tasks(
         executor: how to spread the tasks; None: one after the other, in this process.
         arguments: of the ``Detector`` that each of several workers makes; the same as made ``detector``.
         find_events: of the table of a video, for its page; None leaves events out. A function of a module, for workers.
+        segments: into how many a video that has pieces is divided, for as many workers; the results are the same for any number.
 
     Returns:
         One outcome per task.
@@ -68,36 +70,18 @@ def run_tasks(
     found = [Earlier() if options.overwrite else look(task, options, settings) for task in tasks]
     if error := refusal(found):
         raise error
-    spread = executor is not None and not isinstance(executor, Serial)
-    work = _Work(None if spread else detector, _per_worker(arguments, executor), options, settings, command, find_events)
+    given = dict(arguments or {})
+    given["threads"] = threads_each(executor, given.get("threads"))
+    work = _Work(None if is_spread(executor) else detector, given, options, settings, command, find_events)
     run = _Run(tasks, work, executor or Serial(), on_frame, on_done)
     for number, earlier in enumerate(found):
         if earlier.record is not None and not has_leftovers(tasks[number]):
             run.note(number, kept(Outcome(tasks[number]), earlier.record))
-    run.go([number for number in range(len(tasks)) if number not in run.outcomes], last=False)
+    left = [number for number in range(len(tasks)) if number not in run.outcomes]
+    run.go_in_segments([number for number in left if tasks[number].pieces], segments)
+    run.go(left, last=False)
     run.go([number for number, outcome in run.outcomes.items() if outcome.status == "elsewhere"], last=True)
     return [run.outcomes[number] for number in range(len(tasks))]
-
-
-def _per_worker(arguments: Mapping[str, Any] | None, executor: Executor | None) -> dict[str, Any]:
-    """The arguments of a worker's detector: the processor is shared among the workers, unless it is said how."""
-    given = dict(arguments or {})
-    if executor is not None and given.get("threads") is None:
-        given["threads"] = max(1, (os.cpu_count() or 1) // executor.workers)
-    return given
-
-
-@dataclass(frozen=True, eq=False)
-class _Tools:
-    """The detector of a worker."""
-
-    detector: Detector
-    own: bool
-
-    def close(self) -> None:
-        """A detector that was lent stays open."""
-        if self.own:
-            self.detector.close()
 
 
 @dataclass(frozen=True)
@@ -112,29 +96,33 @@ class _Work:
     command: Sequence[str] | None
     find_events: EventsOf | None = None
 
-    def begin(self) -> _Tools:
+    def begin(self) -> WorkerDetector:
         """The detector."""
-        return _Tools(self.lent or Detector(**self.arguments), own=self.lent is None)
+        return WorkerDetector.make(self.lent, self.arguments)
 
-    def do(self, tools: _Tools, item: Task, tell: Callable[[Any], None]) -> Outcome:
+    def do(self, tools: WorkerDetector, item: Task, tell: Callable[[Any], None]) -> Outcome:
         """One task; tells its ``Progress``."""
-        report = tell if self.lent is not None else _at_intervals(tell)
+        report = tell if self.lent is not None else at_intervals(tell)
         return run_task(
             item, tools.detector, self.options, on_frame=report, command=self.command, settings=self.settings,
             find_events=self.find_events,
         )  # fmt: skip
 
 
-def _at_intervals(tell: Callable[[Any], None]) -> Callable[[Any], None]:
-    last = 0.0
+@dataclass(frozen=True)
+class _SegmentWork:
+    """What is done to a segment of a video, before the video itself is."""
 
-    def report(message: Any) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _PAUSE:
-            last = time.monotonic()
-            tell(message)
+    work: _Work
 
-    return report
+    def begin(self) -> WorkerDetector:
+        """The detector."""
+        return self.work.begin()
+
+    def do(self, tools: WorkerDetector, item: Segment, tell: Callable[[Any], None]) -> Outcome:
+        """One segment; tells its ``Progress``."""
+        report = tell if self.work.lent is not None else at_intervals(tell)
+        return run_segment(item, tools.detector, self.work.options, on_frame=report, settings=self.work.settings)
 
 
 class _Run:
@@ -152,10 +140,12 @@ class _Run:
         self._tasks, self._work, self._executor = tasks, work, executor
         self._on_frame, self._on_done = on_frame, on_done
         self._begun: set[int] = set()
+        self._seconds: dict[int, float] = {}
         self._reason = ""
 
     def note(self, number: int, outcome: Outcome) -> None:
         """A task has ended."""
+        outcome.seconds += self._seconds.get(number, 0.0)
         self.outcomes[number] = outcome
         if self._on_done is not None:
             self._on_done(outcome)
@@ -183,6 +173,29 @@ class _Run:
         except KeyboardInterrupt:
             self._reason = _INTERRUPTED
         self._note_rest(numbers)
+
+    def go_in_segments(self, numbers: Sequence[int], count: int) -> None:
+        """Make the pieces of these tasks, ``count`` workers to a video at most; what goes wrong is told when the tasks are done."""
+        found = [(number, segment) for number in numbers for segment in segments_of(self._tasks[number], count)]
+        segments, start, done = [segment for _, segment in found], time.perf_counter(), [0] * len(found)
+
+        def hear(index: int, progress: Progress) -> None:
+            number, done[index] = found[index][0], progress.done
+            self._begun.add(number)
+            if self._on_frame is not None:
+                task, frames = self._tasks[number], sum(one for one, (other, _) in zip(done, found, strict=True) if other == number)
+                rate = frames / max(time.perf_counter() - start, 1e-9)
+                self._on_frame(Progress(task, frames, task.pieces[-1].end, rate))
+
+        try:
+            with closing(self._executor.map(_SegmentWork(self._work), segments, hear)) as results:
+                for ended in results:
+                    self._seconds[found[ended.index][0]] = time.perf_counter() - start
+                    self._reason = "" if ended.value is None else _reason_to_stop(ended.value)
+                    if self._reason:
+                        break
+        except KeyboardInterrupt:
+            self._reason = _INTERRUPTED
 
     def _hear(self, numbers: Sequence[int]) -> Callable[[int, Any], None]:
         def hear(index: int, progress: Progress) -> None:

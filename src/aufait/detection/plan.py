@@ -21,6 +21,7 @@ from aufait.files.safe_text import file_name
 
 if TYPE_CHECKING:
     from aufait.media.addresses import Address
+    from aufait.media.pieces import Piece, PieceRule
     from aufait.media.sources import Source
 
 _LONGEST_NAME = 180  # bytes of the 255 that file systems take: then come words such as _annotated, .partial and an extension
@@ -75,6 +76,9 @@ class Task:
         stream: number of the video stream to read, None for the main one.
         sequence: the folder whose pictures are the frames of a video, else None.
         frame_rate: frames of a sequence per second.
+        pieces: of a long video that is analysed piece by piece, see ``aufait.detection.pieced``; empty for one that is not.
+        piece_rule: by which these were cut.
+        unsplit: why a video has no pieces though they were asked for; empty otherwise.
     """
 
     kind: Literal["video", "image", "camera"]
@@ -86,6 +90,9 @@ class Task:
     stream: int | None = None
     sequence: Path | None = None
     frame_rate: float | None = None
+    pieces: tuple[Piece, ...] = ()
+    piece_rule: PieceRule | None = None
+    unsplit: str = ""
 
     @property
     def live(self) -> bool:
@@ -119,6 +126,11 @@ class Task:
     def finished_pictures(self) -> Path:
         """Path of what is kept of the pictures until their table is finished."""
         return self.folder / f"{self.stem}.partial.jsonl"
+
+    @property
+    def pieces_folder(self) -> Path:
+        """Path of what is kept of the pieces of a video until they are joined."""
+        return self.folder / f"{self.stem}.pieces"
 
     @property
     def timeline(self) -> Path:

@@ -50,6 +50,8 @@ def recorded_settings(task: Task, options: OutputOptions, settings: Mapping[str,
     asked: dict[str, Any] = {"kind": task.kind, "stream": task.stream}
     if task.sequence is not None:
         asked |= {"sequence": task.sequence.name, "frame_rate": task.frame_rate}
+    if task.piece_rule is not None:
+        asked |= {"pieces": asdict(task.piece_rule)}
     plain: dict[str, Any] = json.loads(as_json({**settings, "outputs": asdict(options), "input": asked}))
     return plain
 
@@ -177,7 +179,7 @@ def finish_renames(task: Task) -> None:
 
 def has_leftovers(task: Task) -> bool:
     """Whether a run that was killed left something next to a result that is whole, or is still at it."""
-    return any(path.exists() for path in (task.claim, task.finished_pictures, partial_path(task.provenance)))
+    return any(path.exists() for path in (task.claim, task.finished_pictures, task.pieces_folder, partial_path(task.provenance)))
 
 
 def clear_unfinished(task: Task, options: OutputOptions, *, keep_pictures: bool = False) -> None:

@@ -14,6 +14,7 @@ from enum import IntEnum
 import numpy as np
 
 from aufait.errors import InputError
+from aufait.faces.appearance import Looks
 from aufait.faces.boxes import box_sizes, check_image, keep_best, overlap, overlap_of_smaller
 from aufait.faces.cuts import CutDetector
 from aufait.faces.face import Face
@@ -131,6 +132,11 @@ class FollowingFinder(ABC):
             seen = self._distinct(seen, self._search(image, effort, seen))
         faces = self._tracker.update(self._with_pose(seen, image), timestamp, image)
         return sorted(faces, key=lambda face: face.track_id)
+
+    @property
+    def away(self) -> list[tuple[int, tuple[Looks, ...]]]:
+        """Who was seen before a cut and may be back after a later one: track ids, and looks that are remembered."""
+        return self._tracker.away
 
     def reset(self) -> None:
         """Start of another video: forgets all tracks."""

@@ -225,6 +225,11 @@ class FaceTracker:
         self._now = timestamp
         return [known[row].face for row in sorted(known)]
 
+    @property
+    def away(self) -> list[tuple[int, tuple[Looks, ...]]]:
+        """Those who wait for a later cut: their ids and what is remembered of them, the longest unseen first."""
+        return [(track.face.track_id, tuple(memory.looks for memory in track.memories)) for track in self._away]
+
     # -- Who may be who ---------------------------------------------------------------------------------------------
 
     def _assign(self, faces: list[Face], looks: list[Looks | None], tracks: list[_Track], timestamp: float) -> dict[int, int]:

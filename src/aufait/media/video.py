@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, dropwhile
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -196,6 +196,28 @@ class VideoReader:
                 break
             chosen = frame, timestamp, corrupt
         return None if chosen is None else VideoFrame(0, chosen[1], self._upright(chosen[0]), chosen[2])
+
+    def begin_at(self, frame: int, stored: int, search: int) -> None:
+        """Reading goes on with another frame; ``aufait.media.pieces`` knows which, and in which files that is exact.
+
+        Args:
+            frame: its number, from 0.
+            stored: its stored time in units of the stream.
+            search: what to search for: the key frame at or before it.
+
+        Raises:
+            InputError: the file cannot be searched.
+        """
+        try:
+            self._container.seek(search, stream=self._stream)
+        except (av.error.FFmpegError, OverflowError) as error:
+            raise InputError(f"{self.path} cannot be searched for frame {frame + 1}: {error_text(error)}") from error
+        self._decoding.close()
+        self._decoding = self._decode()
+        self._decoded = dropwhile(lambda one: one.pts is None or one.pts < stored, self._decoding)
+        self._times = FrameTimes(self._step(), runs_over=self._container.format.name in _CLOCKS_RUN_OVER)
+        self._deinterlacer = deinterlace.Deinterlacer()
+        self.frames = frame
 
     @property
     def shifts(self) -> list[float]:
