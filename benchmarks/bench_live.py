@@ -129,10 +129,11 @@ class Watch:
 
 
 @contextmanager
-def studio(finder: str, model: str) -> Iterator[tuple[str, int]]:
+def studio(finder: str, model: str, runtime: str) -> Iterator[tuple[str, int]]:
     """A studio in a process of its own; gives the address of its live WebSocket, and the number of the process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "aufait", "studio", folder, "--no-browser", "--finder", finder, "--model", model]
+        command = [sys.executable, "-m", "aufait", "studio", folder, "--no-browser"]
+        command += ["--finder", finder, "--model", model, "--runtime", runtime]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None
@@ -220,6 +221,7 @@ def main() -> None:
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--finder", default="builtin")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--runtime", default="auto")
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--camera", type=float, default=30.0, metavar="FRAMES_PER_SECOND")
@@ -234,7 +236,7 @@ def main() -> None:
         "camera": lambda address: as_camera(address, frames, options.seconds, options.camera),
     }
     runs: dict[str, list[Run]] = {kind: [] for kind in kinds}
-    with studio(options.finder, options.model) as (address, pid):
+    with studio(options.finder, options.model, options.runtime) as (address, pid):
         asyncio.run(steadily(address, frames, 0))  # the process that analyses starts, and stays for the next session
         for number in range(options.repeats):
             for kind, work in kinds.items():  # in turn, so that whatever else the machine does is shared among them

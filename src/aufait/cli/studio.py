@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from aufait.cli.console import print_warning, stdout
-from aufait.cli.detect import DeviceOption, FinderModelOption, FinderOption, ModelOption
+from aufait.cli.detect import DeviceOption, FinderModelOption, FinderOption, ModelOption, RuntimeOption
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)B?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -27,6 +27,7 @@ def studio(
     finder_model: FinderModelOption = None,
     model: ModelOption = "default",
     device: DeviceOption = "auto",
+    runtime: RuntimeOption = "auto",
     max_upload: Annotated[str, typer.Option(metavar="SIZE", help="Largest file that is taken, such as 500MB.")] = "4GB",
     allow_paths: Annotated[
         list[Path] | None,
@@ -52,7 +53,7 @@ def studio(
     _check_host(host, allow_remote)
     settings = StudioSettings(
         host=host, port=port, workers=workers, finder=finder, finder_model=None if finder_model is None else str(finder_model),
-        model=model, device=device, max_upload=_bytes(max_upload), allow_paths=tuple(_folders(allow_paths or [])),
+        model=model, device=device, runtime=runtime, max_upload=_bytes(max_upload), allow_paths=tuple(_folders(allow_paths or [])),
     )  # fmt: skip
     serve(folder, settings, _announce, browser=not no_browser)
 

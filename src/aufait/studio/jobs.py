@@ -214,7 +214,7 @@ class _Slot:
         return {
             "finder": asked.get("finder") or settings.finder, "model": asked.get("model") or settings.model,
             "device": settings.device, "finder_model": settings.finder_model, "base_rates": asked.get("base_rate"),
-            "min_confidence": asked.get("min_confidence", 0.5),
+            "min_confidence": asked.get("min_confidence", 0.5), "runtime": settings.runtime,
         }  # fmt: skip
 
     def _follow(self, identity: str) -> None:

@@ -29,6 +29,7 @@ class LiveOptions:
     finder_model: str | None = None
     model: str = "default"
     device: str = "auto"
+    runtime: str = "auto"
 
     def open(self) -> Detector:
         """A detector of these options.
@@ -38,14 +39,17 @@ class LiveOptions:
         """
         from aufait.detection.detector import Detector
 
-        return Detector(finder=self.finder, finder_model=self.finder_model, model=self.model, device=self.device)
+        return Detector(
+            finder=self.finder, finder_model=self.finder_model, model=self.model, device=self.device, runtime=self.runtime
+        )
 
 
 def options_of(settings: StudioSettings, finder: str = "", model: str = "") -> LiveOptions:
     """Options that somebody asks for; what is empty is that of the command line."""
     finder = finder or settings.finder
     fits = finder == settings.finder or {finder, settings.finder} <= _TASK_FILE  # else its file is that of another finder
-    return LiveOptions(finder, settings.finder_model if fits else None, model or settings.model, settings.device)
+    finder_model = settings.finder_model if fits else None
+    return LiveOptions(finder, finder_model, model or settings.model, settings.device, settings.runtime)
 
 
 class Follower:
