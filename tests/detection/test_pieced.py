@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -11,16 +14,18 @@ import pytest
 from fakes import FakePredictor
 
 from aufait.detection.detector import Detector
-from aufait.detection.jobs import Outcome
+from aufait.detection.jobs import Outcome, Progress
 from aufait.detection.many import run_tasks
-from aufait.detection.pieced import tell_pieces
-from aufait.detection.plan import OutputOptions, plan_tasks
+from aufait.detection.pieced import segments_of, tell_pieces
+from aufait.detection.plan import OutputOptions, Task, plan_tasks
 from aufait.faces.face import Face
 from aufait.faces.following import Effort, FollowingFinder
-from aufait.media.pieces import PieceRule
-from aufait.media.sources import expand_inputs
+from aufait.files.claims import Claim
+from aufait.media.pieces import PIECE_RULE, PieceRule
+from aufait.media.sources import demo_clip, expand_inputs
+from aufait.workers.processes import Processes
 
-RULE = PieceRule(frames=100, warm_frames=30, warm_seconds=1.0)
+RULE = PieceRule(frames=60, warm_frames=20, warm_seconds=0.8)
 COLOURS = ((230, 40, 40), (40, 60, 230), (40, 200, 60))
 GRID = np.stack(np.meshgrid(np.linspace(0.1, 0.9, 17), np.linspace(0.1, 0.9, 4)), axis=-1).reshape(68, 2)
 
@@ -51,15 +56,15 @@ class ColourFinder(FollowingFinder):
 
 
 def scene(frame: int) -> np.ndarray:
-    """Two people who move; one leaves at frame 130, a third comes at 190; cuts from the red one to the blue one and back."""
+    """Two people who move; one leaves at frame 78, a third comes at 110; cuts from the red one to the blue one and back."""
     image = np.full((72, 128, 3), 128, np.uint8)
     image[::4] = 100
-    cut = 260 <= frame < 330
+    cut = 150 <= frame < 200
     if cut:
         image[:, ::3] = 20
     sway = abs(frame % 80 - 40)
-    people = [(1, 70, 30)] if cut else [(0, 6 + sway, 8)] + ([(1, 70 + sway, 20)] if frame < 130 else [])
-    if not cut and frame >= 190:
+    people = [(1, 70, 30)] if cut else [(0, 6 + sway, 8)] + ([(1, 70 + sway, 20)] if frame < 78 else [])
+    if not cut and frame >= 110:
         people.append((2, 60 - sway, 44))
     for number, x, y in people:
         image[y : y + 18, x : x + 18] = COLOURS[number]
@@ -69,7 +74,7 @@ def scene(frame: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", 430)
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", 250)
 
 
 def write_film(path: Path, frames: int) -> Path:
@@ -77,18 +82,25 @@ def write_film(path: Path, frames: int) -> Path:
         stream = container.add_stream("libx264", 25, width=128, height=72, pix_fmt="yuv420p")
         stream.options = {"preset": "ultrafast", "crf": "5", "x264-params": "keyint=40:bframes=2:open-gop=1:b-adapt=0"}
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(scene(number % 430), "rgb24")
+            frame = av.VideoFrame.from_ndarray(scene(number % 250), "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
 
-def run(film: Path, out: Path, segments: int | None = None, options: OutputOptions | None = None, **more: object) -> Outcome:
+def run(film: Path, out: Path, segments: int | None = None, options: OutputOptions | None = None, **more: Any) -> Outcome:
+    return run_task_of(tasks_of(film, out, segments), segments, options, **more)
+
+
+def tasks_of(film: Path, out: Path, segments: int | None) -> list[Task]:
     tasks = plan_tasks(expand_inputs([film]), out)
-    tasks = tasks if segments is None else tell_pieces(tasks, RULE)
+    return tasks if segments is None else tell_pieces(tasks, RULE)
+
+
+def run_task_of(tasks: list[Task], segments: int | None, options: OutputOptions | None = None, **more: Any) -> Outcome:
     with Detector(finder=ColourFinder(), model=FakePredictor(), device="cpu", threads=1) as detector:
-        (outcome,) = run_tasks(tasks, detector, options or OutputOptions(), segments=segments or 1, **more)  # type: ignore[arg-type]
+        (outcome,) = run_tasks(tasks, detector, options or OutputOptions(), segments=segments or 1, **more)
     return outcome
 
 
@@ -96,16 +108,128 @@ def rows(out: Path) -> list[str]:
     return (out / "film.csv").read_text().splitlines()
 
 
-def test_any_number_of_segments_gives_the_same_rows(film: Path, tmp_path: Path) -> None:
-    outcomes = [run(film, tmp_path / f"{count}", count) for count in (1, 2, 4)]
-    assert [outcome.status for outcome in outcomes] == ["ok"] * 3 and outcomes[0].frames == 430
-    assert rows(tmp_path / "1") == rows(tmp_path / "2") == rows(tmp_path / "4")
-    assert sorted(path.name for path in (tmp_path / "4").iterdir()) == ["film.csv", "film.provenance.json"]
+@pytest.fixture(scope="module")
+def split(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of one segment, with all its pieces."""
+    out = tmp_path_factory.mktemp("split")
+    outcome = run(film, out, 1)
+    assert outcome.status == "ok" and outcome.frames == 250 and not outcome.problems
+    return out
 
 
-def test_people_keep_their_numbers_over_the_borders_of_pieces(film: Path, tmp_path: Path) -> None:
+def test_any_number_of_segments_gives_the_same_rows(film: Path, split: Path, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    assert run(film, tmp_path, 4, on_frame=told.append).status == "ok"
+    assert rows(tmp_path) == rows(split)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.csv", "film.provenance.json"]
+    assert [one.done for one in told] == sorted(one.done for one in told) and told[-1].done == told[-1].total == 250
+    record = json.loads((tmp_path / "film.provenance.json").read_text())
+    assert record["settings"]["input"]["pieces"] == {"frames": 60, "warm_frames": 20, "warm_seconds": 0.8}
+    assert run(film, tmp_path, 2).kept, "a result in other segments is the same result"
+
+
+def test_people_keep_their_numbers_over_the_borders_of_pieces(film: Path, split: Path, tmp_path: Path) -> None:
+    run(film, tmp_path)
+    whole, pieces = ([line.split(",")[:2] for line in rows(out)[1:]] for out in (tmp_path, split))
+    assert whole == pieces, "also of those who come back after a cut that is in a later piece than the one before it"
+    assert len({number for _, number in whole}) == 4
+
+
+def test_a_run_that_was_stopped_makes_only_what_is_missing(film: Path, split: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.done > 140:
+            raise KeyboardInterrupt
+
+    assert run(film, tmp_path, 2, on_frame=stop).status == "interrupted"
+    there = sorted(path.name for path in (tmp_path / "film.pieces").iterdir())
+    assert there == ["00000.json", "00000.jsonl", "00001.json", "00001.jsonl"]
+    told: list[Progress] = []
+    assert run(film, tmp_path, 2, on_frame=told.append).status == "ok"
+    assert rows(tmp_path) == rows(split) and not (tmp_path / "film.pieces").exists()
+    assert len({one.done for one in told}) < 140, "the first 120 frames were there"
+
+
+def test_pieces_of_another_film_or_other_settings_are_made_again(film: Path, split: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "film.pieces"
+    folder.mkdir()
+    (folder / "00001.json").write_text(json.dumps({"work": "other", "head": [], "tail": []}))
+    (folder / "00001.jsonl").write_text("nonsense")
+    assert run(film, tmp_path, 1).status == "ok" and rows(tmp_path) == rows(split)
+
+
+def test_a_piece_that_another_process_makes_is_left_to_it(film: Path, split: Path, tmp_path: Path) -> None:
+    with Claim(tmp_path / "film.pieces" / "00001.claim", "work"):
+        outcome = run(film, tmp_path, 2)
+    assert outcome.status in ("elsewhere", "failed") and not (tmp_path / "film.csv").exists()
+    assert (tmp_path / "film.pieces" / "00002.json").exists(), "the others are made"
+    assert run(film, tmp_path, 2).status == "ok" and rows(tmp_path) == rows(split)
+
+
+@pytest.mark.parametrize("change", [{"times": 0}, {"head": True}])
+def test_a_film_whose_frames_are_not_found_is_analysed_whole(
+    film: Path, tmp_path: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(film, tmp_path / "whole")
-    run(film, tmp_path / "pieces", 2)
-    numbers = [[line.split(",")[:2] for line in rows(tmp_path / name)[1:]] for name in ("whole", "pieces")]
-    assert numbers[0] == numbers[1], "also of those who come back after a cut that is in a later piece than the one before it"
-    assert len({number for _, number in numbers[0]}) >= 3
+    tasks = tasks_of(film, tmp_path / "pieces", 1)
+    if "times" in change:
+        (task,) = tasks
+        tasks = [replace(task, pieces=(*task.pieces[:2], replace(task.pieces[2], times=0), *task.pieces[3:]))]
+    else:
+        checks = iter(range(10**6))
+        monkeypatch.setattr("aufait.detection.pieced.zlib.crc32", lambda data: next(checks))  # no two pictures are the same
+    outcome = run_task_of(tasks, 1)
+    assert outcome.status == "ok" and [problem.exit_code for problem in outcome.problems] == [0]
+    assert "analysed whole, not in segments" in str(outcome.problems[0])
+    assert rows(tmp_path / "whole") == rows(tmp_path / "pieces") and not (tmp_path / "pieces" / "film.pieces").exists()
+
+
+def test_drawings_show_the_rows_of_the_pieces(film: Path, split: Path, tmp_path: Path) -> None:
+    outcome = run(film, tmp_path, 2, OutputOptions(annotate=True))
+    assert outcome.status == "ok" and rows(tmp_path) == rows(split)
+    with av.open(str(tmp_path / "film_annotated.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 250
+
+
+def test_segments_are_of_about_the_same_length(film: Path, tmp_path: Path) -> None:
+    (task,) = tasks_of(film, tmp_path, 1)
+    assert [len(segment.pieces) for segment in segments_of(task, 3)] == [1, 2, 1]
+    assert len(segments_of(task, 100)) == len(task.pieces) == 4
+    assert tell_pieces(plan_tasks(expand_inputs([film]), tmp_path), PIECE_RULE)[0].pieces == (), "it is too short for two"
+
+
+@pytest.mark.slow
+def test_four_segments_of_twenty_thousand_frames_on_four_workers(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", 20_000)
+    arguments = {"finder": ColourFinder(), "model": FakePredictor(), "device": "cpu", "threads": 1}
+    for name, segments, executor in (("one", 1, None), ("four", 4, Processes(4))):
+        tasks = tell_pieces(plan_tasks(expand_inputs([film]), tmp_path / name))
+        assert len(tasks[0].pieces) == 7
+        with Detector(**arguments) as detector:  # type: ignore[arg-type]
+            (outcome,) = run_tasks(tasks, detector, executor=executor, arguments=arguments, segments=segments)
+        assert outcome.status == "ok" and outcome.frames == 20_000
+    assert (tmp_path / "one" / "film.csv").read_bytes() == (tmp_path / "four" / "film.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_real_networks_give_the_same_rows_in_segments(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(demo_clip())) as source, av.open(str(clip), "w") as target:
+        stream: Any = None
+        for number, frame in zip(range(60), source.decode(video=0), strict=False):
+            if stream is None:
+                stream = target.add_stream("libx264", 25, width=frame.width, height=frame.height, pix_fmt="yuv420p")
+                stream.options = {"x264-params": "keyint=8:bframes=2"}
+            again = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"), "rgb24")
+            again.pts, again.time_base = number, Fraction(1, 25)
+            target.mux(stream.encode(again))
+        target.mux(stream.encode())
+    arguments: dict[str, Any] = {"finder": "builtin", "device": "cpu", "threads": 1}
+    tables = []
+    for segments, executor in ((1, None), (3, Processes(2))):
+        tasks = tell_pieces(plan_tasks(expand_inputs([clip]), tmp_path / str(segments)), PieceRule(20, 8, 0.3))
+        assert len(tasks[0].pieces) == 3
+        with Detector(**arguments) as detector:
+            (outcome,) = run_tasks(tasks, detector, executor=executor, arguments=arguments, segments=segments)
+        assert outcome.status == "ok" and outcome.faces >= 50
+        tables.append((tmp_path / str(segments) / "clip.csv").read_bytes())
+    assert tables[0] == tables[1]

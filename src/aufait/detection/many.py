@@ -19,12 +19,15 @@ from aufait.detection.pieced import Segment, segments_of
 from aufait.detection.plan import OutputOptions, Task
 from aufait.detection.resume import Earlier, has_leftovers, look, refusal
 from aufait.detection.worker_detector import WorkerDetector
+from aufait.files.claims import is_claimed
 from aufait.workers.contract import Done, Executor
 from aufait.workers.serial import Serial
 from aufait.workers.sharing import at_intervals, is_spread, threads_each
 
 if TYPE_CHECKING:
     from aufait.detection.outputs import EventsOf
+
+_LOOK_SECONDS = 0.5  # between two looks at what other processes make
 
 _INTERRUPTED = "because the run was interrupted"
 _FULL = "because the disc is full"
@@ -42,11 +45,12 @@ def run_tasks(
     arguments: Mapping[str, Any] | None = None,
     find_events: EventsOf | None = None,
     segments: int = 1,
+    wait: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """Runs tasks; an interruption or a full disc ends the run, other errors only their task.
 
     Results that are there, complete and made from the same input in the same way, are kept. What another process is making is
-    skipped, and checked again at the end.
+    skipped, and looked at again at the end. A task that fails in a way that may not happen again is tried once more at the end.
 
     Args:
         tasks: from ``plan_tasks``, checked by ``check_outputs``.
@@ -59,6 +63,8 @@ def run_tasks(
         arguments: of the ``Detector`` that each of several workers makes; the same as made ``detector``.
         find_events: of the table of a video, for its page; None leaves events out. A function of a module, for workers.
         segments: into how many a video that has pieces is divided, for as many workers; the results are the same for any number.
+        wait: what other processes make is waited for, and done here should they die; called with how many these are. None: such
+            tasks are "elsewhere".
 
     Returns:
         One outcome per task.
@@ -80,7 +86,11 @@ def run_tasks(
     left = [number for number in range(len(tasks)) if number not in run.outcomes]
     run.go_in_segments([number for number in left if tasks[number].pieces], segments)
     run.go(left, last=False)
-    run.go([number for number, outcome in run.outcomes.items() if outcome.status == "elsewhere"], last=True)
+    run.go(run.to_try_again(), last=False)
+    if wait is None:
+        run.go(run.elsewhere(), last=True)
+    else:
+        run.wait(wait)
     return [run.outcomes[number] for number in range(len(tasks))]
 
 
@@ -141,6 +151,8 @@ class _Run:
         self._on_frame, self._on_done = on_frame, on_done
         self._begun: set[int] = set()
         self._seconds: dict[int, float] = {}
+        self._tried: set[int] = set()
+        self._failed: dict[int, Outcome] = {}
         self._reason = ""
 
     def note(self, number: int, outcome: Outcome) -> None:
@@ -149,6 +161,36 @@ class _Run:
         self.outcomes[number] = outcome
         if self._on_done is not None:
             self._on_done(outcome)
+
+    def elsewhere(self) -> list[int]:
+        """Tasks that another process was at when they were last looked at."""
+        return [number for number, outcome in self.outcomes.items() if outcome.status == "elsewhere"]
+
+    def to_try_again(self) -> list[int]:
+        """Tasks that failed, but may go well a second time."""
+        return sorted(self._failed)
+
+    def wait(self, tell: Callable[[int], None]) -> None:
+        """Until no other process makes any of the tasks: what it has made is kept, what it has left is done here."""
+        try:
+            while not self._reason and (waiting := self.elsewhere()):
+                tell(len(waiting))
+                free = [number for number in waiting if not is_claimed(self._tasks[number].claim)]
+                self.go([number for number in free if not self._note_made(number)], last=False)
+                if not free:
+                    time.sleep(_LOOK_SECONDS)
+        except KeyboardInterrupt:
+            self._reason = _INTERRUPTED
+            self._note_rest(self.elsewhere())
+
+    def _note_made(self, number: int) -> bool:
+        """Whether another process has made a task; it is noted then."""
+        task = self._tasks[number]
+        earlier = look(task, self._work.options, self._work.settings)
+        made = earlier.record is not None and not has_leftovers(task)
+        if made and earlier.record is not None:
+            self.note(number, kept(Outcome(task), earlier.record))
+        return made
 
     def go(self, numbers: Sequence[int], last: bool) -> None:
         """Do these tasks, unless the run is at its end.
@@ -163,10 +205,7 @@ class _Run:
                     for done in results:
                         number = numbers[done.index]
                         outcome = _outcome(items[done.index], done)
-                        if outcome.status == "elsewhere" and not last:
-                            self.outcomes[number] = outcome
-                        else:
-                            self.note(number, outcome)
+                        self._take(number, outcome, last)
                         self._reason = _reason_to_stop(outcome)
                         if self._reason:
                             break
@@ -174,9 +213,24 @@ class _Run:
             self._reason = _INTERRUPTED
         self._note_rest(numbers)
 
+    def _take(self, number: int, outcome: Outcome, last: bool) -> None:
+        """Note a task, or keep it for later: what is elsewhere, and what failed for the first time but may go well the second."""
+        if outcome.status == "elsewhere" and not last:
+            self.outcomes[number] = outcome
+        elif outcome.may_pass and number not in self._tried:
+            self._tried.add(number)
+            self._failed[number] = outcome
+        else:
+            self._failed.pop(number, None)
+            if outcome.status == "failed" and number in self._tried:
+                outcome.problems = [Problem(f"{one.message}; tried twice", one.exit_code) for one in outcome.problems]
+            self.note(number, outcome)
+
     def go_in_segments(self, numbers: Sequence[int], count: int) -> None:
         """Make the pieces of these tasks, ``count`` workers to a video at most; what goes wrong is told when the tasks are done."""
         found = [(number, segment) for number in numbers for segment in segments_of(self._tasks[number], count)]
+        if not found:
+            return
         segments, start, done = [segment for _, segment in found], time.perf_counter(), [0] * len(found)
 
         def hear(index: int, progress: Progress) -> None:
@@ -212,9 +266,11 @@ class _Run:
             if number in self.outcomes and self.outcomes[number].status != "elsewhere":
                 continue
             task = self._tasks[number]
-            if number in self.outcomes and not self._reason:
+            if (number in self.outcomes or number in self._failed) and not self._reason:
                 continue
-            if number in self._begun:
+            if number in self._failed:
+                self.note(number, self._failed.pop(number))
+            elif number in self._begun:
                 self.note(number, Outcome(task, "interrupted"))
             else:
                 self.note(number, Outcome(task, "not started", problems=[Problem(f"{task.title}: not started, {self._reason}")]))

@@ -228,7 +228,7 @@ class FaceTracker:
     @property
     def away(self) -> list[tuple[int, tuple[Looks, ...]]]:
         """Those who wait for a later cut: their ids and what is remembered of them, the longest unseen first."""
-        return [(track.face.track_id, tuple(memory.looks for memory in track.memories)) for track in self._away]
+        return [(track.face.track_id, tuple(_known_looks(track))) for track in self._away]
 
     # -- Who may be who ---------------------------------------------------------------------------------------------
 
@@ -430,10 +430,13 @@ def _turn(face: Face) -> np.ndarray:
 
 def _apart(track: _Track, looks: Looks) -> float:
     """Difference to the nearest of the memories and the last looks of a track; inf where there are none."""
+    return min((difference(one, looks) for one in _known_looks(track)), default=np.inf)
+
+
+def _known_looks(track: _Track) -> list[Looks]:
+    """The memories and the last looks of a track, which do not count while they may be somebody else's."""
     known = [memory.looks for memory in track.memories]
-    if track.last is not None and not (track.doubts or track.faded):
-        known.append(track.last)
-    return min((difference(one, looks) for one in known), default=np.inf)
+    return known if track.last is None or track.doubts or track.faded else [*known, track.last]
 
 
 def _head_apart(track: _Track, looks: Looks | None) -> float:

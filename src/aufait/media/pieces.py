@@ -83,12 +83,13 @@ class Piece:
 @dataclass(frozen=True, eq=False)
 class _Packets:
     """What the packets of a stream say: (N,) presentation times in order, in units and in seconds; of key frames also what to
-    search for."""
+    search for; and how many packets there are, also of frames that are not shown."""
 
     stored: np.ndarray
     seconds: np.ndarray
     keys: np.ndarray
     searched: np.ndarray
+    count: int
 
 
 def pieces_of(path: Path, stream: int | None = None, rule: PieceRule = PIECE_RULE) -> tuple[tuple[Piece, ...], str]:
@@ -110,7 +111,7 @@ def pieces_of(path: Path, stream: int | None = None, rule: PieceRule = PIECE_RUL
         promised, step = chosen.frames, 1.0 / float(chosen.average_rate or chosen.guessed_rate or 25)
     if len(found.stored) < 1.5 * rule.frames:
         return (), ""
-    if (promised and len(found.stored) < 0.98 * promised - 2) or missing_bytes(path):
+    if (promised and found.count < 0.98 * promised - 2) or missing_bytes(path):
         return (), "the file is cut off"
     times = FrameTimes(step)
     for time, following in zip(found.seconds.tolist(), [*found.seconds[1:].tolist(), None], strict=True):
@@ -125,11 +126,12 @@ def pieces_of(path: Path, stream: int | None = None, rule: PieceRule = PIECE_RUL
 
 def _packets(container: Any, stream: Any, searched: str) -> _Packets | str:
     """What the packets say, or why nothing can be relied on."""
-    stored, keys = [], []
+    stored, keys, count = [], [], 0
     try:
         for packet in container.demux(stream):
             if not packet.size:
                 continue
+            count += 1
             if packet.is_corrupt:
                 return "the file is damaged"
             if packet.pts is None:
@@ -149,7 +151,7 @@ def _packets(container: Any, stream: Any, searched: str) -> _Packets | str:
     unit = stream.time_base
     seconds = np.array([float(pts * unit) for pts in times.tolist()])
     at = np.array(sorted(keys), np.int64)
-    return _Packets(times, seconds, at[:, 0], at[:, 1])
+    return _Packets(times, seconds, at[:, 0], at[:, 1], count)
 
 
 def _cut(found: _Packets, rule: PieceRule) -> tuple[Piece, ...]:
