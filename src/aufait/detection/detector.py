@@ -33,7 +33,7 @@ from aufait.detection.quality import quality_of_pictures, quality_scores
 from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError, InputWarning
-from aufait.layers.runtimes import Runtime, open_runtime
+from aufait.layers.runtimes import Runtime, on_processor, open_runtime
 from aufait.machine import default_threads, one_thread_after_fork, resolve_device, torch_threads
 from aufait.media.addresses import Address, find_address
 from aufait.results import FaceAnalysis
@@ -113,7 +113,7 @@ class Detector:
         gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
             from the ``mesh`` finder.
         runtime: what runs the shipped networks: ``"torch"``, ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device
-            ``"auto"`` is the CPU then), or ``"auto"``, which is torch.
+            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, aufait's own networks in 8 bits), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.
@@ -140,7 +140,7 @@ class Detector:
     ) -> None:
         _check_numbers(max_faces, min_confidence, threads, batch_size)
         one_thread_after_fork()
-        self.device = "cpu" if (runtime, device) == ("onnx", "auto") else resolve_device(device)
+        self.device = "cpu" if device == "auto" and on_processor(runtime) else resolve_device(device)
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.threads = threads or default_threads()

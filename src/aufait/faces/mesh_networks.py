@@ -181,9 +181,16 @@ class _Block(nn.Module):
         if self.added is None:
             before = convolve_and_add(self.widen, seen, kept)  # in place: memory is the limit
         else:
-            before = _convolve(self.widen, seen)
-            before[:, : self.added].add_(kept)
+            before = _with_added(_convolve(self.widen, seen), kept, self.added)
         return torch.prelu(before, self.activation.weight), before
+
+
+def _with_added(maps: Tensor, added: Tensor, channels: int) -> Tensor:
+    """Maps (B, C, H, W) with others (B, channels, H, W) added to the first of them, in place where no graph is being written."""
+    if torch.jit.is_tracing():  # a sum in place would be written as dozens of operations on indices
+        return torch.cat([maps[:, :channels] + added, maps[:, channels:]], dim=1) if channels < maps.shape[1] else maps + added
+    maps[:, :channels].add_(added)
+    return maps
 
 
 def _convolve(layer: nn.Module, x: Tensor) -> Tensor:
@@ -244,8 +251,7 @@ class _DetectorBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         mixed = _convolve(self.mix, _convolve(self.spatial, x))
-        mixed[:, : self.added].add_(functional.max_pool2d(x, 2) if self.halve else x)
-        return mixed.relu_()
+        return _with_added(mixed, functional.max_pool2d(x, 2) if self.halve else x, self.added).relu_()
 
 
 def _per_anchor(maps: Sequence[Tensor], numbers: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aufait.layers.runtimes.choice import RUNTIMES, open_runtime
+from aufait.layers.runtimes.choice import RUNTIMES, on_processor, open_runtime
 from aufait.layers.runtimes.contract import TORCH, Call, Runtime
 
-__all__ = ["RUNTIMES", "TORCH", "Call", "Runtime", "open_runtime"]
+__all__ = ["RUNTIMES", "TORCH", "Call", "Runtime", "on_processor", "open_runtime"]

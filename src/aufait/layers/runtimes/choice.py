@@ -5,7 +5,7 @@ from __future__ import annotations
 from aufait.errors import InputError
 from aufait.layers.runtimes.contract import TORCH, Runtime
 
-RUNTIMES = ("auto", "torch", "onnx")
+RUNTIMES = ("auto", "torch", "onnx", "onnx-int8")
 """Names that ``open_runtime`` knows."""
 
 
@@ -13,7 +13,8 @@ def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime
     """What runs the networks.
 
     Args:
-        name: ``"torch"``; ``"onnx"``, which is ONNX Runtime on the CPU; or ``"auto"``, which is torch: it is there in every
+        name: ``"torch"``; ``"onnx"``, which is ONNX Runtime on the CPU; ``"onnx-int8"``, the same with whole numbers of 8 bits
+            where that is worth it; or ``"auto"``, which is torch: it is there in every
             installation and on every device, and the same numbers come out whatever else is installed.
         device: where the networks are to run.
         threads: processor threads for one network, where the runtime has threads of its own.
@@ -24,10 +25,19 @@ def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime
     """
     if name not in RUNTIMES:
         raise InputError(f"unknown runtime {name!r}; expected one of {', '.join(RUNTIMES)}")
-    if name != "onnx":
+    if not on_processor(name):
         return TORCH
     if device != "cpu":
-        raise InputError(f"runtime onnx runs on the processor; give device cpu with it, or runtime torch for device {device}")
-    from aufait.layers.runtimes.onnx import OnnxRuntime
+        raise InputError(f"runtime {name} runs on the processor; give device cpu with it, or runtime torch for device {device}")
+    if name == "onnx":
+        from aufait.layers.runtimes.onnx import OnnxRuntime
 
-    return OnnxRuntime(threads)
+        return OnnxRuntime(threads)
+    from aufait.layers.runtimes.eight_bits import Int8Runtime
+
+    return Int8Runtime(threads)
+
+
+def on_processor(name: str) -> bool:
+    """Whether a runtime runs on the processor alone."""
+    return name.startswith("onnx")

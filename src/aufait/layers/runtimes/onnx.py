@@ -11,11 +11,8 @@ import ctypes
 import hashlib
 import importlib
 import os
-import tempfile
-import threading
 import uuid
 import weakref
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,17 +26,16 @@ from aufait.files.atomic import whole_file
 from aufait.files.cache import cache_folder
 from aufait.files.versions import installed_version
 from aufait.layers.runtimes.contract import Call
-from aufait.layers.runtimes.exporting import quiet_exporter
+from aufait.layers.runtimes.graphs import OPSET, difference, rebuilt, traced, weights_digest
+from aufait.layers.runtimes.rewriting import without_prelu
 from aufait.machine import one_thread_after_fork
 
 FOLDER = "onnx"
 """Of the cache folder: the graphs. It may be deleted at any time."""
 TOLERANCE = 1e-4
-"""How far an output may be from torch's: absolute where all its values are below 1, else as a share of the largest."""
-OPSET = 18
-"""ONNX operator set; old enough for every ONNX Runtime that the extra allows."""
-
-_tracing = threading.Lock()  # torch's tracer keeps its state in globals
+"""How far an output may be from torch's, as ``graphs.difference`` counts it."""
+_WAY = 2
+"""Of writing graphs; another number makes all of them again."""
 
 
 class OnnxRuntime:
@@ -59,7 +55,7 @@ class OnnxRuntime:
             try:
                 importlib.import_module(package)
             except ModuleNotFoundError as error:
-                raise MissingExtraError(f"runtime onnx (package {package})", "fast") from error
+                raise MissingExtraError(f"runtime {self.name} (package {package})", "fast") from error
         self.threads = threads
 
     def ready(self, network: nn.Module, device: torch.device | str, call: Call) -> OnnxNetwork:
@@ -69,39 +65,63 @@ class OnnxRuntime:
             AufaitError: the graph does not give the network's results.
         """
         assert torch.device(device).type == "cpu", device
-        path = cache_folder() / FOLDER / f"{call.name}-{_key(network, call)}.onnx"
         modes = [(module, module.training) for module in network.modules()]
         network.eval()
         try:
-            return self._kept(network, call, path) or self._made(network, call, path)
+            return _GraphFile(self, network, call).session()
         finally:
             for module, mode in modes:
                 module.training = mode
 
-    def _kept(self, network: nn.Module, call: Call, path: Path) -> OnnxNetwork | None:
+    def graph(self, network: nn.Module, call: Call) -> bytes:
+        """The graph that is to be run."""
+        return without_prelu(traced(network, call))
+
+    def tolerance(self, network: nn.Module, call: Call) -> float:
+        """How far the graph's outputs may be from the network's, as ``graphs.difference`` counts it."""
+        return TOLERANCE
+
+    def variant(self, network: nn.Module, call: Call) -> str:
+        """What besides weights, inputs and versions the graph depends on."""
+        return ""
+
+
+class _GraphFile:
+    """The graph of one network in the cache folder."""
+
+    def __init__(self, runtime: OnnxRuntime, network: nn.Module, call: Call) -> None:
+        self._runtime, self._network, self._call = runtime, network, call
+        self._tolerance = runtime.tolerance(network, call)
+        key = _key(network, call, runtime.variant(network, call))
+        self._path = cache_folder() / FOLDER / f"{call.name}-{key}.onnx"
+
+    def session(self) -> OnnxNetwork:
+        return self._kept() or self._made()
+
+    def _kept(self) -> OnnxNetwork | None:
         """The session of a file that is there, opens and agrees with the network; else None."""
-        if not path.is_file():
+        if not self._path.is_file():
             return None
-        inputs = call.examples()
+        inputs = self._call.examples()
         with torch.no_grad():
-            expected = network(*inputs)
+            expected = self._network(*inputs)
         try:
-            found = OnnxNetwork(path, expected, self.threads)
-            return found if _difference(expected, found(*inputs)) <= TOLERANCE else None
+            found = OnnxNetwork(self._path, expected, self._runtime.threads)
+            return found if difference(expected, found(*inputs)) <= self._tolerance else None
         except Exception:  # damaged files are answered with many kinds, which have no other base in common
             return None
 
-    def _made(self, network: nn.Module, call: Call, path: Path) -> OnnxNetwork:
-        model = _traced(network, call)
-        source = _stored(model, path)
+    def _made(self) -> OnnxNetwork:
+        source = _stored(self._runtime.graph(self._network, self._call), self._path)
         with torch.no_grad():
-            pairs = [(network(*inputs), inputs) for inputs in (call.examples(), call.longer_examples())]
-        result = OnnxNetwork(source, pairs[0][0], self.threads)
-        apart = max(_difference(expected, result(*inputs)) for expected, inputs in pairs)
-        if not apart <= TOLERANCE:
+            pairs = [(self._network(*inputs), inputs) for inputs in (self._call.examples(), self._call.longer_examples())]
+        result = OnnxNetwork(source, pairs[0][0], self._runtime.threads)
+        apart = max(difference(expected, result(*inputs)) for expected, inputs in pairs)
+        if not apart <= self._tolerance:
             raise AufaitError(
-                f"the network {call.name} gives other results with ONNX Runtime: they differ by {apart:.2g}, at most {TOLERANCE:g} "
-                "is allowed; use runtime torch, and please report it with the versions of torch and onnxruntime"
+                f"the network {self._call.name} gives other results with ONNX Runtime: they differ by {apart:.2g}, at most "
+                f"{self._tolerance:g} is allowed; use runtime torch, and please report it with the versions of torch and "
+                "onnxruntime"
             )
         return result
 
@@ -125,7 +145,7 @@ class OnnxNetwork:
         if os.getpid() != self._process:  # the threads of a session stay with the process that made it
             self._open()
         arrays = {name: np.ascontiguousarray(one.numpy()) for name, one in zip(self._names, inputs, strict=True)}
-        return _rebuilt(self._output, iter([torch.from_numpy(array) for array in self._session.run(None, arrays)]))
+        return rebuilt(self._output, iter([torch.from_numpy(array) for array in self._session.run(None, arrays)]))
 
     def _open(self) -> None:
         import onnxruntime
@@ -135,11 +155,12 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1 if one_thread_after_fork() else self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Processors without instructions for sums of 8-bit products would cut sums off at 16 bits, for a little more speed.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         model = self._model if isinstance(self._model, bytes) else str(self._model)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._names = [one.name for one in self._session.get_inputs()]
         self._process = os.getpid()
-
 
     def leave_session(self) -> None:
         """In a process made by ``fork``: the session stays in memory, as its end would wait for threads of the parent."""
@@ -158,44 +179,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_leave_sessions)
 
 
-class _Flat(nn.Module):
-    """A network that returns the tensors of its output in a row, as graphs do."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(_tensors(self.network(*inputs)))
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    """All tensors of nested tuples and lists, in order."""
-    return [output] if isinstance(output, Tensor) else [tensor for part in output for tensor in _tensors(part)]
-
-
-def _rebuilt(like: Any, tensors: Iterator[Tensor]) -> Any:
-    """Tensors put together as they are in ``like``."""
-    if isinstance(like, Tensor):
-        return next(tensors)
-    parts = [_rebuilt(part, tensors) for part in like]
-    return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
-
-
-def _traced(network: nn.Module, call: Call) -> bytes:
-    """The network's graph as an ONNX file."""
-    names = [f"input{number}" for number in range(len(call.shapes))]
-    free = {name: {axis: f"axis{axis}" for axis in call.free} for name in names}
-    with _tracing, quiet_exporter(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "graph.onnx"
-        # The tracing exporter: under a second per network, of which the one by torch.export takes many.
-        torch.onnx.export(
-            _Flat(network).eval(), tuple(call.examples()), file, dynamo=False, input_names=names, dynamic_axes=free,
-            opset_version=OPSET,
-        )  # fmt: skip
-        return file.read_bytes()
-
-
 def _stored(model: bytes, path: Path) -> Path | bytes:
     """Keeps a graph in the cache; where that cannot be written, the graph itself."""
     own = path.with_name(f"{path.stem}.{uuid.uuid4().hex}{path.suffix}")  # another process may be at the same one
@@ -210,24 +193,8 @@ def _stored(model: bytes, path: Path) -> Path | bytes:
         return model
 
 
-def _key(network: nn.Module, call: Call) -> str:
-    """Stands for weights, inputs and versions."""
-    digest = hashlib.sha256()
+def _key(network: nn.Module, call: Call, variant: str) -> str:
+    """Stands for weights, inputs, versions and variant."""
     versions = [installed_version(name) for name in ("aufait", "torch", "onnxruntime")]
-    digest.update(repr((type(network).__qualname__, call, OPSET, versions)).encode())
-    for name, value in (*network.named_parameters(), *network.named_buffers()):
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:24]
-
-
-def _difference(expected: Any, got: Any) -> float:
-    """Largest difference, as ``TOLERANCE`` counts it; infinite for other shapes or NaN."""
-    return max(_apart(a, b) for a, b in zip(_tensors(expected), _tensors(got), strict=True))
-
-
-def _apart(expected: Tensor, got: Tensor) -> float:
-    if expected.shape != got.shape:
-        return float("inf")
-    worst = float((expected - got).abs().max() / expected.abs().max().clamp(min=1.0))
-    return worst if worst == worst else float("inf")
+    facts = (type(network).__qualname__, call, OPSET, _WAY, versions, weights_digest(network), *([variant] if variant else []))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
