@@ -22,6 +22,7 @@ html_theme = "furo"
 html_title = f"aufait {release}"
 html_static_path = ["_site/static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).parent / "_site" / "scorer.js")  # Sphinx does not look beside this file
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 pygments_style, pygments_dark_style = "friendly", "monokai"

@@ -19,8 +19,14 @@ from aufait.files.hashes import file_sha256
 from aufait.models.default.shipped import model_path
 
 DOCS = REPOSITORY / "docs"
-NAMES = ("architecture", "comparison", "data_protection", "facs", "faq", "glossary", "responsible_use", "versioning")
-PAGES = [*(DOCS / f"{name}.md" for name in NAMES), REPOSITORY / "SECURITY.md"]
+NAMES = (
+    "architecture", "comparison", "data_protection", "facs", "faq", "gallery", "glossary", "index", "responsible_use", "systems",
+    "testers", "versioning",
+)  # fmt: skip
+PAGES = [
+    *(DOCS / f"{name}.md" for name in NAMES), *sorted((DOCS / "start").glob("*.md")), REPOSITORY / "README.md",
+    REPOSITORY / "SECURITY.md",
+]  # fmt: skip
 BARE = {"--help", "--version"}
 
 
@@ -79,6 +85,18 @@ def test_links_of_the_security_page_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#\s]+)", (REPOSITORY / "SECURITY.md").read_text("utf-8"))
     assert links
     assert [link for link in links if not (REPOSITORY / link).exists()] == []
+
+
+def test_figures_of_the_first_screen_are_those_of_the_benchmarks() -> None:
+    page, measured = ((REPOSITORY / name).read_text("utf-8") for name in ("README.md", "docs/benchmarks.md"))
+    first = page.partition("## In a clone")[0]
+    (scores,) = re.findall(r"^\| `dev`: mean F1 at 0.5, 12 units \|(.*)$", measured, re.MULTILINE)
+    (mesh, builtin) = ([f"{float(number):.2f}" for number in re.findall(r"0\.\d+", cell)] for cell in scores.strip(" |").split("|"))
+    assert f"mean F1 {mesh[0]} ({mesh[1]}-{mesh[2]}) with the finder `mesh`, {builtin[0]} ({builtin[1]}-{builtin[2]})" in first
+    speeds = dict(re.findall(r"^\| `(mesh|builtin)`, \w+ model \| ([\d.]+) \(", measured, re.MULTILINE))
+    assert f"{float(speeds['mesh']):.0f} frames/s with `mesh`, {float(speeds['builtin']):.0f} with `builtin`" in first
+    sided = sum(ACTION_UNITS[unit].bilateral for unit in DEFAULT_ACTION_UNITS)
+    assert f"{len(DEFAULT_ACTION_UNITS)} action units" in first and f"for {sided} of them also left and right" in first
 
 
 def rows(text: str, pattern: str) -> dict[int, tuple[str, ...]]:

@@ -3,9 +3,9 @@
     python tools/make_pictures.py clip   src/aufait/assets/demo.mp4
     python tools/make_pictures.py people docs/images/contact_sheet.png
     python tools/make_pictures.py units  docs/images/action_units.png
-    python tools/make_pictures.py hero   docs/images/hero.png           (what detection makes of the clip)
+    python tools/make_pictures.py hero   docs/images/hero.jpg           (what detection makes of a photograph and of a render)
 
-Needs the extra ``synth``, for the last one ``plot``. Everything in these pictures is artificial.
+Needs the extra ``synth``, for the last one scikit-image. Everything but that photograph is artificial.
 """
 
 from __future__ import annotations
@@ -124,31 +124,42 @@ def captioned(person: Person, scene: Scene, au: int | None, side: int) -> np.nda
     return picture
 
 
-def hero(path: Path, moment: float = 1.6, width: int = 1120) -> None:
-    """An annotated frame of the shipped clip above its timeline."""
-    from io import BytesIO
-
+def hero(path: Path, side: int = 450, height: int = 400) -> None:
+    """A photograph and a rendered face as ``aufait detect --annotate`` draws them: the shipped model's own scores, nothing chosen."""
     from PIL import Image
 
     from aufait import Detector
-    from aufait.media.sources import demo_clip
-    from aufait.media.video import open_video
+    from aufait.visualization import drawing
+    from aufait.visualization.palette import PANEL, TEXT_BRIGHT
     from aufait.visualization.results.annotate import Annotator
-    from aufait.visualization.results.timeline import Timeline
 
-    timeline, annotator, shots = Timeline("demo.mp4"), Annotator(), []
-    with Detector() as detector, open_video(demo_clip()) as video:
-        for analysis, frame in zip(detector.stream(demo_clip()), video, strict=True):
-            timeline.add(analysis)
-            if abs(frame.timestamp - moment) < 0.5 / FPS:
-                shots.append(annotator(frame.image, analysis))
-    course = Image.open(BytesIO(timeline.to_png())).convert("RGB")
-    top = [Image.fromarray(shot).resize((width, width * shot.shape[0] // shot.shape[1])) for shot in shots]
-    course = course.resize((width, width * course.height // course.width))
-    sheet = Image.new("RGB", (width, top[0].height + course.height), "white")
-    sheet.paste(top[0], (0, 0))
-    sheet.paste(course, (0, top[0].height))
-    sheet.quantize(256).save(path, optimize=True)
+    pictures = {"photograph: NASA, public domain": astronaut(side, height), "rendered by aufait": one_sided_smile(side, height)}
+    halves = []
+    with Detector(finder="builtin", max_faces=1) as detector:
+        for words, picture in pictures.items():
+            drawn = Annotator(caption=False)(picture, detector.analyze_image(picture))
+            drawing.panel(drawn, (0, height - 22, drawing.text_width(words, 12) + 16, height), 0, PANEL)
+            drawing.text(drawn, (8, height - 11), words, 12, TEXT_BRIGHT)
+            halves.append(drawn)
+    Image.fromarray(np.concatenate(halves, axis=1)).save(path, quality=93, subsampling=0, optimize=True)
+
+
+def astronaut(width: int, height: int) -> np.ndarray:
+    """Part of scikit-image's picture of Eileen Collins: a photograph by NASA, which put it into the public domain."""
+    from PIL import Image
+    from skimage import data
+
+    left, top, shown = 92, 22, 270
+    box = (left, top, left + shown, top + shown * height / width)
+    return np.asarray(Image.fromarray(data.astronaut()).resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def one_sided_smile(width: int, height: int, seed: int = 614) -> np.ndarray:
+    """A rendered person who smiles on the left side only."""
+    person = replace(make_person(load_face_model(), seed), head_props=())
+    scene = studio(90, rotation=(0.0, 8.0, 0.0), frame_height=30.0)
+    picture = render(person, Intensities({12: 4.5, 6: 3.5}, {}), scene, size=width).image
+    return np.ascontiguousarray(picture[(width - height) // 2 :][:height])
 
 
 def write(path: Path, picture: np.ndarray) -> None:
