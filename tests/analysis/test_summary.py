@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from score_files import RATE, cells, damaged_table, smile, write_table
+from workers.sending import Sending
 
 from aufait.analysis.bootstrap import Bootstrap
 from aufait.analysis.event_rule import EventRule
@@ -19,6 +21,7 @@ from aufait.analysis.summary import Row, Settings, Summary, summarize
 from aufait.analysis.summary.files import write_summary
 from aufait.analysis.summary.rest import Rest
 from aufait.errors import InputError, InputWarning
+from aufait.workers.processes import Processes
 
 PLAIN = Settings(EventRule(smooth=0), Bootstrap(rounds=0))
 
@@ -252,6 +255,23 @@ def test_one_damaged_table_does_not_stop_the_others_and_is_named(batch: Path) ->
     assert {row.recording for row in found.rows} == {"anna"}
     with pytest.raises(InputError, match="oops"):
         summarize([batch / "bad.csv"])
+
+
+def test_workers_sum_up_to_the_same_bytes_and_warn_the_same(batch: Path) -> None:
+    damaged_table(batch / "tables" / "bad.csv")
+    (batch / "persons.csv").write_text("recording,face_id,person\nanna,0,Ada\n=evil<b>,0,Ada\n")
+    told = []
+    for name, executor in {"here": None, "sent": Sending(), "processes": Processes(2)}.items():
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = summarize([batch / "tables"], persons=batch / "persons.csv", baseline="quiet", executor=executor)
+        assert list(found.failed) == ["bad"] and any(row.level == "person" for row in found.rows)
+        write_summary(found, batch / name)
+        told.append([str(one.message) for one in caught])
+    assert told[0] == told[1] == told[2] and told[0]
+    for file in ("summary_long.csv", "summary_wide.csv", "codebook.csv"):
+        assert (batch / "here" / file).read_bytes() == (batch / "sent" / file).read_bytes()
+        assert (batch / "here" / file).read_bytes() == (batch / "processes" / file).read_bytes()
 
 
 def test_equal_names_are_told_apart_by_their_folder(tmp_path: Path) -> None:

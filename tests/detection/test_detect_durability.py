@@ -334,7 +334,7 @@ def test_result_that_another_process_makes_is_passed_over(tmp_path: Path) -> Non
         assert detect(clips[0], "-o", tmp_path / "other").exit_code == 0
     (task, _) = tasks_of(out, *clips)
     with Claim(task.claim, digests[0]):
-        result = detect(*clips, "-o", out)
+        result = detect(*clips, "-o", out, "--no-wait")
     assert result.exit_code == 7
     assert f"is being made by process {os.getpid()}" in flat(result)
     assert {path.stem for path in out.glob("*.csv")} == {"b"}

@@ -16,17 +16,19 @@ import numpy as np
 import pytest
 import torch
 from made_predictions import made
+from workers.sending import Sending
 
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation import FaceCache, write_cache
 from aufait.data.protocols import get_protocol, protocol_for
 from aufait.data.recording import Recording
-from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.errors import AufaitError, InputError, MissingModelError, OutputError
 from aufait.evaluation import Predictions, build_report, compare, comparison_report, concatenate, cross_validate, evaluate, predict
 from aufait.evaluation.groups import group_names, groups_of
 from aufait.evaluation.networks import check_leakage, choose_part, open_network
 from aufait.evaluation.occlusion import CONDITIONS, FILL, occlude
+from aufait.evaluation.trained import evaluate_on_faces
 from aufait.metrics import bootstrap_by_subject, detectable_difference, f1_frame, paired_t_test, roc_area
 from aufait.models.checkpoint import save_model
 from aufait.models.registry import create_model
@@ -452,6 +454,40 @@ def test_cross_validation_tests_each_frame_once_and_resumes(
     again = cross_validate(RECIPE, cache, tmp_path, folds=folds, draws=10)["disfa"]
     assert np.array_equal(again.predictions.probability, result.predictions.probability)
     assert fake.folds == folds
+
+
+def test_cross_validation_by_workers_gives_the_same_bytes(
+    tmp_path: Path, cache: FaceCache, training: Callable[..., _FakeTraining]
+) -> None:
+    training()
+    folds = sorted({one.number for one in DISFA.folds for part in one.test if {*SUBJECTS} & {*(part.subjects or ())}})
+    heard: list[Any] = []
+    options: dict[str, Any] = {"folds": folds, "conditions": ("lower",), "draws": 10, "threads": 1}
+    here = cross_validate(RECIPE, cache, tmp_path / "here", **options)["disfa"]
+    there = cross_validate(
+        RECIPE, cache, tmp_path / "there", executor=Sending(), ended=lambda *told: heard.append(told), **options
+    )["disfa"]  # fmt: skip
+    here.predictions.save(tmp_path / "here.npz")
+    there.predictions.save(tmp_path / "there.npz")
+    assert (tmp_path / "here.npz").read_bytes() == (tmp_path / "there.npz").read_bytes()
+    assert heard == [(f"fold {fold}", number, len(folds)) for number, fold in enumerate(reversed(folds), start=1)]
+    with pytest.raises(AufaitError, match=f"fold {folds[0]}: the worker process ended by signal 9"):
+        cross_validate(RECIPE, cache, tmp_path / "died", executor=Sending(dying=0), **options)
+
+
+def test_a_network_is_tested_by_workers_with_the_same_numbers(tmp_path: Path, cache: FaceCache) -> None:
+    write_run(tmp_path / "run", fold=1, persons={"train": [], "held_out": []})
+    results = [
+        evaluate_on_faces(
+            tmp_path / "run", {cache.name: cache}, split="all", visible=("lower",), partial=True, common={"draws": 10}, threads=1,
+            executor=executor,
+        )["disfa"]
+        for executor in (None, Sending())
+    ]  # fmt: skip
+    assert list(results[0][1]) == list(results[1][1]) == ["full", "lower"]
+    for visible in results[0][1]:
+        assert np.array_equal(results[0][1][visible].probability, results[1][1][visible].probability)
+    np.testing.assert_equal(results[0][0].scores, results[1][0].scores)
 
 
 def test_cross_validation_stops_where_a_test_person_was_trained_on(

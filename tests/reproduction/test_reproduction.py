@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from dataclasses import replace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from typer.testing import CliRunner
+from workers.sending import Sending
 
 from aufait.cli.app import app
 from aufait.data.protocols import get_protocol
@@ -17,6 +19,7 @@ from aufait.errors import InputError
 from aufait.evaluation.evaluate import score
 from aufait.evaluation.predictions import Predictions
 from aufait.evaluation.reports.published import published_results
+from aufait.files.claims import Claim
 from aufait.models.registry import model_entry
 from aufait.reproduction import check as checking
 from aufait.reproduction import get_item, get_run, list_items, list_runs
@@ -433,6 +436,38 @@ def test_what_is_made_is_not_made_again(tmp_path, stubs):
     del stubs[:]
     check(items, laboratory, tmp_path, fresh=True)
     assert len(stubs) == len(items)
+
+
+def test_workers_make_the_same_items_and_a_worker_that_dies_is_told_with_its_item(tmp_path, stubs):
+    items = list_items("mgrr-net")
+    check(items, Laboratory(work=tmp_path / "work", quick=True), tmp_path / "here")
+    heard: list[tuple[str, int, int]] = []
+    outcomes = check(
+        items, Laboratory(work=tmp_path / "work", quick=True, report=print), tmp_path / "sent", executor=Sending(dying=1),
+        report=lambda one, number, count: heard.append((one.item, number, count)),
+    )  # fmt: skip
+    assert [one.item for one in outcomes] == [one.id for one in items]
+    assert outcomes[1].status == "failed" and "by signal 9" in outcomes[1].message
+    assert heard == [(item.id, number, len(items)) for number, item in enumerate(reversed(items), start=1)]
+    again = check(items, Laboratory(work=tmp_path / "work", quick=True), tmp_path / "sent", executor=Sending())
+    assert [one.status for one in again].count("made") == len(items) - 1 and again[1].status == "made"
+    for made in (tmp_path / "here" / "mgrr-net").rglob("data.npz"):
+        assert made.read_bytes() == (tmp_path / "sent" / made.relative_to(tmp_path / "here")).read_bytes()
+
+
+def test_what_another_process_makes_is_waited_for_not_made_twice(tmp_path, monkeypatch):
+    laboratory, made = Laboratory(work=tmp_path, twins=True, quick=True), []
+    monkeypatch.setattr("aufait.twins.write_twin", lambda dataset, folder, **_: (folder.mkdir(parents=True), made.append(dataset)))
+    with pytest.MonkeyPatch.context() as patch:
+        waits = iter([lambda: None, lambda: other.__exit__()])
+        patch.setattr("aufait.files.claims.time.sleep", lambda seconds: next(waits)())
+        (tmp_path / "twins").mkdir()
+        size = json.dumps([dict(QUICK_TWINS["disfa"])], sort_keys=True).encode()
+        name = f"disfa-{hashlib.sha256(size).hexdigest()[:8]}"
+        other = Claim(tmp_path / "claims" / f"{name}.claim", name)
+        other.__enter__()
+        assert laboratory.root("disfa") == tmp_path / "twins" / name
+    assert made == ["disfa"] and next(waits, None) is None
 
 
 def test_damaged_state_is_as_none(tmp_path, stubs):

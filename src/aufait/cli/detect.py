@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aufait.cli.console import EXIT_ELSEWHERE, EXIT_INTERRUPTED, EXIT_NO_FACE, EXIT_SOME_FAILED, print_warning, stdout
+from aufait.cli.options import JsonProgressOption
 from aufait.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ ModelOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 RuntimeOption = Annotated[
-    str, typer.Option(help="What runs the shipped networks: torch; onnx, on the processor, extra fast; auto, which is torch.")
+    str,
+    typer.Option(
+        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, the same in 8 bits; auto, which is torch."
+    ),
 ]
 MaxFacesOption = Annotated[
     int | None, typer.Option(min=1, help="Keep at most this many faces per frame.", show_default=False)
@@ -111,6 +115,9 @@ def detect(
     ] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Also read the folders inside folders.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave inputs alone whose tables exist, whoever made them and however.")
+    ] = False,
     allow_no_face: Annotated[
         bool, typer.Option("--allow-no-face", help="Exit with 0 even if no face is found in an input.")
     ] = False,
@@ -136,10 +143,11 @@ def detect(
         str | None,
         typer.Option(metavar="I/N", help="Part I of N, for one of N machines that get the same inputs.", show_default=False),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="At the end, wait for what other processes are making in the same folder.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors only.")] = False,
-    json_progress: Annotated[
-        bool, typer.Option("--json-progress", help="Print progress as JSON lines, for other programs.")
-    ] = False,
+    json_progress: JsonProgressOption = False,
     openface_folders: Annotated[list[str] | None, typer.Option("--openface-folder", hidden=True)] = None,
 ) -> None:
     """Find faces and score their action units, in pictures, videos, folders or a camera.
@@ -152,8 +160,8 @@ def detect(
     -tracked and more; those without a counterpart are refused by name, with what to use instead.
 
     Exit status: 0 all done; 1 some inputs failed; 2 wrong usage or no usable input; 3 output cannot be written;
-    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 done, except what another process is
-    still making; 130 interrupted.
+    4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 with --no-wait: done, except what
+    another process is still making; 130 interrupted.
     """
     from aufait.detection.openface_blocks import needs_space
     from aufait.detection.pieced import tell_pieces
@@ -173,7 +181,11 @@ def detect(
     )
     wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
     executor, parts = _executor(workers, segments)
-    tasks, unusable = _prepare(wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream)
+    tasks, unusable = _prepare(
+        wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream, skip_existing=skip_existing
+    )  # fmt: skip
+    if not tasks and skip_existing and not unusable:
+        raise typer.Exit(0)
     if shard is not None:
         tasks = shard_of(tasks, *read_shard(shard))
         if not tasks:
@@ -198,6 +210,7 @@ def detect(
         executor,
         parts,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
+        wait=wait,
         quiet=quiet,
         json_progress=json_progress,
     )
@@ -303,6 +316,7 @@ def _prepare(
     recursive: bool,
     all_pages: bool,
     stream: int | None,
+    skip_existing: bool,
 ) -> tuple[list[Task], list[Source]]:
     """Everything that can go wrong before any work is done, goes wrong here."""
     from aufait.detection.plan import camera_task, check_outputs, named, plan_tasks
@@ -322,8 +336,22 @@ def _prepare(
         tasks, unusable = plan_tasks(sources, out, stream=stream), [source for source in sources if source.kind == "unusable"]
     if wanted.name is not None:
         tasks = named(tasks, wanted.name)
+    if skip_existing:
+        tasks = _not_existing(tasks, options)
     check_outputs(tasks, options)
     return tasks, unusable
+
+
+def _not_existing(tasks: list[Task], options: OutputOptions) -> list[Task]:
+    """The tasks whose tables are not there; says how many are left alone."""
+    from aufait.detection.shards import without_existing
+
+    if options.overwrite:
+        raise InputError("--skip-existing leaves alone what --overwrite replaces; give one of them")
+    left = without_existing(tasks, options)
+    if len(left) < len(tasks):
+        stdout().print(f"{len(tasks) - len(left)} of {len(tasks)} left alone: their tables exist", soft_wrap=True)
+    return left
 
 
 def _run(
@@ -334,6 +362,7 @@ def _run(
     segments: int,
     *,
     only_given: bool,
+    wait: bool,
     quiet: bool,
     json_progress: bool,
 ) -> list[Outcome]:
@@ -341,6 +370,7 @@ def _run(
 
     Args:
         only_given: leave out blocks of columns that the face finder has nothing for.
+        wait: for what other processes are making.
     """
     from aufait.cli.page_events import page_events
     from aufait.cli.progress import DetectionBoard
@@ -356,6 +386,7 @@ def _run(
             return run_tasks(
                 tasks, detector, options, on_frame=board.frame, on_done=board.done, command=command_line(),
                 find_events=page_events, executor=executor, arguments=settings, segments=segments,
+                wait=board.waiting if wait else None,
             )  # fmt: skip
 
 

@@ -98,6 +98,7 @@ class Board:
     def __init__(self, *, quiet: bool = False, json_lines: bool = False, items: int | None = None, unit: str = "frames") -> None:
         self._overview, self._unit, self._json = Overview(items), unit, json_lines
         self._last: dict[str, float] = {}
+        self._quiet, self._told_to_wait = quiet, False
         self._live: Any = None
         if quiet or json_lines or not is_terminal() or not is_first_process():
             return
@@ -191,6 +192,13 @@ class DetectionBoard(Board):
     def frame(self, progress: Progress) -> None:
         """One more frame or picture is done."""
         self.at(progress.task.title, progress.done, progress.total, rate=progress.frames_per_second)
+
+    def waiting(self, count: int) -> None:
+        """All that is left are so many tasks that other processes are at; said once, also where nobody watches."""
+        self.at("waiting", 0, None, f"{count} that other processes make")
+        if not (self._told_to_wait or self._json or self._quiet):
+            self._told_to_wait = True
+            self.say(stderr(), f"waiting for {count} that other processes make; Ctrl-C ends this")
 
     def done(self, outcome: Outcome) -> None:
         """A task has ended, well or not."""

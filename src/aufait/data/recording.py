@@ -77,6 +77,10 @@ class Recording:
         if len(self.frames) > 1 and (np.diff(self.frames) <= 0).any():
             raise InputError(f"{self.name}: frame numbers must increase")
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to other processes: read-only views of attributes cannot be, so as plain dictionaries."""
+        return self.__dict__ | {name: dict(getattr(self, name)) for name in ("attributes", "frame_attributes")}
+
     def __len__(self) -> int:
         return len(self.frames)
 

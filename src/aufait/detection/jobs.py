@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 Status = Literal["ok", "no face", "incomplete", "failed", "interrupted", "not started", "elsewhere"]
 
 _WHOLE_SHARE = 0.9  # of the duration in the header, below which a video counts as broken off
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ECONNRESET, errno.EINTR, errno.ENOMEM}
 _PICTURE_BYTES = 800_000_000  # that the pictures on their way may take; a larger one is alone on its way
 _WAITING_FRAMES = 4  # frames that may wait to be written
 _NO_PIXELS = np.empty((0, 0, 3), np.uint8)  # of a picture whose result and drawing an earlier run left
@@ -98,6 +99,7 @@ class Outcome:
         outputs: files that were written, the table first.
         problems: what the user should know.
         disc_full: the task failed because there was no space left.
+        may_pass: the task failed in a way that may not happen again: an unexpected error, or one of a disc or network.
         last_timestamp: presentation time of the last frame in seconds.
     """
 
@@ -110,6 +112,7 @@ class Outcome:
     outputs: list[Path] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     disc_full: bool = False
+    may_pass: bool = False
     last_timestamp: float = 0.0
     kept: bool = False
     resumed: int = 0
@@ -192,6 +195,7 @@ def _told(outcome: Outcome) -> Iterator[None]:
         outcome.status = "failed"
         outcome.problems.append(_as_problem(task, error))
         outcome.disc_full = _is_full(error)
+        outcome.may_pass = not outcome.disc_full and _may_pass(error)
     outcome.seconds = time.perf_counter() - start
 
 
@@ -496,6 +500,14 @@ def _as_problem(task: Task, error: Exception) -> Problem:
         return Problem(f"{task.title}: does not fit into memory; shrink it first", InputError.exit_code)
     hint = "please report it; AUFAIT_DEBUG=1 shows where it happened"
     return Problem(f"{task.title}: unexpected {type(error).__name__}: {error}; {hint}")
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether the same may go well a second time."""
+    cause = error.__cause__ if isinstance(error, AufaitError) else error
+    if isinstance(cause, OSError):
+        return cause.errno in _PASSING
+    return not isinstance(error, AufaitError)
 
 
 def _is_full(error: BaseException) -> bool:

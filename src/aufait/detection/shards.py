@@ -1,4 +1,4 @@
-"""One part of the work for each of several machines that are given the same inputs; they need not know of each other."""
+"""Which tasks a call is about: one part for each of several machines that need not know of each other; what is not there yet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aufait.detection.plan import Task
+from aufait.detection.plan import OutputOptions, Task
 from aufait.errors import InputError
 
 
@@ -34,3 +34,8 @@ def shard_of(tasks: Sequence[Task], number: int, count: int) -> list[Task]:
         if task.kind == "image" and (inputs := task.inputs[number - 1 :: count]):
             kept.append(replace(task, inputs=inputs, names=task.names[number - 1 :: count], stem=f"{task.stem}_{number}of{count}"))
     return kept
+
+
+def without_existing(tasks: Sequence[Task], options: OutputOptions) -> list[Task]:
+    """The tasks whose tables are not all there, whoever made them and however."""
+    return [task for task in tasks if not all(task.table(name).exists() for name in options.formats)]

@@ -1,0 +1,27 @@
+"""Face finders that end their process, as the system does when memory runs out; in a module, as worker processes import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from fakes import FakeFinder
+
+from aufait.faces.face import Face
+
+
+@dataclass
+class DeadlyFinder(FakeFinder):
+    """Ends its process over dark pictures, until so many have died."""
+
+    graves: Path = Path()
+    deaths: int = 1
+
+    def track(self, image: np.ndarray, timestamp: float) -> list[Face]:
+        if image.mean() < 60 and len(list(self.graves.iterdir())) < self.deaths:
+            (self.graves / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().track(image, timestamp)
