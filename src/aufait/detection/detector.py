@@ -192,7 +192,7 @@ class Detector:
     def frames_ahead(self) -> int:
         """How many later frames of a video a result may depend on; 0 for the shipped models."""
         network = getattr(self._predictor, "network", None)
-        return 0 if network is None or network.frames == 1 else int(network.interval)
+        return int(network.interval) if getattr(network, "frames", 1) > 1 else 0
 
     @property
     def faces_away(self) -> list[tuple[int, tuple[Looks, ...]]]:
