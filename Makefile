@@ -14,7 +14,7 @@ WORKERS ?= 2
 # One thread per test process and a screenless plotting back end: quick and the same everywhere.
 TEST_ENV := OMP_NUM_THREADS=1 MPLBACKEND=Agg
 
-.PHONY: help demo web web-test test test-slow lint docs bench fuzz durability constraints clean
+.PHONY: help demo web web-test test test-slow lint docs package bench fuzz durability constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy only"
 	@echo "make docs       the documentation site, in build/docs"
+	@echo "make package    wheel and source archive in dist, installed and tried on each Python that is here"
 	@echo "make fuzz       reads 100,000 damaged files and reports faults; resumes where it stopped"
 	@echo "make durability  kills detect, synth, prepare and train 50 times each and compares the results"
 	@echo "make bench      speed and memory on this machine"
@@ -74,6 +75,11 @@ test-slow: $(VENV)/.dev
 docs: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -j auto -b html docs build/docs
 	@echo "Open build/docs/index.html"
+
+# The sessions of noxfile.py make environments of their own; only nox itself goes into .venv.
+package: $(WEB) $(VENV)/.created
+	$(PIP) install -q nox==2026.10.20
+	$(BIN)/nox -s build wheel
 
 bench: $(VENV)/.dev
 	$(BIN)/aufait bench detect
