@@ -224,7 +224,7 @@ def test_a_full_disc_ends_the_run_and_the_same_command_goes_on(small_disc: Path,
     clips = [write_clip(tmp_path / f"{name}.mp4", 60) for name in "abc"]
     out = small_disc / "out"
     outcomes = run(out, clips)
-    assert outcomes[0].status == "failed" and outcomes[0].disc_full and "disc is full" in str(outcomes[0].problems[0])
+    assert outcomes[0].status == "failed" and outcomes[0].disc_full and "No space left" in str(outcomes[0].problems[0])
     assert [one.status for one in outcomes[1:]] == ["not started"] * 2
     assert not [path for path in out.iterdir() if ".partial" not in path.name]
     (small_disc / "filler").unlink()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from workers.works import Work
@@ -71,6 +74,17 @@ def test_an_absent_ray_is_answered_with_the_command(monkeypatch: pytest.MonkeyPa
         executor_for("ray")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "no-such-host.invalid"])
+def test_an_address_where_nobody_listens_is_told_within_seconds(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster, "_library", lambda: SimpleNamespace(is_initialized=lambda: False))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # but it does not listen
+        address, start = f"ray://{host}:{taken.getsockname()[1]}", time.monotonic()
+        with pytest.raises(AufaitError, match=r"no Ray cluster answers at ray://.*is it running"):
+            executor_for(address)
+    assert time.monotonic() - start < 30
+
+
 def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ray:
         @staticmethod
@@ -82,5 +96,6 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
             raise ConnectionError("ray client connection timeout")
 
     monkeypatch.setattr(ray_cluster, "_library", Ray)
+    monkeypatch.setattr(ray_cluster, "_require_answer", lambda address: None)
     with pytest.raises(AufaitError, match="no Ray cluster answers at ray://head:10001: ray client connection timeout"):
         executor_for("ray://head:10001")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from aufait.workers.worker import MESSAGE, VALUE
 
 _STORE_BYTES = 200_000_000  # of shared memory: what is sent is small
 _TRIES = 2
+_ANSWER_SECONDS = 5.0
 
 
 class RayCluster:
@@ -166,9 +168,29 @@ def _library() -> Any:
     return ray
 
 
+def _require_answer(address: str) -> None:
+    """Ray itself tries for half a minute and more before it gives up.
+
+    Raises:
+        AufaitError: nobody answers at the address.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _no_answer(address, error) from error
+
+
+def _no_answer(where: str, error: BaseException) -> AufaitError:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return AufaitError(f"no Ray cluster answers at {where}: {first}; is it running, and of the same version of Ray?")
+
+
 def _connect(ray: Any, address: str, workers: int) -> None:
     if ray.is_initialized():
         return
+    if address:
+        _require_answer(address)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         if address:
@@ -179,9 +201,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
                 log_to_driver=False, logging_level="ERROR",
             )  # fmt: skip
     except Exception as error:
-        where = address or "this machine"
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise AufaitError(f"no Ray cluster answers at {where}: {first}; is it running, and of the same version of Ray?") from error
+        raise _no_answer(address or "this machine", error) from error
     finally:
         for number, handler in handlers.items():  # Ray puts its own in their place
             signal.signal(number, handler)
