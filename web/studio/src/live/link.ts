@@ -34,7 +34,7 @@ export class Link {
 
   /** Whether a picture may be sent now. */
   get free(): boolean {
-    return this.#open && this.#socket.readyState === WebSocket.OPEN && this.#pace.free(performance.now());
+    return this.#open && this.#socket.readyState === WebSocket.OPEN && this.#pace.free;
   }
 
   /** Whether a picture that is taken now may still be the newest when the next one can be sent. */
