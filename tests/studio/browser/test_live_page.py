@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from studio_pages import RunningStudio, browser, demo_frames, running_studio, wa
 from aufait.analysis.readers import read_table
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, WebSocket
 
 PATIENCE = 60_000  # ms; the first scores wait for a process that loads its networks
 
@@ -70,6 +72,38 @@ def test_scores_come_with_their_delay_and_stop_when_asked(page: Page) -> None:
     page.wait_for_timeout(5000)  # older answers no longer count after four seconds
     page.get_by_role("button", name="Start").wait_for()
     assert page.locator(".note.bad").count() == 0
+
+
+def test_two_pictures_are_under_way_and_answered_in_their_order(page: Page) -> None:
+    """``sent`` and ``answered`` are the clocks of the pictures."""
+    sent: list[float] = []
+    answered: list[float] = []
+    under_way: list[int] = []
+    dropped: list[int] = []
+
+    def watch(socket: WebSocket) -> None:
+        def goes(message: str | bytes) -> None:
+            sent.append(struct.unpack_from("<d", message)[0])  # type: ignore[arg-type]
+            under_way.append(len(sent) - len(answered))
+
+        def comes(message: str | bytes) -> None:
+            told = json.loads(message)
+            if told["type"] == "scores":
+                dropped.append(told["dropped"])
+                answered.append(told["sent"])
+
+        socket.on("framesent", goes)
+        socket.on("framereceived", comes)
+
+    page.on("websocket", watch)
+    page.get_by_role("button", name="Start").click()
+    wait_for_scores(page)
+    page.wait_for_timeout(3000)
+    page.get_by_role("button", name="Stop").click()
+    assert len(answered) > 5
+    assert answered == sent[: len(answered)]
+    assert max(under_way) == 2
+    assert dropped[-1] == 0, "the server passes nothing over"
 
 
 _MARKED = """() => {
