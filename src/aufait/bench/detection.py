@@ -46,6 +46,8 @@ class BenchmarkSettings:
     """Name or weights file of the action unit model."""
     device: str = "auto"
     """Device of the networks."""
+    runtime: str = "auto"
+    """What runs the shipped networks."""
     threads: int | None = None
     """Torch threads; None for the detector's own choice."""
     annotate: bool = False
@@ -143,6 +145,7 @@ def _command(settings: BenchmarkSettings) -> str:
     words += [f"--frames {settings.frames}", f"--repeats {settings.repeats}", f"--finder {settings.finder}"]
     words += [f"--model {settings.model}"] if settings.model != "default" else []
     words += [f"--device {settings.device}"] if settings.device != "auto" else []
+    words += [f"--runtime {settings.runtime}"] if settings.runtime != "auto" else []
     words += [f"--threads {settings.threads}"] if settings.threads else []
     return " ".join([*words, *(["--annotate"] if settings.annotate else [])])
 
@@ -203,7 +206,7 @@ def _measure(job: dict[str, Any]) -> DetectionRun:
         times.append(time.time())
 
     (task,) = plan_tasks(expand_inputs([job["video"]]), Path(job["out"]))
-    names = ("finder", "model", "device", "threads")
+    names = ("finder", "model", "device", "runtime", "threads")
     with Detector(**{name: settings[name] for name in names}) as detector:
         outcome = run_task(task, detector, OutputOptions(annotate=settings["annotate"]), on_frame=note)
         finder, device = detector.finder_name, detector.device

@@ -6,7 +6,6 @@ GPU wait. Times are whole forward passes; a GPU is synchronised before and after
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aufait.bench.page import replace_section
 from aufait.bench.roofline import Roofline, roofline
 from aufait.errors import InputError
 from aufait.machine import check_device, describe_machine, torch_threads
@@ -301,18 +301,7 @@ def write_section(report: ModelReport, path: Path) -> None:
 
     Markers are ``<!-- bench models: cpu -->`` (or cuda, mps) and ``<!-- end -->``.
     """
-    kind = report.settings.device.partition(":")[0]
-    start, end = f"<!-- bench models: {kind} -->", "<!-- end -->"
-    section = f"{start}\n{report.to_markdown()}{end}"
-    page = path.read_text(encoding="utf-8") if path.exists() else ""
-    if start in page:
-        section = re.sub(f"{re.escape(start)}.*?{re.escape(end)}", lambda _: section, page, count=1, flags=re.DOTALL)
-        path.write_text(section, encoding="utf-8")
-    elif page:
-        raise InputError(f"{path} has no section '{start}' ... '{end}' to replace; add the two lines or name a new file")
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(section + "\n", encoding="utf-8")
+    replace_section(f"models: {report.settings.device.partition(':')[0]}", report.to_markdown(), path)
 
 
 def peak_flops(device: str, dtype: str) -> float | None:

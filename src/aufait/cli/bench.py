@@ -33,6 +33,7 @@ def bench_detect(
     finder: Annotated[str, typer.Option(help="auto, mesh or builtin.")] = "auto",
     model: Annotated[str, typer.Option(help="Name or weights file of the action unit model.")] = "default",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="torch, onnx, onnx-int8 or auto, which is torch.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Torch threads.", show_default=False)] = None,
     annotate: Annotated[bool, typer.Option("--annotate", help="Write the annotated video too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
@@ -48,6 +49,7 @@ def bench_detect(
         finder=finder,
         model=model,
         device=device,
+        runtime=runtime,
         threads=threads,
         annotate=annotate,
     )
@@ -58,6 +60,46 @@ def bench_detect(
         typer.echo(json.dumps(report.to_dict(), indent=2))
     else:
         stdout().print(report.to_text(), soft_wrap=True)
+
+
+@bench_app.command("runtimes")
+def bench_runtimes(
+    video: Annotated[
+        Path | None,
+        typer.Argument(help="Video with one face; the left half of the shipped clip if left out.", show_default=False),
+    ] = None,
+    frames: Annotated[int, typer.Option(min=10, help="Frames of a stream per turn.")] = 60,
+    pictures: Annotated[int, typer.Option(min=1, help="Single pictures per turn.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of two turns: through the runtimes and back.")] = 2,
+    finder: Annotated[
+        str | None, typer.Option(help="builtin or mesh; both, where mesh is there, if left out.", show_default=False)
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the networks.", show_default=False)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page to write the table to, into its section for runtimes.", show_default=False),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Compare torch, onnx and onnx-int8 in turn: streams of 1280 x 720 with one face and with five, and single pictures."""
+    from aufait.bench.page import replace_section
+    from aufait.bench.runtimes import RuntimeBenchmark, benchmark_runtimes
+    from aufait.doctor import mesh_problem
+
+    finders = (finder,) if finder else ("builtin",) if mesh_problem() else ("builtin", "mesh")
+    settings = RuntimeBenchmark(
+        None if video is None else str(video), frames=frames, pictures=pictures, rounds=rounds, threads=threads, finders=finders
+    )
+    report = benchmark_runtimes(settings, _tell)
+    if output is not None:
+        replace_section("runtimes", report.to_markdown(), output)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        stdout().print(report.machine, soft_wrap=True)
+        print_table(report.heading, report.table(), right=range(3, 8))
 
 
 @bench_app.command("models")

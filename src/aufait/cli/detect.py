@@ -14,9 +14,12 @@ from aufait.cli.options import JsonProgressOption
 from aufait.errors import InputError, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aufait.detection.detector import Detector
     from aufait.detection.jobs import Outcome
     from aufait.detection.plan import OutputOptions, Task
+    from aufait.detection.remote_results import RemoteResults
     from aufait.media.sources import Source
     from aufait.workers.contract import Executor
 
@@ -36,7 +39,7 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.
 RuntimeOption = Annotated[
     str,
     typer.Option(
-        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, the same in 8 bits; auto, which is torch."
+        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, in 8 bits; auto, that is torch."
     ),
 ]
 MaxFacesOption = Annotated[
@@ -50,10 +53,12 @@ ThreadsOption = Annotated[
 def detect(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT...", help="Pictures, videos, folders or glob patterns.", show_default=False),
+        typer.Argument(
+            metavar="INPUT...", help="Pictures, videos, folders or glob patterns; videos at s3://BUCKET/PATH.", show_default=False
+        ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", "-out_dir", help="Folder for the results; made if absent.")
+        Path, typer.Option("--out", "-o", "-out_dir", help="Folder for the results, also s3://BUCKET/PATH; made if absent.")
     ] = DEFAULT_OUTPUT,
     finder: FinderOption = "auto",
     finder_model: FinderModelOption = None,
@@ -166,6 +171,7 @@ def detect(
     from aufait.detection.openface_blocks import needs_space
     from aufait.detection.pieced import tell_pieces
     from aufait.detection.plan import OutputOptions
+    from aufait.detection.remote_results import remote_results
     from aufait.detection.shards import read_shard, shard_of
 
     names = [name.strip().lower() for name in formats.split(",") if name.strip()]
@@ -181,8 +187,9 @@ def detect(
     )
     wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
     executor, parts = _executor(workers, segments)
+    remote = remote_results(out)
     tasks, unusable = _prepare(
-        wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream, skip_existing=skip_existing
+        wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream, skip_existing=skip_existing, remote=remote
     )  # fmt: skip
     if not tasks and skip_existing and not unusable:
         raise typer.Exit(0)
@@ -209,6 +216,7 @@ def detect(
         },
         executor,
         parts,
+        remote,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
         wait=wait,
         quiet=quiet,
@@ -317,6 +325,7 @@ def _prepare(
     all_pages: bool,
     stream: int | None,
     skip_existing: bool,
+    remote: RemoteResults | None,
 ) -> tuple[list[Task], list[Source]]:
     """Everything that can go wrong before any work is done, goes wrong here."""
     from aufait.detection.plan import camera_task, check_outputs, named, plan_tasks
@@ -336,6 +345,9 @@ def _prepare(
         tasks, unusable = plan_tasks(sources, out, stream=stream), [source for source in sources if source.kind == "unusable"]
     if wanted.name is not None:
         tasks = named(tasks, wanted.name)
+    if remote is not None:
+        tasks = [replace(task, folder=remote.folder) for task in tasks]
+        remote.fetch(tasks, options)
     if skip_existing:
         tasks = _not_existing(tasks, options)
     check_outputs(tasks, options)
@@ -354,12 +366,24 @@ def _not_existing(tasks: list[Task], options: OutputOptions) -> list[Task]:
     return left
 
 
+def _sending(remote: RemoteResults | None, done: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
+    """What is called with each outcome: results that belong into a bucket are sent there first."""
+
+    def send(outcome: Outcome) -> None:
+        if remote is not None:
+            remote.send(outcome)
+        done(outcome)
+
+    return send
+
+
 def _run(
     tasks: list[Task],
     options: OutputOptions,
     settings: dict[str, object],
     executor: Executor,
     segments: int,
+    remote: RemoteResults | None,
     *,
     only_given: bool,
     wait: bool,
@@ -384,7 +408,7 @@ def _run(
         options = _given_blocks(options, detector.finder_name, only_given=only_given)
         with DetectionBoard(quiet=quiet, json_lines=json_progress, items=len(tasks)) as board:
             return run_tasks(
-                tasks, detector, options, on_frame=board.frame, on_done=board.done, command=command_line(),
+                tasks, detector, options, on_frame=board.frame, on_done=_sending(remote, board.done), command=command_line(),
                 find_events=page_events, executor=executor, arguments=settings, segments=segments,
                 wait=board.waiting if wait else None,
             )  # fmt: skip
