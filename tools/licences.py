@@ -46,6 +46,7 @@ STATED = {
     "truststore": "MIT",
     "pylsl": "MIT",
     "ray": "Apache-2.0",
+    "s3fs": "BSD-3-Clause",
 }  # fmt: skip
 
 _SPOKEN = (

@@ -50,6 +50,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             },
         ),
         "cluster": Extra("work on the machines of a Ray cluster", {"ray": "ray"}),
+        "cloud": Extra("videos and results in S3-like storage", {"s3fs": "s3fs"}),
         "timm": Extra("backbones of the timm library", {"timm": "timm"}),
     }
 )

@@ -59,7 +59,7 @@ def scene(frame: int) -> np.ndarray:
     """Two people who move; one leaves at frame 78, a third comes at 110; cuts from the red one to the blue one and back."""
     image = np.full((72, 128, 3), 128, np.uint8)
     image[::4] = 100
-    cut = 150 <= frame < 200
+    cut = 140 <= frame < 220
     if cut:
         image[:, ::3] = 20
     sway = abs(frame % 80 - 40)

@@ -28,9 +28,11 @@ class Address:
 
     Attributes:
         url: as typed, with whatever secrets it holds.
+        named: how it is shown where it stands for something that has another name, such as a file in a bucket; else empty.
     """
 
     url: str = field(repr=False)
+    named: str = ""
 
     def __post_init__(self) -> None:
         if problem := _problem(self.url):
@@ -60,13 +62,15 @@ class Address:
 
     def absolute(self) -> PurePosixPath:
         """Host and path, to distinguish addresses of the same name."""
+        if self.named:
+            return PurePosixPath("/", self.named.partition("://")[2])
         return PurePosixPath("/", self._parts.netloc.rpartition("@")[2], unquote(self._parts.path).lstrip("/"))
 
     resolve = absolute
 
     def __str__(self) -> str:
         """The address without user, password and query."""
-        return shown(self.url)
+        return self.named or shown(self.url)
 
     @property
     def _parts(self) -> SplitResult:

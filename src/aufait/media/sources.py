@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from aufait.errors import InputError, printable
+from aufait.files.buckets import bucket_path
 from aufait.media.addresses import Address, find_address, shown
+from aufait.media.bucket_videos import videos_in
 from aufait.settings import nearest
 
 Kind = Literal["image", "video", "unusable"]
@@ -244,6 +246,8 @@ def _kind_of(head: bytes) -> Literal["image", "video"] | None:
 
 def _expand_one(name: str, recursive: bool) -> list[Source]:
     try:
+        if place := bucket_path(name):
+            return [Source("video", address) for address in videos_in(place, VIDEO_EXTENSIONS, recursive=recursive)]
         if address := find_address(name):
             return [Source("video", address)]
     except InputError as error:
