@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import tarfile
@@ -205,3 +206,41 @@ def test_two_builds_give_the_same_bytes_and_the_archive_what_git_has(tmp_path: P
         inside = {name.partition("/")[2] for name in archive.getnames()}
     tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
     assert {name for name in tracked if (REPOSITORY / name).exists() and not name.startswith(".ci/")} - inside == set()
+
+
+# Starting
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Packages outside the standard library that a statement loads in a new process."""
+    code = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}} - sys.stdlib_module_names)"
+    done = subprocess.run([sys.executable, "-S", "-c", PATHS + code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split()) - {"__main__"}
+
+
+PATHS = f"import sys; sys.path[:] = {sys.path!r}; "
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    assert loaded_by("import aufait") == {"aufait"}
+
+
+def test_the_commands_are_listed_without_what_they_run_with() -> None:
+    heavy = {"torch", "numpy", "av", "PIL", "safetensors", "matplotlib", "scipy", "numba", "pandas", "pyarrow", "fastapi", "onnx"}
+    assert loaded_by("import aufait.cli.app") & heavy == set()
+
+
+@pytest.mark.slow
+def test_help_takes_little_more_than_the_libraries_that_print_it() -> None:
+    """By processor time, in turn, the least of three: what a busy machine changes least."""
+
+    def least(*words: str) -> float:
+        return min(seconds(*words) for _ in range(3))
+
+    def seconds(*words: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert least("-m", "aufait", "--help") < 2.5 * least("-c", "import typer.rich_utils, rich.markdown")
