@@ -19,6 +19,8 @@ from aufait.studio.live.worker import Worker, serve
 
 DIES_AT = 77
 """Brightness of frames at which the process of ``serve_fakes`` dies."""
+BREAKS_AT = 55
+"""Brightness of frames that a fault of the network meets."""
 SLOW_AT = 99
 """Brightness of frames that take half a second."""
 HARD_AT = 120
@@ -41,6 +43,8 @@ def serve_fakes(connection: Connection, options: LiveOptions) -> None:
     def troubled(self: Any, image: np.ndarray, landmarks: np.ndarray) -> Any:
         if abs(int(image[1, 1].mean()) - DIES_AT) < 3:
             os._exit(1)
+        if abs(int(image[1, 1].mean()) - BREAKS_AT) < 3:
+            raise ZeroDivisionError
         if abs(int(image[1, 1].mean()) - SLOW_AT) < 3:
             time.sleep(0.5)
         if abs(int(image[1, 1].mean()) - HARD_AT) < 3:

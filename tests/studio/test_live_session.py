@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_fakes import DIES_AT, HARD_AT, SLOW_AT, live_app, message, picture
+from live_fakes import BREAKS_AT, DIES_AT, HARD_AT, SLOW_AT, live_app, message, picture
 
 pytest.importorskip("fastapi")
 pytest.importorskip("httpx")
@@ -158,10 +158,11 @@ def test_a_finder_that_does_not_exist_is_refused_with_a_sentence(client: TestCli
         assert socket.receive()["code"] == 1008
 
 
-def test_a_process_that_dies_ends_the_session_with_a_sentence_and_the_next_works(client: TestClient) -> None:
+@pytest.mark.parametrize("brightness", [DIES_AT, BREAKS_AT])
+def test_a_process_that_dies_ends_the_session_with_a_sentence_and_the_next_works(client: TestClient, brightness: int) -> None:
     with client.websocket_connect("/api/live") as socket:
         socket.receive_json()
-        socket.send_bytes(message(1.0, picture(DIES_AT)))
+        socket.send_bytes(message(1.0, picture(brightness)))
         answer = socket.receive_json()
         assert answer["error"]["code"] == "worker_gone"
         assert "connect again" in answer["error"]["message"]

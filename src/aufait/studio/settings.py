@@ -18,7 +18,8 @@ class StudioSettings:
         port: that was bound; 0 until it is known.
         token: secret of the URL; whoever has it may do everything.
         workers: processes that analyse.
-        finder, finder_model, model, device, runtime: as ``aufait detect`` takes them; the usual ones of a recording may be chosen per job.
+        finder, finder_model, model, device, runtime: as ``aufait detect`` takes them; finder and model may be chosen per
+            recording.
         max_upload: bytes of the largest file that is taken.
         allow_paths: folders whose files may be analysed where they are.
     """

@@ -19,7 +19,7 @@ MOMENT = 0.5
 
 
 def usual_limit() -> int:
-    """Live videos at a time: each wants a core for itself, and a second tab should not be sent away."""
+    """Live videos at a time: each keeps two cores busy, and a second tab should not be sent away."""
     return max(2, cores() // 2)
 
 
