@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -230,7 +230,7 @@ def main() -> None:
     print(f"machine   {describe_machine()}")
     print(f"command   python {shlex.join(sys.argv)}")
     print(f"frames    {len(frames)} of {SIZE[0]} x {SIZE[1]}, {np.mean([len(one) for one in frames]) / 1000:.0f} kB on average")
-    kinds: dict[str, Callable[[str], Awaitable[Run]]] = {
+    kinds: dict[str, Callable[[str], Coroutine[Any, Any, Run]]] = {
         "in turn": lambda address: steadily(address, frames, options.seconds, 1),
         "as page": lambda address: steadily(address, frames, options.seconds),
         "camera": lambda address: as_camera(address, frames, options.seconds, options.camera),
@@ -241,7 +241,7 @@ def main() -> None:
         for number in range(options.repeats):
             for kind, work in kinds.items():  # in turn, so that whatever else the machine does is shared among them
                 watch = Watch(pid)
-                run = asyncio.run(work(address))  # type: ignore[arg-type]
+                run = asyncio.run(work(address))
                 runs[kind].append(run)
                 print(f"{kind:9} {run.to_text()} (run {number + 1}: {watch.to_text(run.frames)})", flush=True)
     for kind, some in runs.items():

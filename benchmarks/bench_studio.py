@@ -103,7 +103,7 @@ def make_film(path: Path, minutes: float) -> None:
         copied = target.add_stream_from_template(source.streams.video[0])
         packets = [packet for packet in source.demux(video=0) if packet.dts is not None]
         length = int(10 / packets[0].time_base)
-        begins = [(packet.pts, packet.dts) for packet in packets]
+        begins = [(int(packet.pts or 0), int(packet.dts or 0)) for packet in packets]
         for turn in range(round(6 * minutes)):
             for packet, (pts, dts) in zip(packets, begins, strict=True):
                 packet.pts, packet.dts, packet.stream = pts + turn * length, dts + turn * length, copied
