@@ -73,7 +73,7 @@ test-slow: $(VENV)/.dev
 
 # Any warning is an error: a link that leads nowhere, a docstring that cannot be read, a page that no menu has.
 docs: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -j auto -b html docs build/docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
 	@echo "Open build/docs/index.html"
 
 # The sessions of noxfile.py make environments of their own; only nox itself goes into .venv.

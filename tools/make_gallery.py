@@ -31,7 +31,8 @@ LARGEST = (900, 1100)
 """Width and height in pixels; what is higher is cut off below."""
 
 _PARTS = re.compile(
-    r"^```(?P<language>\w*)\n(?P<code>.*?)^```$|^<!-- picture: (?P<file>\S+)(?: (?P<selector>[^\n]+?))? -->\n!\[[^\]]+\]\((?P<target>[^)]+)\)",
+    r"^```(?P<language>\w*)\n(?P<code>.*?)^```$"
+    r"|^<!-- picture: (?P<file>\S+)(?: (?P<selector>[^\n]+?))? -->\n!\[[^\]]+\]\((?P<target>[^)]+)\)",
     re.DOTALL | re.MULTILINE,
 )
 

@@ -125,7 +125,7 @@ def captioned(person: Person, scene: Scene, au: int | None, side: int) -> np.nda
 
 
 def hero(path: Path, side: int = 450, height: int = 400) -> None:
-    """A photograph and a rendered face as ``aufait detect --annotate`` draws them: the shipped model's own scores, nothing chosen."""
+    """A photograph and a rendered face as ``aufait detect --annotate`` draws them, with the shipped model's own scores."""
     from PIL import Image
 
     from aufait import Detector

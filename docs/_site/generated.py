@@ -77,7 +77,8 @@ def as_code(title: str, place: Path) -> str:
 
 def citation() -> str:
     """The citation file as a page."""
-    return f"# Citation\n\nFrom `CITATION.cff`, which reference managers and GitHub read:\n\n```yaml\n{(REPOSITORY / 'CITATION.cff').read_text('utf-8')}```\n"
+    text = (REPOSITORY / "CITATION.cff").read_text("utf-8")
+    return f"# Citation\n\nFrom `CITATION.cff`, which reference managers and GitHub read:\n\n```yaml\n{text}```\n"
 
 
 def api_page(page: Page) -> str:

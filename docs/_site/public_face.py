@@ -27,9 +27,13 @@ class Page:
 
 PAGES = (
     Page("root", "aufait", ("aufait",)),
-    Page("detection", "Detection and results", ("aufait.detection", "aufait.detection.plan", "aufait.detection.jobs", "aufait.detection.many")),
-    Page("media", "Pictures, videos and cameras", ("aufait.media",)),
-    Page("faces", "Faces", ("aufait.faces",)),
+    Page(
+        "detection",
+        "Detection and results",
+        ("aufait.detection", "aufait.detection.plan", "aufait.detection.jobs", "aufait.detection.many"),
+    ),
+    Page("media", "Pictures, videos and cameras", ("aufait.media", "aufait.media.sources")),
+    Page("faces", "Faces", ("aufait.faces", "aufait.faces.mesh_networks", "aufait.faces.mesh_window")),
     Page(
         "events",
         "Tables, events, blinks, baselines",
@@ -43,7 +47,8 @@ PAGES = (
         "Summaries, agreement, synchrony, other formats",
         (
             "aufait.analysis.summary", "aufait.analysis.summary.files", "aufait.analysis.agreement.opening",
-            "aufait.analysis.agreement.compare", "aufait.analysis.synchrony", "aufait.analysis.annotations", "aufait.analysis.writers",
+            "aufait.analysis.agreement.compare", "aufait.analysis.synchrony", "aufait.analysis.annotations",
+            "aufait.analysis.writers",
         ),
     ),
     Page("plots", "Plots, annotated frames, pages", ("aufait.analysis.plots", "aufait.visualization")),
@@ -54,7 +59,11 @@ PAGES = (
         ("aufait.models.aunet", "aufait.models.deep_regions", "aufait.models.fan", "aufait.models.import_checkpoint"),
     ),
     Page("training", "Training", ("aufait.training.recipe", "aufait.training.run")),
-    Page("evaluation", "Evaluation and reproduction", ("aufait.evaluation", "aufait.reproduction")),
+    Page(
+        "evaluation",
+        "Evaluation and reproduction",
+        ("aufait.evaluation", "aufait.evaluation.reports.writers", "aufait.reproduction"),
+    ),
     Page("metrics", "Metrics", ("aufait.metrics",)),
     Page("export", "Export", ("aufait.export",)),
     Page(
@@ -70,11 +79,12 @@ PAGES = (
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """Public names of a module in the order in which it lists or defines them; facts without a docstring of their own are left out."""
+    """Classes and functions of a module in the order in which it lists or defines them; facts have no docstring of their own."""
     listed = getattr(module, "__all__", None)
     if listed is None:
         listed = [name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__]
-    return [name for name in listed if not name.startswith("_") and (inspect.isclass(value := getattr(module, name)) or inspect.isroutine(value))]
+    explained = [name for name in listed if inspect.isclass(value := getattr(module, name)) or inspect.isroutine(value)]
+    return [name for name in explained if not name.startswith("_")]
 
 
 def documented() -> Iterator[tuple[Page, ModuleType, list[str]]]:
