@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,9 @@ import av
 import numpy as np
 import pytest
 from fakes import FakePredictor
+from typer.testing import CliRunner
 
+from aufait.cli.app import app
 from aufait.detection.detector import Detector
 from aufait.detection.jobs import Outcome, Progress
 from aufait.detection.many import run_tasks
@@ -211,8 +214,10 @@ def test_four_segments_of_twenty_thousand_frames_on_four_workers(tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_real_networks_give_the_same_rows_in_segments(tmp_path: Path) -> None:
-    clip = tmp_path / "clip.mp4"
+def test_the_command_of_the_page_gives_the_same_rows_in_one_segment_and_in_four(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "long.mp4"
     with av.open(str(demo_clip())) as source, av.open(str(clip), "w") as target:
         stream: Any = None
         for number, frame in zip(range(60), source.decode(video=0), strict=False):
@@ -223,13 +228,16 @@ def test_real_networks_give_the_same_rows_in_segments(tmp_path: Path) -> None:
             again.pts, again.time_base = number, Fraction(1, 25)
             target.mux(stream.encode(again))
         target.mux(stream.encode())
-    arguments: dict[str, Any] = {"finder": "builtin", "device": "cpu", "threads": 1}
+    page = (Path(__file__).resolve().parents[2] / "docs" / "many_videos.md").read_text("utf-8")
+    (command,) = [line for line in page.splitlines() if line.startswith("aufait detect long.mp4")]
+    rule = PieceRule(20, 8, 0.3)
+    monkeypatch.setattr("aufait.detection.pieced.tell_pieces", lambda tasks: tell_pieces(tasks, rule))
+    monkeypatch.chdir(tmp_path)
     tables = []
-    for segments, executor in ((1, None), (3, Processes(2))):
-        tasks = tell_pieces(plan_tasks(expand_inputs([clip]), tmp_path / str(segments)), PieceRule(20, 8, 0.3))
-        assert len(tasks[0].pieces) == 3
-        with Detector(**arguments) as detector:
-            (outcome,) = run_tasks(tasks, detector, executor=executor, arguments=arguments, segments=segments)
-        assert outcome.status == "ok" and outcome.faces >= 50
-        tables.append((tmp_path / str(segments) / "clip.csv").read_bytes())
-    assert tables[0] == tables[1]
+    for words in (shlex.split(command)[1:], ["detect", "long.mp4", "-o", "one", "--segments", "1"]):
+        result = CliRunner().invoke(app, [*words, "--finder", "builtin", "--threads", "1"])
+        assert result.exit_code == 0, result.output
+        folder = tmp_path / words[words.index("-o") + 1]
+        tables.append((folder / "long.csv").read_bytes())
+        assert json.loads((folder / "long.provenance.json").read_text())["settings"]["input"]["pieces"]["frames"] == 20
+    assert tables[0] == tables[1] and tables[0].count(b"\n") > 50
