@@ -81,9 +81,10 @@ def evaluate_on_faces(
     test = NetworkTest(network, split, batch, device, shared, _about(network, rules, fold))
     work = _Testing(test, caches, parts, threads_each(executor, threads), is_spread(executor))
     items = [(name, one) for name in parts for one in ("full", *visible)]
+    names = [f"{name}, {CONDITIONS[one]}" for name, one in items]
     told = all_values(
-        executor, work, items, names=[_called(*item) for item in items], ended=ended,
-        on_message=lambda index, progress: report(*progress, _called(*items[index])),
+        executor, work, items, names=names, ended=ended,
+        on_message=lambda index, progress: report(progress[0], progress[1], names[index]),
     )  # fmt: skip
     results = {}
     for name in parts:
@@ -146,7 +147,3 @@ def _about(network: TrainedNetwork, protocol: Protocol, fold: str) -> dict[str, 
         "run": network.path.as_posix(), "recipe": facts.get("recipe", ""), "trained_on": facts.get("protocol", ""),
         "protocol": protocol.name, "fold": fold, "changes": facts.get("changes", {}),
     }  # fmt: skip
-
-
-def _called(name: str, visible: str) -> str:
-    return f"{name}, {CONDITIONS[visible]}"
