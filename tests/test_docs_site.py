@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import importlib.util
 import inspect
@@ -131,3 +132,15 @@ def test_the_gallery_shows_every_kind_of_plot_and_figures_of_the_papers() -> Non
     told = {(paper, number) for line in lines for paper, number in re.findall(r"reproduce (\S+) --figure (\d+)", line)}
     figures = {(item.paper, item.number) for item in list_items() if item.kind == "figure" and not item.cannot}
     assert told and told <= figures
+
+
+SOURCES = REPOSITORY / "src" / "aufait"
+EXAMPLE = re.compile(r"^ *>>> (?!.*\+SKIP)", re.MULTILINE)  # what is skipped needs pictures or data
+EXAMPLES = sorted(path for path in SOURCES.rglob("*.py") if EXAMPLE.search(path.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.relative_to(SOURCES).as_posix())
+def test_examples_in_docstrings_do_what_they_show(path: Path) -> None:
+    name = ".".join(path.relative_to(REPOSITORY / "src").with_suffix("").parts).removesuffix(".__init__")
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.attempted and not result.failed

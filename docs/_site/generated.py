@@ -91,11 +91,15 @@ def api_page(page: Page) -> str:
 
 
 def module_head(module: ModuleType, *, alone: bool) -> str:
+    """First paragraph of a module's docstring, under its name where the page has several modules."""
     first = inspect.cleandoc(module.__doc__ or "").partition("\n\n")[0]
     return f"{first}\n" if alone else f"## {module.__name__}\n\n{first}\n"
 
 
 def directive(module: ModuleType, name: str) -> str:
-    kind = "autoclass" if inspect.isclass(getattr(module, name)) else "autofunction"
-    members = "   :members:\n   :show-inheritance:\n" if kind == "autoclass" else ""
-    return f"```{{eval-rst}}\n.. {kind}:: {module.__name__}.{name}\n{members}```\n"
+    """What has Sphinx read a docstring; of a class with its members, and its bases where it has any."""
+    value = getattr(module, name)
+    kind, options = "autofunction", ""
+    if inspect.isclass(value):
+        kind, options = "autoclass", "   :members:\n" + "   :show-inheritance:\n" * (value.__bases__ != (object,))
+    return f"```{{eval-rst}}\n.. {kind}:: {module.__name__}.{name}\n{options}```\n"

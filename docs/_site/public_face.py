@@ -71,7 +71,7 @@ PAGES = (
         "Rendered faces and twins",
         (
             "aufait.twins", "aufait.synthetic.renderer", "aufait.synthetic.head.expression", "aufait.synthetic.head.assets",
-            "aufait.synthetic.drawing.scene",
+            "aufait.synthetic.drawing.scene", "aufait.synthetic.streaming",
         ),
     ),
     Page("vocabulary", "Action units, landmarks, alignment", ("aufait.action_units", "aufait.landmarks", "aufait.alignment")),

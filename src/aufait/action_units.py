@@ -154,6 +154,9 @@ def au_name(number: int, *, digits: int = 1) -> str:
 def parse_au(text: str | int) -> int:
     """Number of an action unit written as 12, "12", "AU12", "au04" or "AU4".
 
+    >>> parse_au("au04"), au_name(4, digits=2)
+    (4, 'AU04')
+
     Raises:
         InputError: the text names no action unit of ``ACTION_UNITS``.
     """

@@ -37,7 +37,12 @@ def confusion_codes(first: np.ndarray, second: np.ndarray, classes: int = 2) -> 
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray) -> float:
-    """Cohen's kappa (1960) of two (N,) ratings of any categories; nan where both always give one and the same."""
+    """Cohen's kappa (1960) of two (N,) ratings of any categories; nan where both always give one and the same.
+
+    >>> import numpy as np
+    >>> round(float(cohen_kappa(np.array([1, 1, 0, 0]), np.array([1, 0, 0, 0]))), 3)
+    0.5
+    """
     values, codes = np.unique(np.concatenate([np.ravel(first), np.ravel(second)]), return_inverse=True)
     count = np.size(first)
     return float(kappa_of(confusion(codes[:count], codes[count:], max(len(values), 1))))

@@ -20,6 +20,10 @@ def f1_frame(occurrence: np.ndarray, predicted: np.ndarray, *, skew_normalized: 
 
     Returns:
         F1 in [0, 1]; nan where neither truth nor prediction holds a positive.
+
+    >>> import numpy as np
+    >>> float(f1_frame(np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])))
+    0.5
     """
     truth, guess = _pair(occurrence, predicted, bool)
     factor = 1 / skew(truth) if skew_normalized else 1.0
@@ -109,6 +113,10 @@ def roc_area(occurrence: np.ndarray, score: np.ndarray) -> float:
 
     Returns:
         area in [0, 1]; nan where one class is absent.
+
+    >>> import numpy as np
+    >>> float(roc_area(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.1])))
+    0.75
     """
     truth, values = _scored(occurrence, score)
     positives, negatives = int(truth.sum()), int((~truth).sum())

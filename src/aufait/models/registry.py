@@ -66,7 +66,11 @@ def register_model(entry: ModelEntry) -> None:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names that match a shell pattern, in alphabetical order: ``list_models("arl*")``."""
+    """Names that match a shell pattern, in alphabetical order.
+
+    >>> list_models("*arl")
+    ['arl', 'iarl', 'parl']
+    """
     return sorted(fnmatch.filter(_entries(), pattern.lower()))
 
 
