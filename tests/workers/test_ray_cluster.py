@@ -9,8 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from score_files import smile, write_table
 from workers.works import Work
 
+from aufait.analysis.summary import summarize
+from aufait.analysis.summary.files import write_summary
 from aufait.errors import AufaitError, InputError, MissingExtraError, OutputError
 from aufait.workers import ray_cluster
 from aufait.workers.executor import executor_for
@@ -34,6 +37,26 @@ def test_each_item_gives_its_value_and_messages_arrive(cluster: RayCluster, tmp_
     assert {one.index: one.value for one in done} == {index: letter * 2 for index, letter in enumerate("abcdef")}
     assert sorted(messages) == [(index, f"doing {letter}") for index, letter in enumerate("abcdef")]
     assert len(list(tmp_path.glob("begun_*"))) <= 2
+
+
+@pytest.mark.slow
+def test_workers_are_in_the_folder_of_the_command(
+    cluster: RayCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [one.value for one in cluster.map(Work(Path()), ["double a"])] == ["aa"]
+    assert list(tmp_path.glob("begun_*"))
+
+
+@pytest.mark.slow
+def test_other_commands_give_the_same_by_a_cluster(cluster: RayCluster, tmp_path: Path) -> None:
+    for name, seconds in (("anna", 4), ("bo", 6)):
+        write_table(tmp_path / "tables" / f"{name}.csv", smile(25 * seconds, 50, 25))
+    found = [summarize([tmp_path / "tables"], executor=executor) for executor in (None, cluster)]
+    for name, batch in zip(("here", "there"), found, strict=True):
+        write_summary(batch, tmp_path / name)
+    for file in ("summary_long.csv", "summary_wide.csv", "codebook.csv"):
+        assert (tmp_path / "here" / file).read_bytes() == (tmp_path / "there" / file).read_bytes()
 
 
 @pytest.mark.slow
@@ -99,3 +122,5 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ray_cluster, "_require_answer", lambda address: None)
     with pytest.raises(AufaitError, match="no Ray cluster answers at ray://head:10001: ray client connection timeout"):
         executor_for("ray://head:10001")
+    with pytest.raises(AufaitError, match=r"no Ray cluster could be started on this machine: ray client .*without Ray"):
+        executor_for("ray:2")

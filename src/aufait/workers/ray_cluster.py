@@ -6,12 +6,14 @@ A cluster that is started here sends no usage reports, opens no dashboard, and t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from aufait.errors import AufaitError, InputError, MissingExtraError
@@ -77,7 +79,7 @@ class _Run:
     def results(self, workers: int) -> Iterator[Done[Any]]:
         """Items as they end."""
         for _ in range(workers):
-            self._give(self._actor.remote(self._work))
+            self._give(self._actor.remote(self._work, str(Path.cwd())))
         while self._running:
             ready, _ = self._ray.wait(list(self._running), num_returns=1)
             if (done := self._hear(ready[0])) is not None:
@@ -119,15 +121,17 @@ class _Run:
         if again:
             self._waiting.append(index)
         if self._waiting:
-            self._give(self._actor.remote(self._work))
+            self._give(self._actor.remote(self._work, str(Path.cwd())))
         first = why.strip().splitlines()[0] if why.strip() else "no reason given"
         return None if again else Done(index, None, f"the worker on the cluster ended ({first}); tried {self._begun[index]} times")
 
 
 class _Actor:
-    """A worker of the cluster."""
+    """A worker of the cluster, in the folder that the command was given in, where its machine has that."""
 
-    def __init__(self, work: Any) -> None:
+    def __init__(self, work: Any, folder: str) -> None:
+        with contextlib.suppress(OSError):
+            os.chdir(folder)
         self._work, self._begun, self._tools = work, False, None  # begun with the first item: an error then arrives as it was
 
     def do(self, item: Any) -> Iterator[tuple[str, Any]]:
@@ -181,9 +185,12 @@ def _require_answer(address: str) -> None:
         raise _no_answer(address, error) from error
 
 
-def _no_answer(where: str, error: BaseException) -> AufaitError:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return AufaitError(f"no Ray cluster answers at {where}: {first}; is it running, and of the same version of Ray?")
+def _no_answer(address: str, error: BaseException) -> AufaitError:
+    """What is said where a cluster cannot be reached, or, without an address, not be started."""
+    first = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    if not address:
+        return AufaitError(f"no Ray cluster could be started on this machine: {first}; a number of workers does without Ray")
+    return AufaitError(f"no Ray cluster answers at {address}: {first}; is it running, and of the same version of Ray?")
 
 
 def _connect(ray: Any, address: str, workers: int) -> None:
@@ -201,7 +208,7 @@ def _connect(ray: Any, address: str, workers: int) -> None:
                 log_to_driver=False, logging_level="ERROR",
             )  # fmt: skip
     except Exception as error:
-        raise _no_answer(address or "this machine", error) from error
+        raise _no_answer(address, error) from error
     finally:
         for number, handler in handlers.items():  # Ray puts its own in their place
             signal.signal(number, handler)
