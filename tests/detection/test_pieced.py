@@ -28,7 +28,7 @@ from aufait.media.pieces import PIECE_RULE, PieceRule
 from aufait.media.sources import demo_clip, expand_inputs
 from aufait.workers.processes import Processes
 
-RULE = PieceRule(frames=60, warm_frames=20, warm_seconds=0.8)
+RULE = PieceRule(frames=75, warm_frames=20, warm_seconds=0.8)
 COLOURS = ((230, 40, 40), (40, 60, 230), (40, 200, 60))
 GRID = np.stack(np.meshgrid(np.linspace(0.1, 0.9, 17), np.linspace(0.1, 0.9, 4)), axis=-1).reshape(68, 2)
 
@@ -59,14 +59,14 @@ class ColourFinder(FollowingFinder):
 
 
 def scene(frame: int) -> np.ndarray:
-    """Two people who move; one leaves at frame 78, a third comes at 110; cuts from the red one to the blue one and back."""
+    """Two people who move; one leaves at frame 50, a third comes at 110; cuts from the red one to the blue one and back."""
     image = np.full((72, 128, 3), 128, np.uint8)
     image[::4] = 100
-    cut = 140 <= frame < 220
+    cut = 180 <= frame < 250
     if cut:
         image[:, ::3] = 20
     sway = abs(frame % 80 - 40)
-    people = [(1, 70, 30)] if cut else [(0, 6 + sway, 8)] + ([(1, 70 + sway, 20)] if frame < 78 else [])
+    people = [(1, 70, 30)] if cut else [(0, 6 + sway, 8)] + ([(1, 70 + sway, 20)] if frame < 50 else [])
     if not cut and frame >= 110:
         people.append((2, 60 - sway, 44))
     for number, x, y in people:
@@ -77,7 +77,7 @@ def scene(frame: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", 250)
+    return write_film(tmp_path_factory.mktemp("film") / "film.mp4", 300)
 
 
 def write_film(path: Path, frames: int) -> Path:
@@ -85,7 +85,7 @@ def write_film(path: Path, frames: int) -> Path:
         stream = container.add_stream("libx264", 25, width=128, height=72, pix_fmt="yuv420p")
         stream.options = {"preset": "ultrafast", "crf": "5", "x264-params": "keyint=40:bframes=2:open-gop=1:b-adapt=0"}
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(scene(number % 250), "rgb24")
+            frame = av.VideoFrame.from_ndarray(scene(number % 300), "rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
@@ -116,7 +116,7 @@ def split(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of one segment, with all its pieces."""
     out = tmp_path_factory.mktemp("split")
     outcome = run(film, out, 1)
-    assert outcome.status == "ok" and outcome.frames == 250 and not outcome.problems
+    assert outcome.status == "ok" and outcome.frames == 300 and not outcome.problems
     return out
 
 
@@ -125,9 +125,9 @@ def test_any_number_of_segments_gives_the_same_rows(film: Path, split: Path, tmp
     assert run(film, tmp_path, 4, on_frame=told.append).status == "ok"
     assert rows(tmp_path) == rows(split)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.csv", "film.provenance.json"]
-    assert [one.done for one in told] == sorted(one.done for one in told) and told[-1].done == told[-1].total == 250
+    assert [one.done for one in told] == sorted(one.done for one in told) and told[-1].done == told[-1].total == 300
     record = json.loads((tmp_path / "film.provenance.json").read_text())
-    assert record["settings"]["input"]["pieces"] == {"frames": 60, "warm_frames": 20, "warm_seconds": 0.8}
+    assert record["settings"]["input"]["pieces"] == {"frames": 75, "warm_frames": 20, "warm_seconds": 0.8}
     assert run(film, tmp_path, 2).kept, "a result in other segments is the same result"
 
 
@@ -140,7 +140,7 @@ def test_people_keep_their_numbers_over_the_borders_of_pieces(film: Path, split:
 
 def test_a_run_that_was_stopped_makes_only_what_is_missing(film: Path, split: Path, tmp_path: Path) -> None:
     def stop(progress: Progress) -> None:
-        if progress.done > 140:
+        if progress.done > 170:
             raise KeyboardInterrupt
 
     assert run(film, tmp_path, 2, on_frame=stop).status == "interrupted"
@@ -149,7 +149,7 @@ def test_a_run_that_was_stopped_makes_only_what_is_missing(film: Path, split: Pa
     told: list[Progress] = []
     assert run(film, tmp_path, 2, on_frame=told.append).status == "ok"
     assert rows(tmp_path) == rows(split) and not (tmp_path / "film.pieces").exists()
-    assert len({one.done for one in told}) < 140, "the first 120 frames were there"
+    assert len({one.done for one in told}) < 160, "the first 150 frames were there"
 
 
 def test_pieces_of_another_film_or_other_settings_are_made_again(film: Path, split: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_drawings_show_the_rows_of_the_pieces(film: Path, split: Path, tmp_path:
     outcome = run(film, tmp_path, 2, OutputOptions(annotate=True))
     assert outcome.status == "ok" and rows(tmp_path) == rows(split)
     with av.open(str(tmp_path / "film_annotated.mp4")) as container:
-        assert sum(1 for _ in container.decode(video=0)) == 250
+        assert sum(1 for _ in container.decode(video=0)) == 300
 
 
 def test_segments_are_of_about_the_same_length(film: Path, tmp_path: Path) -> None:

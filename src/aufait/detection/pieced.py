@@ -125,7 +125,7 @@ class PieceFolder:
 
 def _shared(frame: AnalyzedFrame) -> SharedFrame:
     boxes = {face.face_id: face.box.tolist() for face in frame.analysis.faces}
-    return SharedFrame(zlib.crc32(frame.image), boxes)
+    return SharedFrame(zlib.crc32(frame.image.data), boxes)
 
 
 def _note_arrivals(frame: AnalyzedFrame, known: set[int], end: PieceEnd) -> None:
