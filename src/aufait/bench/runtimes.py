@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -147,10 +148,10 @@ def _rows(finder: str, clips: dict[str, Path], settings: RuntimeBenchmark, on_st
         }
         for scene, clip in clips.items():
             on_step(f"{finder}: {scene}")
-            yield from _compared(finder, scene, detectors, settings, lambda one, clip=clip: _stream(one, clip, settings.frames))
+            yield from _compared(finder, scene, detectors, settings, partial(_stream, clip=clip, frames=settings.frames))
         on_step(f"{finder}: {PICTURE}")
         pictures = list(islice(_frames(clips[next(iter(clips))]), settings.pictures))
-        yield from _compared(finder, PICTURE, detectors, settings, lambda one: _single(one, pictures))
+        yield from _compared(finder, PICTURE, detectors, settings, partial(_single, pictures=pictures))
 
 
 def _compared(

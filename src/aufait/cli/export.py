@@ -15,15 +15,24 @@ if TYPE_CHECKING:
     from aufait.models.system import AUSystem
 
 _ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
+PIPELINE = "pipeline"
+"""In place of a network: all that stands between a picture and its action units."""
 
 
 def export(
     model: Annotated[
-        Path, typer.Argument(help="File of a network; or default, the shipped compact model; or mesh.", show_default=False)
+        Path,
+        typer.Argument(
+            help="File of a network; or default, the shipped compact model; or mesh; or pipeline, from a picture to action units.",
+            show_default=False,
+        ),
     ],
     format: Annotated[str, typer.Option(help="onnx, or torch for a torch.export program.")] = "onnx",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; by default in the network's folder.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write, of pipeline a folder; by default in the network's folder.", show_default=False
+        ),
     ] = None,
     opset: Annotated[
         int | None, typer.Option(min=18, help="ONNX operator set; the exporter's current one if left out.", show_default=False)
@@ -39,6 +48,9 @@ def export(
         raise InputError(f"--format must be one of {', '.join(_ENDINGS)}; got {format!r}")
     if opset is not None and format != "onnx":
         raise InputError("--opset goes with --format onnx")
+    if str(model) == PIPELINE:
+        _export_pipeline(output or Path(f"aufait_{PIPELINE}"), format, opset, no_check, overwrite, json_output)
+        return
     shipped = _shipped(model)
     target = output or (model if model.is_file() or not shipped else Path(f"aufait_{shipped}")).with_suffix(_ENDINGS[format])
     consumer = target.with_name(f"{target.stem}_consumer.py") if shipped == "compact" and format == "onnx" else None
@@ -58,8 +70,30 @@ def export(
             stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True)
 
 
+def _export_pipeline(folder: Path, format: str, opset: int | None, no_check: bool, overwrite: bool, json_output: bool) -> None:
+    from aufait.errors import InputError
+    from aufait.export.pipeline.write import export_pipeline, file_names, report_dict
+
+    if opset is not None or no_check:
+        raise InputError(
+            f"--opset and --no-check are for single networks; aufait export {PIPELINE} has one operator set and is checked"
+        )
+    for name in file_names(format):
+        refuse_existing(folder / name, overwrite)
+    report = export_pipeline(folder, format)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report_dict(report), indent=2))
+        return
+    for name, difference in report.differences.items():
+        stdout().print(f"checked  {name}, pictures of two sizes, largest difference {difference:.1e}")
+    for path in report.files:
+        stdout().print(f"written  {path}", soft_wrap=True)
+
+
 def _shipped(model: Path) -> str:
-    """"compact" or "mesh" for the shipped models, and for files of their kinds; "" for other networks."""
+    """ "compact" or "mesh" for the shipped models, and for files of their kinds; "" for other networks."""
     from aufait.models.default import mesh, predictor
     from aufait.models.default.shipped import DEFAULT, model_header
 

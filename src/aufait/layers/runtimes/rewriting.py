@@ -41,7 +41,7 @@ def _parts(graph: Any, node: Any, slopes: np.ndarray, name: str) -> Iterator[Any
     kernel = slopes.astype(np.float32)[:, None]  # (C, 1, 1, 1)
     for end, values in (("minus", -np.ones_like(kernel)), ("kernel", -kernel)):
         graph.graph.initializer.append(numpy_helper.from_array(values, f"{name}/{end}"))
-    each = {"group": len(kernel), "kernel_shape": [1, 1]}
+    each: dict[str, Any] = {"group": len(kernel), "kernel_shape": [1, 1]}
     (given,), (wanted,) = node.input[:1], node.output
     yield helper.make_node("Relu", [given], [f"{name}/above"])
     yield helper.make_node("Conv", [given, f"{name}/minus"], [f"{name}/negative"], **each)

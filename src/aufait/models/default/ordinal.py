@@ -63,7 +63,7 @@ def median_of(exceedance: Tensor) -> Tensor:
     top = 4.5 + (exceedance[..., -1] - 0.5).clamp(0.0, 0.5)
     below = exceedance[..., 0].clamp(0.0, 0.5 - 1e-6)
     inside = torch.where(crossed == 0, below, torch.where(crossed == LEVELS, top, between))
-    return torch.minimum(inside, torch.where(crossed < LEVELS, crossed + 0.5 - 1e-6, torch.full_like(crossed, 5.0)))
+    return torch.minimum(inside, (crossed + 0.5 - 1e-6).clamp(max=5.0))
 
 
 def output_of(levels: Tensor, calibration: Tensor) -> AUOutput:
