@@ -243,7 +243,7 @@ def test_a_full_disc_ends_the_run_and_the_same_command_goes_on(small_disc: Path,
 @pytest.mark.parametrize(
     "options",
     [
-        "--clips 12 --processes 3 --kills 2",
+        "--clips 8 --processes 2 --kills 2",
         pytest.param("--clips 200 --processes 1 --kills 20", marks=pytest.mark.slow),
         pytest.param("--clips 200 --processes 4 --kills 0", marks=pytest.mark.slow),
         pytest.param("--clips 40 --processes 1 --workers 2 --kills 5", marks=pytest.mark.slow),
