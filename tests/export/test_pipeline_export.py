@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -56,22 +55,18 @@ def test_similarities_and_inverses_are_those_of_the_alignment() -> None:
     np.testing.assert_allclose(inverse(found).numpy(), invert(expected), atol=1e-9)
 
 
-@pytest.fixture(scope="module", params=["onnx", pytest.param("torch", marks=pytest.mark.slow)])
-def exported(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if request.param == "onnx":
-        pytest.importorskip("onnx")
-        pytest.importorskip("onnxruntime")
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     folder = tmp_path_factory.mktemp("pipeline")
-    done = CliRunner().invoke(app, ["export", "pipeline", "--format", request.param, "-o", str(folder)])
+    done = CliRunner().invoke(app, ["export", "pipeline", "-o", str(folder)])
     assert done.exit_code == 0, done.output
     assert done.output.count("largest difference") == 2
     return folder
 
 
 def run(folder: Path, name: str, *inputs: np.ndarray) -> list[np.ndarray]:
-    if (folder / f"{name}.pt2").is_file():
-        found = torch.export.load(str(folder / f"{name}.pt2")).module()(*map(torch.from_numpy, inputs))
-        return [one.numpy() for one in found]
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), providers=["CPUExecutionProvider"])
@@ -96,7 +91,7 @@ def test_both_graphs_agree_with_the_detector(exported: Path, picture: np.ndarray
 
 def test_the_facts_are_those_of_the_files(exported: Path) -> None:
     facts = json.loads((exported / "pipeline.json").read_text())
-    assert set(facts["files"]) == {path.name for path in exported.iterdir() if path.suffix in (".onnx", ".pt2")}
+    assert set(facts["files"]) == {path.name for path in exported.iterdir() if path.suffix == ".onnx"}
     card = (exported / "MODEL_CARD.md").read_text()
     assert all(one["sha256"] in card for one in facts["files"].values())
     assert facts["model"]["sha256"] in card
@@ -104,9 +99,6 @@ def test_the_facts_are_those_of_the_files(exported: Path) -> None:
 
 def test_the_consumer_needs_no_aufait(exported: Path, picture: np.ndarray, tmp_path: Path) -> None:
     program = exported / "consumer.py"
-    if not program.is_file():
-        assert (exported / "find.pt2").is_file()
-        return
     text = program.read_text()
     assert "aufait" not in re.sub(r'"""', "", text) and "torch" not in text
     assert sum(bool(line.strip()) for line in text.splitlines()) <= 30
@@ -118,9 +110,12 @@ def test_the_consumer_needs_no_aufait(exported: Path, picture: np.ndarray, tmp_p
 
 def test_files_that_are_there_are_kept(exported: Path) -> None:
     before = {path: path.read_bytes() for path in exported.iterdir()}
-    kind = "torch" if (exported / "find.pt2").is_file() else "onnx"
-    done = CliRunner().invoke(app, ["export", "pipeline", "--format", kind, "-o", str(exported)])
-    assert done.exit_code == 3
+    assert CliRunner().invoke(app, ["export", "pipeline", "-o", str(exported)]).exit_code == 3
     assert {path: path.read_bytes() for path in exported.iterdir()} == before
-    done = CliRunner().invoke(app, ["export", "pipeline", "--format", kind, "--opset", "18", "-o", str(exported / "other")])
+
+
+@pytest.mark.parametrize("words", [["--opset", "18"], ["--format", "torch"], ["--no-check"]])
+def test_options_of_single_networks_are_refused(tmp_path: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(app, ["export", "pipeline", *words, "-o", str(tmp_path / "new")])
     assert done.exit_code == 2
+    assert not (tmp_path / "new").exists()

@@ -72,15 +72,15 @@ def export(
 
 def _export_pipeline(folder: Path, format: str, opset: int | None, no_check: bool, overwrite: bool, json_output: bool) -> None:
     from aufait.errors import InputError
-    from aufait.export.pipeline.write import export_pipeline, file_names, report_dict
+    from aufait.export.pipeline.write import FILES, export_pipeline, report_dict
 
-    if opset is not None or no_check:
+    if format != "onnx" or opset is not None or no_check:
         raise InputError(
-            f"--opset and --no-check are for single networks; aufait export {PIPELINE} has one operator set and is checked"
+            f"aufait export {PIPELINE} writes ONNX, checked, of one operator set: leave out --format, --opset, --no-check"
         )
-    for name in file_names(format):
+    for name in FILES:
         refuse_existing(folder / name, overwrite)
-    report = export_pipeline(folder, format)
+    report = export_pipeline(folder)
     if json_output:
         import json
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -27,14 +26,14 @@ from aufait.files.hashes import file_sha256
 from aufait.layers.runtimes.exporting import quiet_exporter
 from aufait.models.default.predictor import AUPredictor
 
-ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
 TOLERANCE = 0.01
 """How far probabilities, scores and levels may be from those of torch. Sums in another order can move a crop's pixel from one whole
 number to the next."""
 PIXELS = 0.25
 """How far boxes and landmarks may be, in pixels of the picture."""
 _OPSET = 18
-_MOST = 16384  # pixels of a side, and faces
+FILES = ("find.onnx", "read.onnx", "pipeline.json", "MODEL_CARD.md", "consumer.py")
+"""What ``export_pipeline`` writes."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,13 @@ class PipelineReport:
     differences: dict[str, float]
 
 
-def export_pipeline(folder: Path, format: str = "onnx") -> PipelineReport:
-    """Write ``find`` and ``read`` in a format, ``pipeline.json``, ``MODEL_CARD.md`` and, for ONNX, ``consumer.py``.
+def export_pipeline(folder: Path) -> PipelineReport:
+    """Write both graphs, what they take and give as JSON, a model card, and a program that uses them.
 
     Each is whole or absent; files that are there are replaced.
 
     Args:
         folder: made where it is not there.
-        format: one of ``ENDINGS``.
 
     Raises:
         MissingExtraError: the packages of the extra ``export`` are not installed.
@@ -64,13 +62,12 @@ def export_pipeline(folder: Path, format: str = "onnx") -> PipelineReport:
     graphs = {"find": FindGraph(detector_network()), "read": ReadGraph(landmark_network(), config, units)}
     differences, files = {}, []
     for name, graph in graphs.items():
-        path = folder / f"{name}{ENDINGS[format]}"
-        differences[name] = _WRITERS[format](graph.eval().requires_grad_(False), path)
+        path = folder / f"{name}.onnx"
+        differences[name] = _write(graph.eval().requires_grad_(False), path)
         files.append(path)
     facts = _facts(units, config, files)
-    texts = {"pipeline.json": json.dumps(facts, indent=2) + "\n", "MODEL_CARD.md": card_text(facts)}
-    if format == "onnx":
-        texts["consumer.py"] = (resources.files("aufait.export.pipeline") / "consumer.py").read_text("utf-8")
+    program = (resources.files("aufait.export.pipeline") / "consumer.py").read_text("utf-8")
+    texts = {"pipeline.json": json.dumps(facts, indent=2) + "\n", "MODEL_CARD.md": card_text(facts), "consumer.py": program}
     files += [write_text(folder / name, text, overwrite=True) for name, text in texts.items()]
     return PipelineReport(tuple(files), differences)
 
@@ -110,7 +107,7 @@ def _facts(units: AUPredictor, config: BuiltinConfig, files: Sequence[Path]) -> 
     }
 
 
-def _write_onnx(graph: Any, path: Path) -> float:
+def _write(graph: Any, path: Path) -> float:
     for package in ("onnx", "onnxruntime"):
         try:
             importlib.import_module(package)
@@ -133,23 +130,6 @@ def _write_onnx(graph: Any, path: Path) -> float:
         options.log_severity_level = 3  # errors only
         session = onnxruntime.InferenceSession(str(partial), options, providers=["CPUExecutionProvider"])
         return _checked(graph, lambda inputs: session.run(None, dict(zip(graph.inputs, inputs, strict=True))))
-
-
-def _write_torch(graph: Any, path: Path) -> float:
-    size = {0: torch.export.Dim("height", min=32, max=_MOST), 1: torch.export.Dim("width", min=32, max=_MOST)}
-    free = {"picture": size, "boxes": {0: torch.export.Dim("faces", min=1, max=_MOST)}}
-    program = torch.export.export(
-        graph, _examples(graph.inputs)[0], dynamic_shapes=tuple(free[name] for name in graph.inputs), strict=False
-    )
-    archive = io.BytesIO()
-    torch.export.save(program, archive)
-    with whole_file(path) as partial:
-        partial.write_bytes(archive.getbuffer())
-        run = torch.export.load(str(partial)).module()
-        return _checked(graph, lambda inputs: [one.numpy() for one in run(*map(torch.from_numpy, inputs))])
-
-
-_WRITERS: dict[str, Callable[[Any, Path], float]] = {"onnx": _write_onnx, "torch": _write_torch}
 
 
 def _examples(names: Sequence[str]) -> list[tuple[Tensor, ...]]:
@@ -190,12 +170,6 @@ def _checked(graph: Any, run: Callable[[Sequence[np.ndarray]], Sequence[np.ndarr
                 )
             largest = max(largest, apart)
     return largest
-
-
-def file_names(format: str) -> tuple[str, ...]:
-    """What ``export_pipeline`` writes."""
-    graphs = (f"find{ENDINGS[format]}", f"read{ENDINGS[format]}", "pipeline.json", "MODEL_CARD.md")
-    return (*graphs, "consumer.py") if format == "onnx" else graphs
 
 
 def report_dict(report: PipelineReport) -> dict[str, Any]:
