@@ -28,8 +28,9 @@ from aufait.media.video import open_video
 from aufait.models.default.predictor import AUPredictor
 from aufait.shipped.real_faces import read_real_faces
 
-NETWORKS = ("face-boxes", "landmarks", "action-units")
-"""What is rounded. MediaPipe's networks and the mesh model are not: they lose more than they gain (``docs/benchmarks.md``)."""
+NETWORKS = ("face-boxes", "action-units")
+"""What is rounded. The builtin landmarks, MediaPipe's networks and the mesh model are not: what that costs is in
+``docs/benchmarks.md``."""
 
 
 def main() -> None:
