@@ -113,7 +113,7 @@ class Detector:
         gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
             from the ``mesh`` finder.
         runtime: what runs the shipped networks: ``"torch"``, ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device
-            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, aufait's own networks in 8 bits), or ``"auto"``, which is torch.
+            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, two networks in 8 bits), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.
@@ -191,7 +191,7 @@ class Detector:
     @property
     def frames_ahead(self) -> int:
         """How many later frames of a video a result may depend on; 0 for the shipped models."""
-        network = getattr(self._predictor, "network", None)
+        network: Any = getattr(self._predictor, "network", None)
         return int(network.interval) if getattr(network, "frames", 1) > 1 else 0
 
     @property

@@ -6,7 +6,7 @@ import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -344,8 +344,8 @@ def _open_source(
                 room.close()
         return
     if job.pieced is not None:
-        pictures = job.options.annotate or job.options.report
-        with open_pieced(job.pieced, pictures=pictures) as (facts, told, joined), closing(joined):
+        drawn = job.options.annotate or job.options.report
+        with open_pieced(job.pieced, pictures=drawn) as (facts, told, joined):
             yield _stream_info(facts, told), joined
         return
     with _open_reader(task) as reader:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -202,16 +202,19 @@ def open_pieced(video: PiecedVideo, *, pictures: bool) -> Iterator[tuple[Any, An
     from aufait.media.video import open_video
 
     (place,) = video.task.inputs
-    with open_video(place, stream=video.task.stream) as reader:
-        yield reader.info, reader if pictures else video, _with_pictures(video, reader) if pictures else _without(video)
+    with (
+        open_video(place, stream=video.task.stream) as reader,
+        closing(_with_pictures(video, reader) if pictures else _without(video)) as frames,
+    ):
+        yield reader.info, reader if pictures else video, frames
 
 
-def _without(video: PiecedVideo) -> Iterator[AnalyzedFrame]:
+def _without(video: PiecedVideo) -> Generator[AnalyzedFrame, None, None]:
     for frame in video.frames():
         yield AnalyzedFrame(frame, _NO_PIXELS)
 
 
-def _with_pictures(video: PiecedVideo, reader: Any) -> Iterator[AnalyzedFrame]:
+def _with_pictures(video: PiecedVideo, reader: Any) -> Generator[AnalyzedFrame, None, None]:
     for frame, read in zip(video.frames(), reader, strict=True):
         yield AnalyzedFrame(frame, read.image)
 

@@ -83,12 +83,12 @@ class RemoteResults:
     def _names(self) -> set[str]:
         """Names of the files in the folder."""
         with storage_errors(BucketPath(self.place.bucket), OutputError):
-            if not self._storage.exists(self.place.bucket):
-                raise OutputError(f"there is no bucket {self.place.bucket}; make it first, or check its name")
             try:
                 return {str(key).rpartition("/")[2] for key in self._storage.ls(self.place.path, detail=False)}
             except FileNotFoundError:
-                return set()
+                if self._storage.exists(self.place.bucket):  # which says no, too, where nothing can be reached
+                    return set()
+                raise OutputError(f"there is no bucket {self.place.bucket}; make it first, or check its name") from None
 
     def _bring(self, task: Task, there: set[str]) -> None:
         self._get(task.provenance)
