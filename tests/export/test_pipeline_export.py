@@ -27,7 +27,7 @@ def picture() -> np.ndarray:
     """Two rendered people, 240 pixels high."""
     with open_video(demo_clip()) as frames:
         image = next(iter(frames)).image
-    return np.asarray(Image.fromarray(image).resize((image.shape[1] // 2, image.shape[0] // 2), Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(image).resize((image.shape[1] // 2, image.shape[0] // 2), Image.Resampling.BOX)).copy()
 
 
 def matrices(shrinks: float) -> np.ndarray:
@@ -73,6 +73,7 @@ def run(folder: Path, name: str, *inputs: np.ndarray) -> list[np.ndarray]:
     return list(session.run(None, {one.name: array for one, array in zip(session.get_inputs(), inputs, strict=True)}))
 
 
+@pytest.mark.slow
 def test_both_graphs_agree_with_the_detector(exported: Path, picture: np.ndarray) -> None:
     with Detector(finder="builtin", model="compact", device="cpu", threads=1) as detector:
         faces = detector.analyze_image(picture).faces
@@ -89,6 +90,7 @@ def test_both_graphs_agree_with_the_detector(exported: Path, picture: np.ndarray
         np.testing.assert_allclose(intensity[row], face.intensity, atol=0.25)
 
 
+@pytest.mark.slow
 def test_the_facts_are_those_of_the_files(exported: Path) -> None:
     facts = json.loads((exported / "pipeline.json").read_text())
     assert set(facts["files"]) == {path.name for path in exported.iterdir() if path.suffix == ".onnx"}
@@ -97,6 +99,7 @@ def test_the_facts_are_those_of_the_files(exported: Path) -> None:
     assert facts["model"]["sha256"] in card
 
 
+@pytest.mark.slow
 def test_the_consumer_needs_no_aufait(exported: Path, picture: np.ndarray, tmp_path: Path) -> None:
     program = exported / "consumer.py"
     text = program.read_text()
@@ -108,6 +111,7 @@ def test_the_consumer_needs_no_aufait(exported: Path, picture: np.ndarray, tmp_p
     assert set(re.findall(r"face (\d) AU12 probability [\d.]+", output)) == {"0", "1"}
 
 
+@pytest.mark.slow
 def test_files_that_are_there_are_kept(exported: Path) -> None:
     before = {path: path.read_bytes() for path in exported.iterdir()}
     assert CliRunner().invoke(app, ["export", "pipeline", "-o", str(exported)]).exit_code == 3
