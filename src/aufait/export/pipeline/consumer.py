@@ -17,8 +17,8 @@ find, read = (
 picture = np.asarray(ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGB"))
 
 
-def best(boxes: Any, scores: Any, least: float) -> list[int]:  # the surest rows that do not overlap a surer one
-    kept: list[int] = []
+def best(boxes: Any, scores: Any, least: float) -> list[Any]:  # the surest rows that do not overlap a surer one
+    kept: list[Any] = []
     for row in sorted(np.flatnonzero(scores >= least), key=lambda row: -scores[row]):
         sides = [np.minimum(boxes[row, 2:], boxes[k, 2:]) - np.maximum(boxes[row, :2], boxes[k, :2]) for k in kept]
         areas = [np.prod(boxes[k, 2:] - boxes[k, :2]) for k in (row, *kept)]
