@@ -124,7 +124,8 @@ def test_json_progress_is_one_object_per_line(tmp_path: Path) -> None:
     assert result.stdout == "" and [one["event"] for one in events] == ["progress", "done"]
     assert events[0] | {"item": str(clip), "done": 1, "total": 3, "items_done": 0, "items": 1} == events[0]
     assert set(events[0]) == {
-        "event", "item", "text", "done", "total", "frames_per_second", "items_done", "items", "all_frames_per_second", "seconds_left",
+        "event", "item", "text", "done", "total", "frames_per_second", "items_done", "items", "all_frames_per_second",
+        "seconds_left",
     }  # fmt: skip
     assert events[-1]["status"] == "ok" and events[-1]["frames"] == 3
     assert events[-1]["items_done"] == 1 and events[-1]["seconds_left"] == 0.0

@@ -116,9 +116,7 @@ class ExportJob:
     metadata: dict[str, Any]
 
     @classmethod
-    def prepare(
-        cls, model: Network, inputs: Mapping[str, Tensor] | None, notes: Mapping[str, Any] | None
-    ) -> ExportJob:
+    def prepare(cls, model: Network, inputs: Mapping[str, Tensor] | None, notes: Mapping[str, Any] | None) -> ExportJob:
         """Check the inputs, copy the network and find out which outputs it has.
 
         Raises:
