@@ -192,9 +192,9 @@ def library(browser: Any, address: str) -> tuple[float, float, int]:
 
 
 def scrub(page: Any, seconds: float, asked: list[str]) -> Run:
-    """Presses the mouse in the lanes and moves it to and fro."""
-    box = page.locator(".plots").bounding_box()
-    left, width, y = box["x"] + 20, box["width"] - 40, box["y"] + 30
+    """Presses the mouse on the time axis, where no event can be taken hold of, and moves it to and fro."""
+    box = page.locator(".axis").bounding_box()
+    left, width, y = box["x"] + 20, box["width"] - 40, box["y"] + box["height"] / 2
     page.mouse.move(left, y)
     page.mouse.down()
     before = len(asked)

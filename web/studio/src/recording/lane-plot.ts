@@ -33,6 +33,8 @@ export class LanePlot {
   private chosen: FaceEvent["id"] | null = null;
   private lanes: Lanes | null = null;
   private width: number;
+  /** What the picture shows; "" after a change of size or colours. */
+  private drawn = "";
 
   constructor(
     readonly unit: number,
@@ -65,10 +67,12 @@ export class LanePlot {
   resize(width: number, height: number): void {
     if (width === this.width && height === this.height) return;
     [this.width, this.height] = [width, height];
+    this.drawn = "";
     this.plot.setSize({ width, height });
   }
 
   paint(colours: LaneColours): void {
+    if (colours !== this.colours) this.drawn = "";
     this.colours = colours;
   }
 
@@ -77,8 +81,13 @@ export class LanePlot {
     return this.plot.ctx.canvas;
   }
 
-  /** Draws a stretch of time. */
-  show(lanes: Lanes | null, start: number, end: number, events: FaceEvent[], chosen: FaceEvent["id"] | null, most: number): void {
+  /** Draws a stretch of time, if anything of it is new: while an event is dragged, the other lanes stay as they are. */
+  show(lanes: Lanes | null, start: number, end: number, events: FaceEvent[], selected: FaceEvent["id"] | null, most: number): void {
+    const chosen = events.some((one) => one.id === selected) ? selected : null;
+    const wanted = `${start} ${end} ${most} ${chosen}`;
+    const known = lanes === this.lanes && events.length === this.events.length && events.every((one, k) => one === this.events[k]);
+    if (known && wanted === this.drawn) return;
+    this.drawn = wanted;
     this.events = events;
     this.chosen = chosen;
     this.plot.batch(() => {
