@@ -3,6 +3,7 @@
     python tools/make_pictures.py clip   src/aufait/assets/demo.mp4
     python tools/make_pictures.py people docs/images/contact_sheet.png
     python tools/make_pictures.py units  docs/images/action_units.png
+    python tools/make_pictures.py moving docs/images/moving_units.webp    (the same, from rest to the strongest and back)
     python tools/make_pictures.py hero   docs/images/hero.jpg           (what detection makes of a photograph and of a render)
 
 Needs the extra ``synth``, for the last one scikit-image. Everything but that photograph is artificial.
@@ -116,8 +117,23 @@ def units(path: Path, side: int = 220, seed: int = 614) -> None:
     write(path, np.concatenate([np.concatenate(pictures[k : k + 5], axis=1) for k in range(0, 20, 5)]))
 
 
-def captioned(person: Person, scene: Scene, au: int | None, side: int) -> np.ndarray:
-    wanted = {} if au is None else {26: 5.0, 25: 3.0} if au == 26 else {au: 5.0}
+def moving(path: Path, side: int = 150, seed: int = 614, steps: int = 6) -> None:
+    """One person, one labelled unit per field, all rising from rest to intensity 5 and falling again."""
+    from PIL import Image
+
+    person = replace(make_person(load_face_model(), seed), head_props=())
+    scene = studio(91, rotation=(0.0, 12.0, 0.0), frame_height=22.0)
+    rising = []
+    for level in np.linspace(0.0, 5.0, steps + 1):
+        fields = [captioned(person, scene, au, side, float(level)) for au in (None, *LABELLED_ACTION_UNITS)]
+        rising.append(Image.fromarray(np.concatenate([np.concatenate(fields[k : k + 5], axis=1) for k in range(0, 20, 5)])))
+    frames = [*rising, *rising[-2:0:-1]]
+    times = [700, *[110] * (steps - 1), 1200, *[110] * (steps - 1)]  # milliseconds; still at rest and at the strongest
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=times, loop=0, quality=70, method=6)
+
+
+def captioned(person: Person, scene: Scene, au: int | None, side: int, level: float = 5.0) -> np.ndarray:
+    wanted = {} if au is None else {26: level, 25: 0.6 * level} if au == 26 else {au: level}
     picture = render(person, Intensities.symmetric(wanted), scene, size=side).image.copy()
     text = "neutral" if au is None else f"AU{au}"
     cv2.putText(picture, text, (8, 22), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
@@ -169,10 +185,10 @@ def write(path: Path, picture: np.ndarray) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("clip", "people", "units", "hero"))
+    parser.add_argument("what", choices=("clip", "people", "units", "moving", "hero"))
     parser.add_argument("path", type=Path)
     args = parser.parse_args()
-    {"clip": clip, "people": people, "units": units, "hero": hero}[args.what](args.path)
+    {"clip": clip, "people": people, "units": units, "moving": moving, "hero": hero}[args.what](args.path)
 
 
 if __name__ == "__main__":
