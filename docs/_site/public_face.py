@@ -56,7 +56,10 @@ PAGES = (
     Page(
         "models",
         "Networks",
-        ("aufait.models.aunet", "aufait.models.deep_regions", "aufait.models.fan", "aufait.models.import_checkpoint"),
+        (
+            "aufait.models.aunet", "aufait.models.deep_regions", "aufait.models.fan", "aufait.models.hub",
+            "aufait.models.import_checkpoint",
+        ),
     ),
     Page("training", "Training", ("aufait.training.recipe", "aufait.training.run")),
     Page(

@@ -51,6 +51,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
         ),
         "cluster": Extra("work on the machines of a Ray cluster", {"ray": "ray"}),
         "cloud": Extra("videos and results in S3-like storage", {"s3fs": "s3fs"}),
+        "hub": Extra("networks on the Hugging Face Hub", {"huggingface_hub": "huggingface_hub"}),
         "timm": Extra("backbones of the timm library", {"timm": "timm"}),
     }
 )
