@@ -163,12 +163,12 @@ def _interrupt(number: int, frame: object) -> None:
 @contextmanager
 def _unread_output() -> Iterator[None]:
     """Inside, output that nobody reads any more, as with ``| head -1``, is dropped, and the work continues."""
-    before = sys.stdout
-    sys.stdout = cast("TextIO", _Forgiving(before))
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast("TextIO", _Forgiving(stream)) for stream in before)
     try:
         yield
     finally:
-        sys.stdout = before
+        sys.stdout, sys.stderr = before
 
 
 class _Forgiving:
