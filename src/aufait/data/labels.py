@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import io
-import warnings
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ MISSING_CODES = (9, 999, -1, EMPTY)
 """Codes for "not labelled" in BP4D (9), older files (999) and AffWild2 (-1), and the empty cell."""
 
 _SHOWN = 3
+_NOT_PLAIN = re.compile(r"[^0-9+\-, \t\r\n]|[0-9]{10}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +48,21 @@ def read_integers(path: Path, log: AnomalyLog) -> np.ndarray | None:
     text = read_text(path, log)
     if text is None:
         return None
+    values = read_plain(text)
+    return _read_carefully(text, path, log) if values is None else values
+
+
+def read_plain(text: str) -> np.ndarray | None:
+    """The cells of a text that holds nothing but whole numbers and commas, lines of equal length; None for any other text.
+
+    NumPy's reader is given nothing else: it takes what is not whole with a warning, and has ended the process on odd cells.
+    """
+    if _NOT_PLAIN.search(text) or not text.strip():
+        return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # an empty file, or a number that is not whole, only warns
-            return np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.int32, comments=None, ndmin=2)
-    except (ValueError, OverflowError, UserWarning, DeprecationWarning):
-        return _read_carefully(text, path, log)
+        return np.loadtxt(io.StringIO(text), delimiter=",", dtype=np.int32, comments=None, ndmin=2)
+    except ValueError:
+        return None
 
 
 def read_text(path: Path, log: AnomalyLog) -> str | None:

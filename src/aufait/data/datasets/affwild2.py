@@ -15,7 +15,7 @@ import numpy as np
 from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.datasets.building import Builder
-from aufait.data.labels import EMPTY, Columns, Labels, combine, read_text, split_cells, to_integer, to_labels
+from aufait.data.labels import EMPTY, Columns, Labels, combine, read_plain, read_text, split_cells, to_integer, to_labels
 from aufait.data.pictures import Media
 from aufait.data.trees import VIDEO_SUFFIXES, Folder, check_root, open_media, squash, survey
 
@@ -167,12 +167,9 @@ def _read(path: Path, log: AnomalyLog) -> Labels | None:
 
 
 def _fast(lines: list[str], width: int) -> np.ndarray | None:
-    try:
-        values = np.loadtxt(lines, delimiter=",", dtype=np.int32, comments=None, ndmin=2)
-    except ValueError:
-        return None
+    values = read_plain("\n".join(lines))
     # Blank lines are skipped by the fast reader, which would shift all frames after them.
-    return values if values.shape == (len(lines), width) else None
+    return values if values is not None and values.shape == (len(lines), width) else None
 
 
 def _careful(lines: list[str], width: int, path: Path, log: AnomalyLog) -> np.ndarray:
