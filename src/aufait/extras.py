@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+
+from aufait.errors import MissingExtraError
 
 
 class Extra(NamedTuple):
@@ -60,3 +63,21 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
 def extra_of(package: str) -> str | None:
     """The extra that brings a package, by its import name; None where none does."""
     return next((name for name, extra in EXTRAS.items() if package in extra.packages), None)
+
+
+def require(feature: str, extra: str, *packages: str) -> None:
+    """Import packages, to say at once what is missing.
+
+    Args:
+        feature: what they are needed for, as a noun phrase.
+        extra: that brings them.
+        packages: import names.
+
+    Raises:
+        MissingExtraError: one of them is not installed.
+    """
+    for package in packages:
+        try:
+            importlib.import_module(package)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(f"{feature} (package {package})", extra) from error

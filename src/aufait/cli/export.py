@@ -93,7 +93,7 @@ def _export_pipeline(folder: Path, format: str, opset: int | None, no_check: boo
 
 
 def _shipped(model: Path) -> str:
-    """ "compact" or "mesh" for the shipped models, and for files of their kinds; "" for other networks."""
+    """Kind of a shipped model, "compact" or "mesh", and of files like them; "" for other networks."""
     from aufait.models.default import mesh, predictor
     from aufait.models.default.shipped import DEFAULT, model_header
 

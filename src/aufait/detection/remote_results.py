@@ -68,7 +68,7 @@ class RemoteResults:
         if len(paths) < len(outcome.outputs) or not paths:
             return
         try:
-            if outcome.task.stem not in self._fetched:
+            if not (outcome.kept and outcome.task.stem in self._fetched):  # what is in the bucket already, and stayed as it was
                 with storage_errors(self.place, OutputError):
                     for path in paths:  # the record is the last of them
                         self._storage.put_file(str(path), (self.place / path.name).path)

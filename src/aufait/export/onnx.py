@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aufait.errors import MissingExtraError
 from aufait.export.contract import METADATA_KEY, TOLERANCE, ExportJob, ExportReport, Network, exported_file, shapes_of, to_json
+from aufait.extras import require
 from aufait.layers.runtimes.exporting import quiet_exporter
 
 
@@ -45,7 +44,7 @@ def export_onnx(
         OutputError: the file cannot be written.
         AufaitError: the exported network does not give the original's results.
     """
-    _require("onnx", "onnxscript", *(["onnxruntime"] if check else []))
+    require("ONNX export", "export", "onnx", "onnxscript", *(["onnxruntime"] if check else []))
     path = Path(path)
     with exported_file(path, ".onnx") as partial:
         job = ExportJob.prepare(model, inputs, notes)
@@ -86,11 +85,3 @@ def _compare(job: ExportJob, path: Path, tolerance: float) -> float:
         return [torch.from_numpy(array) for array in arrays]
 
     return job.compare(run, tolerance=tolerance)
-
-
-def _require(*packages: str) -> None:
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"ONNX export (package {package})", "export") from error

@@ -144,18 +144,14 @@ class Claim:
 @contextlib.contextmanager
 def in_turn(path: Path, work: str) -> Iterator[None]:
     """Inside, the claim is ours; what another process has claimed is waited for."""
-    claim = Claim(path, work)
-    while True:
-        try:
-            claim.__enter__()
-        except Claimed:
-            time.sleep(_TURN_SECONDS)
-        else:
-            break
-    try:
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(Claim(path, work))
+                break
+            except Claimed:
+                time.sleep(_TURN_SECONDS)
         yield
-    finally:
-        claim.__exit__()
 
 
 def is_claimed(path: Path) -> bool:

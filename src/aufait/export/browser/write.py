@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aufait.errors import AufaitError, MissingExtraError
+from aufait.errors import AufaitError
 from aufait.export.browser.eight_bits import with_eight_bits
 from aufait.export.browser.graphs import ActionUnitGraph, DetectorGraph, FaceCheckGraph, LandmarkGraph
+from aufait.extras import require
 from aufait.faces.builtin import BuiltinConfig, detector_network, landmark_network
 from aufait.faces.face_check import CHECK_SIZE, load_face_check
 from aufait.files.atomic import whole_file
 from aufait.files.hashes import file_sha256
-from aufait.layers.runtimes.exporting import quiet_exporter
+from aufait.layers.runtimes.exporting import OPSET, quiet_exporter
 from aufait.models.default.crop import CROP_SIZE
 from aufait.models.default.predictor import AUPredictor
 
 TOLERANCE = 1e-3
 """How far a graph's outputs may be from the network's, in their own units: pixels, probabilities, levels."""
-OPSET = 18
-"""ONNX operator set; old enough for every runtime that is still about."""
 _MOST = 4096
 """Largest side of a picture, and largest batch, that a graph is made for."""
 
@@ -95,7 +93,7 @@ def write_graph(graph: BrowserGraph, folder: Path) -> WrittenGraph:
         OutputError: the file cannot be written.
         AufaitError: the file does not give the network's results.
     """
-    _require("onnx", "onnxscript", "onnxruntime")
+    require("the page without a server", "export", "onnx", "onnxscript", "onnxruntime")
     graph.module.eval().requires_grad_(False)
     path = folder / f"{graph.name}.onnx"
     with whole_file(path) as partial:
@@ -162,11 +160,3 @@ def _runner(path: Path, outputs: tuple[str, ...]) -> Callable[[Tensor], list[Ten
 
 def _bytes(batch: int, height: int, width: int) -> Tensor:
     return torch.randint(0, 256, (batch, height, width, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-
-
-def _require(*packages: str) -> None:
-    for package in packages:
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"the page without a server (package {package})", "export") from error

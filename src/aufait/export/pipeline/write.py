@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
@@ -16,14 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from aufait.action_units import ACTION_UNITS
-from aufait.errors import AufaitError, MissingExtraError
+from aufait.errors import AufaitError
 from aufait.export.browser.eight_bits import with_eight_bits
 from aufait.export.pipeline.card import card_text
 from aufait.export.pipeline.graphs import FindGraph, ReadGraph
+from aufait.extras import require
 from aufait.faces.builtin import BuiltinConfig, detector_network, landmark_network
 from aufait.files.atomic import whole_file, write_text
 from aufait.files.hashes import file_sha256
-from aufait.layers.runtimes.exporting import quiet_exporter
+from aufait.layers.runtimes.exporting import OPSET, quiet_exporter
 from aufait.models.default.predictor import AUPredictor
 
 TOLERANCE = 0.01
@@ -31,7 +31,6 @@ TOLERANCE = 0.01
 number to the next."""
 PIXELS = 0.25
 """How far boxes and landmarks may be, in pixels of the picture."""
-_OPSET = 18
 FILES = ("find.onnx", "read.onnx", "pipeline.json", "MODEL_CARD.md", "consumer.py")
 """What ``export_pipeline`` writes."""
 
@@ -108,11 +107,7 @@ def _facts(units: AUPredictor, config: BuiltinConfig, files: Sequence[Path]) -> 
 
 
 def _write(graph: Any, path: Path) -> float:
-    for package in ("onnx", "onnxruntime"):
-        try:
-            importlib.import_module(package)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(f"ONNX export (package {package})", "export") from error
+    require("ONNX export", "export", "onnx", "onnxruntime")
     import onnx
     import onnxruntime
 
@@ -120,7 +115,7 @@ def _write(graph: Any, path: Path) -> float:
     with quiet_exporter(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "graph.onnx"
         torch.onnx.export(
-            graph, _examples(graph.inputs)[0], file, dynamo=False, input_names=list(graph.inputs), opset_version=_OPSET,
+            graph, _examples(graph.inputs)[0], file, dynamo=False, input_names=list(graph.inputs), opset_version=OPSET,
             output_names=list(graph.outputs), dynamic_axes={name: free[name] for name in graph.inputs},
         )  # fmt: skip
         model, _ = with_eight_bits(onnx.load(str(file)))

@@ -14,8 +14,8 @@ def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime
 
     Args:
         name: ``"torch"``; ``"onnx"``, which is ONNX Runtime on the CPU; ``"onnx-int8"``, the same with whole numbers of 8 bits
-            where that is worth it; or ``"auto"``, which is torch: it is there in every
-            installation and on every device, and the same numbers come out whatever else is installed.
+            where that is worth it; or ``"auto"``, which is torch: it is there in every installation and on every device, and the
+            same numbers come out whatever else is installed.
         device: where the networks are to run.
         threads: processor threads for one network, where the runtime has threads of its own.
 

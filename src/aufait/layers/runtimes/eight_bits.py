@@ -24,8 +24,7 @@ from torch import nn
 from aufait.errors import AufaitError, InputWarning, MissingModelError
 from aufait.files.weights import parse_json
 from aufait.layers.runtimes.contract import Call
-from aufait.layers.runtimes.graphs import weights_digest
-from aufait.layers.runtimes.onnx import TOLERANCE, OnnxRuntime
+from aufait.layers.runtimes.onnx import GraphPlan, OnnxRuntime
 
 LAYERS = ("Conv", "Gemm", "Add", "Relu", "Resize", "Concat")
 """Operators that are computed in 8 bits, as ONNX calls them, but for the last of a network (``rounded_layers``)."""
@@ -71,29 +70,17 @@ class Int8Runtime(OnnxRuntime):
         super().__init__(threads)
         self._measured = shipped_ranges() if measured is None else measured
 
-    def graph(self, network: nn.Module, call: Call) -> bytes:
-        model, ranges = super().graph(network, call), self._ranges(network, call)
-        return model if ranges is None else in_eight_bits(model, ranges, call.name)
-
-    def tolerance(self, network: nn.Module, call: Call) -> float:
-        return TOLERANCE if self._ranges(network, call) is None else COARSE
-
-    def variant(self, network: nn.Module, call: Call) -> str:
-        ranges = self._ranges(network, call, tell=True)
-        return "" if ranges is None else json.dumps([LAYERS, ranges], sort_keys=True)
-
-    def _ranges(self, network: nn.Module, call: Call, *, tell: bool = False) -> Ranges | None:
-        """Those of the network's tensors; None where it runs in 32 bits."""
-        entry = self._measured.get(call.name)
+    def plan(self, network: nn.Module, call: Call, weights: str) -> GraphPlan:
+        exact, entry = super().plan(network, call, weights), self._measured.get(call.name)
         if entry is None:
-            return None
-        if entry["weights"] != weights_digest(network):
-            if tell:
-                told = f"{call.name} runs in 32 bits: ranges for 8 bits were measured for the shipped weights, and these are others"
-                warnings.warn(told, InputWarning, stacklevel=2)
-            return None
+            return exact
+        if entry["weights"] != weights:
+            told = f"{call.name} runs in 32 bits: ranges for 8 bits were measured for the shipped weights, and these are others"
+            warnings.warn(told, InputWarning, stacklevel=2)
+            return exact
         ranges: Ranges = entry["ranges"]
-        return ranges
+        variant = json.dumps([LAYERS, ranges], sort_keys=True)
+        return GraphPlan(lambda: in_eight_bits(exact.make(), ranges, call.name), COARSE, variant)
 
 
 def in_eight_bits(model: bytes, ranges: Ranges, name: str) -> bytes:

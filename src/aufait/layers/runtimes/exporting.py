@@ -1,4 +1,4 @@
-"""torch's ONNX exporter without its remarks."""
+"""How torch's ONNX exporter is used: for which operators, and without its remarks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+OPSET = 18
+"""ONNX operator set; old enough for every ONNX Runtime that the extras allow."""
 
 
 @contextmanager

@@ -13,10 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from aufait.layers.runtimes.contract import Call
-from aufait.layers.runtimes.exporting import quiet_exporter
-
-OPSET = 18
-"""ONNX operator set; old enough for every ONNX Runtime that the extra allows."""
+from aufait.layers.runtimes.exporting import OPSET, quiet_exporter
 
 _tracing = threading.Lock()  # torch's tracer keeps its state in globals
 

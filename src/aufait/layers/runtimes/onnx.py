@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import importlib
 import os
 import uuid
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aufait.errors import AufaitError, MissingExtraError, OutputError
+from aufait.errors import AufaitError, OutputError
+from aufait.extras import require
 from aufait.files.atomic import whole_file
 from aufait.files.cache import cache_folder
 from aufait.files.versions import installed_version
 from aufait.layers.runtimes.contract import Call
-from aufait.layers.runtimes.graphs import OPSET, difference, rebuilt, traced, weights_digest
+from aufait.layers.runtimes.exporting import OPSET
+from aufait.layers.runtimes.graphs import difference, rebuilt, traced, weights_digest
 from aufait.layers.runtimes.rewriting import without_prelu
 from aufait.machine import one_thread_after_fork
 
@@ -36,6 +39,21 @@ TOLERANCE = 1e-4
 """How far an output may be from torch's, as ``graphs.difference`` counts it."""
 _WAY = 2
 """Of writing graphs; another number makes all of them again."""
+
+
+@dataclass(frozen=True)
+class GraphPlan:
+    """How a network becomes a graph.
+
+    Attributes:
+        make: writes the graph.
+        tolerance: how far its outputs may be from the network's, as ``graphs.difference`` counts it.
+        variant: what besides weights, inputs and versions it depends on.
+    """
+
+    make: Callable[[], bytes]
+    tolerance: float = TOLERANCE
+    variant: str = ""
 
 
 class OnnxRuntime:
@@ -51,11 +69,7 @@ class OnnxRuntime:
     name = "onnx"
 
     def __init__(self, threads: int = 1) -> None:
-        for package in ("onnxruntime", "onnx"):
-            try:
-                importlib.import_module(package)
-            except ModuleNotFoundError as error:
-                raise MissingExtraError(f"runtime {self.name} (package {package})", "fast") from error
+        require(f"runtime {self.name}", "fast", "onnxruntime", "onnx")
         self.threads = threads
 
     def ready(self, network: nn.Module, device: torch.device | str, call: Call) -> OnnxNetwork:
@@ -73,26 +87,19 @@ class OnnxRuntime:
             for module, mode in modes:
                 module.training = mode
 
-    def graph(self, network: nn.Module, call: Call) -> bytes:
-        """The graph that is to be run."""
-        return without_prelu(traced(network, call))
-
-    def tolerance(self, network: nn.Module, call: Call) -> float:
-        """How far the graph's outputs may be from the network's, as ``graphs.difference`` counts it."""
-        return TOLERANCE
-
-    def variant(self, network: nn.Module, call: Call) -> str:
-        """What besides weights, inputs and versions the graph depends on."""
-        return ""
+    def plan(self, network: nn.Module, call: Call, weights: str) -> GraphPlan:
+        """What is run for a network whose ``weights_digest`` is ``weights``."""
+        return GraphPlan(lambda: without_prelu(traced(network, call)))
 
 
 class _GraphFile:
     """The graph of one network in the cache folder."""
 
     def __init__(self, runtime: OnnxRuntime, network: nn.Module, call: Call) -> None:
-        self._runtime, self._network, self._call = runtime, network, call
-        self._tolerance = runtime.tolerance(network, call)
-        key = _key(network, call, runtime.variant(network, call))
+        self._network, self._call, self._threads = network, call, runtime.threads
+        weights = weights_digest(network)
+        self._plan = runtime.plan(network, call, weights)
+        key = _key(network, call, weights, self._plan.variant)
         self._path = cache_folder() / FOLDER / f"{call.name}-{key}.onnx"
 
     def session(self) -> OnnxNetwork:
@@ -106,21 +113,21 @@ class _GraphFile:
         with torch.no_grad():
             expected = self._network(*inputs)
         try:
-            found = OnnxNetwork(self._path, expected, self._runtime.threads)
-            return found if difference(expected, found(*inputs)) <= self._tolerance else None
+            found = OnnxNetwork(self._path, expected, self._threads)
+            return found if difference(expected, found(*inputs)) <= self._plan.tolerance else None
         except Exception:  # damaged files are answered with many kinds, which have no other base in common
             return None
 
     def _made(self) -> OnnxNetwork:
-        source = _stored(self._runtime.graph(self._network, self._call), self._path)
+        source = _stored(self._plan.make(), self._path)
         with torch.no_grad():
             pairs = [(self._network(*inputs), inputs) for inputs in (self._call.examples(), self._call.longer_examples())]
-        result = OnnxNetwork(source, pairs[0][0], self._runtime.threads)
+        result = OnnxNetwork(source, pairs[0][0], self._threads)
         apart = max(difference(expected, result(*inputs)) for expected, inputs in pairs)
-        if not apart <= self._tolerance:
+        if not apart <= self._plan.tolerance:
             raise AufaitError(
                 f"the network {self._call.name} gives other results with ONNX Runtime: they differ by {apart:.2g}, at most "
-                f"{self._tolerance:g} is allowed; use runtime torch, and please report it with the versions of torch and "
+                f"{self._plan.tolerance:g} is allowed; use runtime torch, and please report it with the versions of torch and "
                 "onnxruntime"
             )
         return result
@@ -193,8 +200,8 @@ def _stored(model: bytes, path: Path) -> Path | bytes:
         return model
 
 
-def _key(network: nn.Module, call: Call, variant: str) -> str:
+def _key(network: nn.Module, call: Call, weights: str, variant: str) -> str:
     """Stands for weights, inputs, versions and variant."""
     versions = [installed_version(name) for name in ("aufait", "torch", "onnxruntime")]
-    facts = (type(network).__qualname__, call, OPSET, _WAY, versions, weights_digest(network), *([variant] if variant else []))
+    facts = (type(network).__qualname__, call, OPSET, _WAY, versions, weights, *([variant] if variant else []))
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
