@@ -18,7 +18,6 @@ from aufait.bench.networks import SYSTEMS
 from aufait.cli.app import app
 from aufait.errors import AufaitError
 from aufait.export import export_onnx, export_torch
-from aufait.export import onnx as onnx_export
 from aufait.models.configuration import ModelConfig
 from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput
