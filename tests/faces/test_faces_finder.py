@@ -101,6 +101,27 @@ def test_max_faces_keeps_the_largest() -> None:
     assert np.ptp(face.landmarks[:, 1]) == pytest.approx(120, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("there", "wanted", "efforts"),
+    [
+        ([(120, 0.95)], 1, [Effort.GLANCE]),
+        ([(120, 0.95), (110, 0.95), (100, 0.95)], 2, [Effort.GLANCE]),
+        ([(120, 0.95)], 2, [Effort.GLANCE, Effort.SEARCH]),  # a second may be small
+        ([(60, 0.95)], 1, [Effort.GLANCE, Effort.SEARCH]),  # a larger one may be hard to find
+        ([(120, 0.7)], 1, [Effort.GLANCE, Effort.SEARCH]),
+        ([], 1, [Effort.GLANCE, Effort.SEARCH]),
+        ([(120, 0.95)], None, [Effort.SEARCH]),
+    ],
+)
+def test_no_more_is_searched_for_when_the_largest_faces_that_are_wanted_are_there(
+    there: list[tuple[int, float]], wanted: int | None, efforts: list[Effort]
+) -> None:
+    finder = ScriptedFinder(max_faces=wanted)
+    finder.there = [face_at(100 + 200 * place, 180, size, confidence) for place, (size, confidence) in enumerate(there)]
+    assert len(finder.find(IMAGE)) == min(len(there), wanted or len(there))
+    assert finder.efforts == efforts
+
+
 def test_following_searches_rarely_while_everybody_is_there() -> None:
     finder = ScriptedFinder()
     for frame in range(60):
