@@ -53,6 +53,20 @@ def data_list(
         console.print(f"  {name:<{_NAME_WIDTH}} {title}", soft_wrap=True)
 
 
+@data_app.command("practice")
+def data_practice(
+    folder: Annotated[Path, typer.Argument(help="Folder for it; is made.")] = Path("practice"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Unpack a small labelled data set to practise on: 240 rendered faces of 24 persons, 6 action units."""
+    from aufait.data.practice import write_practice_set
+
+    table = write_practice_set(folder)
+    if not quiet:
+        stdout().print(f"{table}: 240 rendered faces of 24 persons. Nobody on them is real.", soft_wrap=True)
+        stdout().print(f"Next: aufait prepare csv {table} --alignment ALIGNMENT --output faces", soft_wrap=True)
+
+
 @data_app.command("check")
 def data_check(
     dataset: Annotated[str, typer.Argument(help="Name of the data set; aufait data list shows them.", show_default=False)],
