@@ -152,7 +152,11 @@ def test_unwritable_places_are_output_errors(toy: Toy, tmp_path: Path) -> None:
         export_torch(toy, tmp_path / "file" / "x.pt2")
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+QUICK = ("resnet18", "deep-regions", "jaa-net-v2")
+"""The rest takes minutes; every network's torch.export is tested with its other promises."""
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SYSTEMS])
 def test_every_system_exports(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = create_model(name, (1, 12))  # two action units: the exporter's time grows with the graph
@@ -162,6 +166,7 @@ def test_every_system_exports(name: str, tmp_path: Path) -> None:
         assert report.difference <= 1e-4
 
 
+@pytest.mark.slow
 def test_a_face_aligner_exports_too(tmp_path: Path) -> None:
     torch.manual_seed(0)
     aligner = FaceAligner(FANConfig(stacks=1, image_size=64))

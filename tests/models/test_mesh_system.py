@@ -146,6 +146,7 @@ def test_further_inputs_are_part_of_the_contract(kind: type[AUSystem], words: st
         check_network(kind(MeshSystemConfig.create((1,))))
 
 
+@pytest.mark.slow
 def test_the_exported_model_takes_what_the_network_takes(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

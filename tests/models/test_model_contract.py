@@ -220,7 +220,11 @@ def test_channels_last_agrees_with_channels_first(name: str) -> None:
     torch.testing.assert_close(run(last, inputs | {"images": images}).logits, expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
+ROWS = {name for name in NAMES if name.startswith(("mgrr-net-", "abrnet-"))}
+"""Rows of ablation tables: their layers are those of the whole network."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ROWS)) for name in NAMES])
 def test_torch_export_with_any_batch_agrees_with_eager(name: str) -> None:
     model = small(name)
     dynamic = {key: {0: torch.export.Dim("batch", min=1, max=64)} for key in model.example_inputs(1)}
