@@ -117,6 +117,14 @@ def _install_lowest(session: nox.Session, extras: list[str]) -> None:
 
 
 @nox.session
+def stores(session: nox.Session) -> None:
+    """Videos and results in a store that speaks S3, on this machine: moto, which brings some thirty packages."""
+    session.install("-c", "constraints.txt", "torch")
+    session.install("-e", ".[cloud]", "pytest", "moto[s3,server]")
+    session.run("pytest", "-q", "tests/detection/test_buckets.py", env=TEST_ENV)
+
+
+@nox.session
 def sbom(session: nox.Session) -> None:
     """dist/aufait-sbom.cdx.json: what an installation with all extras consists of, as CycloneDX."""
     session.install(CYCLONEDX)

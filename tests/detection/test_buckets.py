@@ -49,7 +49,7 @@ def test_the_extra_is_named_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) 
 def server() -> Iterator[str]:
     """A store on this machine that speaks S3."""
     for package in ("s3fs", "flask", "flask_cors", "moto"):
-        pytest.importorskip(package, reason=f"{package} is not installed: pip install s3fs 'moto[s3,server]'")
+        pytest.importorskip(package, reason=f"{package} is not installed: nox -s stores")
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0, verbose=False)

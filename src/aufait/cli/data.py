@@ -64,7 +64,8 @@ def data_practice(
     table = write_practice_set(folder)
     if not quiet:
         stdout().print(f"{table}: 240 rendered faces of 24 persons. Nobody on them is real.", soft_wrap=True)
-        stdout().print(f"Next: aufait prepare csv {table} --alignment ALIGNMENT --output faces", soft_wrap=True)
+        stdout().print(f"Next: aufait prepare csv {table} --output faces", soft_wrap=True)
+        stdout().print("Then: aufait crossval practice --cache faces --output result", soft_wrap=True)
 
 
 @data_app.command("check")
