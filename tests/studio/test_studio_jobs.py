@@ -191,7 +191,7 @@ def test_changes_are_told_as_they_come(own: Any, tmp_path: Path) -> None:
     import asyncio
 
     studio, client = own
-    clip = slow_clip(tmp_path / "clip.mp4", 60)  # what changes within a quarter of a second may be told as one change
+    clip = slow_clip(tmp_path / "clip.mp4", 300)  # what changes within a quarter of a second may be told as one change
 
     async def listen() -> list[str]:
         stream = studio.updates.stream()

@@ -423,7 +423,7 @@ def base_recipe(run: PaperRun) -> Recipe:
 
 @lru_cache(maxsize=256)
 def _base_recipe(model: str, protocol: str) -> Recipe:
-    from aufait.data.protocols import get_protocol
+    from aufait.data.protocols import get_protocol, list_protocols
     from aufait.models.registry import model_entry
     from aufait.training.recipe import list_recipes, load_recipe
 
@@ -431,7 +431,8 @@ def _base_recipe(model: str, protocol: str) -> Recipe:
         return model_entry(name).config.SYSTEM
 
     recipes = [load_recipe(name) for name in list_recipes()]
-    related = [one for one in recipes if system(one.model) == system(model)]
+    published = list_protocols()  # not that of the practice set
+    related = [one for one in recipes if one.protocol in published and system(one.model) == system(model)]
     if not related:
         raise InputError(f"there is no recipe for {model}; known recipes: {', '.join(list_recipes())}")
     wanted = get_protocol(protocol)
