@@ -84,9 +84,9 @@ def _guessing(evaluation: Evaluation) -> str:
             better = interval is not None and interval.low > 0
             y = 42 + step * place
             parts += _dot(interval, evaluation.scores[metric][name], x, y, _BLUE if better else _ORANGE)
-    legend = "points of percent; 0 is guessing; dot: value, bar: interval; blue: the whole interval is above 0, orange: it is not"
-    parts.append(_text(left, height, legend, "start", _DIM))
-    return _svg(left + 2 * width + gap + 30, height + 8, parts, "how much better than guessing each action unit is")
+    parts.append(_text(left, height, "points of percent; 0 is guessing; dot: value, bar: interval", "start", _DIM))
+    parts.append(_text(left, height + 16, "blue: the whole interval is above 0, orange: it is not", "start", _DIM))
+    return _svg(left + 2 * width + gap + 30, height + 24, parts, "how much better than guessing each action unit is")
 
 
 def _reach(evaluation: Evaluation, metric: str, names: list[str]) -> float:
