@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import av.logging
 import numpy as np
 import pytest
 from fakes import FakeFinder, FakePredictor, write_clip, write_picture
@@ -464,3 +465,15 @@ def test_a_picture_that_the_file_system_refuses_is_an_input_error(tmp_path: Path
     monkeypatch.setattr("pathlib.Path.stat", refuse)
     with pytest.raises(InputError, match=r"cannot be read: Input/output error|Input/output error"):
         open_video(path)
+
+
+def test_other_packages_cannot_make_decoders_talk(tmp_path: Path) -> None:
+    """What a decoder's thread says through Python waits for a lock that is held while that thread is ended: for ever."""
+    level = av.logging.get_level()
+    try:
+        for use in (lambda: write_clip(tmp_path / "clip.mp4"), lambda: open_video(tmp_path / "clip.mp4").close()):
+            av.logging.set_level(av.logging.ERROR)
+            use()
+            assert av.logging.get_level() is None
+    finally:
+        av.logging.set_level(level)

@@ -46,6 +46,7 @@ def open_container(path: Path | Address) -> Any:
     """
     if isinstance(path, Address):
         return _open_address(path)
+    silence_decoders()
     check_file(path, "video")
     # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
     file, options = str(path.resolve()), {**_limits(), "protocol_whitelist": "file"}
@@ -58,6 +59,17 @@ def open_container(path: Path | Address) -> Any:
             f"{path} cannot be opened as a video ({error_text(error)}): {describe_content(path)}. "
             "Recordings that were cut off often lack their index and cannot be opened by any program"
         ) from error
+
+
+def silence_decoders() -> None:
+    """What FFmpeg has to say goes nowhere, as PyAV has it when it is imported; to be called before anything is decoded or encoded.
+
+    Other packages turn its messages on (torchvision up to 0.21 does, on import). Then a decoder's thread that has something to say
+    waits for Python's lock, and whoever closes that video holds the lock and waits for the thread: for ever.
+    """
+    with _LOG:
+        if av.logging.get_level() is not None:
+            av.logging.set_level(None)
 
 
 def check_stream(path: Path | Address, stream: Any) -> None:
@@ -100,6 +112,7 @@ def _open_address(address: Address) -> Any:
     if address.live:
         options |= {"protocol_whitelist": "tcp,tls,udp,rtp", "rtsp_flags": "prefer_tcp"}
     options |= _trust(address)
+    silence_decoders()
     start = time.monotonic()
     try:
         return av.open(address.url, options=options, metadata_errors="ignore", timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS))

@@ -189,9 +189,12 @@ def _dark_colours(
     import av
     import av.error
 
+    from aufait.media.containers import silence_decoders
+
     reader = {"PNG": "png_pipe", "TIFF": "tiff_pipe"}.get(str(image.format))
     if reader is None or image.width * image.height > _DARK_PIXELS:
         return None
+    silence_decoders()
     try:
         with (
             io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,  # noqa: PTH123 (any path)

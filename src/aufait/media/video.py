@@ -29,7 +29,7 @@ from aufait.errors import InputError
 from aufait.media import deinterlace
 from aufait.media.addresses import Address, find_address
 from aufait.media.colours import RgbConverter
-from aufait.media.containers import breaking_off, check_stream, decoder_threads, error_text, open_container
+from aufait.media.containers import breaking_off, check_stream, decoder_threads, error_text, open_container, silence_decoders
 from aufait.media.frame_times import FrameTimes
 from aufait.media.limits import check_frame
 from aufait.media.missing_end import missing_bytes
@@ -446,6 +446,7 @@ class Camera:
         options = {"video_size": f"{size[0]}x{size[1]}"} if size else {}
         if frame_rate or device_format == "avfoundation":  # macOS refuses its own default of 29.97
             options["framerate"] = f"{frame_rate or 30:g}"
+        silence_decoders()
         try:
             self._container = av.open(file, format=device_format, options=options)
         except (av.error.FFmpegError, OSError, ValueError) as error:

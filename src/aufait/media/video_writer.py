@@ -15,7 +15,7 @@ import numpy as np
 
 from aufait.errors import OutputError
 from aufait.files.atomic import AtomicOutput, OutputWriter, output_errors
-from aufait.media.video import error_text
+from aufait.media.containers import error_text, silence_decoders
 
 if TYPE_CHECKING:
     from aufait.media.sound import SoundTrack
@@ -87,6 +87,7 @@ class VideoWriter(OutputWriter):
 
     def _open(self) -> None:
         """Open the file with the sound unchanged, else with the sound encoded again, else without."""
+        silence_decoders()
         ways = [None] if self._sound is None or self._sound.problem else [True, False, None]
         for copied in ways:
             options = {"movflags": "+faststart"} if self._format in {"mp4", "mov"} else {}
