@@ -29,13 +29,12 @@ def write_practice_set(folder: str | Path) -> Path:
     """
     target = Path(folder)
     with zipfile.ZipFile(ARCHIVE) as archive:
-        names = archive.namelist()
+        others = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()} - set(archive.namelist())
+        if others:
+            raise OutputError(f"{target} holds other files ({min(others)}): name a new folder for the practice set")
         try:
-            found = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
-            if found - set(names):
-                raise OutputError(f"{target} holds other files ({min(found - set(names))}): name a new folder for the practice set")
             target.mkdir(parents=True, exist_ok=True)
             archive.extractall(target)
         except OSError as error:
-            raise OutputError(f"cannot write the practice set to {target}: {error}") from error
+            raise OutputError(f"cannot write the practice set to {target}: {error.strerror or error}") from error
     return target / TABLE
