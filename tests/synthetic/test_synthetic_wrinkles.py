@@ -106,7 +106,7 @@ def test_compose_leaves_the_skin_untouched_and_is_quick(maps: WrinkleMaps, trait
     amounts = wrinkle_amounts(dict.fromkeys(WRINKLING_UNITS, 5.0), dict.fromkeys(WRINKLING_UNITS, 5.0), traits)
     relief = compose(maps, amounts, skin)
     assert relief.dtype == np.float32 and relief.shape == (maps.size, maps.size, 3)
-    assert relief[..., 2].min() >= 0 and relief[..., 2].max() <= MAX_CAVITY
+    assert relief[..., 2].min() >= 0 and relief[..., 2].max() <= np.float32(MAX_CAVITY)
     assert not skin.bump.any() and not skin.static_cavity.any()
     times = []
     for _ in range(5):
