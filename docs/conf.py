@@ -26,6 +26,7 @@ html_search_scorer = str(Path(__file__).parent / "_site" / "scorer.js")  # Sphin
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 pygments_style, pygments_dark_style = "friendly", "monokai"
+highlight_language = "none"  # blocks that name no language are commands and what they print
 
 myst_heading_anchors = 4  # the anchors that GitHub makes
 nb_execution_mode = "off"  # notebooks are stored with their outputs; their test runs them
