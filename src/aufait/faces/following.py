@@ -67,8 +67,8 @@ class FollowingFinder(ABC):
 
     Args:
         max_faces: keep this many, None for all: in a picture the largest, and where these are large and certain, no more is
-            searched for, in a quarter of the time; in a video the largest at first, and then those who are followed, until they
-            have been lost for ``TrackerConfig.max_lost``.
+            searched for, in a third to a quarter of the time; in a video the largest at first, and then those who are followed,
+            until they have been lost for ``TrackerConfig.max_lost``.
         min_confidence: faces below are dropped, in [0, 1].
     """
 

@@ -44,9 +44,9 @@ def open_container(path: Path | Address) -> Any:
     Raises:
         InputError: no file, not a media container, not one that can be opened, or a server that cannot be reached.
     """
+    silence_decoders()
     if isinstance(path, Address):
         return _open_address(path)
-    silence_decoders()
     check_file(path, "video")
     # A plain file name could be taken for a protocol ("a:b.mp4"); only local files are ever opened.
     file, options = str(path.resolve()), {**_limits(), "protocol_whitelist": "file"}
@@ -112,7 +112,6 @@ def _open_address(address: Address) -> Any:
     if address.live:
         options |= {"protocol_whitelist": "tcp,tls,udp,rtp", "rtsp_flags": "prefer_tcp"}
     options |= _trust(address)
-    silence_decoders()
     start = time.monotonic()
     try:
         return av.open(address.url, options=options, metadata_errors="ignore", timeout=(TIMEOUT_SECONDS, TIMEOUT_SECONDS))
