@@ -76,6 +76,24 @@ def test_rounded_results_are_near_those_in_32_bits(network: Small, measured: dic
         assert 0 < error < 0.03
 
 
+def test_sums_are_exact_whatever_the_processor_has(
+    network: Small, measured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower way is asked for where the processor needs it, and only there; both give the same results where both are exact."""
+    entries, found = [], []
+    for cut_off in (False, True):
+        monkeypatch.setattr(eight_bits, "sums_are_cut_off", lambda cut_off=cut_off: cut_off)
+        runtime = Int8Runtime(measured=measured)
+        entries.append(dict(runtime.plan(network, CALL, weights_digest(network)).entries))
+        found.append([runtime.ready(network, "cpu", CALL)(x) for x in pictures()])
+    assert entries == [{}, {"session.x64quantprecision": "1"}]
+    monkeypatch.undo()
+    if eight_bits.sums_are_cut_off():
+        pytest.skip("this processor has no exact sums of 8-bit products but the slower ones")
+    for usual, slower in zip(*found, strict=True):
+        assert torch.allclose(usual, slower, atol=1e-6)
+
+
 def test_the_ranges_are_part_of_the_file_name(network: Small, measured: dict[str, Any], tmp_path: Path) -> None:
     wider = {"small": {**measured["small"], "ranges": {k: (2 * a, 2 * b) for k, (a, b) in measured["small"]["ranges"].items()}}}
     for one in (measured, wider, {}):

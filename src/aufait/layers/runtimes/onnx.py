@@ -12,9 +12,9 @@ import hashlib
 import os
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,13 @@ class GraphPlan:
         make: writes the graph.
         tolerance: how far its outputs may be from the network's, as ``graphs.difference`` counts it.
         variant: what besides weights, inputs and versions it depends on.
+        entries: further settings of its sessions, as ONNX Runtime names them.
     """
 
     make: Callable[[], bytes]
     tolerance: float = TOLERANCE
     variant: str = ""
+    entries: Mapping[str, str] = field(default_factory=dict)
 
 
 class OnnxRuntime:
@@ -105,6 +107,9 @@ class _GraphFile:
     def session(self) -> OnnxNetwork:
         return self._kept() or self._made()
 
+    def _opened(self, model: Path | bytes, output: Any) -> OnnxNetwork:
+        return OnnxNetwork(model, output, self._threads, self._plan.entries)
+
     def _kept(self) -> OnnxNetwork | None:
         """The session of a file that is there, opens and agrees with the network; else None."""
         if not self._path.is_file():
@@ -113,7 +118,7 @@ class _GraphFile:
         with torch.no_grad():
             expected = self._network(*inputs)
         try:
-            found = OnnxNetwork(self._path, expected, self._threads)
+            found = self._opened(self._path, expected)
             return found if difference(expected, found(*inputs)) <= self._plan.tolerance else None
         except Exception:  # damaged files are answered with many kinds, which have no other base in common
             return None
@@ -122,7 +127,7 @@ class _GraphFile:
         source = _stored(self._plan.make(), self._path)
         with torch.no_grad():
             pairs = [(self._network(*inputs), inputs) for inputs in (self._call.examples(), self._call.longer_examples())]
-        result = OnnxNetwork(source, pairs[0][0], self._threads)
+        result = self._opened(source, pairs[0][0])
         apart = max(difference(expected, result(*inputs)) for expected, inputs in pairs)
         if not apart <= self._plan.tolerance:
             raise AufaitError(
@@ -140,10 +145,11 @@ class OnnxNetwork:
         model: the graph's file, or its bytes.
         output: what the network returned once, for how its tensors are put together.
         threads: processor threads.
+        entries: further settings, see ``GraphPlan``.
     """
 
-    def __init__(self, model: Path | bytes, output: Any, threads: int) -> None:
-        self._model, self._output, self._threads = model, output, threads
+    def __init__(self, model: Path | bytes, output: Any, threads: int, entries: Mapping[str, str] | None = None) -> None:
+        self._model, self._output, self._threads, self._entries = model, output, threads, entries or {}
         self._open()
         _networks.add(self)
 
@@ -162,8 +168,8 @@ class OnnxNetwork:
         options.intra_op_num_threads = 1 if one_thread_after_fork() else self._threads
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Processors without instructions for sums of 8-bit products would cut sums off at 16 bits, for a little more speed.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        for name, value in self._entries.items():
+            options.add_session_config_entry(name, value)
         model = self._model if isinstance(self._model, bytes) else str(self._model)
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._names = [one.name for one in self._session.get_inputs()]
