@@ -131,14 +131,60 @@ def test_following_searches_rarely_while_everybody_is_there() -> None:
     assert Effort.GLANCE not in finder.efforts
 
 
-def test_a_newcomer_is_noticed_within_half_a_second() -> None:
+@pytest.mark.parametrize(
+    ("seen", "last"),
+    [
+        (80, 26),  # somebody walks in: within half a second
+        (7, 26),  # hardly brighter than the wall behind, but brighter
+        (0, 71),  # cannot be told from it, or was there before the network saw it: at the next search that is not put off
+    ],
+)
+def test_a_newcomer_is_noticed_when_the_picture_changes(seen: int, last: int) -> None:
     finder = ScriptedFinder()
-    for frame in range(40):
-        finder.there = [face_at(100, 180)] + ([face_at(450, 180, 40)] if frame >= 10 else [])
-        found = finder.track(IMAGE, frame / 30)
-        assert len(found) == 1 if frame < 10 else True
-        if frame >= 26:
-            assert len(found) == 2
+    for frame in range(80):
+        newcomer = frame >= 10
+        image = IMAGE.copy()
+        image[160:200, 430:470] += np.uint8(seen * newcomer)
+        finder.there = [face_at(100, 180)] + ([face_at(450, 180, 40)] if newcomer else [])
+        found = finder.track(image, frame / 30)
+        assert len(found) == 2 if frame >= last else len(found) <= 1 + newcomer
+    assert len(finder.efforts) < 5 or seen
+
+
+def test_searches_are_put_off_only_while_nothing_changes_away_from_those_who_are_followed() -> None:
+    def searches(changed: tuple[slice, slice]) -> int:
+        finder = ScriptedFinder()
+        finder.there = [face_at(300, 180)]
+        for frame in range(125):
+            image = IMAGE.copy()
+            image[changed] = 40 + frame
+            finder.track(image, frame / 30)
+        return len(finder.efforts)
+
+    assert searches(np.s_[:0, :0]) == 3  # in four seconds: at the start, then every two seconds
+    assert searches(np.s_[120:240, 240:360]) == 3  # the face itself
+    assert searches(np.s_[0:60, 500:640]) == 9  # every half second, and the first
+
+
+def test_a_cut_or_another_size_ends_the_patience() -> None:
+    finder = ScriptedFinder()
+    finder.there = [face_at(300, 180)]
+    rng = np.random.default_rng(0)
+    first, second = (rng.integers(0, 255, (36, 64, 3), np.uint8).repeat(10, 0).repeat(10, 1) for _ in range(2))
+    for frame in range(30):
+        finder.track(first, frame / 30)
+    before = len(finder.efforts)
+    finder.track(second, 1.0)
+    assert len(finder.efforts) == before + 1
+
+
+def test_who_is_enough_is_not_searched_for() -> None:
+    finder = ScriptedFinder(max_faces=1)
+    for frame in range(60):
+        finder.there = [face_at(100, 180), face_at(450, 180, 40)]
+        image = np.full_like(IMAGE, 3 * frame)
+        assert len(finder.track(image, frame / 30)) == 1
+    assert len(finder.efforts) == 1
 
 
 def test_a_large_face_is_found_again_at_once() -> None:

@@ -33,24 +33,28 @@ class CutConfig:
 
 
 class CutDetector:
-    """Says of each picture of a video whether there is a cut before it. One object per video; memory is constant."""
+    """Says of each picture of a video whether there is a cut before it. One object per video; memory is constant.
+
+    Attributes:
+        picture: (18, 32) the last one, small; None before the first.
+    """
 
     def __init__(self, config: CutConfig | None = None) -> None:
         self.config = config or CutConfig()
-        self._last: np.ndarray | None = None
+        self.picture: np.ndarray | None = None
         self._usual = 0.0
 
     def reset(self) -> None:
         """Start of another video."""
-        self._last = None
+        self.picture = None
         self._usual = 0.0
 
     def cut_before(self, image: np.ndarray) -> bool:
         """Whether there is a cut between the last picture and ``image`` (H, W, 3) uint8; sizes may differ."""
-        before, self._last = self._last, small_picture(image)
+        before, self.picture = self.picture, small_picture(image)
         if before is None:
             return False
-        new = change(before, self._last, self.config.plain)
+        new = change(before, self.picture, self.config.plain)
         cut = new > max(self.config.change, self.config.sudden * self._usual)
         self._usual += self.config.smoothing * (new - self._usual)
         return cut
@@ -63,6 +67,21 @@ def small_picture(image: np.ndarray) -> np.ndarray:
     columns = ((np.arange(_COLUMNS * _SAMPLES) + 0.5) / (_COLUMNS * _SAMPLES) * width).astype(np.intp)
     samples = image[rows[:, None], columns].astype(np.float32).reshape(_ROWS, _SAMPLES, -1).sum(axis=1)
     return np.asarray(samples.reshape(_ROWS, _COLUMNS, -1).mean(axis=2) / np.float32(_SAMPLES))
+
+
+def cells_in(boxes: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(18, 32) bool: cells of the small picture whose middle is in one of the boxes (N, 4), in pixels of a picture of this size.
+
+    Args:
+        boxes: x0, y0, x1, y1.
+        size: width and height.
+    """
+    width, height = size
+    x = (np.arange(_COLUMNS) + 0.5) / _COLUMNS * width
+    y = (np.arange(_ROWS) + 0.5) / _ROWS * height
+    across = (x >= boxes[:, :1]) & (x <= boxes[:, 2:3])  # (N, 32)
+    down = (y >= boxes[:, 1:2]) & (y <= boxes[:, 3:])  # (N, 18)
+    return np.asarray((down[:, :, None] & across[:, None]).any(axis=0))
 
 
 def change(first: np.ndarray, second: np.ndarray, plain: float) -> float:

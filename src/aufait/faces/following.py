@@ -1,8 +1,8 @@
 """What both finders share: searching a picture, and following faces through a video.
 
 A back end says how to search a whole picture and how to read known faces again near where they were. Following then takes one
-reading per face and frame; the whole picture is searched at the start, twice a second, when somebody is lost, and after a cut,
-when known places no longer mean anything.
+reading per face and frame; the whole picture is searched at the start, twice a second or, where only those who are followed move,
+every two seconds, when somebody is lost, and after a cut, when known places no longer mean anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from aufait.errors import InputError
 from aufait.faces.appearance import Looks
 from aufait.faces.boxes import box_sizes, check_image, keep_best, overlap, overlap_of_smaller
-from aufait.faces.cuts import CutDetector
+from aufait.faces.cuts import CutDetector, cells_in
 from aufait.faces.face import Face
 from aufait.faces.pose import estimate_pose
 from aufait.faces.tracking import FaceTracker, TrackerConfig
@@ -44,6 +44,15 @@ class FollowingConfig:
 
     search_frames: int = 15
     """Frames between them at most."""
+
+    put_off: int = 3
+    """Searches in turn that are put off while nothing changes but near the faces that are followed."""
+
+    still: float = 6.0
+    """Grey levels by which no cell of the small picture (``cuts.small_picture``) may have changed since the last search ..."""
+
+    near: float = 1.0
+    """... but for those within this many face sizes of a followed face: heads and shoulders move."""
 
     lost_interval: float = 0.2
     """Seconds between two such looks while somebody is missing."""
@@ -95,6 +104,8 @@ class FollowingFinder(ABC):
         self._size: tuple[int, int] | None = None
         self._last_look: float | None = None
         self._frames_since_look = 0
+        self._searched: np.ndarray | None = None
+        self._put_off = 0
         self._closed = False
 
     @abstractmethod
@@ -138,8 +149,8 @@ class FollowingFinder(ABC):
         self._prepare(image)
         expected = self._tracker.predict(timestamp)
         seen = self._distinct(self._look_again(image, expected)) if expected else []
-        effort = self._effort(timestamp, missing=len(seen) < max(len(expected), 1))
-        if effort is not None:
+        effort = self._effort(timestamp, seen, missing=len(seen) < max(len(expected), 1))
+        if effort is not None and (self.max_faces is None or len(seen) < self.max_faces):
             seen = self._distinct(seen, self._search(image, effort, seen))
         faces = self._tracker.update(self._with_pose(seen, image), timestamp, image)
         return sorted(faces, key=lambda face: face.track_id)
@@ -156,6 +167,7 @@ class FollowingFinder(ABC):
         self._size = None
         self._last_look = None
         self._frames_since_look = 0
+        self._searched = None
 
     def close(self) -> None:
         """Release what the back end holds; the finder cannot be used afterwards. Closing twice is harmless."""
@@ -172,20 +184,36 @@ class FollowingFinder(ABC):
         before, self._size = self._size, (image.shape[1], image.shape[0])
         if self._cuts.cut_before(image):
             self._tracker.cut()
-            self._last_look = None  # search again, and thoroughly
+            self._last_look = self._searched = None  # search again, and thoroughly
         if before is not None and before != self._size:
+            self._searched = None
             self._tracker.rescale((self._size[0] / before[0], self._size[1] / before[1]))
 
-    def _effort(self, timestamp: float, *, missing: bool) -> Effort | None:
-        """How hard to search this frame; None to leave it at the faces that are followed."""
+    def _effort(self, timestamp: float, faces: list[Face], *, missing: bool) -> Effort | None:
+        """How hard to search this frame; None to leave it at the ``faces`` that are followed."""
         settings = self.following
         self._frames_since_look += 1
         since = np.inf if self._last_look is None else timestamp - self._last_look
         stale = since >= settings.search_interval or self._frames_since_look >= settings.search_frames or since < 0
         if stale or (missing and since >= settings.lost_interval):
             self._last_look, self._frames_since_look = timestamp, 0
+            if not missing and self._put_off < settings.put_off and self._still(faces):
+                self._put_off += 1
+                return None
+            self._searched, self._put_off = self._cuts.picture, 0
             return Effort.LOOK
         return Effort.GLANCE if missing else None
+
+    def _still(self, faces: list[Face]) -> bool:
+        """Whether nothing has changed since the last search but near these faces."""
+        now = self._cuts.picture
+        if self._searched is None or now is None or self._size is None:
+            return False
+        boxes = np.stack([face.box for face in faces])
+        margin = self.following.near * box_sizes(boxes)[:, None]
+        grown = np.concatenate([boxes[:, :2] - margin, boxes[:, 2:] + margin], axis=1)
+        changed = (np.abs(now - self._searched) > self.following.still) & ~cells_in(grown, self._size)
+        return not changed.any()
 
     def _distinct(self, known: list[Face], found: list[Face] | None = None) -> list[Face]:
         """Each person once, if certain enough. A known face wins over one found at the same place."""

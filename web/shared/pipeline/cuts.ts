@@ -1,26 +1,27 @@
 // Hard cuts of a video, from the pictures alone. As `aufait.faces.cuts`.
 import type { CutFacts } from "./facts";
-import type { Picture } from "./picture";
+import type { Box, Picture } from "./picture";
 
 const ROWS = 18, COLUMNS = 32, SAMPLES = 3, SHIFT = 2;
 
 export class CutDetector {
-  private last: Float32Array | null = null;
+  /** The last picture, small. */
+  picture: Float32Array | null = null;
   private usual = 0;
 
   constructor(private readonly facts: CutFacts) {}
 
   reset(): void {
-    this.last = null;
+    this.picture = null;
     this.usual = 0;
   }
 
   /** Whether there is a cut between the last picture and this one. */
   cutBefore(picture: Picture): boolean {
-    const before = this.last;
-    this.last = smallPicture(picture);
+    const before = this.picture;
+    this.picture = smallPicture(picture);
     if (!before) return false;
-    const now = change(before, this.last, this.facts.plain);
+    const now = change(before, this.picture, this.facts.plain);
     const cut = now > Math.max(this.facts.change, this.facts.sudden * this.usual);
     this.usual += this.facts.smoothing * (now - this.usual);
     return cut;
@@ -39,6 +40,15 @@ export function smallPicture({ width, height, data }: Picture): Float32Array {
     }
   }
   return cells;
+}
+
+/** Whether no cell differs by more than some grey levels, but for cells whose middle is in one of the boxes. */
+export function unchanged(first: Float32Array, second: Float32Array, most: number, boxes: readonly Box[], width: number, height: number): boolean {
+  return first.every((value, k) => {
+    const x = ((k % COLUMNS) + 0.5) / COLUMNS * width, y = (Math.floor(k / COLUMNS) + 0.5) / ROWS * height;
+    const inside = boxes.some(([left, top, right, bottom]) => x >= left && x <= right && y >= top && y <= bottom);
+    return inside || Math.abs(value - second[k]!) <= most;
+  });
 }
 
 /** 1 minus the best correlation over shifts of up to two cells; two plain pictures count as similar. */

@@ -45,6 +45,9 @@ export interface FinderFacts {
 export interface FollowingFacts {
   search_interval: number;
   search_frames: number;
+  put_off: number;
+  still: number;
+  near: number;
   lost_interval: number;
   max_overlap: number;
   nested: number;

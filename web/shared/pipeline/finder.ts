@@ -1,6 +1,6 @@
 // Faces of pictures and of the frames of a video. As `aufait.faces.builtin.BuiltinFinder` and `following.FollowingFinder`.
 import { boxSize, keepBest, landmarkBox, overlap, overlapOfSmaller } from "./boxes";
-import { CutDetector } from "./cuts";
+import { CutDetector, unchanged } from "./cuts";
 import { detectBoxes } from "./detector";
 import type { Facts } from "./facts";
 import { cropFromBox, cropFromLandmarks, read, type Reading } from "./landmarks";
@@ -28,6 +28,8 @@ export class Finder {
   private size: [number, number] | null = null;
   private lastLook: number | null = null;
   private framesSinceLook = 0;
+  private searched: Float32Array | null = null;
+  private putOff = 0;
 
   constructor(private readonly graphs: Pick<Graphs, "detector" | "landmarks">, private readonly facts: Facts) {
     this.tracks = new Tracks(facts.tracker);
@@ -46,7 +48,7 @@ export class Finder {
     this.prepare(picture);
     const expected = this.tracks.predict(time);
     let seen = expected.length ? this.distinct(await this.lookAgain(picture, expected)) : [];
-    const effort = this.effort(time, seen.length < Math.max(expected.length, 1));
+    const effort = this.effort(time, seen, seen.length < Math.max(expected.length, 1));
     if (effort) seen = this.distinct(seen, await this.search(picture, effort, seen));
     return this.tracks.update(seen, time).sort((a, b) => a.id - b.id);
   }
@@ -58,6 +60,7 @@ export class Finder {
     this.size = null;
     this.lastLook = null;
     this.framesSinceLook = 0;
+    this.searched = null;
   }
 
   private prepare(picture: Picture): void {
@@ -65,13 +68,16 @@ export class Finder {
     this.size = [picture.width, picture.height];
     if (this.cuts.cutBefore(picture)) {
       this.tracks.forget();
-      this.lastLook = null;
+      this.lastLook = this.searched = null;
     }
-    if (before && (before[0] !== picture.width || before[1] !== picture.height)) this.tracks.forget();
+    if (before && (before[0] !== picture.width || before[1] !== picture.height)) {
+      this.searched = null;
+      this.tracks.forget();
+    }
   }
 
   /** How hard to search this frame; null to leave it at the faces that are followed. */
-  private effort(time: number, missing: boolean): Effort | null {
+  private effort(time: number, faces: readonly Face[], missing: boolean): Effort | null {
     const settings = this.facts.following;
     this.framesSinceLook++;
     const since = this.lastLook === null ? Infinity : time - this.lastLook;
@@ -79,9 +85,26 @@ export class Finder {
     if (stale || (missing && since >= settings.lost_interval)) {
       this.lastLook = time;
       this.framesSinceLook = 0;
+      if (!missing && this.putOff < settings.put_off && this.still(faces)) {
+        this.putOff++;
+        return null;
+      }
+      this.searched = this.cuts.picture;
+      this.putOff = 0;
       return "look_sides";
     }
     return missing ? "glance_sides" : null;
+  }
+
+  /** Whether nothing has changed since the last search but near these faces. */
+  private still(faces: readonly Face[]): boolean {
+    if (!this.searched || !this.cuts.picture || !this.size) return false;
+    const { near, still } = this.facts.following;
+    const grown = faces.map(({ box }): Box => {
+      const margin = near * boxSize(box);
+      return [box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin];
+    });
+    return unchanged(this.searched, this.cuts.picture, still, grown, ...this.size);
   }
 
   private async search(picture: Picture, effort: Effort, known: readonly Face[]): Promise<Face[]> {
