@@ -24,6 +24,7 @@ export interface FinderFacts {
   glance_sides: number[];
   look_sides: number[];
   search_sides: number[];
+  cheap_side: number;
   box_score: number;
   smallest_face: number;
   max_candidates: number;
