@@ -147,3 +147,20 @@ def mark_vertices(index, triangles, used):
                 used[triangles[t, 0]] = 1
                 used[triangles[t, 1]] = 1
                 used[triangles[t, 2]] = 1
+
+
+@njit(nogil=True, forceinline=True)
+def fused_dot(ax, ay, az, bx, by, bz):
+    """ax bx + ay by + az bz of float32 numbers, rounded as a chain of fused multiply-adds would, which is what BLAS does."""
+    near = np.float32(np.float64(ay) * np.float64(by) + np.float64(ax * bx))
+    return np.float32(np.float64(az) * np.float64(bz) + np.float64(near))
+
+
+@njit(cache=True, nogil=True)
+def map_points(points, basis, scale, middle, out):
+    """Points (n, 3) cm along the rows of ``basis`` (3, 3), the first two times ``scale`` plus ``middle``, into ``out`` (n, 3)."""
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        out[i, 0] = fused_dot(x, y, z, basis[0, 0], basis[0, 1], basis[0, 2]) * scale + middle
+        out[i, 1] = fused_dot(x, y, z, basis[1, 0], basis[1, 1], basis[1, 2]) * scale + middle
+        out[i, 2] = fused_dot(x, y, z, basis[2, 0], basis[2, 1], basis[2, 2])

@@ -122,8 +122,7 @@ def _compact(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, n
 
 
 def to_map(points: np.ndarray, basis: np.ndarray, scale: np.float32, middle: np.float32) -> np.ndarray:
-    """Points (n, 3) cm in texels of a depth map and depth along its view."""
-    mapped = points @ basis.T
-    mapped[:, :2] *= scale
-    mapped[:, :2] += middle
-    return np.ascontiguousarray(mapped, np.float32)
+    """Points (n, 3) float32 cm in texels of a depth map and depth along its view."""
+    mapped: np.ndarray = np.empty_like(points)
+    kernels.map_points(points, basis, scale, middle, mapped)
+    return mapped

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +100,28 @@ def srgb_to_linear(colour: np.ndarray | tuple[float, ...]) -> np.ndarray:
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(V, 3) float32 area-weighted unit normals."""
-    corners = vertices[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.empty_like(vertices)
-    for axis in range(3):
-        weights = np.repeat(face[:, axis], 3)
-        normals[:, axis] = np.bincount(triangles.ravel(), weights, minlength=len(vertices))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-9)).astype(np.float32)
+    """(V, 3) float32 area-weighted unit normals of float32 ``vertices`` (V, 3)."""
+    normals = np.empty((len(vertices), 3), np.float32)
+    _add_up_normals(np.ascontiguousarray(vertices, np.float32), triangles, np.zeros((len(vertices), 3)), normals)
+    return normals
+
+
+@njit(cache=True, nogil=True)
+def _add_up_normals(vertices, triangles, total, normals):  # type: ignore[no-untyped-def]
+    """Cross products in float32, their sums per vertex in the float64 of ``total`` (V, 3), which holds zeros."""
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for i in (a, b, c):
+            total[i, 0] += nx
+            total[i, 1] += ny
+            total[i, 2] += nz
+    for i in range(total.shape[0]):
+        x, y, z = np.float32(total[i, 0]), np.float32(total[i, 1]), np.float32(total[i, 2])
+        length = max(math.sqrt(x * x + y * y + z * z), np.float32(1e-9))
+        normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
 
 
 def outward_normals(mesh: Mesh) -> np.ndarray:
