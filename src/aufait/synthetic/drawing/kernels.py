@@ -43,13 +43,17 @@ def rasterize(points, triangles, cull, depth, index, bary):
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         for y in range(y0, y1 + 1):
             py = y + 0.5
+            entered = False
             for x in range(x0, x1 + 1):
                 px = x + 0.5
                 w1 = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) * inverse
                 w2 = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) * inverse
                 w0 = 1.0 - w1 - w2
-                if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
+                if min(w0, w1, w2) < 0.0:
+                    if entered:
+                        break
                     continue
+                entered = True
                 z = 1.0 / (w0 * ia + w1 * ib + w2 * ic)
                 if z < depth[y, x]:
                     depth[y, x] = z
@@ -81,13 +85,17 @@ def rasterize_depth(points, triangles, depth):
         az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
         for y in range(y0, y1 + 1):
             py = y + 0.5
+            entered = False
             for x in range(x0, x1 + 1):
                 px = x + 0.5
                 w1 = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) * inverse
                 w2 = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) * inverse
                 w0 = 1.0 - w1 - w2
-                if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
+                if min(w0, w1, w2) < 0.0:
+                    if entered:
+                        break
                     continue
+                entered = True
                 z = w0 * az + w1 * bz + w2 * cz
                 if z < depth[y, x]:
                     depth[y, x] = z
