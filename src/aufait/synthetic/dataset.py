@@ -37,6 +37,11 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
+_QUICK = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+_PNG_OPTIONS = {"images": _QUICK, "alpha": _QUICK, "parts": _QUICK}
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.11 and newer; older ones try all filters on every row
+    _FLAT = (*_QUICK, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+    _PNG_OPTIONS = {"images": (*_QUICK, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP), "alpha": _FLAT, "parts": _FLAT}
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 
@@ -179,7 +184,7 @@ def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity
     for number, frame in enumerate(identity_frames(model, config, identity)):
         name = f"{identity:08d}_{number:04d}"
         for kind, picture in (("images", frame.image[..., ::-1]), ("alpha", frame.alpha), ("parts", frame.parts)):
-            if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
+            if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, _PNG_OPTIONS[kind]):
                 raise OSError(28, f"could not write {kind}/{name}.png")
         lines.append(json.dumps(_record(name, identity, number, frame, config)))
     target = folder / "labels" / f"{identity}.jsonl"

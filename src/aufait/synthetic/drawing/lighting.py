@@ -38,6 +38,10 @@ def _light_basis(direction: np.ndarray) -> np.ndarray:
     return np.stack([right, -np.cross(direction, right), -direction]).astype(np.float32)
 
 
+AMBIENT_BASES = tuple(_light_basis(direction) for direction in AMBIENT_DIRECTIONS)
+"""A camera for each of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lighting:
     """The light of a scene: the key light, three soft coloured lobes and an even part."""
@@ -85,8 +89,7 @@ class Lighting:
         scale, middle = np.float32(VISIBILITY_SIZE / MAP_SPAN), np.float32(VISIBILITY_SIZE / 2)
         sparse = np.concatenate([p[::13] for p in scalp]) if scalp else None
         corners, compact = _compact(drawing.vertices, drawing.proxy)
-        for direction in AMBIENT_DIRECTIONS:
-            basis = _light_basis(direction)
+        for direction, basis in zip(AMBIENT_DIRECTIONS, AMBIENT_BASES, strict=True):
             kernels.rasterize_depth(to_map(corners, basis, scale, middle), compact, depth)
             if sparse is not None:
                 kernels.splat_depth(to_map(sparse, basis, scale, middle), depth)

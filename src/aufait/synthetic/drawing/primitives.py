@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from aufait.synthetic.drawing.kernels import fused_dot
+
 
 @dataclass(frozen=True, eq=False)
 class Strands:
@@ -35,9 +37,21 @@ class Strands:
 
     def points(self, vertices: np.ndarray, triangles: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """(n, K, 3) float32 strand points on posed ``vertices`` (V, 3) of a head turned by ``rotation`` (3, 3)."""
-        corners = vertices[triangles[self.root_triangle]]
-        roots = np.einsum("nk,nkc->nc", self.root_barycentric, corners)
-        return (roots[:, None] + self.offsets @ rotation.T.astype(np.float32)).astype(np.float32)
+        placed: np.ndarray = np.empty_like(self.offsets)
+        _root_strands(vertices, triangles, self.root_triangle, self.root_barycentric, self.offsets, rotation, placed)
+        return placed
+
+
+@njit(cache=True, nogil=True)
+def _root_strands(vertices, triangles, root, weight, offsets, rotation, out):  # type: ignore[no-untyped-def]
+    """Strand points ``out`` (n, K, 3): the place of each root on the vertices plus the turned offsets (n, K, 3)."""
+    for s in range(out.shape[0]):
+        a, b, c = triangles[root[s], 0], triangles[root[s], 1], triangles[root[s], 2]
+        for k in range(3):
+            place = weight[s, 0] * vertices[a, k] + weight[s, 1] * vertices[b, k] + weight[s, 2] * vertices[c, k]
+            for j in range(out.shape[1]):
+                x, y, z = offsets[s, j, 0], offsets[s, j, 1], offsets[s, j, 2]
+                out[s, j, k] = place + fused_dot(x, y, z, rotation[k, 0], rotation[k, 1], rotation[k, 2])
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,8 +57,22 @@ def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
     rng = traits.rng("sex and age shape")
     female = (1.0 if not traits.is_man else -0.55) * float(rng.uniform(0.7, 1.2))
     age = traits.age_fraction * float(rng.uniform(0.6, 1.3))
+    x, _, z = model.neutral.T
+    jaw, nose, lips, chin, ridge, jowl, cheek, neck = _ageing_regions(model)
+    side = np.sign(x)
+    field = np.zeros_like(model.neutral)
+    field[:, 0] += female * (-0.055 * x * jaw - 0.10 * x * nose - 0.11 * x * neck) + age * 0.28 * side * jowl
+    field[:, 1] += female * (0.28 * chin + 0.05 * nose) + age * (-0.30 * jowl - 0.22 * nose)
+    field[:, 2] += female * (-0.24 * ridge - 0.30 * nose + 0.13 * lips - 0.10 * chin + 0.08 * cheek)
+    field[:, 2] += age * (-0.16 * lips - 0.22 * cheek + 0.12 * jowl) - 0.05 * female * neck * z
+    return field.astype(np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def _ageing_regions(model: FaceModel) -> tuple[np.ndarray, ...]:
+    """(V,) float32 from 0 to 1 each: jaw, nose, lips, chin, brow ridge, jowl, cheek and neck."""
     x, y, z = model.neutral.T
-    front, side = smoothstep(3.0, 7.0, z), np.sign(x)
+    front = smoothstep(3.0, 7.0, z)
     jaw = smoothstep(0.5, -4.5, y) * smoothstep(-9.5, -6.5, y)
     nose = gaussian((x / 1.5) ** 2 + ((y - 0.3) / 1.8) ** 2, 1.0) * smoothstep(8.5, 10.5, z)
     lips = gaussian((x / 2.0) ** 4 + ((y + 3.4) / 0.9) ** 2, 1.0) * front
@@ -66,13 +80,7 @@ def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
     ridge = gaussian((x / 4.0) ** 4 + ((y - 5.4) / 0.9) ** 2, 1.0) * front
     jowl = gaussian(((np.abs(x) - 4.6) / 1.5) ** 2 + ((y + 5.0) / 1.4) ** 2, 1.0) * smoothstep(1.0, 4.0, z)
     cheek = gaussian(((np.abs(x) - 4.5) / 1.6) ** 2 + ((y + 0.6) / 1.5) ** 2, 1.0) * front
-    neck = smoothstep(-7.5, -10.5, y)
-    field = np.zeros_like(model.neutral)
-    field[:, 0] += female * (-0.055 * x * jaw - 0.10 * x * nose - 0.11 * x * neck) + age * 0.28 * side * jowl
-    field[:, 1] += female * (0.28 * chin + 0.05 * nose) + age * (-0.30 * jowl - 0.22 * nose)
-    field[:, 2] += female * (-0.24 * ridge - 0.30 * nose + 0.13 * lips - 0.10 * chin + 0.08 * cheek)
-    field[:, 2] += age * (-0.16 * lips - 0.22 * cheek + 0.12 * jowl) - 0.05 * female * neck * z
-    return field.astype(np.float32)
+    return jaw, nose, lips, chin, ridge, jowl, cheek, smoothstep(-7.5, -10.5, y)
 
 
 def _resting_weights(traits: Traits) -> dict[str, float]:
