@@ -28,6 +28,7 @@ import numpy as np
 from aufait.errors import InputError, OutputError
 from aufait.files.atomic import whole_file
 from aufait.files.safe_text import plain_cell
+from aufait.synthetic.chance import stream
 from aufait.synthetic.drawing.scene import Scene, sample_scene
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, drift, sample_intensities, sample_sequence
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
@@ -202,7 +203,7 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
     for number in range(count):
         seed = identity * 1000 + number
         scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
-        intensities = sample_intensities(np.random.default_rng([seed, *b"actions"]))
+        intensities = sample_intensities(stream(seed, "actions"))
         yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
 
 
@@ -223,7 +224,7 @@ def render_sequence(
         course: intensities per frame; drawn from ``seed`` when absent.
         base: scene of the first frame; drawn from ``seed`` when absent.
     """
-    rng = np.random.default_rng([seed, *b"sequence"])
+    rng = stream(seed, "sequence")
     base = base or sample_scene(seed, size=size, occluder_odds=0.0)
     course = course or sample_sequence(frames, rng, fps=fps)
     head = np.asarray(base.rotation) * 0.7 + drift(frames, fps, (3.0, 6.0, 2.5), rng)
