@@ -316,8 +316,8 @@ def _eye_table(person: Person, posed: np.ndarray, scene: Scene) -> tuple[np.ndar
 
 
 def _skin_mask(index: np.ndarray, material: np.ndarray) -> np.ndarray:
-    skin_triangle = np.append(material <= Material.HEAD, False)  # index -1 picks the last entry
-    return skin_triangle[index].astype(np.float32)
+    skin_triangle = np.append(material <= Material.HEAD, False).astype(np.float32)
+    return np.take(skin_triangle, index, mode="wrap")  # index -1 picks the last entry
 
 
 def _compose(
@@ -359,9 +359,10 @@ def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndar
 
 
 def _part_map(index: np.ndarray, part_of_triangle: np.ndarray, coverage: np.ndarray, size: int) -> np.ndarray:
+    index, coverage = (cv2.resize(a, (size, size), interpolation=cv2.INTER_NEAREST) for a in (index, coverage))
     parts = np.append(part_of_triangle, np.uint8(0))[index]
     parts[coverage > 0.5] = 4
-    return cv2.resize(parts, (size, size), interpolation=cv2.INTER_NEAREST)
+    return parts
 
 
 def frame_labels(frame: Frame) -> dict[str, dict[int, float]]:
