@@ -286,7 +286,7 @@ def _shade(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     model, look = person.model, person.skin
     shape = (view.resolution, view.resolution, 3)
-    out = shading.Layers(np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    out = shading.Layers(np.zeros(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32))
     scale = np.float32(SHADOW_SIZE / MAP_SPAN)
     matrix = light.basis * np.array([[scale], [scale], [1]], np.float32)
     origin = np.array([SHADOW_SIZE / 2, SHADOW_SIZE / 2, 0], np.float32)
@@ -332,15 +332,11 @@ def _compose(
     irradiance, albedo, specular = layers
     for channel, sigma in enumerate(SUBSURFACE_SIGMA):
         irradiance[..., channel] = _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
-    picture = albedo
-    picture *= irradiance
-    picture *= np.float32(0.55)
-    picture += specular
     rng = scene.rng("background")
     small = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
     backdrop = cv2.resize(small, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
-    cv2.copyTo(backdrop, (index < 0).astype(np.uint8), picture)
-    return picture
+    shading.combine(shading.Layers(irradiance, albedo, specular), index, backdrop)
+    return albedo
 
 
 def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:

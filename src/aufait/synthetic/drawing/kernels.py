@@ -85,20 +85,15 @@ def rasterize_depth(points, triangles, depth):
         az, bz, cz = points[a, 2], points[b, 2], points[c, 2]
         for y in range(y0, y1 + 1):
             py = y + 0.5
-            entered = False
             for x in range(x0, x1 + 1):
                 px = x + 0.5
                 w1 = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) * inverse
                 w2 = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) * inverse
                 w0 = 1.0 - w1 - w2
-                if min(w0, w1, w2) < 0.0:
-                    if entered:
-                        break
-                    continue
-                entered = True
                 z = w0 * az + w1 * bz + w2 * cz
-                if z < depth[y, x]:
-                    depth[y, x] = z
+                # Always a store: a branch that nobody can predict costs more.
+                nearer = (min(w0, w1, w2) >= 0.0) & (z < depth[y, x])
+                depth[y, x] = z if nearer else depth[y, x]
 
 
 @njit(cache=True, fastmath=True, nogil=True)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+from numba import njit
 
 from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
@@ -195,14 +196,29 @@ def _lid_table(model: FaceModel) -> dict[str, tuple[float, float]]:
 def blend_expression(model: FaceModel, vertices: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
     """``vertices`` (V, 3) plus the weighted expression shapes; a new array."""
     result = vertices.copy()
-    own = own_shapes(model)
+    shapes = _moving_parts(model)
     for name, weight in weights.items():
-        if name in own:
-            rows, displacement = own[name]
-            result[rows] += np.float32(weight) * displacement
-        else:
-            result += np.float32(weight) * model.expression_shapes[model.expression_index[name]]
+        rows, displacement = shapes[name]
+        _add_rows(rows, np.float32(weight), displacement, result)
     return result
+
+
+@functools.lru_cache(maxsize=2)
+def _moving_parts(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of every shape, our own too, the vertices that it moves and by how much; on average a quarter of the head."""
+    shapes = dict(own_shapes(model))
+    for name, number in model.expression_index.items():
+        rows = np.flatnonzero(model.expression_shapes[number].any(axis=1))
+        shapes[name] = rows, model.expression_shapes[number][rows]
+    return shapes
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(rows, weight, displacement, out):  # type: ignore[no-untyped-def]
+    """Add ``weight`` times displacement (n, 3) to the ``rows`` of ``out`` (V, 3)."""
+    for i in range(len(rows)):
+        for k in range(3):
+            out[rows[i], k] += weight * displacement[i, k]
 
 
 def push_lids_out(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
@@ -258,13 +274,18 @@ def turn(points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 def pose_head(model: FaceModel, vertices: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Turn the head by ``angles`` (radians); the neck twists over y = -7.5 ... -15 and the shoulders stay."""
     turned = turn(vertices, rotation_matrix(angles))
+    for step, rows in _neck_steps(model):
+        turned[rows] = turn(vertices[rows], rotation_matrix(angles * (step / 16.0)))
+    return turned
+
+
+@functools.lru_cache(maxsize=2)
+def _neck_steps(model: FaceModel) -> list[tuple[int, np.ndarray]]:
+    """Sixteenths of the head's turn, and the vertices of neck and shoulders that take so much of it."""
     weight = smoothstep(-15.0, -7.5, model.neutral[:, 1])
     neck = np.flatnonzero(weight < 0.999)
     steps = np.round(weight[neck] * 16).astype(int)
-    for step in np.unique(steps):
-        rows = neck[steps == step]
-        turned[rows] = turn(vertices[rows], rotation_matrix(angles * (step / 16.0)))
-    return turned
+    return [(int(step), neck[steps == step]) for step in np.unique(steps)]
 
 
 def fit_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
