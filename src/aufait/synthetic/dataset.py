@@ -38,11 +38,12 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
-_QUICK = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+_QUICK = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _PNG_OPTIONS = {"images": _QUICK, "alpha": _QUICK, "parts": _QUICK}
-if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # OpenCV 4.11 and newer; older ones try all filters on every row
-    _FLAT = (*_QUICK, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
-    _PNG_OPTIONS = {"images": (*_QUICK, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP), "alpha": _FLAT, "parts": _FLAT}
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # older OpenCV cannot be told which
+    _PNG_OPTIONS["images"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+    _PNG_OPTIONS["alpha"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+    _PNG_OPTIONS["parts"] = _PNG_OPTIONS["alpha"]
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 

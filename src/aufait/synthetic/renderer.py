@@ -331,7 +331,7 @@ def _compose(
     """(R, R, 3) linear picture without strands: blurred light x albedo + highlights, over the background."""
     irradiance, albedo, specular = layers
     for channel, sigma in enumerate(SUBSURFACE_SIGMA):
-        irradiance[..., channel] = _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
+        _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
     rng = scene.rng("background")
     small = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
     backdrop = cv2.resize(small, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
@@ -339,10 +339,10 @@ def _compose(
     return albedo
 
 
-def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of light on skin that takes nothing from outside the skin; wide blurs run at half size."""
+def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> None:
+    """Gaussian blur of light on skin that takes nothing from outside the skin, in place; wide blurs run at half size."""
     if sigma < 0.4:
-        return channel
+        return
     masked = channel * mask
     if sigma > 2.0:
         half = (channel.shape[1] // 2, channel.shape[0] // 2)
@@ -351,7 +351,7 @@ def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndar
         blurred = cv2.resize(small / (weight + 1e-3), channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
     else:
         blurred = cv2.GaussianBlur(masked, (0, 0), sigma) / (cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-3)
-    return np.where(mask > 0, blurred, channel)
+    np.copyto(channel, blurred, where=mask > 0)
 
 
 def _part_map(index: np.ndarray, part_of_triangle: np.ndarray, coverage: np.ndarray, size: int) -> np.ndarray:
