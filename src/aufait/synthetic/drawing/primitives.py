@@ -134,7 +134,7 @@ def _add_up_normals(vertices, triangles, total, normals):  # type: ignore[no-unt
             total[i, 2] += nz
     for i in range(total.shape[0]):
         x, y, z = np.float32(total[i, 0]), np.float32(total[i, 1]), np.float32(total[i, 2])
-        length = max(math.sqrt(x * x + y * y + z * z), np.float32(1e-9))
+        length = np.float32(max(math.sqrt(x * x + y * y + z * z), 1e-9))
         normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
 
 

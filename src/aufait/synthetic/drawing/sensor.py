@@ -35,7 +35,8 @@ def develop(picture: np.ndarray, skin_mask: np.ndarray, scene: Scene, skin_tone:
     )
     out = np.empty_like(picture)
     # NumPy raises to a power with vector instructions, the compiled loops one number at a time.
-    _encode(toned, np.power(toned, np.float64(np.float32(0.41666))), np.float32(sensor.contrast), np.float32(sensor.saturation), out)
+    power = np.power(toned, np.float64(np.float32(0.41666)))
+    _encode(toned, power, np.float32(sensor.contrast), np.float32(sensor.saturation), out)
     return _degrade((out * 255 + 0.5).astype(np.uint8), sensor, rng)
 
 

@@ -111,7 +111,7 @@ _numbers = njit(fastmath=True, nogil=True, forceinline=True)
 def shade(seen, surface, looks, light, camera, out):
     """Light, albedo and highlight of every covered pixel: ``Seen``, ``Surface``, ``Looks``, ``KeyLight``, (3,) cm, ``Layers``.
 
-    ``out`` is filled where there is a triangle. The tuples are opened once: a field read inside the loop would count references there.
+    ``out`` is filled where there is a triangle. The tuples are opened once: a field read in the loop would count references.
     """
     index, bary = seen
     triangles, material, uv, vertices, normals, neutral, irradiance = surface
