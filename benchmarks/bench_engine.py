@@ -1,6 +1,7 @@
 """Speed and realism of the synthetic face engine, measured.
 
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, also of an older engine if given
+    python benchmarks/bench_engine.py speed   --before FOLDER        `aufait synth` of an older checkout in turn with this one
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -71,6 +73,9 @@ def machine() -> str:
 
 def speed(args: argparse.Namespace) -> None:
     """Three repeats of a fixed job on one core, alternating with the older engine when there is one."""
+    if args.before:
+        _against_before(args)
+        return
     cv2.setNumThreads(1)
     model = load_face_model()
     config = DatasetConfig(frames=args.frames, seed=9, size=256)
@@ -87,6 +92,55 @@ def speed(args: argparse.Namespace) -> None:
     if theirs:
         _print_rate("prototype", theirs)
         print(f"ratio {statistics.median(ours) / statistics.median(theirs):.2f}")
+
+
+def _against_before(args: argparse.Namespace) -> None:
+    """``aufait synth`` as it runs by default, one process per core, by both checkouts in turn; then their files compared."""
+    roots = {"before": args.before.resolve(), "now": Path(__file__).resolve().parents[1]}
+    for size in args.sizes:
+        with tempfile.TemporaryDirectory() as scratch:
+            folders = {name: Path(scratch) / name for name in roots}
+            _synth(roots["before"], folders["before"], 6, size)  # both compile before the first round
+            _synth(roots["now"], folders["now"], 6, size)
+            costs = []
+            for turn in range(args.repeats):
+                names = list(roots) if turn % 2 else list(roots)[::-1]
+                costs.append({name: _synth(roots[name], folders[name], args.frames, size) for name in names})
+            print(f"{size} pixels, {args.frames} frames, {args.repeats} rounds")
+            for k, what in enumerate(("seconds", "seconds of processor time")):
+                before, now = ([cost[name][k] for cost in costs] for name in roots)
+                ratios = [a / b for a, b in zip(before, now, strict=True)]
+                print(
+                    f"  {what}: before {statistics.median(before):.1f}, now {statistics.median(now):.1f}, "
+                    f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+                )
+            _compare_sets(folders["before"], folders["now"])
+
+
+def _synth(root: Path, out: Path, frames: int, size: int) -> tuple[float, float]:
+    """Seconds and seconds of processor time that ``aufait synth`` of the checkout ``root`` needs for a new data set in ``out``."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "aufait", "synth", str(out), "-n", str(frames), "--size", str(size), "--seed", "9", "-q"]
+    start, used = time.perf_counter(), os.times()
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(root / "src")}, check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    return time.perf_counter() - start, after[2] + after[3] - used[2] - used[3]
+
+
+def _compare_sets(before: Path, now: Path) -> None:
+    """Print how the pixels, labels and sizes on disc of two data sets differ."""
+    files = sorted(p.relative_to(before) for p in before.rglob("*.png"))
+    worst, other, total = 0, 0, 0
+    for file in files:
+        a, b = (np.asarray(cv2.imread(str(root / file), cv2.IMREAD_UNCHANGED)).astype(int) for root in (before, now))
+        worst, other, total = max(worst, int(np.abs(a - b).max())), other + int((a != b).sum()), total + a.size
+    labels = [p.relative_to(before) for p in before.rglob("*.jsonl")]
+    unlike = sum((before / p).read_bytes() != (now / p).read_bytes() for p in labels)
+    disc = [sum((root / file).stat().st_size for file in files) / 2**20 for root in (before, now)]
+    print(
+        f"  {len(files)} PNG files: {other} of {total} values differ, by at most {worst}; {unlike} of {len(labels)} label files "
+        f"differ; {disc[0]:.2f} MiB before, {disc[1]:.2f} now"
+    )
 
 
 def _prototype_speed(folder: Path, frames: int) -> float:
@@ -183,6 +237,8 @@ def main() -> None:
     fast.add_argument("--frames", type=int, default=60)
     fast.add_argument("--repeats", type=int, default=3)
     fast.add_argument("--prototype", type=Path)
+    fast.add_argument("--before", type=Path, help="the folder of an older checkout, which holds src")
+    fast.add_argument("--sizes", type=int, nargs="+", default=[192, 224, 256], help="with --before")
     fast.set_defaults(run=speed)
     real = commands.add_parser("realism")
     real.add_argument("--frames", type=int, default=240)

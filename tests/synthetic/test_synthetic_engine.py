@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -123,6 +124,16 @@ def test_closed_lids_stay_outside_the_eyeball(model: FaceModel) -> None:
         offset = closed[eye.lid_vertices] - center
         front = offset[:, 2] / np.linalg.norm(offset, axis=1) > 0.2
         assert np.linalg.norm(offset[front], axis=1).min() > radius + 0.04
+
+
+def test_blending_adds_the_weighted_shapes(model: FaceModel) -> None:
+    weights = {"jawOpen": 0.7, "own_chinUp": -0.2, "browDown_L": 1.3}
+    rows, field = own_shapes(model)["own_chinUp"]
+    expected = model.neutral.astype(np.float64)
+    expected[rows] -= 0.2 * field
+    for name in ("jawOpen", "browDown_L"):
+        expected += weights[name] * model.expression_shapes[model.expression_index[name]]
+    np.testing.assert_allclose(blend_expression(model, model.neutral, weights), expected, atol=1e-5)
 
 
 def test_pose_turns_the_head_and_leaves_the_shoulders(model: FaceModel) -> None:
@@ -252,6 +263,15 @@ def test_records_match_what_was_asked(small_set: tuple[Path, DatasetConfig]) -> 
     assert set(records[0].intensity_left) == set(LABELLED_ACTION_UNITS)
     assert json.loads((folder / "dataset.json").read_text())["synthetic"] is True
     assert len((folder / "labels.csv").read_text().splitlines()) == config.frames + 1
+
+
+def test_pictures_on_disc_are_the_rendered_ones(small_set: tuple[Path, DatasetConfig], model: FaceModel) -> None:
+    folder, config = small_set
+    frames = list(identity_frames(model, config, config.identities[0]))
+    for record, frame in zip(read_records(folder), frames, strict=False):
+        assert np.array_equal(cv2.imread(str(record.image_path), cv2.IMREAD_COLOR)[..., ::-1], frame.image)
+        assert np.array_equal(cv2.imread(str(record.alpha_path), cv2.IMREAD_UNCHANGED), frame.alpha)
+        assert np.array_equal(cv2.imread(str(record.parts_path), cv2.IMREAD_UNCHANGED), frame.parts)
 
 
 def test_resume_renders_only_what_is_missing(small_set: tuple[Path, DatasetConfig], shared: Path) -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from aufait.errors import InputError, OutputError
 from aufait.files.atomic import whole_file
 from aufait.files.safe_text import plain_cell
+from aufait.synthetic.chance import stream
 from aufait.synthetic.drawing.scene import Scene, sample_scene
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, drift, sample_intensities, sample_sequence
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
@@ -37,6 +38,12 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
+_QUICK = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+_PNG_OPTIONS = {"images": _QUICK, "alpha": _QUICK, "parts": _QUICK}
+if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # older OpenCV cannot be told which
+    _PNG_OPTIONS["images"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+    _PNG_OPTIONS["alpha"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
+    _PNG_OPTIONS["parts"] = _PNG_OPTIONS["alpha"]
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 
@@ -179,7 +186,7 @@ def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity
     for number, frame in enumerate(identity_frames(model, config, identity)):
         name = f"{identity:08d}_{number:04d}"
         for kind, picture in (("images", frame.image[..., ::-1]), ("alpha", frame.alpha), ("parts", frame.parts)):
-            if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
+            if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, _PNG_OPTIONS[kind]):
                 raise OSError(28, f"could not write {kind}/{name}.png")
         lines.append(json.dumps(_record(name, identity, number, frame, config)))
     target = folder / "labels" / f"{identity}.jsonl"
@@ -197,7 +204,7 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
     for number in range(count):
         seed = identity * 1000 + number
         scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
-        intensities = sample_intensities(np.random.default_rng([seed, *b"actions"]))
+        intensities = sample_intensities(stream(seed, "actions"))
         yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
 
 
@@ -218,7 +225,7 @@ def render_sequence(
         course: intensities per frame; drawn from ``seed`` when absent.
         base: scene of the first frame; drawn from ``seed`` when absent.
     """
-    rng = np.random.default_rng([seed, *b"sequence"])
+    rng = stream(seed, "sequence")
     base = base or sample_scene(seed, size=size, occluder_odds=0.0)
     course = course or sample_sequence(frames, rng, fps=fps)
     head = np.asarray(base.rotation) * 0.7 + drift(frames, fps, (3.0, 6.0, 2.5), rng)

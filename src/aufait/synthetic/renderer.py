@@ -286,7 +286,7 @@ def _shade(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     model, look = person.model, person.skin
     shape = (view.resolution, view.resolution, 3)
-    out = shading.Layers(np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    out = shading.Layers(np.zeros(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.float32))
     scale = np.float32(SHADOW_SIZE / MAP_SPAN)
     matrix = light.basis * np.array([[scale], [scale], [1]], np.float32)
     origin = np.array([SHADOW_SIZE / 2, SHADOW_SIZE / 2, 0], np.float32)
@@ -316,8 +316,8 @@ def _eye_table(person: Person, posed: np.ndarray, scene: Scene) -> tuple[np.ndar
 
 
 def _skin_mask(index: np.ndarray, material: np.ndarray) -> np.ndarray:
-    skin_triangle = np.append(material <= Material.HEAD, False)  # index -1 picks the last entry
-    return skin_triangle[index].astype(np.float32)
+    skin_triangle = np.append(material <= Material.HEAD, False).astype(np.float32)
+    return np.take(skin_triangle, index, mode="wrap")  # index -1 picks the last entry
 
 
 def _compose(
@@ -331,22 +331,18 @@ def _compose(
     """(R, R, 3) linear picture without strands: blurred light x albedo + highlights, over the background."""
     irradiance, albedo, specular = layers
     for channel, sigma in enumerate(SUBSURFACE_SIGMA):
-        irradiance[..., channel] = _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
-    picture = albedo
-    picture *= irradiance
-    picture *= np.float32(0.55)
-    picture += specular
+        _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
     rng = scene.rng("background")
     small = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
     backdrop = cv2.resize(small, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
-    cv2.copyTo(backdrop, (index < 0).astype(np.uint8), picture)
-    return picture
+    shading.combine(shading.Layers(irradiance, albedo, specular), index, backdrop)
+    return albedo
 
 
-def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur of light on skin that takes nothing from outside the skin; wide blurs run at half size."""
+def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> None:
+    """Gaussian blur of light on skin that takes nothing from outside the skin, in place; wide blurs run at half size."""
     if sigma < 0.4:
-        return channel
+        return
     masked = channel * mask
     if sigma > 2.0:
         half = (channel.shape[1] // 2, channel.shape[0] // 2)
@@ -355,13 +351,14 @@ def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndar
         blurred = cv2.resize(small / (weight + 1e-3), channel.shape[::-1], interpolation=cv2.INTER_LINEAR)
     else:
         blurred = cv2.GaussianBlur(masked, (0, 0), sigma) / (cv2.GaussianBlur(mask, (0, 0), sigma) + 1e-3)
-    return np.where(mask > 0, blurred, channel)
+    np.copyto(channel, blurred, where=mask > 0)
 
 
 def _part_map(index: np.ndarray, part_of_triangle: np.ndarray, coverage: np.ndarray, size: int) -> np.ndarray:
+    index, coverage = (cv2.resize(a, (size, size), interpolation=cv2.INTER_NEAREST) for a in (index, coverage))
     parts = np.append(part_of_triangle, np.uint8(0))[index]
     parts[coverage > 0.5] = 4
-    return cv2.resize(parts, (size, size), interpolation=cv2.INTER_NEAREST)
+    return parts
 
 
 def frame_labels(frame: Frame) -> dict[str, dict[int, float]]:

@@ -5,6 +5,7 @@ Scenes are painted small and enlarged: the lens would blur them anyway.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import cv2
@@ -49,17 +50,24 @@ def _colour(rng: np.random.Generator, low: float = 0.1, high: float = 0.9, satur
 
 def _noise(rng: np.random.Generator, falloff: float = 1.0, size: int = _CANVAS) -> np.ndarray:
     """(size, size) float32 noise of unit variance whose amplitude falls as 1 / frequency ** falloff."""
-    frequency = np.fft.fftfreq(size)
-    radius = np.sqrt(frequency[:, None] ** 2 + frequency[None, : size // 2 + 1] ** 2)
-    radius[0, 0] = 1.0
-    spectrum = np.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32)) / radius**falloff
+    spectrum = np.fft.rfft2(rng.standard_normal((size, size), dtype=np.float32)) / _damping(falloff, size)
     spectrum[0, 0] = 0.0
     field = np.fft.irfft2(spectrum, s=(size, size)).astype(np.float32)
     return field / field.std()
 
 
+@functools.lru_cache(maxsize=16)
+def _damping(falloff: float, size: int) -> np.ndarray:
+    """(size, size // 2 + 1) frequency ** falloff, 1 for the mean."""
+    frequency = np.fft.fftfreq(size)
+    radius: np.ndarray = np.sqrt(frequency[:, None] ** 2 + frequency[None, : size // 2 + 1] ** 2)
+    radius[0, 0] = 1.0
+    return radius**falloff
+
+
+@functools.lru_cache(maxsize=1)
 def _ramps() -> tuple[np.ndarray, np.ndarray]:
-    """Row and column coordinates from 0 to 1."""
+    """Row and column coordinates from 0 to 1, not to be written to."""
     line = np.linspace(0.0, 1.0, _CANVAS, dtype=np.float32)
     return np.repeat(line[:, None], _CANVAS, 1), np.repeat(line[None], _CANVAS, 0)
 

@@ -43,13 +43,17 @@ def rasterize(points, triangles, cull, depth, index, bary):
         ia, ib, ic = 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
         for y in range(y0, y1 + 1):
             py = y + 0.5
+            entered = False
             for x in range(x0, x1 + 1):
                 px = x + 0.5
                 w1 = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) * inverse
                 w2 = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) * inverse
                 w0 = 1.0 - w1 - w2
-                if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
+                if min(w0, w1, w2) < 0.0:
+                    if entered:
+                        break
                     continue
+                entered = True
                 z = 1.0 / (w0 * ia + w1 * ib + w2 * ic)
                 if z < depth[y, x]:
                     depth[y, x] = z
@@ -86,11 +90,10 @@ def rasterize_depth(points, triangles, depth):
                 w1 = ((px - ax) * (cy - ay) - (cx - ax) * (py - ay)) * inverse
                 w2 = ((bx - ax) * (py - ay) - (px - ax) * (by - ay)) * inverse
                 w0 = 1.0 - w1 - w2
-                if w0 < 0.0 or w1 < 0.0 or w2 < 0.0:
-                    continue
                 z = w0 * az + w1 * bz + w2 * cz
-                if z < depth[y, x]:
-                    depth[y, x] = z
+                # Always a store: a branch that nobody can predict costs more.
+                nearer = (min(w0, w1, w2) >= 0.0) & (z < depth[y, x])
+                depth[y, x] = z if nearer else depth[y, x]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -147,3 +150,20 @@ def mark_vertices(index, triangles, used):
                 used[triangles[t, 0]] = 1
                 used[triangles[t, 1]] = 1
                 used[triangles[t, 2]] = 1
+
+
+@njit(nogil=True, forceinline=True)
+def fused_dot(ax, ay, az, bx, by, bz):
+    """ax bx + ay by + az bz of float32 numbers, rounded as a chain of fused multiply-adds would, which is what BLAS does."""
+    near = np.float32(np.float64(ay) * np.float64(by) + np.float64(ax * bx))
+    return np.float32(np.float64(az) * np.float64(bz) + np.float64(near))
+
+
+@njit(cache=True, nogil=True)
+def map_points(points, basis, scale, middle, out):
+    """Points (n, 3) cm along the rows of ``basis`` (3, 3), the first two times ``scale`` plus ``middle``, into ``out`` (n, 3)."""
+    for i in range(points.shape[0]):
+        x, y, z = points[i, 0], points[i, 1], points[i, 2]
+        out[i, 0] = fused_dot(x, y, z, basis[0, 0], basis[0, 1], basis[0, 2]) * scale + middle
+        out[i, 1] = fused_dot(x, y, z, basis[1, 0], basis[1, 1], basis[1, 2]) * scale + middle
+        out[i, 2] = fused_dot(x, y, z, basis[2, 0], basis[2, 1], basis[2, 2])

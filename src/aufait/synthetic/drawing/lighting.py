@@ -38,6 +38,10 @@ def _light_basis(direction: np.ndarray) -> np.ndarray:
     return np.stack([right, -np.cross(direction, right), -direction]).astype(np.float32)
 
 
+AMBIENT_BASES = tuple(_light_basis(direction) for direction in AMBIENT_DIRECTIONS)
+"""A camera for each of them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Lighting:
     """The light of a scene: the key light, three soft coloured lobes and an even part."""
@@ -85,8 +89,7 @@ class Lighting:
         scale, middle = np.float32(VISIBILITY_SIZE / MAP_SPAN), np.float32(VISIBILITY_SIZE / 2)
         sparse = np.concatenate([p[::13] for p in scalp]) if scalp else None
         corners, compact = _compact(drawing.vertices, drawing.proxy)
-        for direction in AMBIENT_DIRECTIONS:
-            basis = _light_basis(direction)
+        for direction, basis in zip(AMBIENT_DIRECTIONS, AMBIENT_BASES, strict=True):
             kernels.rasterize_depth(to_map(corners, basis, scale, middle), compact, depth)
             if sparse is not None:
                 kernels.splat_depth(to_map(sparse, basis, scale, middle), depth)
@@ -122,8 +125,7 @@ def _compact(vertices: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, n
 
 
 def to_map(points: np.ndarray, basis: np.ndarray, scale: np.float32, middle: np.float32) -> np.ndarray:
-    """Points (n, 3) cm in texels of a depth map and depth along its view."""
-    mapped = points @ basis.T
-    mapped[:, :2] *= scale
-    mapped[:, :2] += middle
-    return np.ascontiguousarray(mapped, np.float32)
+    """Points (n, 3) float32 cm in texels of a depth map and depth along its view."""
+    mapped: np.ndarray = np.empty_like(points)
+    kernels.map_points(points, basis, scale, middle, mapped)
+    return mapped

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
+
+from aufait.synthetic.drawing.kernels import fused_dot
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +37,21 @@ class Strands:
 
     def points(self, vertices: np.ndarray, triangles: np.ndarray, rotation: np.ndarray) -> np.ndarray:
         """(n, K, 3) float32 strand points on posed ``vertices`` (V, 3) of a head turned by ``rotation`` (3, 3)."""
-        corners = vertices[triangles[self.root_triangle]]
-        roots = np.einsum("nk,nkc->nc", self.root_barycentric, corners)
-        return (roots[:, None] + self.offsets @ rotation.T.astype(np.float32)).astype(np.float32)
+        placed: np.ndarray = np.empty_like(self.offsets)
+        _root_strands(vertices, triangles, self.root_triangle, self.root_barycentric, self.offsets, rotation, placed)
+        return placed
+
+
+@njit(cache=True, nogil=True)
+def _root_strands(vertices, triangles, root, weight, offsets, rotation, out):  # type: ignore[no-untyped-def]
+    """Strand points ``out`` (n, K, 3): the place of each root on the vertices plus the turned offsets (n, K, 3)."""
+    for s in range(out.shape[0]):
+        a, b, c = triangles[root[s], 0], triangles[root[s], 1], triangles[root[s], 2]
+        for k in range(3):
+            place = weight[s, 0] * vertices[a, k] + weight[s, 1] * vertices[b, k] + weight[s, 2] * vertices[c, k]
+            for j in range(out.shape[1]):
+                x, y, z = offsets[s, j, 0], offsets[s, j, 1], offsets[s, j, 2]
+                out[s, j, k] = place + fused_dot(x, y, z, rotation[k, 0], rotation[k, 1], rotation[k, 2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +114,28 @@ def srgb_to_linear(colour: np.ndarray | tuple[float, ...]) -> np.ndarray:
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """(V, 3) float32 area-weighted unit normals."""
-    corners = vertices[triangles]
-    face = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.empty_like(vertices)
-    for axis in range(3):
-        weights = np.repeat(face[:, axis], 3)
-        normals[:, axis] = np.bincount(triangles.ravel(), weights, minlength=len(vertices))
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    return (normals / np.maximum(length, 1e-9)).astype(np.float32)
+    """(V, 3) float32 area-weighted unit normals of float32 ``vertices`` (V, 3)."""
+    normals = np.empty((len(vertices), 3), np.float32)
+    _add_up_normals(np.ascontiguousarray(vertices, np.float32), triangles, np.zeros((len(vertices), 3)), normals)
+    return normals
+
+
+@njit(cache=True, nogil=True)
+def _add_up_normals(vertices, triangles, total, normals):  # type: ignore[no-untyped-def]
+    """Cross products in float32, their sums per vertex in the float64 of ``total`` (V, 3), which holds zeros."""
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for i in (a, b, c):
+            total[i, 0] += nx
+            total[i, 1] += ny
+            total[i, 2] += nz
+    for i in range(total.shape[0]):
+        x, y, z = np.float32(total[i, 0]), np.float32(total[i, 1]), np.float32(total[i, 2])
+        length = np.float32(max(math.sqrt(x * x + y * y + z * z), 1e-9))
+        normals[i, 0], normals[i, 1], normals[i, 2] = x / length, y / length, z / length
 
 
 def outward_normals(mesh: Mesh) -> np.ndarray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from aufait.synthetic.chance import stream
+
 
 @dataclass(frozen=True)
 class Sensor:
@@ -79,9 +81,9 @@ class Scene:
     occluder: str = "none"
     mouth_drift: dict[str, float] = field(default_factory=dict)
 
-    def rng(self, stream: str) -> np.random.Generator:
+    def rng(self, name: str) -> np.random.Generator:
         """A random generator for one named use."""
-        return np.random.default_rng([self.seed, *stream.encode()])
+        return stream(self.seed, name)
 
     def clean(self, **changes: object) -> Scene:
         """The scene without sensor effects and occluder, other fields replaced as given."""
@@ -93,7 +95,7 @@ _DRIFT_SHAPES = ("jawLeft", "jawRight", "mouthLeft", "mouthRight", "jawForward")
 
 def sample_scene(seed: int, *, size: int = 256, occluder_odds: float = 0.08) -> Scene:
     """The scene of frame ``seed`` (>= 0) for pictures of ``size`` pixels. The same seed gives the same scene."""
-    rng = np.random.default_rng([seed, *b"scene"])
+    rng = stream(seed, "scene")
     wide = rng.random() < 0.12
     pitch, yaw, roll = rng.normal(0.0, (9.0, 17.0, 7.0)) * (1.7 if wide else 1.0)
     limit = np.array([40.0, 75.0, 40.0])
@@ -124,7 +126,7 @@ def _sample_gaze(rng: np.random.Generator) -> tuple[float, float]:
 
 def _lower_some(seed: int, gaze: tuple[float, float]) -> tuple[float, float]:
     """One frame in nine looks down, as people do who read, type or think: the lids are low and the eyes open."""
-    rng = np.random.default_rng([seed, *b"gaze down"])
+    rng = stream(seed, "gaze down")
     if rng.random() < 0.89:
         return gaze
     return float(rng.normal(0, 0.2)), float(rng.uniform(-1.0, -0.5))

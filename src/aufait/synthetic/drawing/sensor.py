@@ -28,11 +28,15 @@ def develop(picture: np.ndarray, skin_mask: np.ndarray, scene: Scene, skin_tone:
         noise = np.zeros(picture.shape, np.float32)
     else:
         noise = rng.standard_normal(picture.shape, dtype=np.float32)
-    out = np.empty_like(picture)
-    _develop_pixels(
-        *(picture, np.float32(exposure), np.array(sensor.balance, np.float32), noise, np.float32(sensor.shot_noise)),
-        *(np.float32(sensor.read_noise), np.float32(sensor.contrast), np.float32(sensor.saturation), out),
+    toned: np.ndarray = np.empty(picture.shape)
+    _expose(
+        *(picture, np.float32(exposure), np.array(sensor.balance, np.float32), noise),
+        *(np.float32(sensor.shot_noise), np.float32(sensor.read_noise), toned),
     )
+    out = np.empty_like(picture)
+    # NumPy raises to a power with vector instructions, the compiled loops one number at a time.
+    power = np.power(toned, np.float64(np.float32(0.41666)))
+    _encode(toned, power, np.float32(sensor.contrast), np.float32(sensor.saturation), out)
     return _degrade((out * 255 + 0.5).astype(np.uint8), sensor, rng)
 
 
@@ -64,8 +68,8 @@ def _motion_kernel(length: float, angle: float) -> np.ndarray:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _develop_pixels(linear, exposure, balance, noise, shot, read, contrast, saturation, out):  # type: ignore[no-untyped-def]
-    """Exposure, filmic shoulder, sensor noise, sRGB, contrast and saturation: linear (H, W, 3) -> out in [0, 1].
+def _expose(linear, exposure, balance, noise, shot, read, out):  # type: ignore[no-untyped-def]
+    """Exposure, filmic shoulder and sensor noise: linear (H, W, 3) -> out float64 in [0, 1].
 
     noise (H, W, 3): standard normal draws. balance (3,): white balance gains.
     """
@@ -78,13 +82,24 @@ def _develop_pixels(linear, exposure, balance, noise, shot, read, contrast, satu
                 value[k] = max(linear[y, x, k] * exposure * balance[k], np.float32(0.0))
                 mean += value[k] / np.float32(3.0)
             shoulder = (1 + mean / 2) / (1 + mean) * np.float32(1.18)
-            grey = np.float32(0.0)
             for k in range(3):
                 v = value[k]
                 v = np.float32(0.55) * v * shoulder + np.float32(0.45) * v * (1 + v / 2) / (1 + v) * np.float32(1.18)
                 v += noise[y, x, k] * math.sqrt(min(v, np.float32(1.0)) * shot + read)
-                v = min(max(v, np.float32(0.0)), np.float32(1.0))
-                v = v * np.float32(12.92) if v <= 0.0031308 else np.float32(1.055) * v ** np.float32(0.41666) - np.float32(0.055)
+                out[y, x, k] = min(max(v, np.float32(0.0)), np.float32(1.0))
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _encode(toned, power, contrast, saturation, out):  # type: ignore[no-untyped-def]
+    """sRGB, contrast and saturation: ``toned`` (H, W, 3) and its ``power`` of 1 / 2.4 -> out float32 in [0, 1]."""
+    height, width, _ = toned.shape
+    value = np.zeros(3, np.float32)
+    for y in range(height):
+        for x in range(width):
+            grey = np.float32(0.0)
+            for k in range(3):
+                v = toned[y, x, k]
+                v = v * np.float32(12.92) if v <= 0.0031308 else np.float32(1.055) * power[y, x, k] - np.float32(0.055)
                 v = min(max((v - np.float32(0.5)) * contrast + np.float32(0.5), np.float32(0.0)), np.float32(1.0))
                 value[k] = v
                 grey += v / np.float32(3.0)

@@ -111,7 +111,7 @@ _numbers = njit(fastmath=True, nogil=True, forceinline=True)
 def shade(seen, surface, looks, light, camera, out):
     """Light, albedo and highlight of every covered pixel: ``Seen``, ``Surface``, ``Looks``, ``KeyLight``, (3,) cm, ``Layers``.
 
-    ``out`` holds zeros and is filled. The tuples are opened once: a field read inside the loop would count references there.
+    ``out`` is filled where there is a triangle. The tuples are opened once: a field read in the loop would count references.
     """
     index, bary = seen
     triangles, material, uv, vertices, normals, neutral, irradiance = surface
@@ -163,6 +163,20 @@ def shade(seen, surface, looks, light, camera, out):
                 out_irradiance[y, x, k] = e + colour[k] * diffuse
                 out_albedo[y, x, k] = albedo[k]
                 out_specular[y, x, k] = colour[k] * shine + e * mirror
+
+
+@njit(cache=True, nogil=True)
+def combine(layers, index, backdrop):
+    """Light x albedo + highlights where ``index`` (H, W) shows a triangle, else backdrop (H, W, 3); replaces the albedo."""
+    irradiance, albedo, specular = layers
+    height, width = index.shape
+    for y in range(height):
+        for x in range(width):
+            for k in range(3):
+                if index[y, x] < 0:
+                    albedo[y, x, k] = backdrop[y, x, k]
+                else:
+                    albedo[y, x, k] = albedo[y, x, k] * irradiance[y, x, k] * np.float32(0.55) + specular[y, x, k]
 
 
 @_inner

@@ -9,7 +9,8 @@ import numpy as np
 from numba import njit
 
 from aufait.synthetic.drawing.camera import View
-from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting, to_map
+from aufait.synthetic.drawing.kernels import fused_dot
+from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting
 from aufait.synthetic.drawing.primitives import Strands
 
 
@@ -43,30 +44,62 @@ def draw_all_strands(
     for points, colour, width, taper, specular, scalp in items:
         if len(points) == 0:
             continue
-        tangent = np.gradient(points, axis=1)
-        tangent /= np.linalg.norm(tangent, axis=2, keepdims=True) + np.float32(1e-9)
-        lit = _strand_light(points, light, shadow, head_center, scalp)
-        projected = view.project(points)
-        projected[..., 2] -= np.float32(0.04)
+        projected, tangent, lit = np.empty_like(points), np.empty_like(points), np.empty(points.shape[:2], np.float32)
+        _place(
+            *(points, view.eye, np.float32(view.focal), np.float32(view.resolution / 2)),
+            *(light.basis, shadow, np.float32(SHADOW_SIZE / MAP_SPAN), projected, tangent, lit),
+        )
+        lit *= np.float32(-0.9)
+        np.exp(lit, out=lit)
+        if scalp:
+            _shade_side(points, head_center, light.direction, lit)
         pixels = float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
         _draw(
-            *(projected, tangent.astype(np.float32), lit, colour.astype(np.float32), np.float32(pixels)),
+            *(projected, tangent, lit, colour.astype(np.float32), np.float32(pixels)),
             *(np.float32(taper), np.float32(specular), light.direction, np.array([0, 0, 1], np.float32)),
             *(light.colour, ambient, depth, picture, coverage),
         )
 
 
-def _strand_light(points: np.ndarray, light: Lighting, shadow: np.ndarray, center: np.ndarray, scalp: bool) -> np.ndarray:
-    """(n, K) share of key light on strand points: depth under the shadow map, and for scalp hair the side of the head."""
-    mapped = to_map(points.reshape(-1, 3), light.basis, np.float32(SHADOW_SIZE / MAP_SPAN), np.float32(SHADOW_SIZE / 2))
-    x = np.clip(mapped[:, 0].astype(np.int32), 0, SHADOW_SIZE - 1)
-    y = np.clip(mapped[:, 1].astype(np.int32), 0, SHADOW_SIZE - 1)
-    lit = np.exp(-0.9 * np.clip(mapped[:, 2] - shadow[y, x] - 0.15, 0, 4))
-    if scalp:
-        outward = points.reshape(-1, 3) - center
-        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-        lit *= np.clip((outward @ light.direction + 0.35) / 1.1, 0, 1)
-    return lit.reshape(points.shape[:2]).astype(np.float32)
+@njit(cache=True, nogil=True)
+def _place(points, eye, focal, middle, basis, shadow, scale, projected, tangent, below):  # type: ignore[no-untyped-def]
+    """Of strand points (n, K, 3) the place in the picture, the unit tangent and how far each is below the shadow map.
+
+    Fills projected (n, K, 3): x, y pixels, z distance less what lets hair lie on the skin. tangent (n, K, 3). below (n, K):
+    0-4 cm.
+    """
+    size, last = shadow.shape[0], points.shape[1] - 1
+    map_middle = np.float32(size / 2)
+    for s in range(points.shape[0]):
+        for j in range(last + 1):
+            x, y, z = points[s, j, 0], points[s, j, 1], points[s, j, 2]
+            distance = max(eye[2] - z, np.float32(0.5))
+            projected[s, j, 0] = middle + focal * (x - eye[0]) / distance
+            projected[s, j, 1] = middle - focal * (y - eye[1]) / distance
+            projected[s, j, 2] = distance - np.float32(0.04)
+            before, after = max(j - 1, 0), min(j + 1, last)
+            step = np.float32(after - before)
+            tx = (points[s, after, 0] - points[s, before, 0]) / step
+            ty = (points[s, after, 1] - points[s, before, 1]) / step
+            tz = (points[s, after, 2] - points[s, before, 2]) / step
+            length = np.float32(math.sqrt(tx * tx + ty * ty + tz * tz)) + np.float32(1e-9)
+            tangent[s, j, 0], tangent[s, j, 1], tangent[s, j, 2] = tx / length, ty / length, tz / length
+            u = fused_dot(x, y, z, basis[0, 0], basis[0, 1], basis[0, 2]) * scale + map_middle
+            v = fused_dot(x, y, z, basis[1, 0], basis[1, 1], basis[1, 2]) * scale + map_middle
+            column, row = min(max(int(u), 0), size - 1), min(max(int(v), 0), size - 1)
+            under = fused_dot(x, y, z, basis[2, 0], basis[2, 1], basis[2, 2]) - shadow[row, column] - np.float32(0.15)
+            below[s, j] = min(max(under, np.float32(0.0)), np.float32(4.0))
+
+
+@njit(cache=True, nogil=True)
+def _shade_side(points, center, direction, lit):  # type: ignore[no-untyped-def]
+    """Take light from the side of the head that is turned away: strand points (n, K, 3), ``lit`` (n, K) changes in place."""
+    for s in range(points.shape[0]):
+        for j in range(points.shape[1]):
+            x, y, z = points[s, j, 0] - center[0], points[s, j, 1] - center[1], points[s, j, 2] - center[2]
+            length = np.float32(math.sqrt(x * x + y * y + z * z))
+            facing = fused_dot(x / length, y / length, z / length, direction[0], direction[1], direction[2])
+            lit[s, j] *= min(max((facing + np.float32(0.35)) / np.float32(1.1), np.float32(0.0)), np.float32(1.0))
 
 
 @njit(cache=True, fastmath=True, nogil=True)

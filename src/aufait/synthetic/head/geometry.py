@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+from numba import njit
 
 from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import gaussian, smoothstep
@@ -57,8 +58,22 @@ def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
     rng = traits.rng("sex and age shape")
     female = (1.0 if not traits.is_man else -0.55) * float(rng.uniform(0.7, 1.2))
     age = traits.age_fraction * float(rng.uniform(0.6, 1.3))
+    x, _, z = model.neutral.T
+    jaw, nose, lips, chin, ridge, jowl, cheek, neck = _ageing_regions(model)
+    side = np.sign(x)
+    field = np.zeros_like(model.neutral)
+    field[:, 0] += female * (-0.055 * x * jaw - 0.10 * x * nose - 0.11 * x * neck) + age * 0.28 * side * jowl
+    field[:, 1] += female * (0.28 * chin + 0.05 * nose) + age * (-0.30 * jowl - 0.22 * nose)
+    field[:, 2] += female * (-0.24 * ridge - 0.30 * nose + 0.13 * lips - 0.10 * chin + 0.08 * cheek)
+    field[:, 2] += age * (-0.16 * lips - 0.22 * cheek + 0.12 * jowl) - 0.05 * female * neck * z
+    return field.astype(np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def _ageing_regions(model: FaceModel) -> tuple[np.ndarray, ...]:
+    """(V,) float32 from 0 to 1 each: jaw, nose, lips, chin, brow ridge, jowl, cheek and neck."""
     x, y, z = model.neutral.T
-    front, side = smoothstep(3.0, 7.0, z), np.sign(x)
+    front = smoothstep(3.0, 7.0, z)
     jaw = smoothstep(0.5, -4.5, y) * smoothstep(-9.5, -6.5, y)
     nose = gaussian((x / 1.5) ** 2 + ((y - 0.3) / 1.8) ** 2, 1.0) * smoothstep(8.5, 10.5, z)
     lips = gaussian((x / 2.0) ** 4 + ((y + 3.4) / 0.9) ** 2, 1.0) * front
@@ -66,13 +81,7 @@ def sex_and_age_field(model: FaceModel, traits: Traits) -> np.ndarray:
     ridge = gaussian((x / 4.0) ** 4 + ((y - 5.4) / 0.9) ** 2, 1.0) * front
     jowl = gaussian(((np.abs(x) - 4.6) / 1.5) ** 2 + ((y + 5.0) / 1.4) ** 2, 1.0) * smoothstep(1.0, 4.0, z)
     cheek = gaussian(((np.abs(x) - 4.5) / 1.6) ** 2 + ((y + 0.6) / 1.5) ** 2, 1.0) * front
-    neck = smoothstep(-7.5, -10.5, y)
-    field = np.zeros_like(model.neutral)
-    field[:, 0] += female * (-0.055 * x * jaw - 0.10 * x * nose - 0.11 * x * neck) + age * 0.28 * side * jowl
-    field[:, 1] += female * (0.28 * chin + 0.05 * nose) + age * (-0.30 * jowl - 0.22 * nose)
-    field[:, 2] += female * (-0.24 * ridge - 0.30 * nose + 0.13 * lips - 0.10 * chin + 0.08 * cheek)
-    field[:, 2] += age * (-0.16 * lips - 0.22 * cheek + 0.12 * jowl) - 0.05 * female * neck * z
-    return field.astype(np.float32)
+    return jaw, nose, lips, chin, ridge, jowl, cheek, smoothstep(-7.5, -10.5, y)
 
 
 def _resting_weights(traits: Traits) -> dict[str, float]:
@@ -187,14 +196,29 @@ def _lid_table(model: FaceModel) -> dict[str, tuple[float, float]]:
 def blend_expression(model: FaceModel, vertices: np.ndarray, weights: Mapping[str, float]) -> np.ndarray:
     """``vertices`` (V, 3) plus the weighted expression shapes; a new array."""
     result = vertices.copy()
-    own = own_shapes(model)
+    shapes = _moving_parts(model)
     for name, weight in weights.items():
-        if name in own:
-            rows, displacement = own[name]
-            result[rows] += np.float32(weight) * displacement
-        else:
-            result += np.float32(weight) * model.expression_shapes[model.expression_index[name]]
+        rows, displacement = shapes[name]
+        _add_rows(rows, np.float32(weight), displacement, result)
     return result
+
+
+@functools.lru_cache(maxsize=2)
+def _moving_parts(model: FaceModel) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Of every shape, our own too, the vertices that it moves and by how much; on average a quarter of the head."""
+    shapes = dict(own_shapes(model))
+    for name, number in model.expression_index.items():
+        rows = np.flatnonzero(model.expression_shapes[number].any(axis=1))
+        shapes[name] = rows, model.expression_shapes[number][rows]
+    return shapes
+
+
+@njit(cache=True, nogil=True)
+def _add_rows(rows, weight, displacement, out):  # type: ignore[no-untyped-def]
+    """Add ``weight`` times displacement (n, 3) to the ``rows`` of ``out`` (V, 3)."""
+    for i in range(len(rows)):
+        for k in range(3):
+            out[rows[i], k] += weight * displacement[i, k]
 
 
 def push_lids_out(model: FaceModel, vertices: np.ndarray) -> np.ndarray:
@@ -250,13 +274,18 @@ def turn(points: np.ndarray, rotation: np.ndarray) -> np.ndarray:
 def pose_head(model: FaceModel, vertices: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Turn the head by ``angles`` (radians); the neck twists over y = -7.5 ... -15 and the shoulders stay."""
     turned = turn(vertices, rotation_matrix(angles))
+    for step, rows in _neck_steps(model):
+        turned[rows] = turn(vertices[rows], rotation_matrix(angles * (step / 16.0)))
+    return turned
+
+
+@functools.lru_cache(maxsize=2)
+def _neck_steps(model: FaceModel) -> list[tuple[int, np.ndarray]]:
+    """Sixteenths of the head's turn, and the vertices of neck and shoulders that take so much of it."""
     weight = smoothstep(-15.0, -7.5, model.neutral[:, 1])
     neck = np.flatnonzero(weight < 0.999)
     steps = np.round(weight[neck] * 16).astype(int)
-    for step in np.unique(steps):
-        rows = neck[steps == step]
-        turned[rows] = turn(vertices[rows], rotation_matrix(angles * (step / 16.0)))
-    return turned
+    return [(int(step), neck[steps == step]) for step in np.unique(steps)]
 
 
 def fit_rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:

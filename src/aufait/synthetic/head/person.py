@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aufait.synthetic.chance import stream
+
 MIN_AGE, MAX_AGE = 18.0, 80.0
 HAIR_STYLES = ("bald", "buzz", "short", "medium", "long", "curly", "tied")
 _STYLE_ODDS = {"man": (0.08, 0.16, 0.42, 0.12, 0.06, 0.12, 0.04), "woman": (0.005, 0.025, 0.15, 0.24, 0.30, 0.10, 0.18)}
@@ -61,14 +63,14 @@ class Traits:
         """0 for the lightest skin, 1 for the darkest."""
         return self.skin_tone / 7.0
 
-    def rng(self, stream: str) -> np.random.Generator:
-        """A random generator for one named use, so that a change in one part leaves the others as they were."""
-        return np.random.default_rng([self.seed, *stream.encode()])
+    def rng(self, name: str) -> np.random.Generator:
+        """A random generator for one named use."""
+        return stream(self.seed, name)
 
 
 def sample_traits(seed: int) -> Traits:
     """Traits of person ``seed`` (>= 0). The same seed gives the same person."""
-    rng = np.random.default_rng([seed, *b"traits"])
+    rng = stream(seed, "traits")
     sex = "woman" if rng.random() < 0.5 else "man"
     age = float(rng.uniform(MIN_AGE, MAX_AGE))
     tone = float(rng.uniform(0.0, 7.0))

@@ -7,6 +7,7 @@ All positions are neutral centimetres unless a function says otherwise.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -19,6 +20,7 @@ from aufait.synthetic.head.person import Traits
 CENTER = np.array([0.0, 4.0, -0.5], np.float32)
 _HEAD_RADIUS = 9.0  # cm, turns angles into lengths along the scalp
 _GRID = 2.0  # degrees
+_ROWS, _COLUMNS = 91, 91
 _CELLS = 128
 
 # Azimuth and elevation in degrees of one half, from the middle of the forehead over sideburn and ear to the nape.
@@ -53,11 +55,50 @@ def scalp_signed_distance(points: np.ndarray, traits: Traits | None = None) -> n
     Returns:
         (...) float32 cm, positive where hair grows.
     """
+    return scalp_places(points).signed_distance(traits)
+
+
+def scalp_places(points: np.ndarray) -> ScalpPlaces:
+    """Where neutral ``points`` (..., 3) are on the head: for points whose distance to several hairlines is asked."""
     x, y, z = (np.asarray(points[..., k], np.float32) for k in range(3))
-    distance = _sample(_hairline_map(_hairline_shape(traits)), x - CENTER[0], y - CENTER[1], z - CENTER[2])
-    distance += 0.10 * np.sin(3.1 * x + 1.7 * y) + 0.06 * np.sin(7.3 * x - 2.9 * z + 1.0)
-    ear = np.maximum.reduce([6.9 - np.abs(x), y - 5.2, -2.2 - y, z - 3.6, -2.4 - z])
-    return np.minimum(distance, ear).astype(np.float32)
+    right, up, ahead = x - CENTER[0], y - CENTER[1], z - CENTER[2]
+    column = np.degrees(np.arctan2(np.abs(right), ahead)) / _GRID
+    row = np.degrees(np.arctan2(up, np.hypot(right, ahead))) / _GRID + 90.0 / _GRID
+    c, r = np.minimum(column.astype(np.int32), _COLUMNS - 2), np.clip(row.astype(np.int32), 0, _ROWS - 2)
+    return ScalpPlaces(
+        cell=r * _COLUMNS + c,
+        across=(column - c).astype(np.float32),
+        along=(row - r).astype(np.float32),
+        waves=0.10 * np.sin(3.1 * x + 1.7 * y) + 0.06 * np.sin(7.3 * x - 2.9 * z + 1.0),
+        ear=np.maximum.reduce([6.9 - np.abs(x), y - 5.2, -2.2 - y, z - 3.6, -2.4 - z]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ScalpPlaces:
+    """Points (...) on the head.
+
+    Attributes:
+        cell: in the map of ``_hairline_map``, flat.
+        across, along: place in the cell, 0-1.
+        waves: cm that make every hairline uneven.
+        ear: cm from the ear, where no hair grows.
+    """
+
+    cell: np.ndarray
+    across: np.ndarray
+    along: np.ndarray
+    waves: np.ndarray
+    ear: np.ndarray
+
+    def signed_distance(self, traits: Traits | None) -> np.ndarray:
+        """As ``scalp_signed_distance``."""
+        flat, below = _hairline_map(_hairline_shape(traits)).ravel(), self.cell + _COLUMNS
+        low = flat[self.cell] * (1 - self.across) + flat[self.cell + 1] * self.across
+        high = flat[below] * (1 - self.across) + flat[below + 1] * self.across
+        distance = low * (1 - self.along) + high * self.along
+        distance += self.waves
+        return np.minimum(distance, self.ear).astype(np.float32)
 
 
 def scalp_density(points: np.ndarray, traits: Traits) -> np.ndarray:
@@ -121,18 +162,6 @@ def _inside(x: np.ndarray, y: np.ndarray, polygon: np.ndarray) -> np.ndarray:
         crosses = (y0 > y) != (y1 > y)
         odd ^= crosses & (x < (x1 - x0) * (y - y0) / (y1 - y0 if y1 != y0 else 1.0) + x0)
     return odd
-
-
-def _sample(table: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Bilinear look-up of an elevation x azimuth table in the directions (x, y, z)."""
-    column = np.degrees(np.arctan2(np.abs(x), z)) / _GRID
-    row = np.degrees(np.arctan2(y, np.hypot(x, z))) / _GRID + 90.0 / _GRID
-    c, r = np.minimum(column.astype(np.int32), table.shape[1] - 2), np.clip(row.astype(np.int32), 0, table.shape[0] - 2)
-    fc, fr = (column - c).astype(np.float32), (row - r).astype(np.float32)
-    flat, index = table.ravel(), r * table.shape[1] + c
-    low = flat[index] * (1 - fc) + flat[index + 1] * fc
-    index += table.shape[1]
-    return low * (1 - fr) + (flat[index] * (1 - fc) + flat[index + 1] * fc) * fr
 
 
 class HeadMap:

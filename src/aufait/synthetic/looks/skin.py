@@ -14,7 +14,7 @@ from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.person import Traits
 from aufait.synthetic.looks.brows_and_lashes import choose_brow
 from aufait.synthetic.looks.hair_colours import brow_colour, hair_colour
-from aufait.synthetic.looks.scalp import scalp_density, scalp_signed_distance
+from aufait.synthetic.looks.scalp import scalp_density
 from aufait.synthetic.looks.skin_kernels import absorb, albedo, blend, blend_mottled, shading_noise, stamp_discs
 from aufait.synthetic.looks.skin_noise import Noise
 from aufait.synthetic.looks.skin_regions import BROW_ROWS, Canvas, face_canvas, head_canvas
@@ -248,7 +248,7 @@ def _paint_brows(
 def _paint_scalp(canvas: Canvas, traits: Traits, base: np.ndarray, hair: np.ndarray, noise: Noise, texture: np.ndarray) -> None:
     """Darken the scalp under hair, with a soft, uneven hairline; a shaved head keeps a faint shadow."""
     small = canvas.small_positions
-    distance = scalp_signed_distance(small, traits)
+    distance = canvas.small_scalp.signed_distance(traits)
     step = canvas.size // len(small)
     distance += 0.25 * noise(9.0)[::step, ::step]
     cover = smoothstep(-0.5, 1.1, distance) * scalp_density(small, traits)

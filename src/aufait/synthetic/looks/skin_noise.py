@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import numba
 import numpy as np
 
 from aufait.synthetic.head.uv_maps import FACE_TEXTURE
@@ -22,9 +23,22 @@ class Noise:
         """(size, size) float32; features are about ``scale`` texels of the face map wide."""
         bank = noise_bank(self._size)[NOISE_SCALES.index(scale)][self._rng.integers(_BANK)]
         rows, columns, flip, sign = (int(k) for k in self._rng.integers((self._size, self._size, 2, 2)))
-        bank = bank[:, ::-1] if flip else bank
-        shifted = np.roll(bank, (rows, columns), (0, 1))
-        return np.negative(shifted, out=shifted) if sign else shifted
+        shifted: np.ndarray = np.empty_like(bank)
+        _shift(bank, rows, columns, bool(flip), np.float32(-1.0 if sign else 1.0), shifted)
+        return shifted
+
+
+@numba.njit(cache=True)
+def _shift(bank, rows, columns, flip, sign, out):  # type: ignore[no-untyped-def]
+    """``sign`` times the periodic map ``bank`` (S, S), mirrored left to right on ``flip``, then moved down and right."""
+    size = len(bank)
+    for row in range(size):
+        source = bank[row, ::-1] if flip else bank[row]
+        target = out[(row + rows) % size]
+        for column in range(size - columns):
+            target[column + columns] = sign * source[column]
+        for column in range(size - columns, size):
+            target[column + columns - size] = sign * source[column]
 
 
 @functools.lru_cache(maxsize=2)

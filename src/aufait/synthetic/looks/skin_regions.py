@@ -14,6 +14,7 @@ from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.head.uv_maps import FACE_TEXTURE, HEAD_TEXTURE, coverage, landmark_texels, position_map
 from aufait.synthetic.looks.beard import beard_density
 from aufait.synthetic.looks.brows_and_lashes import brow_line
+from aufait.synthetic.looks.scalp import ScalpPlaces, scalp_places
 
 BROW_ROWS = slice(70, 160)
 """Rows of the face texture that hold the brows."""
@@ -26,6 +27,7 @@ class Canvas:
     size: int
     positions: np.ndarray
     small_positions: np.ndarray
+    small_scalp: ScalpPlaces
     masks: dict[str, np.ndarray]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -78,7 +80,8 @@ def face_canvas(model: FaceModel) -> Canvas:
     for name, kind in (("beard", "full"), ("moustache", "moustache"), ("goatee", "goatee")):
         density = cv2.GaussianBlur(beard_density(model, p, kind).astype(np.float32), (0, 0), 1.5)
         masks[name] = (density * free).astype(np.float32)
-    return _freeze(Canvas(FACE_TEXTURE, p, position_map(model, Material.FACE, FACE_TEXTURE // 2), masks))
+    small = position_map(model, Material.FACE, FACE_TEXTURE // 2)
+    return _freeze(Canvas(FACE_TEXTURE, p, small, scalp_places(small), masks))
 
 
 @functools.lru_cache(maxsize=2)
@@ -90,7 +93,7 @@ def head_canvas(model: FaceModel) -> Canvas:
         "inner": _inner_fade(coverage(model, Material.HEAD, HEAD_TEXTURE), 12.0),
         "ear": cv2.GaussianBlur(ear, (0, 0), 2),
     }
-    return _freeze(Canvas(HEAD_TEXTURE, p, p, masks))
+    return _freeze(Canvas(HEAD_TEXTURE, p, p, scalp_places(p), masks))
 
 
 def _freeze(canvas: Canvas) -> Canvas:
