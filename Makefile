@@ -96,7 +96,8 @@ KILLS ?= 50
 ENGINE ?=
 KILL = $(BIN)/python tests/kill_jobs.py build/kills
 durability: $(VENV)/.dev
-	$(TEST_ENV) $(BIN)/python -m pytest -q tests/detection/test_detect_durability.py tests/detection/test_many_troubles.py -m 'slow or not slow'
+	$(TEST_ENV) $(BIN)/python -m pytest -q tests/detection/test_detect_durability.py tests/detection/test_many_troubles.py \
+		tests/detection/test_pieced_troubles.py -m 'slow or not slow'
 	$(KILL)/synth --kills $(KILLS) -- synth {out} --frames 24 --size 64 --workers 2 $(ENGINE)
 	test -e build/kills/twin || $(BIN)/aufait twin disfa build/kills/twin --subjects 9 --frames 40 --size 256 $(ENGINE)
 	$(KILL)/prepare --kills $(KILLS) -- prepare disfa build/kills/twin -o {out} --workers 2

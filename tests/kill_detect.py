@@ -28,7 +28,7 @@ import fakes
 
 OPTIONS = ["--format", "csv,parquet", "--annotate", "--report", "-q"]
 RECORD_ONLY = ("started", "ended", "command", "state", "modified_ns")  # what differs between two undisturbed runs, too
-FINDER_MS, WRITES = 4, ("rename", "replace", "unlink", "link", "mkdir")
+FINDER_MS, WRITES = 4, ("rename", "replace", "unlink", "link", "mkdir", "rmdir")
 
 
 def main() -> None:
@@ -138,7 +138,10 @@ def at_random(
 def every_step(
     work: Callable[[], object], out: Path, whole: Path, kills: int, chance: random.Random, length: float
 ) -> tuple[int, int, int, list[str]]:
-    """Kills before the first change of a name, then, in a new folder, before the second, and so on, each time with a second run."""
+    """Kills before the first change of a name, then, in a new folder, before the second, and so on.
+
+    Each time a second run is killed too, early, where it takes over from the first; a third comes to its end.
+    """
     hits, runs, broken, code = 0, 0, list[str](), 0
     while True:
         shutil.rmtree(out, ignore_errors=True)
@@ -149,8 +152,10 @@ def every_step(
         hits += 1
         sys.stderr.write(f"killed before step {hits}\n")
         broken += unsound(out, whole)
+        run(partial(die_at, chance.randint(1, 8), work))
+        broken += unsound(out, whole)
         code, _ = run(work)
-        runs += 1
+        runs += 2
         broken += [f"step {hits}: {line}" for line in differences(out, whole)]
         if code not in (0, 6):
             broken.append(f"step {hits}: status {code}")
@@ -178,7 +183,7 @@ def unsound(out: Path, whole: Path) -> list[str]:
     """What is wrong in a folder after a kill: files with final names that are not those of the undisturbed run."""
     if not out.exists():
         return []
-    final = [path for path in out.iterdir() if ".partial" not in path.name and ".claim" not in path.name]
+    final = [path for path in out.iterdir() if path.is_file() and ".partial" not in path.name and ".claim" not in path.name]
     wrong = [f"after a kill, {path.name} is not whole" for path in final if content(path) != content(whole / path.name)]
     for record in out.glob("*.provenance.json"):
         listed = json.loads(record.read_text())["files"]

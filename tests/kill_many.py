@@ -19,8 +19,10 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fakes
 import kill_detect
@@ -69,7 +71,7 @@ def main() -> None:
     os.environ[FRAMES_SEEN] = str(asked.work / "seen")
     chance, wanted = random.Random(asked.seed), asked.clips * asked.frames
     at = sorted(chance.sample(range(1, wanted), asked.kills))
-    found = together(lambda: detect(out), out, asked.work / "seen", asked.processes, at, chance)
+    found = together(lambda: detect(out), asked.work / "seen", asked.processes, at, chance, partial(finished, out))
     seen = (asked.work / "seen").stat().st_size
     allowed = wanted + found["kills"] * asked.workers * asked.frames
     broken = [*found.pop("broken"), *kill_detect.differences(out, whole)]
@@ -94,8 +96,19 @@ def make_clips(folder: Path, count: int, frames: int) -> str:
     return str(folder)
 
 
-def together(work: Callable[[], object], out: Path, seen: Path, processes: int, at: Sequence[int], chance: random.Random) -> dict:
-    """Starts processes; when so many frames have been seen, kills one and starts it anew; until all have ended by themselves."""
+def together(
+    work: Callable[[], object],
+    seen: Path,
+    processes: int,
+    at: Sequence[int],
+    chance: random.Random,
+    finished: Callable[[], Mapping[str, object]],
+) -> dict[str, Any]:
+    """Starts processes; when so many frames have been seen, kills one and starts it anew; until all have ended by themselves.
+
+    Args:
+        finished: what is whole by now, each with what changes when it is made again.
+    """
     running = [start(work) for _ in range(processes)]
     moments, codes, whole = list(at), list[int](), dict[str, object]()
     begun = time.monotonic()
@@ -110,10 +123,10 @@ def together(work: Callable[[], object], out: Path, seen: Path, processes: int, 
             moments.pop(0)
             victim = chance.choice(running)
             kill(victim)
-            whole = finished(out) | whole
+            whole = {**finished(), **whole}
             running[running.index(victim)] = start(work)
         time.sleep(0.001)
-    now = finished(out)
+    now = finished()
     broken = [f"{name} was made again" for name, state in whole.items() if now.get(name) != state]
     broken += [f"a process ended with {code}" for code in codes if code]
     seconds = round(time.monotonic() - begun, 2)
@@ -148,7 +161,7 @@ def kill(child: int) -> None:
     os.waitpid(child, 0)
 
 
-def finished(out: Path) -> dict[str, Sequence[int]]:
+def finished(out: Path) -> dict[str, object]:
     """The tables that a record vouches for, each with what changes when it is made again."""
     found = {}
     for record in out.glob("*.provenance.json") if out.is_dir() else ():

@@ -6,11 +6,13 @@ import errno
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from deadly_finders import DeadlyFinder
@@ -29,6 +31,7 @@ from aufait.detection.resume import work_digest
 from aufait.files import claims
 from aufait.files.claims import Claim, Claimed
 from aufait.media.sources import expand_inputs
+from aufait.workers import ray_cluster
 from aufait.workers.processes import Processes
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -95,6 +98,25 @@ def test_another_version_or_other_settings_are_refused_with_the_difference(clips
     path.write_text(json.dumps(record))
     old = detect(*clips, "-o", out)
     assert old.exit_code == 3 and "version of aufait was 0.0.1, now" in flat(old)
+
+
+def test_a_shard_out_of_range_is_refused_in_a_line_before_any_work(clips: list[Path], tmp_path: Path) -> None:
+    result = detect(*clips, "-o", tmp_path / "out", "--shard", "9/8")
+    assert result.exit_code == 2 and "a shard is I/N with I from 1 to N" in flat(result) and "got '9/8'" in flat(result)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_cluster_that_nobody_runs_is_told_in_a_line_before_any_work(
+    clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "_library", lambda: SimpleNamespace(is_initialized=lambda: False))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # but it does not listen
+        address, start = f"ray://127.0.0.1:{taken.getsockname()[1]}", time.monotonic()
+        result = detect(*clips, "-o", tmp_path / "out", "--workers", address)
+    assert result.exit_code == 1 and time.monotonic() - start < 30
+    assert f"no Ray cluster answers at {address}" in flat(result) and "Traceback" not in result.output
+    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -203,21 +225,6 @@ def test_claims_age_by_the_clock_of_the_file_system(tmp_path: Path, monkeypatch:
 # ---------------------------------------------------------------------------------------------------------------------
 # A full disc
 # ---------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disc(tmp_path: Path) -> Iterator[Path]:
-    """A disc of one megabyte, nearly full."""
-    folder = tmp_path / "disc"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if sys.platform != "linux" or subprocess.run(words, capture_output=True, check=False).returncode:
-        pytest.skip("a small disc can be mounted by root on Linux only")
-    try:
-        (folder / "filler").write_bytes(bytes(1_000_000))
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_a_full_disc_ends_the_run_and_the_same_command_goes_on(small_disc: Path, tmp_path: Path) -> None:

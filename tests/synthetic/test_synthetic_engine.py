@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -289,8 +292,37 @@ def test_resume_renders_only_what_is_missing(small_set: tuple[Path, DatasetConfi
 
 def test_other_settings_in_the_same_folder_are_refused(small_set: tuple[Path, DatasetConfig], shared: Path) -> None:
     folder, config = small_set
-    with pytest.raises(OutputError, match="other settings"):
+    with pytest.raises(OutputError, match=r"other settings \(size was 48, now 64\); choose another folder"):
         generate_dataset(folder, replace(config, size=64), assets=shared / "assets", workers=1)
+    marker = folder / "dataset.json"
+    written = marker.read_text()
+    marker.write_text(json.dumps(json.loads(written) | {"format": "of another version"}))
+    with pytest.raises(OutputError, match=r"\(format was of another version, now "):
+        generate_dataset(folder, config, assets=shared / "assets", workers=1)
+    marker.write_text(written)
+
+
+def test_a_full_disc_is_told_and_the_same_call_goes_on(
+    small_set: tuple[Path, DatasetConfig], shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, config = small_set
+    write, left = Path.write_text, [0]
+
+    def fill(self: Path, text: str, *rest: Any, **named: Any) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            write(self, text[: len(text) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, text, *rest, **named)
+
+    for left[0] in (0, 1):  # the disc is full at the first file of text, at the second
+        with monkeypatch.context() as patch, pytest.raises(OutputError, match="No space left on device; free some space"):
+            patch.setattr(Path, "write_text", fill)
+            generate_dataset(tmp_path / "set", config, assets=shared / "assets", workers=1)
+        assert not [path for path in tmp_path.rglob("*") if ".partial" in path.name or path.suffix == ".jsonl"]
+    generate_dataset(tmp_path / "set", config, assets=shared / "assets", workers=1)
+    for path in whole.rglob("*.*"):
+        assert (tmp_path / "set" / path.relative_to(whole)).read_bytes() == path.read_bytes()
 
 
 def test_sequences_move_smoothly(model: FaceModel) -> None:

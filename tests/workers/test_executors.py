@@ -77,6 +77,14 @@ def test_an_item_that_kills_every_worker_is_told_and_the_others_are_done(tmp_pat
     assert [done[index].value for index in range(1, 6)] == ["aa"] * 5
 
 
+def test_a_worker_whose_memory_runs_out_is_replaced_like_one_that_the_system_ended(tmp_path: Path) -> None:
+    done = list(Processes(2).map(Work(tmp_path), ["starve 1", *["double a"] * 5]))
+    assert sorted(str(one.value) for one in done) == ["aa"] * 5 + ["fed"]
+    done = list(Processes(1).map(Work(tmp_path), ["starve 99", "double a"]))
+    assert {one.value for one in done} == {None, "aa"}
+    assert "ended as its memory ran out; tried 2 times" in next(one.died for one in done if one.value is None)
+
+
 def test_who_stops_listening_interrupts_the_workers(tmp_path: Path) -> None:
     started = time.monotonic()
     results = Processes(2).map(Work(tmp_path), ["double a", "wait 60"], lambda index, text: None)

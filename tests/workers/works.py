@@ -59,6 +59,14 @@ class Work:
             os.kill(os.getpid(), signal.SIGKILL)
         return "alive"
 
+    def _starve(self, argument: str, tell: Callable[[Any], None]) -> str:
+        """Asks for more memory than there is as often as the argument says, then works."""
+        with (self.folder / "starved").open("a") as file:
+            file.write("x")
+        if (self.folder / "starved").stat().st_size <= int(argument):
+            bytearray(1 << 60)
+        return "fed"
+
     def _wait(self, argument: str, tell: Callable[[Any], None]) -> str:
         tell("waiting")
         try:

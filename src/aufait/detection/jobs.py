@@ -171,10 +171,14 @@ def run_segment(
     settings: dict[str, Any] | None = None,
 ) -> Outcome:
     """Makes some pieces of a long video; ``run_task`` puts all together. Arguments as there; never raises either."""
-    task, work = segment.task, work_digest(segment.task, options, settings or detector.settings)
-    outcome = Outcome(task)
+    task, settings = segment.task, settings or detector.settings
+    tell, outcome = _teller(task, on_frame, sum(one.end - one.first for one in segment.pieces)), Outcome(task)
+
+    def is_joined() -> bool:
+        return not options.overwrite and look(task, options, settings).record is not None
+
     with _told(outcome):
-        make_segment(segment, detector, work, _teller(task, on_frame, sum(one.end - one.first for one in segment.pieces)))
+        make_segment(segment, detector, work_digest(task, options, settings), tell, is_joined)
     return outcome
 
 

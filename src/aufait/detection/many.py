@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aufait.detection.detector import Detector
 from aufait.detection.jobs import Outcome, Problem, Progress, kept, run_segment, run_task
-from aufait.detection.pieced import Segment, segments_of
+from aufait.detection.pieced import Segment, pieces_left, segments_of
 from aufait.detection.plan import OutputOptions, Task
-from aufait.detection.resume import Earlier, has_leftovers, look, refusal
+from aufait.detection.resume import Earlier, has_leftovers, look, refusal, work_digest
 from aufait.detection.worker_detector import WorkerDetector
-from aufait.files.claims import is_claimed
+from aufait.files.claims import is_claimed, sweep_claims
 from aufait.workers.contract import Done, Executor
 from aufait.workers.serial import Serial
 from aufait.workers.sharing import at_intervals, is_spread, threads_each
@@ -73,18 +73,20 @@ def run_tasks(
         OutputError: results are there that were made in another way, and may not be replaced; nothing has been done.
     """
     settings = detector.settings
+    for folder in {task.folder for task in tasks}:
+        sweep_claims(folder)
     found = [Earlier() if options.overwrite else look(task, options, settings) for task in tasks]
     if error := refusal(found):
         raise error
     given = dict(arguments or {})
     given["threads"] = threads_each(executor, given.get("threads"))
     work = _Work(None if is_spread(executor) else detector, given, options, settings, command, find_events)
-    run = _Run(tasks, work, executor or Serial(), on_frame, on_done)
+    run = _Run(tasks, work, executor or Serial(), segments, on_frame, on_done)
     for number, earlier in enumerate(found):
         if earlier.record is not None and not has_leftovers(tasks[number]):
             run.note(number, kept(Outcome(tasks[number]), earlier.record))
     left = [number for number in range(len(tasks)) if number not in run.outcomes]
-    run.go_in_segments([number for number in left if tasks[number].pieces], segments)
+    run.go_in_segments(left)
     run.go(left, last=False)
     run.go(run.to_try_again(), last=False)
     if wait is None:
@@ -143,12 +145,13 @@ class _Run:
         tasks: Sequence[Task],
         work: _Work,
         executor: Executor,
+        segments: int,
         on_frame: Callable[[Progress], None] | None,
         on_done: Callable[[Outcome], None] | None,
     ) -> None:
         self.outcomes: dict[int, Outcome] = {}
         self._tasks, self._work, self._executor = tasks, work, executor
-        self._on_frame, self._on_done = on_frame, on_done
+        self._segments, self._on_frame, self._on_done = segments, on_frame, on_done
         self._begun: set[int] = set()
         self._seconds: dict[int, float] = {}
         self._tried: set[int] = set()
@@ -175,13 +178,30 @@ class _Run:
         try:
             while not self._reason and (waiting := self.elsewhere()):
                 tell(len(waiting))
-                free = [number for number in waiting if not is_claimed(self._tasks[number].claim)]
-                self.go([number for number in free if not self._note_made(number)], last=False)
+                free = [number for number in waiting if not self._is_made_elsewhere(number)]
+                left = [number for number in free if not self._note_made(number)]
+                self.go_in_segments(left)
+                self.go(left, last=False)
                 if not free:
                     time.sleep(_LOOK_SECONDS)
         except KeyboardInterrupt:
             self._reason = _INTERRUPTED
             self._note_rest(self.elsewhere())
+
+    def _is_made_elsewhere(self, number: int) -> bool:
+        """Whether other processes are at all that is left of a task."""
+        if is_claimed(self._tasks[number].claim):
+            return True
+        missing, free = self._pieces_left(number)
+        return missing > 0 and free == 0
+
+    def _pieces_left(self, number: int) -> tuple[int, int]:
+        """See ``pieces_left``; none of a video that has no pieces, or is gone."""
+        task = self._tasks[number]
+        with suppress(OSError):
+            if task.pieces:
+                return pieces_left(task, work_digest(task, self._work.options, self._work.settings))
+        return 0, 0
 
     def _note_made(self, number: int) -> bool:
         """Whether another process has made a task; it is noted then."""
@@ -226,9 +246,13 @@ class _Run:
                 outcome.problems = [Problem(f"{one.message}; tried twice", one.exit_code) for one in outcome.problems]
             self.note(number, outcome)
 
-    def go_in_segments(self, numbers: Sequence[int], count: int) -> None:
-        """Make the pieces of these tasks, ``count`` workers to a video at most; what goes wrong is told when the tasks are done."""
-        found = [(number, segment) for number in numbers for segment in segments_of(self._tasks[number], count)]
+    def go_in_segments(self, numbers: Sequence[int]) -> None:
+        """Make the pieces of these tasks that are missing and free, as many workers to a video as it has segments at most.
+
+        What goes wrong is told when the tasks are done; a full disc at once.
+        """
+        wanted = [number for number in numbers if self._pieces_left(number)[1] > 0]
+        found = [(number, segment) for number in wanted for segment in segments_of(self._tasks[number], self._segments)]
         if not found:
             return
         segments, start, done = [segment for _, segment in found], time.perf_counter(), [0] * len(found)
@@ -244,8 +268,11 @@ class _Run:
         try:
             with closing(self._executor.map(_SegmentWork(self._work), segments, hear)) as results:
                 for ended in results:
-                    self._seconds[found[ended.index][0]] = time.perf_counter() - start
+                    number = found[ended.index][0]
+                    self._seconds[number] = time.perf_counter() - start
                     self._reason = "" if ended.value is None else _reason_to_stop(ended.value)
+                    if self._reason == _FULL and ended.value is not None:
+                        self.note(number, ended.value)
                     if self._reason:
                         break
         except KeyboardInterrupt:

@@ -24,7 +24,7 @@ from aufait.detection.resume import file_state
 from aufait.errors import InputError
 from aufait.faces.appearance import looks_of
 from aufait.files.atomic import whole_file
-from aufait.files.claims import Claim, Claimed
+from aufait.files.claims import Claim, Claimed, is_claimed, sweep_claims
 from aufait.media.pieces import PIECE_RULE, Piece, PieceReader, PieceRule, pieces_of
 from aufait.media.sources import content_kind
 
@@ -64,8 +64,11 @@ class PieceFolder:
         self._video = place
         self.work = f"{work} {file_state(place)}"
 
-    def make(self, piece: Piece, detector: Detector, tell: Tell) -> None:
+    def make(self, piece: Piece, detector: Detector, tell: Tell, is_joined: Callable[[], bool] = lambda: False) -> None:
         """Make a piece, unless it is there.
+
+        Args:
+            is_joined: whether another process has put all pieces together by now, and cleared them away.
 
         Raises:
             Claimed: another process makes it.
@@ -74,7 +77,7 @@ class PieceFolder:
         if self.end_of(piece) is not None:
             return
         with Claim(self._name(piece, "claim"), self.work) as claim:
-            if self.end_of(piece) is None:
+            if self.end_of(piece) is None and not is_joined():
                 end = PieceEnd()
                 with whole_file(self._name(piece, "jsonl")) as rows:
                     self._follow(piece, detector, rows, end, tell)
@@ -89,6 +92,10 @@ class PieceFolder:
             if plain["work"] == self.work and self._name(piece, "jsonl").is_file():
                 return PieceEnd.from_dict(plain)
         return None
+
+    def is_claimed(self, piece: Piece) -> bool:
+        """Whether a process is making a piece."""
+        return is_claimed(self._name(piece, "claim"))
 
     def rows_of(self, piece: Piece) -> Iterator[DetectedFrame]:
         """The frames of a piece."""
@@ -135,15 +142,22 @@ def _note_arrivals(frame: AnalyzedFrame, known: set[int], end: PieceEnd) -> None
             end.arrivals.append((face.face_id, looks_of(frame.image, face.landmarks)))
 
 
-def make_segment(segment: Segment, detector: Detector, work: str, tell: Tell) -> None:
-    """Make the pieces of a segment, without those that other processes make."""
+def make_segment(segment: Segment, detector: Detector, work: str, tell: Tell, is_joined: Callable[[], bool]) -> None:
+    """Make the pieces of a segment, without those that other processes make; see ``PieceFolder.make``."""
     folder, done = PieceFolder(segment.task, work), 0
     for piece in segment.pieces:
         before = done
         with suppress(Claimed):
-            folder.make(piece, detector, lambda frames, before=before: tell(before + frames))  # type: ignore[misc]
+            folder.make(piece, detector, lambda frames, before=before: tell(before + frames), is_joined)  # type: ignore[misc]
         done += piece.end - piece.first
         tell(done)
+
+
+def pieces_left(task: Task, work: str) -> tuple[int, int]:
+    """How many pieces of a video are not there yet, and how many of these nobody is making."""
+    folder = PieceFolder(task, work)
+    missing = [piece for piece in task.pieces if folder.end_of(piece) is None]
+    return len(missing), sum(not folder.is_claimed(piece) for piece in missing)
 
 
 @dataclass(eq=False)
@@ -227,6 +241,7 @@ def clear_pieces(task: Task) -> None:
     for pattern in ("[0-9]*.jsonl", "[0-9]*.json", "[0-9]*.claim"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
+    sweep_claims(folder)
     with suppress(OSError):  # something of somebody else
         folder.rmdir()
 

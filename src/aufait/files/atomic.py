@@ -44,6 +44,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = partial_path(path)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        partial.unlink(missing_ok=True)  # of a run that was killed; or was halted, and may write to it once more
         try:
             yield partial
             sync_to_disc(partial)

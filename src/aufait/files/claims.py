@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -26,6 +27,7 @@ _STALE_SECONDS = 120.0  # without a touch, for claims of processes that cannot b
 _YOUNG_SECONDS = 2.0  # in which a claim may be empty, as its maker is still writing it
 _TURN_SECONDS = 0.5
 _TRIES = 200
+_LEFT = re.compile(r"\.claim(\.[0-9a-f]{12})+$")  # names that claims have while they are looked at
 
 
 class Claimed(AufaitError):
@@ -96,8 +98,12 @@ class Claim:
             except FileExistsError:
                 self._look_at_other()
                 continue
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(self._facts, file)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    json.dump(self._facts, file)
+            except OSError:  # the disc is full
+                self.path.unlink(missing_ok=True)
+                raise
             return
         raise OutputError(f"{self.path} cannot be claimed: other processes keep making and removing it; delete it if none runs")
 
@@ -152,6 +158,14 @@ def in_turn(path: Path, work: str) -> Iterator[None]:
             except Claimed:
                 time.sleep(_TURN_SECONDS)
         yield
+
+
+def sweep_claims(folder: Path) -> None:
+    """Removes what is left in a folder of processes that were killed while they looked at the claims of others."""
+    with contextlib.suppress(OSError):
+        for path in [path for path in folder.iterdir() if _LEFT.search(path.name)]:
+            if not is_claimed(path):
+                path.unlink(missing_ok=True)
 
 
 def is_claimed(path: Path) -> bool:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -160,23 +161,33 @@ def generate_dataset(
 
 
 def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> None:
-    settings = {"format": FORMAT_VERSION, "synthetic": True, **asdict(config)}
+    settings = json.loads(json.dumps({"format": FORMAT_VERSION, "synthetic": True, **asdict(config)}))
     marker = folder / "dataset.json"
     try:
         for name in ("images", "alpha", "parts", "labels"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        if marker.is_file() and json.loads(marker.read_text()) != settings:
+        there = json.loads(marker.read_text()) if marker.is_file() else None
+        if there is not None and there != settings:
             if not overwrite:
-                raise OutputError(f"{folder} holds a data set with other settings; choose another folder or --overwrite")
+                told = f"{folder} holds a data set with other settings ({_difference(there, settings)})"
+                raise OutputError(f"{told}; choose another folder or --overwrite")
             for old in (folder / "labels").glob("*.jsonl"):
                 old.unlink()
-        marker.write_text(json.dumps(settings, indent=1))
+        if there != settings:
+            with whole_file(marker) as partial_marker:
+                partial_marker.write_text(json.dumps(settings, indent=1))
     except json.JSONDecodeError as error:
         raise OutputError(f"{marker} is damaged ({error}); remove the folder or choose another") from error
     except OSError as error:
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def _difference(there: Any, wanted: dict[str, Any]) -> str:
+    """The settings in which two data sets differ, as text."""
+    there = there if isinstance(there, dict) else {}
+    return "; ".join(f"{name} was {there.get(name)}, now {value}" for name, value in wanted.items() if there.get(name) != value)
 
 
 def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity: int) -> int:

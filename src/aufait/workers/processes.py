@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from aufait.workers.contract import Done, Item, Value, Work
-from aufait.workers.worker import ERROR, MESSAGE, Sent, serve
+from aufait.workers.worker import ERROR, MESSAGE, NO_MEMORY, Sent, serve
 
 _GRACE_SECONDS = 30.0
 """That workers have, after an interrupt, to end what they are writing."""
@@ -150,5 +150,10 @@ def _tell_to_go(worker: _Worker) -> None:
 
 
 def _cause(code: int | None, tries: int) -> str:
-    how = f"by signal {-code}, as happens when memory runs out" if code is not None and code < 0 else f"with status {code}"
+    if code == NO_MEMORY:
+        how = "as its memory ran out"
+    elif code is not None and code < 0:
+        how = f"by signal {-code}, as happens when memory runs out"
+    else:
+        how = f"with status {code}"
     return f"the worker process ended {how}; tried {tries} times. Fewer workers need less memory"

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 from aufait.errors import AufaitError, InputError, MissingExtraError
 from aufait.machine import cores
 from aufait.workers.contract import Done, Item, Value, Work
-from aufait.workers.worker import MESSAGE, VALUE
+from aufait.workers.worker import ERROR, MESSAGE, VALUE
 
 _STORE_BYTES = 200_000_000  # of shared memory: what is sent is small
 _TRIES = 2
@@ -81,9 +82,21 @@ class _Run:
         for _ in range(workers):
             self._give(self._actor.remote(self._work, str(Path.cwd())))
         while self._running:
-            ready, _ = self._ray.wait(list(self._running), num_returns=1)
-            if (done := self._hear(ready[0])) is not None:
+            if (done := self._next()) is not None:
                 yield done
+
+    def _next(self) -> Done[Any] | None:
+        """What comes next of all workers.
+
+        Raises:
+            AufaitError: the cluster has gone.
+        """
+        try:
+            ready, _ = self._ray.wait(list(self._running), num_returns=1)
+            return self._hear(ready[0])
+        except ConnectionError as error:
+            self._running.clear()
+            raise AufaitError("the Ray cluster answers no more; the same command again does what is missing") from error
 
     def end(self) -> None:
         """Release what is left."""
@@ -97,26 +110,28 @@ class _Run:
             return
         index = self._waiting.popleft()
         self._begun[index] += 1
-        stream = actor.do.options(num_returns="streaming").remote(self._items[index])
-        self._running[stream] = index, actor
+        self._running[actor.do.remote(self._items[index])] = index, actor
 
-    def _hear(self, stream: Any) -> Done[Any] | None:
-        index, actor = self._running[stream]
+    def _hear(self, answer: Any) -> Done[Any] | None:
+        index, actor = self._running.pop(answer)
+        deaths = self._ray.exceptions
         try:
-            kind, content = self._ray.get(next(stream))
-        except (self._ray.exceptions.RayActorError, self._ray.exceptions.WorkerCrashedError, StopIteration) as error:
-            return self._bury(stream, str(error))
-        except self._ray.exceptions.RayTaskError as error:
+            kind, content = self._ray.get(answer)
+        except (deaths.RayActorError, deaths.WorkerCrashedError, deaths.OutOfMemoryError, deaths.NodeDiedError) as error:
+            return self._bury(index, str(error))
+        except deaths.RayTaskError as error:
+            if isinstance(error.cause, MemoryError):
+                self._ray.kill(actor)
+                return self._bury(index, "its memory ran out")
             raise error.cause if isinstance(error.cause, AufaitError) else error.as_instanceof_cause() from None
         if kind == MESSAGE:
+            self._running[actor.go_on.remote()] = index, actor
             self._on_message(index, content)
             return None
-        del self._running[stream]
         self._give(actor)
         return Done(index, content)
 
-    def _bury(self, stream: Any, why: str) -> Done[Any] | None:
-        index, _ = self._running.pop(stream)
+    def _bury(self, index: int, why: str) -> Done[Any] | None:
         again = self._begun[index] < _TRIES
         if again:
             self._waiting.append(index)
@@ -127,39 +142,41 @@ class _Run:
 
 
 class _Actor:
-    """A worker of the cluster, in the folder that the command was given in, where its machine has that."""
+    """A worker of the cluster, in the folder that the command was given in, where its machine has that.
+
+    Each call answers with one message, or with the value: streams of answers do not pass through the address of a cluster.
+    """
 
     def __init__(self, work: Any, folder: str) -> None:
+        import queue
+
         with contextlib.suppress(OSError):
             os.chdir(folder)
         self._work, self._begun, self._tools = work, False, None  # begun with the first item: an error then arrives as it was
+        self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
-    def do(self, item: Any) -> Iterator[tuple[str, Any]]:
-        """Messages of one item, then its value."""
-        import queue
+    def do(self, item: Any) -> tuple[str, Any]:
+        """Begin an item; its first message, or its value."""
         import threading
 
-        told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        failed: list[BaseException] = []
+        threading.Thread(target=self._run, args=(item,), daemon=True).start()
+        return self.go_on()
 
-        def run() -> None:
-            try:
-                if not self._begun:
-                    self._tools, self._begun = self._work.begin(), True
-                value = self._work.do(self._tools, item, lambda message: told.put((MESSAGE, message)))
-                told.put((VALUE, value))
-            except BaseException as error:
-                failed.append(error)
-                told.put(("", None))
+    def go_on(self) -> tuple[str, Any]:
+        """The next message of the item, or its value."""
+        kind, content = self._told.get()
+        if kind == ERROR:
+            raise content
+        return kind, content
 
-        threading.Thread(target=run, daemon=True).start()
-        while True:
-            kind, content = told.get()
-            if failed:
-                raise failed[0]
-            yield kind, content
-            if kind == VALUE:
-                return
+    def _run(self, item: Any) -> None:
+        try:
+            if not self._begun:
+                self._tools, self._begun = self._work.begin(), True
+            value = self._work.do(self._tools, item, lambda message: self._told.put((MESSAGE, message)))
+            self._told.put((VALUE, value))
+        except BaseException as error:
+            self._told.put((ERROR, error))
 
 
 def _library() -> Any:
@@ -200,13 +217,15 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         _require_answer(address)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        if address:
-            ray.init(address, log_to_driver=False, logging_level="ERROR")
-        else:
-            ray.init(
-                num_cpus=workers, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=_STORE_BYTES,
-                log_to_driver=False, logging_level="ERROR",
-            )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say is in the error that follows
+            if address:
+                ray.init(address, log_to_driver=False, logging_level="ERROR")
+            else:
+                ray.init(
+                    num_cpus=workers, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=_STORE_BYTES,
+                    log_to_driver=False, logging_level="ERROR",
+                )  # fmt: skip
     except Exception as error:
         raise _no_answer(address, error) from error
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import signal
+import sys
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
@@ -15,6 +16,9 @@ from aufait.workers.contract import Work, close
 
 MESSAGE, VALUE, ERROR = "message", "value", "error"
 """First part of what a worker sends; the second is the content."""
+
+NO_MEMORY = 12
+"""Exit status of a worker whose memory ran out."""
 
 _interrupted = False
 
@@ -37,6 +41,8 @@ def serve(pipe: Connection, work: Work[Any, Any]) -> None:
         pass
     except EOFError:  # the parent has gone
         pass
+    except MemoryError:  # as if the system had ended it: the parent gives the item to another
+        sys.exit(NO_MEMORY)
     except BaseException as error:
         _send(pipe, ERROR, error)
     finally:
