@@ -106,7 +106,7 @@ class RecipeModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Metrics over all held-out faces, of all processes together."""
-        parts, self._seen = _gathered(self._seen, self.trainer.world_size), []
+        parts, self._seen = [part for own in everyone(self._seen, self.trainer.world_size) for part in own], []
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         loss = whole.pop("loss")
         metrics = AUMetrics(self.model.action_units)
@@ -152,13 +152,12 @@ class RecipeModule(lightning.LightningModule):
         )
 
 
-def _gathered(parts: list[dict[str, np.ndarray]], world: int) -> list[dict[str, np.ndarray]]:
-    """Batches of all processes; processes that had none add nothing."""
-    if world == 1:
-        return parts
-    everyone: list[Any] = [None] * world
-    torch.distributed.all_gather_object(everyone, parts)
-    return [part for own in everyone for part in own]
+def everyone(own: Any, world: int) -> list[Any]:
+    """What each of ``world`` processes gives, in the order of their ranks."""
+    found: list[Any] = [own] * world
+    if world > 1:
+        torch.distributed.all_gather_object(found, own)
+    return found
 
 
 class FaceData(lightning.LightningDataModule):

@@ -124,7 +124,7 @@ def _trained(plan: Plan, out: Path, means: Means, resume: bool) -> tuple[lightni
     _mark(out, plan, "running")
     with output_errors(out), torch.random.fork_rng():
         model, criterion = _networks(plan, _starting_network(plan, out, means, resume), out, means)
-        return fit(plan, model, criterion, out, means)
+        return fit(plan, model, criterion, out, means, resume)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
 )  # fmt: skip
 """Names of its files and folders."""
 
+CHECKPOINT = f"{CHECKPOINTS}/last.ckpt"
+"""From which a stopped run resumes."""
+
 CLAIM = "training.claim"
 """Of the process that trains."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from aufait.machine import has_gpu
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
 from aufait.training.plan import Plan
-from aufait.training.run_folder import METRICS, TENSORBOARD
+from aufait.training.run_folder import CHECKPOINT, METRICS, TENSORBOARD
 
 if TYPE_CHECKING:
     import lightning
@@ -39,7 +40,8 @@ class Means:
         report: called with steps done, steps in all and a line of text.
 
     Raises:
-        InputError: several processes on one particular GPU, or a strategy that leaves this process.
+        InputError: several processes on one particular GPU, a strategy that leaves this process, or another number of processes
+            than torchrun has started.
     """
 
     devices: int = 1
@@ -59,6 +61,13 @@ class Means:
             raise InputError(
                 f"{self.accelerator} is one device, and {self.processes} processes need one each; leave the number out"
             )
+        started = int(os.environ.get("WORLD_SIZE", self.processes)) if "RANK" in os.environ else self.processes
+        if started != self.processes:
+            here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+            raise InputError(
+                f"{started} processes were started together, and devices={self.devices} on nodes={self.nodes} are {self.processes}; "
+                f"say --devices {here} --nodes {started // here}"
+            )
 
     @property
     def processes(self) -> int:
@@ -66,8 +75,10 @@ class Means:
         return self.devices * self.nodes
 
 
-def fit(plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Means) -> tuple[lightning.Trainer, RunKeeper]:
-    """Train a network to the end of its recipe, from the checkpoint in the folder where there is one."""
+def fit(
+    plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Means, resume: bool
+) -> tuple[lightning.Trainer, RunKeeper]:
+    """Train a network to the end of its recipe, where it is to be resumed from the checkpoint in the folder, if there is one."""
     import lightning
 
     from aufait.training.callbacks import CSVMetrics, RunKeeper, StepReport
@@ -83,9 +94,12 @@ def fit(plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Mea
         target=plan.protocol.target,
         alignment=plan.alignment,
     )
-    keeper = RunKeeper(out, monitor=plan.monitor, patience=recipe.patience, every=means.checkpoint_every, notes=plan.facts())
-    checkpoint = keeper.checkpoint if keeper.checkpoint.is_file() else None
-    loggers: list[Any] = [CSVMetrics(out / METRICS, _step_of(checkpoint))]
+    checkpoint = out / CHECKPOINT if resume and (out / CHECKPOINT).is_file() else None
+    step = _step_of(checkpoint)
+    keeper = RunKeeper(
+        out, monitor=plan.monitor, patience=recipe.patience, every=means.checkpoint_every, notes=plan.facts(), resume_step=step
+    )
+    loggers: list[Any] = [CSVMetrics(out / METRICS, step)]
     if means.tensorboard:
         from lightning.pytorch.loggers import TensorBoardLogger
 
