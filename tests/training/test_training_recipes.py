@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
 from training.tiny_faces import CONVNET, SMALL, assert_same_weights, rows_of, tiny_cache, weights
 
 from aufait.action_units import AU_SETS

@@ -50,7 +50,7 @@ def test_a_cluster_that_is_started_here_listens_to_this_machine_alone(cluster: R
 @pytest.mark.slow
 def test_workers_that_need_each_other_begin_together(cluster: RayCluster, tmp_path: Path) -> None:
     assert cluster.together(Work(tmp_path), ["meet 2", "meet 2"], gpus=False) == ["0 of 2 met", "1 of 2 met"]
-    with pytest.raises(AufaitError, match="3 workers need one of each at the same time, and the cluster has 2 CPUs"):
+    with pytest.raises(AufaitError, match="3 workers need one of each at the same time, the cluster has 2 CPUs"):
         cluster.together(Work(tmp_path), ["meet 3"] * 3, gpus=False)
 
 

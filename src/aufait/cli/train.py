@@ -43,12 +43,15 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     workers: Annotated[
         str,
-        typer.Option(metavar="ray:N", help="Train by N workers of a Ray cluster; ray://HOST:PORT for one that is there.", show_default=False),
+        typer.Option(metavar="ray:N", help="N workers of a Ray cluster train here, or of ray://HOST:PORT.", show_default=False),
     ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     checkpoint_every: Annotated[
         int, typer.Option(min=0, help="Updates between checkpoints within an epoch; 0: after epochs only.")
     ] = 1000,
+    render_workers: Annotated[
+        int, typer.Option(min=0, help="Processes that render faces, for recipes with rendered=N; 0: one per core.")
+    ] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with all its values and stop.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
@@ -68,7 +71,7 @@ def train(
         return
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
-    opened = open_caches(caches or [])
+    opened = open_caches(caches or []) if caches or not plan.rendered else {}
     from aufait.machine import is_first_process
 
     run = _trained_here(device, devices, nodes) if not workers else _trained_by(workers, device, devices, nodes)
@@ -81,6 +84,7 @@ def train(
             resume=resume,
             limit=limit,
             checkpoint_every=checkpoint_every,
+            render_workers=render_workers,
             tensorboard=tensorboard,
             report=bar.report,
         )
@@ -97,7 +101,7 @@ def _trained_here(device: str, devices: int, nodes: int) -> Callable[..., Traini
 
 def _trained_by(workers: str, device: str, devices: int, nodes: int) -> Callable[..., TrainingRun]:
     if not workers.startswith("ray"):
-        raise InputError(f"--workers takes a Ray cluster, such as ray:4, got {workers!r}; processes on this machine are --devices N")
+        raise InputError(f"--workers takes a Ray cluster, such as ray:4, got {workers!r}; processes of this machine: --devices N")
     if devices > 1 or nodes > 1 or device not in ("auto", "cpu", "cuda"):
         raise InputError("with --workers, the cluster says how many processes train: leave --devices and --nodes out, and let "
                          "--device be auto, cpu or cuda")  # fmt: skip

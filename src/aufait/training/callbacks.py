@@ -79,8 +79,8 @@ class RunKeeper(lightning.Callback):
         if len(set(steps)) > 1:
             seen = ", ".join("none" if step is None else str(step) for step in steps)
             raise InputError(
-                f"the processes see different checkpoints in {self.folder} (updates, by process: {seen}); the folder of a run must be "
-                "one that all machines share"
+                f"the processes see different checkpoints in {self.folder} (updates, by process: {seen}); the folder of a run must "
+                "be one that all machines share"
             )
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

@@ -28,6 +28,9 @@ CLAIM = "training.claim"
 FORMAT = 1
 """Of run.json."""
 
+RENDERED = "rendered"
+"""Name of the data set of rendered faces, where others have theirs."""
+
 ALIGNER, FIT, RANDOM = "aligner.safetensors", "fit", "random"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aufait.errors import InputError, MissingExtraError
-from aufait.machine import has_gpu
+from aufait.machine import cores, has_gpu
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
 from aufait.training.plan import Plan
@@ -36,6 +36,7 @@ class Means:
         strategy: of Lightning, for more than one process; "auto" is its DistributedDataParallel.
         accelerator: "auto", "cpu", "cuda" or "mps"; "cuda:1" is one particular GPU.
         checkpoint_every: updates of the weights between checkpoints within an epoch; 0 saves after epochs only.
+        render_workers: processes on this machine that render faces, where a recipe has faces rendered; 0 is one per core.
         tensorboard: also write logs for TensorBoard.
         report: called with steps done, steps in all and a line of text.
 
@@ -49,6 +50,7 @@ class Means:
     strategy: str = "auto"
     accelerator: str = "auto"
     checkpoint_every: int = 1000
+    render_workers: int = 0
     tensorboard: bool = False
     report: Callable[[int, int, str], None] | None = None
 
@@ -65,8 +67,8 @@ class Means:
         if started != self.processes:
             here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
             raise InputError(
-                f"{started} processes were started together, and devices={self.devices} on nodes={self.nodes} are {self.processes}; "
-                f"say --devices {here} --nodes {started // here}"
+                f"{started} processes were started together, and devices={self.devices} on nodes={self.nodes} are "
+                f"{self.processes}; say --devices {here} --nodes {started // here}"
             )
 
     @property
@@ -85,7 +87,10 @@ def fit(
     from aufait.training.lightning_module import FaceData, RecipeModule
 
     recipe = plan.recipe
-    data = FaceData(plan.table.thinned(recipe.max_faces), plan.held_table, plan.caches, recipe, interval=model.interval)
+    if plan.rendering:
+        plan.rendering.workers = max(1, (means.render_workers or cores()) // means.devices)
+    faces = plan.table.thinned(recipe.max_faces)
+    data = FaceData(faces, plan.held_table, plan.caches, recipe, interval=model.interval, rendering=plan.rendering)
     module = RecipeModule(
         model,
         criterion,
@@ -106,7 +111,7 @@ def fit(
         loggers.append(TensorBoardLogger(out, name=TENSORBOARD, version=""))
     several = means.processes > 1
     kind, _, index = means.accelerator.partition(":")
-    with _quiet():
+    with contextlib.closing(data), _quiet():
         trainer = lightning.Trainer(
             accelerator="gpu" if kind == "cuda" else kind,
             devices=[int(index)] if index else means.devices,

@@ -149,6 +149,10 @@ def _tell_to_go(worker: _Worker) -> None:
         return
 
 
+def ending(code: int | None) -> str:
+    """How a process with this exit code ended, in words."""
+    return f"by signal {-code}, as happens when memory runs out" if code is not None and code < 0 else f"with status {code}"
+
+
 def _cause(code: int | None, tries: int) -> str:
-    how = f"by signal {-code}, as happens when memory runs out" if code is not None and code < 0 else f"with status {code}"
-    return f"the worker process ended {how}; tried {tries} times. Fewer workers need less memory"
+    return f"the worker process ended {ending(code)}; tried {tries} times. Fewer workers need less memory"

@@ -206,7 +206,7 @@ class _Meeting(_Run):
         there = self._ray.cluster_resources()
         text = " and ".join(f"{there.get(name, 0):g} {name}s" for name in self._needs)
         if any(there.get(name, 0) < workers for name in self._needs):
-            raise AufaitError(f"{workers} workers need one of each at the same time, and the cluster has {text}; ask for fewer workers")
+            raise AufaitError(f"{workers} workers need one of each at the same time, the cluster has {text}; ask for fewer workers")
         self._room = self._ray.util.placement_group([self._needs] * workers, strategy="PACK")
         if not self._room.wait(_ROOM_SECONDS):
             raise AufaitError(f"others use the cluster's {text}: no room for {workers} workers within {_ROOM_SECONDS:g} s")
