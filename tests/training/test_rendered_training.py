@@ -17,7 +17,6 @@ from training.tiny_faces import CONVNET, assert_same_weights, rows_of, tiny_cach
 pytest.importorskip("lightning")
 pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
-from aufait.data.preparation import FaceCache
 from aufait.data.protocols import get_protocol
 from aufait.errors import AufaitError, InputError, MissingExtraError, MissingModelError
 from aufait.synthetic.head.assets import find_assets
