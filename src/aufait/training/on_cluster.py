@@ -25,23 +25,28 @@ def train_on(
     report: Callable[[int, int, str], None] | None = None,
     **options: Any,
 ) -> TrainingRun:
-    """Train by the workers of a cluster; where it has GPUs, one for each worker.
+    """Train by the workers of a cluster; where it has GPUs, by as many at most, with one each.
 
     Args:
         cluster: all its machines see faces and folder of the run under the same paths.
-        recipe, caches, report, options: see ``train``, except for ``devices``, ``nodes`` and ``strategy``.
+        recipe, caches, report, options: see ``train``, except for ``devices``, ``nodes`` and ``strategy``; one process of each
+            worker renders, if ``render_workers`` is left out.
         accelerator: "auto" uses the GPUs of the cluster if it has any; "cpu" does not.
 
     Raises:
         AufaitError: as ``train``; or the cluster has too little room, or a worker died. The same call resumes.
     """
-    gpus = accelerator != "cpu" and cluster.gpus > 0
-    options = {**options, "accelerator": "cuda" if gpus else "cpu", "nodes": cluster.workers}
+    gpus = 0 if accelerator == "cpu" else cluster.gpus
+    workers = min(cluster.workers, gpus) if gpus else cluster.workers
+    options = {**options, "accelerator": "cuda" if gpus else "cpu", "nodes": workers}
+    options["render_workers"] = options.get("render_workers") or 1  # others have the other cores
     work = _Rank(recipe, caches, options)
-    runs = cluster.together(
-        work, range(cluster.workers), lambda rank, steps: report(*steps) if report and rank == 0 else None, gpus=gpus
-    )
-    return runs[0]
+
+    def told(rank: int, steps: tuple[int, int, str]) -> None:
+        if report and rank == 0:
+            report(*steps)
+
+    return cluster.together(work, range(workers), told, gpus=gpus > 0)[0]
 
 
 @dataclass(frozen=True)
