@@ -307,8 +307,8 @@ def _connect(ray: Any, address: str, workers: int) -> None:
         if address:
             ray.init(address, log_to_driver=False, logging_level="ERROR")
         else:
-            ray.init(
-                num_cpus=workers, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=_STORE_BYTES,
+            ray.init(  # "local": not one that somebody else has started here
+                "local", num_cpus=workers, include_dashboard=False, _node_ip_address="127.0.0.1", object_store_memory=_STORE_BYTES,
                 log_to_driver=False, logging_level="ERROR",
             )  # fmt: skip
     except Exception as error:
