@@ -94,6 +94,7 @@ NOT_RUN = {
     "aufait train jaa_net": f"{HOURS}; tests/training/test_training_recipes.py trains small networks, here and below",
     "aufait train arl_disfa": HOURS,
     "aufait train mgrr_net": f"{HOURS}, on several GPUs",
+    "aufait train resnet18_bp4d --set rendered": f"{HOURS}; tests/training/test_rendered_training.py trains on a few",
     "aufait train tiny_recipe.yaml": "needs the example package: tests/test_plugins.py installs it and does the same",
     "aufait train-mesh ": f"{HOURS}, on faces that are not in the repository; tests/shipped has its parts, not the command",
     "aufait train-default ": "the same; tests/cli/test_cli_wrappers.py has the command",
@@ -119,8 +120,7 @@ NOT_RUN = {
 }
 NOT_RUN_PYTHON = {
     ("docs/python.md", "# needs prepared faces"): "tests/test_shortcuts.py",
-    ("docs/synthetic.md", "from aufait.synthetic"): "needs the face geometry",
-    ("docs/synthetic.md", "from torch.utils.data"): "needs the face geometry; tests/synthetic/test_synthetic_streaming.py",
+    ("docs/synthetic.md", "from aufait.synthetic"): "needs the face geometry; tests/synthetic/test_synthetic_streaming.py",
 }
 PAGES = (REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md")))
 WRITTEN_BY_HAND = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import socket
 import subprocess
@@ -32,11 +33,13 @@ from aufait.workers.ray_cluster import RayCluster
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayCluster]:
-    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'aufait[cluster]'")
+    if importlib.util.find_spec("ray") is None:  # to be imported by RayCluster, which first says how
+        pytest.skip("Ray is not installed: pip install 'aufait[cluster]'")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))  # where its workers find the work
-        yield RayCluster(workers=2)
-        ray.shutdown()
+        cluster = RayCluster(workers=2)
+        yield cluster
+        cluster._ray.shutdown()
 
 
 @pytest.mark.slow
@@ -47,6 +50,25 @@ def test_each_item_gives_its_value_and_messages_arrive(cluster: RayCluster, tmp_
     assert {one.index: one.value for one in done} == {index: letter * 2 for index, letter in enumerate("abcdef")}
     assert sorted(messages) == [(index, f"doing {letter}") for index, letter in enumerate("abcdef")]
     assert len(list(tmp_path.glob("begun_*"))) <= 2
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_started_here_listens_to_this_machine_alone(cluster: RayCluster) -> None:
+    assert [node["NodeManagerAddress"] for node in cluster._ray.nodes()] == ["127.0.0.1"]
+
+
+@pytest.mark.slow
+def test_workers_that_need_each_other_begin_together(cluster: RayCluster, tmp_path: Path) -> None:
+    assert cluster.together(Work(tmp_path), ["meet 2", "meet 2"], gpus=False) == ["0 of 2 met", "1 of 2 met"]
+    with pytest.raises(AufaitError, match="3 workers need one of each at the same time, the cluster has 2 CPUs"):
+        cluster.together(Work(tmp_path), ["meet 3"] * 3, gpus=False)
+
+
+@pytest.mark.slow
+def test_the_death_of_one_ends_those_that_wait_for_it(cluster: RayCluster, tmp_path: Path) -> None:
+    with pytest.raises(AufaitError, match=r"worker on the cluster ended .* tried 1 times; the same command again resumes"):
+        cluster.together(Work(tmp_path), ["meet 2", "die 99"], gpus=False)
+    assert cluster.together(Work(tmp_path), ["meet 2", "meet 2"], gpus=False) == ["0 of 2 met", "1 of 2 met"]
 
 
 @pytest.mark.slow
@@ -131,7 +153,7 @@ def test_an_absent_ray_is_answered_with_the_command(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "no-such-host.invalid"])
 def test_an_address_where_nobody_listens_is_told_within_seconds(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_cluster, "_library", lambda: SimpleNamespace(is_initialized=lambda: False))
+    monkeypatch.setattr(ray_cluster, "_library", lambda starts: SimpleNamespace(is_initialized=lambda: False))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # but it does not listen
         address, start = f"ray://{host}:{taken.getsockname()[1]}", time.monotonic()

@@ -75,3 +75,13 @@ class Work:
             (self.folder / "tidied").touch()
             return "interrupted"
         return "waited"
+
+    def _meet(self, argument: str, tell: Callable[[Any], None]) -> str:
+        """Counts all who do this at the same time."""
+        import torch
+
+        rank = int(os.environ["NODE_RANK"])
+        torch.distributed.init_process_group("gloo", rank=rank, world_size=int(argument))
+        met = torch.ones(1)
+        torch.distributed.all_reduce(met)
+        return f"{rank} of {int(met)} met"

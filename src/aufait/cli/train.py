@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,10 +41,17 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="Processes on this machine, one per GPU.")] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that train together.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    workers: Annotated[
+        str,
+        typer.Option(metavar="ray:N", help="N workers of a Ray cluster train here, or of ray://HOST:PORT.", show_default=False),
+    ] = "",
     limit: Annotated[int | None, typer.Option(min=1, help="Training faces at most.", show_default=False)] = None,
     checkpoint_every: Annotated[
         int, typer.Option(min=0, help="Updates between checkpoints within an epoch; 0: after epochs only.")
     ] = 1000,
+    render_workers: Annotated[
+        int, typer.Option(min=0, help="Processes that render faces, for recipes with rendered=N; 0: one per core.")
+    ] = 0,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also write logs for TensorBoard.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe with all its values and stop.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the recipes and stop.")] = False,
@@ -62,27 +71,44 @@ def train(
         return
     if output is None:
         raise InputError("name the folder of the run: --output FOLDER")
-    opened = open_caches(caches or [])
-    from aufait.machine import is_first_process, resolve_device
-    from aufait.training.run import train as run
+    opened = open_caches(caches or []) if caches or not plan.rendered else {}
+    from aufait.machine import is_first_process
 
+    run = _trained_here(device, devices, nodes) if not workers else _trained_by(workers, device, devices, nodes)
     with Bar(quiet=quiet) as bar:
         done = run(
             plan,
             opened,
             fold=fold,
-            out=output,
+            out=output.absolute() if workers else output,
             resume=resume,
-            devices=devices,
-            nodes=nodes,
-            accelerator=device if device == "auto" else resolve_device(device),
             limit=limit,
             checkpoint_every=checkpoint_every,
+            render_workers=render_workers,
             tensorboard=tensorboard,
             report=bar.report,
         )
     if is_first_process():
         _print_run(done, "--quick" if quick else "--small" if small else "")
+
+
+def _trained_here(device: str, devices: int, nodes: int) -> Callable[..., TrainingRun]:
+    from aufait.machine import resolve_device
+    from aufait.training.run import train as run
+
+    return partial(run, accelerator=device if device == "auto" else resolve_device(device), devices=devices, nodes=nodes)
+
+
+def _trained_by(workers: str, device: str, devices: int, nodes: int) -> Callable[..., TrainingRun]:
+    if not workers.startswith("ray"):
+        raise InputError(f"--workers takes a Ray cluster, such as ray:4, got {workers!r}; processes of this machine: --devices N")
+    if devices > 1 or nodes > 1 or device not in ("auto", "cpu", "cuda"):
+        raise InputError("with --workers, the cluster says how many processes train: leave --devices and --nodes out, and let "
+                         "--device be auto, cpu or cuda")  # fmt: skip
+    from aufait.training.on_cluster import train_on
+    from aufait.workers.ray_cluster import RayCluster
+
+    return partial(train_on, RayCluster.of(workers), accelerator=device)
 
 
 def _print_recipes() -> None:

@@ -40,6 +40,7 @@ from aufait.alignment import (
     detector_boxes,
     paper_transform,
     similarity_from_points,
+    warp,
     window_transform,
 )
 from aufait.errors import InputError
@@ -99,6 +100,16 @@ class Alignment:
             return _template_transforms(np.asarray(landmarks, np.float64))
         margin = (self.side - self.window) // 2
         return window_transform(box_transform(detector_boxes(landmarks), self.window), (-margin, -margin))
+
+    def aligned(self, image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A picture (H, W, 3) uint8 with landmarks (N, 2) in this frame: (side, side, 3) uint8 and (N, 2) float32.
+
+        Raises:
+            InputError: see ``transforms``.
+        """
+        matrix = self.transforms(landmarks[None])
+        pixels = warp(image, matrix, self.side, self.border)[0].permute(1, 2, 0).numpy()
+        return pixels, apply_transform(matrix, landmarks[None])[0].astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """What defines the frame, for manifests."""

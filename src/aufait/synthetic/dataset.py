@@ -35,7 +35,7 @@ from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, drift, sample_i
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
 from aufait.synthetic.head.expression import Intensities
 from aufait.synthetic.parallel import run_jobs
-from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render
+from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, render, undrawn_intensities
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
@@ -213,10 +213,21 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
         yield from render_sequence(person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample)
         return
     for number in range(count):
-        seed = identity * 1000 + number
-        scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
-        intensities = sample_intensities(stream(seed, "actions"))
+        intensities, scene = _acted(config, identity, number)
         yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
+
+
+def identity_intensities(model: FaceModel, config: DatasetConfig, identity: int) -> Iterator[Intensities]:
+    """Labels of the frames that ``identity_frames`` renders of a person in single pictures, without rendering them."""
+    for number in range(config.frames_of(identity)):
+        yield undrawn_intensities(model, identity, *_acted(config, identity, number))
+
+
+def _acted(config: DatasetConfig, identity: int, number: int) -> tuple[Intensities, Scene]:
+    """What a person does in a single picture, and where."""
+    seed = identity * 1000 + number
+    scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
+    return sample_intensities(stream(seed, "actions")), scene
 
 
 def render_sequence(

@@ -51,7 +51,7 @@ from aufait.synthetic.looks.wrinkle_amounts import wrinkle_amounts
 from aufait.synthetic.looks.wrinkle_maps import wrinkle_maps
 from aufait.synthetic.looks.wrinkles import compose
 
-__all__ = ["PARTS", "Frame", "Person", "frame_labels", "make_person", "render"]
+__all__ = ["PARTS", "Frame", "Person", "frame_labels", "make_person", "render", "undrawn_intensities"]
 
 SUBSURFACE_SIGMA = (0.17, 0.075)
 """Blur of red and green skin light in cm; blue light hardly spreads at these sizes."""
@@ -100,7 +100,7 @@ class Frame:
 def make_person(model: FaceModel, seed: int, traits: Traits | None = None) -> Person:
     """Person ``seed``: shape, skin, hair and props. ``traits`` replaces the drawn ones (same seed, other looks)."""
     traits = traits or sample_traits(seed)
-    vertices = push_lids_out(model, identity_vertices(model, traits))
+    vertices = _own_vertices(model, traits)
     normals = vertex_normals(vertices, model.triangles)
     grown = [
         grow_scalp_hair(model, traits, vertices, normals),
@@ -147,7 +147,7 @@ def render(
         raise ValueError(f"size must be 32-2048 pixels, got {size}")
     model, traits = person.model, person.traits
     angles = np.radians(scene.rotation)
-    resting = _expressive_vertices(person, intensities, scene)
+    resting = _expressive_vertices(model, person.vertices, intensities, scene)
     posed = pose_head(model, resting, angles)
     normals = vertex_normals(posed, model.triangles)
     opaque, lenses = _props(person, scene, posed, normals, angles)
@@ -189,21 +189,31 @@ def render(
         landmarks=landmarks,
         visible=visible,
         box=np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]),
-        intensities=_labels(person, intensities, resting),
+        intensities=_labels(model, intensities, resting),
         scene=scene,
         traits=traits,
     )
 
 
-def _expressive_vertices(person: Person, intensities: Intensities, scene: Scene) -> np.ndarray:
+def undrawn_intensities(model: FaceModel, seed: int, intensities: Intensities, scene: Scene) -> Intensities:
+    """The labels of a frame of person ``seed``, without drawing it: a tenth of the time."""
+    own = _own_vertices(model, sample_traits(seed))
+    return _labels(model, intensities, _expressive_vertices(model, own, intensities, scene))
+
+
+def _own_vertices(model: FaceModel, traits: Traits) -> np.ndarray:
+    return push_lids_out(model, identity_vertices(model, traits))
+
+
+def _expressive_vertices(model: FaceModel, own: np.ndarray, intensities: Intensities, scene: Scene) -> np.ndarray:
     weights = shape_weights(intensities, scene.rng("expression"))
     for name, value in (scene.mouth_drift | _gaze_weights(*scene.gaze)).items():
         weights[name] = weights.get(name, 0.0) + value
     closing = (intensities.left.get(43, 0.0) / 5.0, intensities.right.get(43, 0.0) / 5.0)
-    hold_lids(person.model, person.vertices, weights, least=LEAST_APERTURE, closing=closing)
-    vertices = blend_expression(person.model, person.vertices, weights)
-    turn_eyes(person.model, vertices, scene.gaze)
-    return push_lids_out(person.model, vertices)
+    hold_lids(model, own, weights, least=LEAST_APERTURE, closing=closing)
+    vertices = blend_expression(model, own, weights)
+    turn_eyes(model, vertices, scene.gaze)
+    return push_lids_out(model, vertices)
 
 
 def _lashes(person: Person, resting: np.ndarray, head: np.ndarray) -> tuple[np.ndarray, float, tuple[float, float, float]]:
@@ -219,13 +229,13 @@ def _gaze_weights(horizontal: float, vertical: float) -> dict[str, float]:
     return weights | {f"{lift}_{side}": min(abs(vertical), 1.0) for side in "LR"}
 
 
-def _labels(person: Person, intensities: Intensities, resting: np.ndarray) -> Intensities:
+def _labels(model: FaceModel, intensities: Intensities, resting: np.ndarray) -> Intensities:
     """Labels of the frame.
 
     Whatever parts the lips, FACS codes AU 25, so its label follows the gap that is seen. A jaw that is stretched open
     (AU 27, not labelled) counts as AU 26: a picture does not show where one ends and the other begins.
     """
-    parted = parted_intensity(lip_gap(person.model, resting))
+    parted = parted_intensity(lip_gap(model, resting))
     sides = []
     for side in (intensities.left, intensities.right):
         labels = {au: float(v) for au, v in side.items() if v > 0}

@@ -1,32 +1,32 @@
 """Rendered faces as an endless source of training data: nothing is written to disk, no face is seen twice.
 
-    from torch.utils.data import DataLoader
-
-    source = RenderedFaces(seed=3, persons_per_batch=8)
-    for batch in DataLoader(source, batch_size=None, num_workers=4, multiprocessing_context="spawn"):
+    source = RenderedFaces(seed=3, persons_per_batch=8, workers=4)
+    for batch in source:
         loss = criterion(network(batch.images), batch.left, batch.right)
 
-The unit of work is a batch: batch number n always holds the same persons, whoever renders it, and a ``DataLoader`` hands batches on
-in the order of their numbers. So training sees the same faces with any number of workers, and continues at batch n with
-``first=n``. Tensors travel from the workers through shared memory. Every face is synthetic.
+The unit of work is a person: person n always looks the same, whoever renders it, and batches hold persons in the order of their
+numbers. So training sees the same faces with any number of workers, and continues at batch n with ``first=n``. Pictures travel
+through memory that is shared with the workers (``aufait.synthetic.ring``). Every face is synthetic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from aufait.errors import InputError
 from aufait.synthetic.dataset import MAX_IDENTITIES, DatasetConfig, identity_frames
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS
 from aufait.synthetic.head.assets import FaceModel, find_assets, load_face_model
 from aufait.synthetic.renderer import Frame, frame_labels
+from aufait.synthetic.ring import Ring, drawn_here
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class RenderedBatch:
     identity: Tensor
 
 
-class RenderedFaces(IterableDataset[RenderedBatch]):
+class RenderedFaces(Iterable[RenderedBatch]):
     """Batches of rendered faces until the persons of a seed are used up: ``MAX_IDENTITIES``.
 
     Args:
@@ -62,6 +62,7 @@ class RenderedFaces(IterableDataset[RenderedBatch]):
         first: number of the first batch, to continue where a training stopped.
         rank, world: of ``world`` processes that train together, this is number ``rank``; it gets every ``world``-th batch.
         occluder_odds: share of frames with a hand, object or mask in front of the face.
+        workers: processes that render; 0 renders in this one.
         assets: ICT-FaceKit file, see ``assets.find_assets``.
 
     Raises:
@@ -82,48 +83,74 @@ class RenderedFaces(IterableDataset[RenderedBatch]):
         rank: int = 0,
         world: int = 1,
         occluder_odds: float = 0.08,
+        workers: int = 0,
         assets: str | Path | None = None,
     ) -> None:
         if not 0 <= rank < world:
             raise InputError(f"rank must be 0 to world - 1, got rank {rank} of {world}")
-        if first < 0 or persons_per_batch < 1:
-            raise InputError(f"first must be 0 or more and persons_per_batch 1 or more, got {first} and {persons_per_batch}")
-        self.persons_per_batch, self.first, self.rank, self.world = persons_per_batch, first, rank, world
+        if first < 0 or persons_per_batch < 1 or workers < 0:
+            raise InputError(
+                f"first and workers must be 0 or more, persons_per_batch 1 or more; got {first}, {workers} and {persons_per_batch}"
+            )
+        self.persons_per_batch, self.first, self.rank, self.world, self.workers = persons_per_batch, first, rank, world, workers
         self.config = DatasetConfig(
             frames=MAX_IDENTITIES * frames_per_person, seed=seed, size=size, frames_per_identity=frames_per_person,
             occluder_odds=occluder_odds,
         )  # fmt: skip
         self.batches = MAX_IDENTITIES // persons_per_batch
-        self._assets = find_assets(assets)
+        self._drawing = _Persons(self.config, find_assets(assets))
 
     def __iter__(self) -> Iterator[RenderedBatch]:
-        worker = get_worker_info()
-        place, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        model = load_face_model(self._assets)
+        """Batches; workers end when the iterator is closed or at its end."""
         start = self.first + (self.rank - self.first) % self.world  # the first that belongs to this rank
-        for number in range(start + self.world * place, self.batches, self.world * count):
-            yield self._render(model, number)
+        numbers = range(start, self.batches, self.world)
+        persons = chain.from_iterable(map(self._persons, numbers))
+        if not self.workers:
+            yield from self._batched(numbers, drawn_here(self._drawing, persons))
+            return
+        with Ring(self._drawing, self.workers) as ring:
+            yield from self._batched(numbers, ring.pictures(persons))
 
-    def _render(self, model: FaceModel, number: int) -> RenderedBatch:
+    def _persons(self, number: int) -> range:
         first = self.config.identities.start + number * self.persons_per_batch
-        persons = range(first, first + self.persons_per_batch)
-        made = [(person, frame) for person in persons for frame in identity_frames(model, self.config, person)]
-        frames = [frame for _, frame in made]
-        return RenderedBatch(
-            number=number,
-            images=_stacked([frame.image for frame in frames]),
-            left=_levels(frames, "left"),
-            right=_levels(frames, "right"),
-            landmarks=_stacked([frame.landmarks for frame in frames]),
-            visible=_stacked([frame.visible for frame in frames]),
-            identity=torch.tensor([person for person, _ in made]),
-        )
+        return range(first, first + self.persons_per_batch)
+
+    def _batched(self, numbers: range, pictures: Iterator[tuple[np.ndarray, Any]]) -> Iterator[RenderedBatch]:
+        each = self.config.frames_per_identity
+        for number in numbers:
+            images = np.empty((self.persons_per_batch, *self._drawing.shape), np.uint8)
+            facts = []
+            for place in range(self.persons_per_batch):
+                images[place], fact = next(pictures)
+                facts.append(fact)
+            left, right, landmarks, visible = (torch.from_numpy(np.concatenate(one)) for one in zip(*facts, strict=True))
+            persons = torch.from_numpy(np.repeat(np.array(self._persons(number), np.int64), each))
+            yield RenderedBatch(number, torch.from_numpy(images).flatten(0, 1), left, right, landmarks, visible, persons)
 
 
-def _levels(frames: list[Frame], side: str) -> Tensor:
+@dataclass(frozen=True)
+class _Persons:
+    """All frames of one person as a drawing: (F, S, S, 3), with left (F, 19), right, landmarks (F, 68, 2) and visible (F, 68)."""
+
+    config: DatasetConfig
+    assets: Path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.config.frames_per_identity, self.config.size, self.config.size, 3
+
+    def begin(self) -> FaceModel:
+        """The geometry."""
+        return load_face_model(self.assets)
+
+    def draw(self, tools: FaceModel, number: int, out: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Person ``number``."""
+        frames = list(identity_frames(tools, self.config, number))
+        out[:] = [frame.image for frame in frames]
+        points = np.stack([frame.landmarks for frame in frames]), np.stack([frame.visible for frame in frames])
+        return _levels(frames, "left"), _levels(frames, "right"), *points
+
+
+def _levels(frames: list[Frame], side: str) -> np.ndarray:
     labels = [frame_labels(frame)[side] for frame in frames]
-    return torch.tensor([[one[unit] for unit in LABELLED_ACTION_UNITS] for one in labels], dtype=torch.float32)
-
-
-def _stacked(arrays: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(arrays))
+    return np.array([[one[unit] for unit in LABELLED_ACTION_UNITS] for one in labels], np.float32)

@@ -6,6 +6,7 @@ Several processes share each batch: every one takes each n-th face of it, so tha
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -192,18 +193,109 @@ class FaceTable:
         return replace(self, **arrays)
 
 
-class FaceBatches:
+class Batches(ABC):
     """Iterates over batches of one process; Lightning takes it in place of a data loader.
+
+    Args:
+        faces: in an epoch, numbered from 0.
+        batch_size: faces per batch of all processes together.
+        seed: of order and augmentation; ``None`` reads the faces in their order, without random numbers, to the last one.
+        drop_last: leave a smaller last batch out.
+        rank, world: this process and how many there are.
+        pin: put pixels in memory that a GPU can fetch by itself.
+
+    Raises:
+        InputError: the processes cannot share a batch, or there is none.
+    """
+
+    readers = _READERS
+    """Threads that read batches at the same time."""
+
+    def __init__(self, faces: int, *, batch_size: int, seed: int | None, drop_last: bool, rank: int, world: int, pin: bool) -> None:
+        if batch_size % world:
+            raise InputError(f"batch_size is that of all {world} processes and must be a multiple of {world}, got {batch_size}")
+        self.count, self.batch_size, self.seed, self.drop_last = faces, batch_size, seed, drop_last
+        self.rank, self.world, self.pin = rank, world, pin
+        self.epoch = 0
+        self._first = self._done = 0  # batches of the coming epoch to leave out, and those handed out in this one
+        self.sampler, self.batch_sampler = self, None  # Lightning tells samplers the number of the epoch
+        if not len(self):
+            raise InputError(f"{faces} faces make no whole batch of {batch_size}; choose a smaller batch_size")
+
+    @abstractmethod
+    def read(self, rows: np.ndarray, draws: Tensor | None) -> FaceBatch:
+        """This process's share of a batch.
+
+        Args:
+            rows: (n,) numbers of the faces.
+            draws: (n, m) uniform numbers of their augmentation, or None.
+        """
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch the next pass is; the order of faces depends on it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return len(self._groups(np.arange(self.count)))
+
+    def __iter__(self) -> Iterator[FaceBatch]:
+        first, self._done, self._first = self._first, self._first, 0
+        groups, waiting = self._groups(self._order()), deque[Future[FaceBatch]]()
+        pool = ThreadPoolExecutor(self.readers, thread_name_prefix="aufait-faces")
+        try:
+            for number in range(first, len(groups) + self.readers):
+                if number < len(groups):
+                    waiting.append(pool.submit(self._batch, self.epoch, number, groups[number]))
+                if waiting and (len(waiting) > self.readers or number >= len(groups)):
+                    batch = waiting.popleft().result()
+                    self._done += 1
+                    yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def shares(self) -> list[np.ndarray]:
+        """Rows of this process in each batch of the coming pass."""
+        return [one[self.rank :: self.world] for one in self._groups(self._order())[self._first :]]
+
+    def _batch(self, epoch: int, number: int, chosen: np.ndarray) -> FaceBatch:
+        """This process's share of a batch."""
+        draws = None
+        if self.seed is not None:  # for the whole batch, so that sharing it changes nothing
+            draws = draw_faces(len(chosen), _generator(self.seed, epoch, number + 1))[self.rank :: self.world]
+        return self.read(chosen[self.rank :: self.world], draws)
+
+    def _order(self) -> np.ndarray:
+        if self.seed is None:
+            return np.arange(self.count)
+        return torch.randperm(self.count, generator=_generator(self.seed, self.epoch, 0)).numpy()
+
+    def _groups(self, order: np.ndarray) -> list[np.ndarray]:
+        groups = np.split(order, np.arange(self.batch_size, len(order), self.batch_size)) if len(order) else []
+        if self.seed is None or not groups or len(groups[-1]) == self.batch_size:
+            return groups
+        # In training all processes take as many faces, and a single face has no statistics to normalise by.
+        rest = len(groups[-1]) // self.world * self.world
+        keep = not self.drop_last and rest > 1
+        return [*groups[:-1], groups[-1][:rest]] if keep else groups[:-1]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Batches of this epoch that were handed out; Lightning keeps it with a checkpoint and gives it back on resuming."""
+        return {"done": self._done % len(self)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Start the coming epoch after the batches that were seen before the run was stopped."""
+        self._first = int(state["done"])
+
+
+class FaceBatches(Batches):
+    """Batches of prepared faces.
 
     Args:
         table: labels and places.
         caches: name of the data set -> cache.
-        batch_size: faces per batch of all processes together.
-        seed: of order and augmentation; ``None`` reads the table in its order, without random numbers, to the last face.
-        drop_last: leave a smaller last batch out.
         interval: distance of the neighbouring frames; 0 reads none.
-        rank, world: this process and how many there are.
-        pin: put pixels in memory that a GPU can fetch by itself.
+        batch_size, seed, drop_last, rank, world, pin: see ``Batches``.
     """
 
     def __init__(
@@ -219,61 +311,11 @@ class FaceBatches:
         world: int = 1,
         pin: bool = False,
     ) -> None:
-        if batch_size % world:
-            raise InputError(f"batch_size is that of all {world} processes and must be a multiple of {world}, got {batch_size}")
-        self.table, self.caches, self.batch_size, self.seed = table, caches, batch_size, seed
-        self.drop_last, self.interval, self.rank, self.world, self.pin = drop_last, interval, rank, world, pin
-        self.epoch = 0
-        self._first = self._done = 0  # batches of the coming epoch to leave out, and those handed out in this one
-        self.sampler, self.batch_sampler = self, None  # Lightning tells samplers the number of the epoch
-        if not len(self):
-            raise InputError(f"{len(table)} faces make no whole batch of {batch_size}; choose a smaller batch_size")
+        self.table, self.caches, self.interval = table, caches, interval
+        super().__init__(len(table), batch_size=batch_size, seed=seed, drop_last=drop_last, rank=rank, world=world, pin=pin)
 
-    def set_epoch(self, epoch: int) -> None:
-        """Which epoch the next pass is; the order of faces depends on it."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Batches per epoch."""
-        return len(self._groups(np.arange(len(self.table))))
-
-    def __iter__(self) -> Iterator[FaceBatch]:
-        first, self._done, self._first = self._first, self._first, 0
-        groups, waiting = self._groups(self._order()), deque[Future[FaceBatch]]()
-        pool = ThreadPoolExecutor(_READERS, thread_name_prefix="aufait-faces")
-        try:
-            for number in range(first, len(groups) + _READERS):
-                if number < len(groups):
-                    waiting.append(pool.submit(self._batch, self.epoch, number, groups[number]))
-                if waiting and (len(waiting) > _READERS or number >= len(groups)):
-                    batch = waiting.popleft().result()
-                    self._done += 1
-                    yield batch
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _batch(self, epoch: int, number: int, chosen: np.ndarray) -> FaceBatch:
-        """This process's share of a batch."""
-        draws = None
-        if self.seed is not None:  # for the whole batch, so that sharing it changes nothing
-            draws = draw_faces(len(chosen), _generator(self.seed, epoch, number + 1))[self.rank :: self.world]
-        return self._read(chosen[self.rank :: self.world], draws)
-
-    def _order(self) -> np.ndarray:
-        if self.seed is None:
-            return np.arange(len(self.table))
-        return torch.randperm(len(self.table), generator=_generator(self.seed, self.epoch, 0)).numpy()
-
-    def _groups(self, order: np.ndarray) -> list[np.ndarray]:
-        groups = np.split(order, np.arange(self.batch_size, len(order), self.batch_size)) if len(order) else []
-        if self.seed is None or not groups or len(groups[-1]) == self.batch_size:
-            return groups
-        # In training all processes take as many faces, and a single face has no statistics to normalise by.
-        rest = len(groups[-1]) // self.world * self.world
-        keep = not self.drop_last and rest > 1
-        return [*groups[:-1], groups[-1][:rest]] if keep else groups[:-1]
-
-    def _read(self, rows: np.ndarray, draws: Tensor | None) -> FaceBatch:
+    def read(self, rows: np.ndarray, draws: Tensor | None) -> FaceBatch:
+        """See ``Batches``."""
         table = self.table
         faces, landmarks = self._pixels(table.source[rows], table.cache_row[rows])
         around: tuple[Tensor, Tensor] | None = None
@@ -319,14 +361,6 @@ class FaceBatches:
                 around[own] = self.caches[name].neighbours(rows[own], self.interval)
         faces, landmarks = self._pixels(np.repeat(source, 2), around.reshape(-1))
         return faces.unflatten(0, (-1, 2)), landmarks.unflatten(0, (-1, 2))
-
-    def state_dict(self) -> dict[str, Any]:
-        """Batches of this epoch that were handed out; Lightning keeps it with a checkpoint and gives it back on resuming."""
-        return {"done": self._done % len(self)}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Start the coming epoch after the batches that were seen before the run was stopped."""
-        self._first = int(state["done"])
 
 
 def _generator(seed: int, epoch: int, batch: int) -> torch.Generator:

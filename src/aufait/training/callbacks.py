@@ -14,10 +14,11 @@ import lightning
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from aufait.errors import OutputError
+from aufait.errors import InputError, OutputError
 from aufait.files.atomic import partial_path
 from aufait.models.checkpoint import save_model
-from aufait.training.lightning_module import RecipeModule
+from aufait.training.lightning_module import RecipeModule, everyone
+from aufait.training.run_folder import CHECKPOINT
 
 _FLUSH_SECONDS = 5.0
 
@@ -33,9 +34,20 @@ class RunKeeper(lightning.Callback):
         patience: epochs without a better one after which training stops; 0 never stops.
         every: updates of the weights between checkpoints within an epoch; 0 saves at the end of epochs only.
         notes: what the saved networks say about their origin.
+        resume_step: updates of the weights at the checkpoint from which this process resumes; None begins anew.
     """
 
-    def __init__(self, folder: Path, *, monitor: str | None, patience: int, every: int, notes: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        monitor: str | None,
+        patience: int,
+        every: int,
+        notes: Mapping[str, Any],
+        resume_step: int | None = None,
+    ) -> None:
+        self.resume_step = resume_step
         self.folder, self.monitor, self.patience, self.every, self.notes = folder, monitor, patience, every, dict(notes)
         self.best: float | None = None
         self.best_epoch: int | None = None
@@ -46,7 +58,7 @@ class RunKeeper(lightning.Callback):
     @property
     def checkpoint(self) -> Path:
         """File from which a stopped run resumes."""
-        return self.folder / "checkpoints" / "last.ckpt"
+        return self.folder / CHECKPOINT
 
     def state_dict(self) -> dict[str, Any]:
         """What must survive a stop."""
@@ -56,6 +68,20 @@ class RunKeeper(lightning.Callback):
         """Inverse of ``state_dict``."""
         for name in ("best", "best_epoch", "epochs_done", "figures"):
             setattr(self, name, state_dict[name])
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Processes of several machines must resume from the same checkpoint.
+
+        Raises:
+            InputError: they do not, on all processes.
+        """
+        steps = everyone(self.resume_step, trainer.world_size)
+        if len(set(steps)) > 1:
+            seen = ", ".join("none" if step is None else str(step) for step in steps)
+            raise InputError(
+                f"the processes see different checkpoints in {self.folder} (updates, by process: {seen}); the folder of a run must "
+                "be one that all machines share"
+            )
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """A run that was stopped by its patience, and resumed, stays stopped."""

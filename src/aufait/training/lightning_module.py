@@ -11,18 +11,19 @@ import torch
 from torch import Tensor
 
 from aufait.data.preparation.cache import FaceCache
-from aufait.errors import AufaitError
+from aufait.errors import AufaitError, InputError
 from aufait.inputs.network_inputs import network_inputs
 from aufait.metrics.accumulators import AUMetrics
 from aufait.models.contract import check_shapes
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
-from aufait.training.batches import FaceBatch, FaceBatches, FaceTable
+from aufait.training.batches import Batches, FaceBatch, FaceBatches, FaceTable
 from aufait.training.recipe import Recipe
 from aufait.training.schedules import make_optimizer, rate_factor
 
 if TYPE_CHECKING:
     from aufait.losses.labels import Losses
+    from aufait.training.rendering import Rendering
 
 
 class NonFiniteLossError(AufaitError):
@@ -106,7 +107,7 @@ class RecipeModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Metrics over all held-out faces, of all processes together."""
-        parts, self._seen = _gathered(self._seen, self.trainer.world_size), []
+        parts, self._seen = [part for own in everyone(self._seen, self.trainer.world_size) for part in own], []
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         loss = whole.pop("loss")
         metrics = AUMetrics(self.model.action_units)
@@ -152,13 +153,12 @@ class RecipeModule(lightning.LightningModule):
         )
 
 
-def _gathered(parts: list[dict[str, np.ndarray]], world: int) -> list[dict[str, np.ndarray]]:
-    """Batches of all processes; processes that had none add nothing."""
-    if world == 1:
-        return parts
-    everyone: list[Any] = [None] * world
-    torch.distributed.all_gather_object(everyone, parts)
-    return [part for own in everyone for part in own]
+def everyone(own: Any, world: int) -> list[Any]:
+    """What each of ``world`` processes gives, in the order of their ranks."""
+    found: list[Any] = [own] * world
+    if world > 1:
+        torch.distributed.all_gather_object(found, own)
+    return found
 
 
 class FaceData(lightning.LightningDataModule):
@@ -170,6 +170,10 @@ class FaceData(lightning.LightningDataModule):
         caches: name of the data set -> cache.
         recipe: batch size, seed.
         interval: distance of neighbouring frames; 0 reads none.
+        rendering: of the training faces, in place of the table.
+
+    Raises:
+        InputError: neighbouring frames of rendered faces, which are single pictures.
     """
 
     def __init__(
@@ -180,27 +184,35 @@ class FaceData(lightning.LightningDataModule):
         recipe: Recipe,
         *,
         interval: int = 0,
+        rendering: Rendering | None = None,
     ) -> None:
         super().__init__()
+        self.rendering = rendering
+        if rendering and interval:
+            raise InputError(f"{recipe.model} reads neighbouring frames, and rendered faces are single pictures; set rendered=0")
         self.table, self.held_out, self.caches, self.recipe, self.interval = table, held_out, caches, recipe, interval
         if held_out is None:
             self.val_dataloader = None  # type: ignore[method-assign, assignment]
 
-    def training(self, rank: int, world: int, *, pin: bool = False) -> FaceBatches:
+    def training(self, rank: int, world: int, *, pin: bool = False) -> Batches:
         """Batches of one of ``world`` processes."""
-        return FaceBatches(
-            self.table,
-            self.caches,
-            batch_size=self.recipe.batch_size,
-            seed=self.recipe.seed,
-            drop_last=self.recipe.drop_last,
-            interval=self.interval,
-            rank=rank,
-            world=world,
-            pin=pin,
-        )
+        recipe = self.recipe
+        options: dict[str, Any] = {
+            "batch_size": recipe.batch_size, "seed": recipe.seed, "drop_last": recipe.drop_last,
+            "rank": rank, "world": world, "pin": pin,
+        }  # fmt: skip
+        if self.rendering:
+            from aufait.training.rendering import RenderedBatches
 
-    def train_dataloader(self) -> FaceBatches:
+            return RenderedBatches(self.rendering, **options)
+        return FaceBatches(self.table, self.caches, interval=self.interval, **options)
+
+    def close(self) -> None:
+        """End what renders."""
+        if self.rendering:
+            self.rendering.close()
+
+    def train_dataloader(self) -> Batches:
         """See ``LightningDataModule``."""
         assert self.trainer is not None
         return self.training(self.trainer.global_rank, self.trainer.world_size, pin=self._on_gpu())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from aufait.data.anomalies import AnomalyLog
 from aufait.data.dataset import AUDataset
 from aufait.data.preparation.cache import FaceCache
 from aufait.data.protocols import (
@@ -21,6 +22,7 @@ from aufait.data.protocols import (
     refuse_overlap,
 )
 from aufait.errors import InputError
+from aufait.extras import require
 from aufait.inputs.alignments import alignment_of
 from aufait.losses.statistics import LabelStatistics
 from aufait.training.batches import FaceTable
@@ -29,7 +31,11 @@ from aufait.training.run_folder import (
     FIT,
     FORMAT,
     RANDOM,
+    RENDERED,
 )
+
+if TYPE_CHECKING:
+    from aufait.training.rendering import Rendering
 
 Caches = FaceCache | Mapping[str, FaceCache]
 
@@ -47,6 +53,9 @@ class Plan:
     table: FaceTable
     held_table: FaceTable | None
     alignment: str
+    rendering: Rendering | None = None
+    """Where the training faces come from that are in no cache; ``kept`` is empty and ``table`` a sample then."""
+
     first: Plan | None = None
     """What is trained before, and gives the weights that this run starts from; None if they are untrained or given."""
 
@@ -54,24 +63,25 @@ class Plan:
     def make(cls, recipe: Recipe, sources: Mapping[str, FaceCache], fold: int | str, protocol: Protocol | None) -> Plan:
         _require_aligner(recipe)
         protocol = protocol or find_protocol(recipe.protocol, sources, recipe.protocol_seed)
-        strict = needs_all_subjects(recipe.strict, sources)
-        split = protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=strict)
-        used = {name: sources[name] for name in protocol.datasets}
         alignment = recipe.alignment or alignment_of(recipe.model)
-        for name, cache in used.items():
-            if cache.alignment != alignment:
-                raise InputError(
-                    f"{recipe.model} reads faces of alignment {alignment!r}, the cache of {name} has {cache.alignment!r}; prepare "
-                    f"it with --alignment {alignment}, or set alignment={cache.alignment} to train on these faces anyway"
-                )
+        rendering = _rendering(recipe, protocol, alignment) if recipe.rendered else None
+        split = _unread(protocol, fold) if rendering and not sources else _split(recipe, protocol, sources, fold)
+        used = {name: sources[name] for name in protocol.datasets if name in sources}
+        _require_alignment(recipe, used, alignment)
         kept, held = split.train, None
         if recipe.hold_out:
+            if not used:
+                raise InputError("hold_out takes persons from prepared faces, and none are given; give --cache, or set hold_out=0")
             kept, held = split.hold_out(recipe.hold_out, recipe.seed)
             refuse_overlap(kept, held)
-        table = FaceTable.of(kept, used, protocol.target).drawn(recipe.draw_positives, recipe.draw_negatives, recipe.seed)
+        if rendering:
+            kept = replace(kept, recordings=())
+            table = rendering.table()
+        else:
+            table = FaceTable.of(kept, used, protocol.target).drawn(recipe.draw_positives, recipe.draw_negatives, recipe.seed)
         held_table = None if held is None else FaceTable.of(held, used, protocol.target).thinned(recipe.max_held_out)
         first = _starting_plan(recipe, split, sources)
-        return cls(recipe, protocol, split, used, kept, held, table, held_table, alignment, first)
+        return cls(recipe, protocol, split, used, kept, held, table, held_table, alignment, rendering, first)
 
     @property
     def monitor(self) -> str | None:
@@ -93,8 +103,9 @@ class Plan:
             "seed": self.recipe.seed,
             "action_units": list(self.protocol.action_units),
             "target": self.protocol.target,
-            "synthetic": any(cache.synthetic for cache in self.caches.values()),
-            "data": {
+            "synthetic": any(cache.synthetic for cache in self.caches.values()) or not self.caches,
+            "data": ({RENDERED: self.rendering.facts()} if self.rendering else {})
+            | {
                 name: {
                     "fingerprint": cache.fingerprint,
                     "alignment": cache.alignment,
@@ -109,7 +120,10 @@ class Plan:
                 "held_out": [] if self.held is None else sorted(self.held.persons),
                 "test": sorted(self.split.test.persons),
             },
-            "faces": {"train": len(self.table), "held_out": 0 if self.held_table is None else len(self.held_table)},
+            "faces": {
+                "train": self.rendering.faces if self.rendering else len(self.table),
+                "held_out": 0 if self.held_table is None else len(self.held_table),
+            },
             "notes": [*self.split.notes, *self.warnings()],
         }
 
@@ -125,6 +139,33 @@ class Plan:
         if self.protocol.target == "intensity":
             return LabelStatistics.from_intensities(torch.from_numpy(self.table.intensity), known)
         return LabelStatistics.from_labels(torch.from_numpy(self.table.occurrence), known)
+
+
+def _rendering(recipe: Recipe, protocol: Protocol, alignment: str) -> Rendering:
+    require("rendered faces", "synth", "numba", "scipy", "cv2")
+    from aufait.training.rendering import Rendering
+
+    return Rendering.of(recipe, protocol, alignment)
+
+
+def _split(recipe: Recipe, protocol: Protocol, sources: Mapping[str, FaceCache], fold: int | str) -> Split:
+    strict = needs_all_subjects(recipe.strict, sources)
+    return protocol.split({name: cache.dataset() for name, cache in sources.items()}, fold, strict=strict)
+
+
+def _unread(protocol: Protocol, fold: int | str) -> Split:
+    """A fold of which no data are given."""
+    nobody = AUDataset(RENDERED, protocol.action_units, (), AnomalyLog())
+    return Split(protocol, protocol.fold(fold).number, nobody, nobody)
+
+
+def _require_alignment(recipe: Recipe, caches: Mapping[str, FaceCache], alignment: str) -> None:
+    for name, cache in caches.items():
+        if cache.alignment != alignment:
+            raise InputError(
+                f"{recipe.model} reads faces of alignment {alignment!r}, the cache of {name} has {cache.alignment!r}; prepare "
+                f"it with --alignment {alignment}, or set alignment={cache.alignment} to train on these faces anyway"
+            )
 
 
 def needs_all_subjects(wanted: bool, caches: Mapping[str, FaceCache]) -> bool:

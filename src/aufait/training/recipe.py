@@ -185,6 +185,10 @@ class Recipe:
     max_held_out: int = 0
     """The same for the faces that choose the epoch."""
 
+    rendered: int = 0
+    """Faces per epoch that the face engine renders while the network trains, a new person each, in place of the training persons'
+    faces; prepared faces are then only for choosing the epoch. 0 trains on prepared faces."""
+
     draw_positives: int = 0
     """Frames with each action unit that are drawn from every recording for training, as DRML does; 0 takes all. Labels of an action
     unit in frames that are not drawn for it count as unknown."""
@@ -236,7 +240,7 @@ class Recipe:
         for name in ("learning_rate", "epochs", "batch_size", "accumulate", "decay_every"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}")
-        counts = ("patience", "max_updates", "max_faces", "max_held_out", "draw_positives", "draw_negatives", "seed")
+        counts = ("patience", "max_updates", "max_faces", "max_held_out", "rendered", "draw_positives", "draw_negatives", "seed")
         for name in ("weight_decay", "clip_norm", *counts):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} must not be negative, got {getattr(self, name)}")
@@ -246,6 +250,9 @@ class Recipe:
             raise InputError(
                 "patience counts epochs without a better one on held-out persons, and none are held out; set hold_out too"
             )
+        if self.rendered and (self.draw_positives or self.draw_negatives or self.aligner == "fit"):
+            raise InputError("rendered faces are neither drawn from recordings nor kept for aligner=fit; set draw_positives=0 and "
+                             "draw_negatives=0, and aligner to a file")  # fmt: skip
         for name in ("mirror", "blur", "compression", "holes"):
             if not 0 <= getattr(self.augmentation, name) <= 1:
                 raise InputError(f"augmentation.{name} is a probability, got {getattr(self.augmentation, name)}")

@@ -78,6 +78,7 @@ def train(
     limit: int | None = None,
     protocol: Protocol | None = None,
     checkpoint_every: int = 1000,
+    render_workers: int = 0,
     tensorboard: bool = False,
     report: Callable[[int, int, str], None] | None = None,
 ) -> TrainingRun:
@@ -85,11 +86,11 @@ def train(
 
     Args:
         recipe: from ``load_recipe``.
-        caches: prepared faces, or name of the data set -> prepared faces where several are needed.
+        caches: prepared faces, or name of the data set -> prepared faces where several are needed, or none where all are rendered.
         fold: number or alias of the protocol's fold.
         out: folder of the run.
         resume: continue a stopped run of the same recipe and data; otherwise what is there is replaced.
-        devices, nodes, strategy, accelerator, checkpoint_every, tensorboard, report: see ``Means``.
+        devices, nodes, strategy, accelerator, checkpoint_every, render_workers, tensorboard, report: see ``Means``.
         limit: use so many training faces at most, in place of the recipe's ``max_faces``.
         protocol: in place of the recipe's, for your own data.
 
@@ -100,7 +101,7 @@ def train(
         MissingExtraError: Lightning is not installed.
     """
     require_lightning(tensorboard)
-    means = Means(devices, nodes, strategy, accelerator, checkpoint_every, tensorboard, report)
+    means = Means(devices, nodes, strategy, accelerator, checkpoint_every, render_workers, tensorboard, report)
     recipe = recipe if limit is None else replace(recipe, max_faces=limit)
     sources = {caches.name: caches} if isinstance(caches, FaceCache) else dict(caches)
     return _run(Plan.make(recipe, sources, fold, protocol), Path(out), means, resume)
@@ -124,7 +125,7 @@ def _trained(plan: Plan, out: Path, means: Means, resume: bool) -> tuple[lightni
     _mark(out, plan, "running")
     with output_errors(out), torch.random.fork_rng():
         model, criterion = _networks(plan, _starting_network(plan, out, means, resume), out, means)
-        return fit(plan, model, criterion, out, means)
+        return fit(plan, model, criterion, out, means, resume)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -19,11 +19,17 @@ RUN, RECIPE, MODEL, LAST, METRICS, CHECKPOINTS, START, TENSORBOARD = (
 )  # fmt: skip
 """Names of its files and folders."""
 
+CHECKPOINT = f"{CHECKPOINTS}/last.ckpt"
+"""From which a stopped run resumes."""
+
 CLAIM = "training.claim"
 """Of the process that trains."""
 
 FORMAT = 1
 """Of run.json."""
+
+RENDERED = "rendered"
+"""Name of the data set of rendered faces, where others have theirs."""
 
 ALIGNER, FIT, RANDOM = "aligner.safetensors", "fit", "random"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aufait.errors import InputError, MissingExtraError
-from aufait.machine import has_gpu
+from aufait.machine import cores, has_gpu
 from aufait.models.criterion import Criterion
 from aufait.models.system import AUSystem
 from aufait.training.plan import Plan
-from aufait.training.run_folder import METRICS, TENSORBOARD
+from aufait.training.run_folder import CHECKPOINT, METRICS, TENSORBOARD
 
 if TYPE_CHECKING:
     import lightning
@@ -35,11 +36,13 @@ class Means:
         strategy: of Lightning, for more than one process; "auto" is its DistributedDataParallel.
         accelerator: "auto", "cpu", "cuda" or "mps"; "cuda:1" is one particular GPU.
         checkpoint_every: updates of the weights between checkpoints within an epoch; 0 saves after epochs only.
+        render_workers: processes on this machine that render faces, where a recipe has faces rendered; 0 is one per core.
         tensorboard: also write logs for TensorBoard.
         report: called with steps done, steps in all and a line of text.
 
     Raises:
-        InputError: several processes on one particular GPU, or a strategy that leaves this process.
+        InputError: several processes on one particular GPU, a strategy that leaves this process, or another number of processes
+            than torchrun has started.
     """
 
     devices: int = 1
@@ -47,6 +50,7 @@ class Means:
     strategy: str = "auto"
     accelerator: str = "auto"
     checkpoint_every: int = 1000
+    render_workers: int = 0
     tensorboard: bool = False
     report: Callable[[int, int, str], None] | None = None
 
@@ -59,6 +63,13 @@ class Means:
             raise InputError(
                 f"{self.accelerator} is one device, and {self.processes} processes need one each; leave the number out"
             )
+        started = int(os.environ.get("WORLD_SIZE", self.processes)) if "RANK" in os.environ else self.processes
+        if started != self.processes:
+            here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+            raise InputError(
+                f"{started} processes were started together, and devices={self.devices} on nodes={self.nodes} are "
+                f"{self.processes}; say --devices {here} --nodes {started // here}"
+            )
 
     @property
     def processes(self) -> int:
@@ -66,15 +77,20 @@ class Means:
         return self.devices * self.nodes
 
 
-def fit(plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Means) -> tuple[lightning.Trainer, RunKeeper]:
-    """Train a network to the end of its recipe, from the checkpoint in the folder where there is one."""
+def fit(
+    plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Means, resume: bool
+) -> tuple[lightning.Trainer, RunKeeper]:
+    """Train a network to the end of its recipe, where it is to be resumed from the checkpoint in the folder, if there is one."""
     import lightning
 
     from aufait.training.callbacks import CSVMetrics, RunKeeper, StepReport
     from aufait.training.lightning_module import FaceData, RecipeModule
 
     recipe = plan.recipe
-    data = FaceData(plan.table.thinned(recipe.max_faces), plan.held_table, plan.caches, recipe, interval=model.interval)
+    if plan.rendering:
+        plan.rendering.workers = max(1, (means.render_workers or cores()) // means.devices)
+    faces = plan.table.thinned(recipe.max_faces)
+    data = FaceData(faces, plan.held_table, plan.caches, recipe, interval=model.interval, rendering=plan.rendering)
     module = RecipeModule(
         model,
         criterion,
@@ -83,16 +99,19 @@ def fit(plan: Plan, model: AUSystem, criterion: Criterion, out: Path, means: Mea
         target=plan.protocol.target,
         alignment=plan.alignment,
     )
-    keeper = RunKeeper(out, monitor=plan.monitor, patience=recipe.patience, every=means.checkpoint_every, notes=plan.facts())
-    checkpoint = keeper.checkpoint if keeper.checkpoint.is_file() else None
-    loggers: list[Any] = [CSVMetrics(out / METRICS, _step_of(checkpoint))]
+    checkpoint = out / CHECKPOINT if resume and (out / CHECKPOINT).is_file() else None
+    step = _step_of(checkpoint)
+    keeper = RunKeeper(
+        out, monitor=plan.monitor, patience=recipe.patience, every=means.checkpoint_every, notes=plan.facts(), resume_step=step
+    )
+    loggers: list[Any] = [CSVMetrics(out / METRICS, step)]
     if means.tensorboard:
         from lightning.pytorch.loggers import TensorBoardLogger
 
         loggers.append(TensorBoardLogger(out, name=TENSORBOARD, version=""))
     several = means.processes > 1
     kind, _, index = means.accelerator.partition(":")
-    with _quiet():
+    with contextlib.closing(data), _quiet():
         trainer = lightning.Trainer(
             accelerator="gpu" if kind == "cuda" else kind,
             devices=[int(index)] if index else means.devices,

@@ -149,11 +149,12 @@ def _tell_to_go(worker: _Worker) -> None:
         return
 
 
-def _cause(code: int | None, tries: int) -> str:
+def ending(code: int | None) -> str:
+    """How a process with this exit code ended, in words."""
     if code == NO_MEMORY:
-        how = "as its memory ran out"
-    elif code is not None and code < 0:
-        how = f"by signal {-code}, as happens when memory runs out"
-    else:
-        how = f"with status {code}"
-    return f"the worker process ended {how}; tried {tries} times. Fewer workers need less memory"
+        return "as its memory ran out"
+    return f"by signal {-code}, as happens when memory runs out" if code is not None and code < 0 else f"with status {code}"
+
+
+def _cause(code: int | None, tries: int) -> str:
+    return f"the worker process ended {ending(code)}; tried {tries} times. Fewer workers need less memory"

@@ -133,18 +133,14 @@ def found_faces(
 
 
 def _align(row: int, image: np.ndarray, landmarks: np.ndarray, pose: np.ndarray, alignment: Alignment) -> FoundFace | str:
-    from aufait.alignment import apply_transform, warp
-
     middle, (height, width) = landmarks.mean(axis=0), image.shape[:2]
     if not (0 <= middle[0] < width and 0 <= middle[1] < height):
         return OUTSIDE
     try:
-        matrix = alignment.transforms(landmarks[None])
-        pixels = warp(image, matrix, alignment.side, alignment.border)[0]
+        pixels, moved = alignment.aligned(image, landmarks)
     except InputError:
         return NOT_ALIGNABLE
-    moved = apply_transform(matrix, landmarks[None])[0].astype(np.float32)
-    return FoundFace(row, pixels.permute(1, 2, 0).numpy(), moved, pose.astype(np.float32))
+    return FoundFace(row, pixels, moved, pose.astype(np.float32))
 
 
 def readable_pictures(recording: Recording) -> Iterator[tuple[int, float, np.ndarray]]:
