@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workers.works import Work
+from workers.works import NumberedWork, Work
 
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.workers.contract import Executor
@@ -75,6 +75,11 @@ def test_an_item_that_kills_every_worker_is_told_and_the_others_are_done(tmp_pat
     assert len(done) == 6 and done[0].value is None
     assert "by signal 9, as happens when memory runs out; tried 2 times" in done[0].died
     assert [done[index].value for index in range(1, 6)] == ["aa"] * 5
+
+
+def test_each_process_has_a_number_and_who_takes_its_place_has_it_too(tmp_path: Path) -> None:
+    assert {one.value for one in Processes(2).map(NumberedWork(tmp_path), ["number"] * 6)} == {"0", "1"}
+    assert [one.value for one in Processes(1).map(NumberedWork(tmp_path), ["die 1"])] == ["alive 0"]
 
 
 def test_who_stops_listening_interrupts_the_workers(tmp_path: Path) -> None:
