@@ -47,8 +47,8 @@ def prepare(network: NetworkT, device: torch.device | str, dtype: torch.dtype = 
     result = _copied(network, torch.device(device)).eval()
     result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu" and one_dnn and dtype is torch.float32).eval()
     for module in result.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.to(dtype)
+        if dtype is not torch.float32 and isinstance(module, nn.Conv2d | nn.Linear):
+            _set_weights(module, dtype)
     for module in result.modules():  # else each use of a layer or a weight goes through a search: a tenth of a small network's time
         module.__dict__.update(module._modules | module._parameters | module._buffers)
     return result  # type: ignore[no-any-return]
@@ -76,6 +76,11 @@ def _altered(
     result = copy.copy(module)
     result.__dict__.update(_parameters=weights, _buffers=buffers, _modules=layers)
     return result
+
+
+def _set_weights(layer: nn.Module, dtype: torch.dtype) -> None:
+    for name, value in layer._parameters.items():
+        layer._parameters[name] = None if value is None else nn.Parameter(value.to(dtype), requires_grad=False)
 
 
 def _placed(value: Tensor, device: torch.device) -> Tensor:
