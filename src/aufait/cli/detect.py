@@ -133,7 +133,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="N",
-            help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster. Default: 1, or one per segment.",
+            help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster."
+            " Default: 1, or one per segment or device.",
             show_default=False,
         ),
     ] = None,
