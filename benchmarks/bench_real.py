@@ -5,8 +5,8 @@
     python benchmarks/bench_real.py sides FOLDER    half smiles of the same people and of renders: is the acting side recognised?
     python benchmarks/bench_real.py quality FOLDER  error against quality, and quality under known defects
 
-Options of all: ``--finder``, ``--finder-model``, ``--model``, ``--device``; ``... dev --help`` shows the rest. The pictures are
-not part of the repository; docs/benchmarks.md says what each folder holds.
+Options of all: ``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--runtime``; ``... dev --help`` shows the
+rest. The pictures are not part of the repository; docs/benchmarks.md says what each folder holds.
 """
 
 from __future__ import annotations

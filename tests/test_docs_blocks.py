@@ -115,6 +115,7 @@ NOT_RUN = {
     "aufait import-checkpoint ": "a form to fill in; tests/models/test_import_checkpoint.py",
     "aufait detect 's3://": "needs a store; nox -s stores",
     "aufait detect /project/": "a cluster's folders; aufait detect interviews --shard 1/2 is run",
+    "aufait bench gpu": "measures for minutes; tests/bench/test_bench_gpu.py, among the slow tests",
     "aufait export default": "takes a minute; tests/models/test_compact.py",
     "aufait export pipeline": "takes a minute; tests/export/test_pipeline_export.py",
 }

@@ -16,11 +16,12 @@ from aufait.shipped.action_units.labelled_faces import best_match
 
 
 def add_detector_options(parser: argparse.ArgumentParser) -> None:
-    """``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--min-confidence``."""
+    """``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--runtime``, ``--min-confidence``."""
     parser.add_argument("--finder", default="auto", help="face finder by name")
     parser.add_argument("--finder-model", type=Path, help="the finder's model file, where it needs one")
     parser.add_argument("--model", help="name or file of the action-unit model; default: the detector's own choice")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--runtime", default="auto", help="what runs the shipped networks")
     parser.add_argument("--min-confidence", type=float, default=0.5)
 
 
@@ -30,13 +31,15 @@ def make_detector(options: argparse.Namespace) -> Detector:
         finder=options.finder,
         finder_model=options.finder_model,
         device=options.device,
+        runtime=options.runtime,
         min_confidence=options.min_confidence,
         **({} if options.model is None else {"model": options.model}),
     )
     settings = detector.settings
     print(f"machine: {describe_machine()}")
     print(f"command: python {' '.join(sys.argv)}")
-    print(f"finder {settings['finder']}, model {settings['model']} ({settings['model_sha256'][:12]}), device {settings['device']}")
+    model = f"model {settings['model']} ({settings['model_sha256'][:12]})"
+    print(f"finder {settings['finder']}, {model}, device {settings['device']}, runtime {settings['runtime']}")
     return detector
 
 

@@ -22,18 +22,52 @@ def resolve_device(device: str) -> str:
     """
     if device == "cpu":
         return device
-    import torch
-
-    available = ["cpu"]
-    if torch.backends.mps.is_available():
-        available.insert(0, "mps")
-    if torch.cuda.is_available():
-        available = [f"cuda:{index}" for index in range(torch.cuda.device_count())] + available
+    available = available_devices()
     if device == "auto":
         return available[0]
     if (f"{device}:0" if device == "cuda" else device) not in available:
         raise InputError(f"device must be auto or one of {', '.join(available)} on this machine, got {device!r}")
     return device
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that are there, the fastest first; "cpu" is always the last."""
+    import torch
+
+    gpus = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [*gpus, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
+
+
+def resolve_devices(text: str) -> tuple[str, ...]:
+    """The devices that several workers are spread over.
+
+    Args:
+        text: ``"auto"``, all CUDA devices, or the processor where there is none; ``"2"``, the first two CUDA devices; or names,
+            ``"cuda:0,cuda:3"``.
+
+    Raises:
+        InputError: not there, named twice, of different kinds, or a kind of which a machine has only one.
+    """
+    available = available_devices()
+    gpus = tuple(name for name in available if name.startswith("cuda"))
+    asked = [word.strip() for word in text.split(",")]
+    if asked == ["auto"]:
+        return gpus or ("cpu",)
+    if text.strip().isdecimal():
+        if not 1 <= int(text) <= len(gpus):
+            there = ", ".join(available)
+            raise InputError(f"{text.strip()} CUDA devices were asked for, this machine has {len(gpus)}; there are: {there}")
+        return gpus[: int(text)]
+    if "auto" in asked or "" in asked:
+        raise InputError(f"devices are auto, a number, or names such as cuda:0,cuda:1; got {text!r}")
+    if "mps" in asked:
+        raise InputError("a machine has one mps device, which workers cannot be spread over; give --device mps")
+    found = tuple(resolve_device("cuda:0" if name == "cuda" else name) for name in asked)
+    if len(set(found)) < len(found):
+        raise InputError(f"each device is named once, got {text!r}; --workers says how many processes share them")
+    if len({name.partition(":")[0] for name in found}) > 1:
+        raise InputError(f"devices of one kind give the same numbers, those of several do not; got {text!r}")
+    return found
 
 
 def check_device(name: str) -> None:

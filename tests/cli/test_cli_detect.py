@@ -48,6 +48,17 @@ def test_video_gives_a_table_with_a_row_per_frame_and_a_record(tmp_path: Path) -
     assert record["inputs"][0]["sha256"] and record["outputs"] == ["clip.csv"]
 
 
+def test_more_frames_scored_together_give_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, fit = [], detector_module.frames_that_fit
+    monkeypatch.setattr(detector_module, "frames_that_fit", lambda most, size: asked.append(most) or fit(most, size))
+    clip = write_clip(tmp_path / "clip.mp4", 12)
+    for batch in (1, 7):
+        assert detect(clip, "-o", tmp_path / str(batch), "--batch", batch).exit_code == 0
+        assert batch in asked
+    assert (tmp_path / "1" / "clip.csv").read_bytes() == (tmp_path / "7" / "clip.csv").read_bytes()
+    assert detect(clip, "-o", tmp_path / "none", "--batch", 0).exit_code == 2
+
+
 def test_pictures_of_a_call_share_one_table(tmp_path: Path) -> None:
     for name in ("b.png", "a.jpg"):
         write_picture(tmp_path / name)

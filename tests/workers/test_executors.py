@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workers.works import Work
+from workers.works import NumberedWork, Work
 
 from aufait.errors import InputError, MissingExtraError, OutputError
 from aufait.workers.contract import Executor
@@ -83,6 +83,11 @@ def test_a_worker_whose_memory_runs_out_is_replaced_like_one_that_the_system_end
     done = list(Processes(1).map(Work(tmp_path), ["starve 99", "double a"]))
     assert {one.value for one in done} == {None, "aa"}
     assert "ended as its memory ran out; tried 2 times" in next(one.died for one in done if one.value is None)
+
+
+def test_each_process_has_a_number_and_who_takes_its_place_has_it_too(tmp_path: Path) -> None:
+    assert {one.value for one in Processes(2).map(NumberedWork(tmp_path), ["number"] * 6)} == {"0", "1"}
+    assert [one.value for one in Processes(1).map(NumberedWork(tmp_path), ["die 1"])] == ["alive 0"]
 
 
 def test_who_stops_listening_interrupts_the_workers(tmp_path: Path) -> None:

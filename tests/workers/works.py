@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +85,20 @@ class Work:
         met = torch.ones(1)
         torch.distributed.all_reduce(met)
         return f"{rank} of {int(met)} met"
+
+
+@dataclass(frozen=True)
+class NumberedWork(Work):
+    """Items are done with the number of the process."""
+
+    number: int = -1
+
+    def placed(self, number: int) -> NumberedWork:
+        return replace(self, number=number)
+
+    def _number(self, argument: str, tell: Callable[[Any], None]) -> str:
+        time.sleep(0.2)
+        return str(self.number)
+
+    def _die(self, argument: str, tell: Callable[[Any], None]) -> str:
+        return f"{super()._die(argument, tell)} {self.number}"

@@ -230,7 +230,7 @@ class ModelReport:
 
     def to_markdown(self) -> str:
         """The report as it is in the documentation."""
-        tables = [_markdown(table) for table in (self.model_table(), self.comparison_table()) if len(table) > 1]
+        tables = [markdown_table(table) for table in (self.model_table(), self.comparison_table()) if len(table) > 1]
         notes = ["\n".join(self.footnotes())] if self.comparisons else []
         return "\n\n".join(["\n".join(self.header()), *tables, *notes]) + "\n"
 
@@ -347,24 +347,31 @@ def _measure(name: str, settings: ModelBenchmark, peak: float | None, tell: Call
 
 
 def _time_network(network: Callable[..., Any], inputs: dict[str, Tensor], settings: ModelBenchmark) -> Timing:
+    with autocast(settings):
+        return time_passes(lambda: network(**inputs), settings.device, settings.repeats)
+
+
+@torch.inference_mode()
+def time_passes(run: Callable[[], object], device: str, repeats: int) -> Timing:
+    """Time a pass on a device, after one that is not timed; on a GPU each repeat is many passes, waited for to their end."""
+
     def wait() -> None:
-        if settings.device.startswith("cuda"):
-            torch.cuda.synchronize(settings.device)
-        elif settings.device.startswith("mps"):
+        if device.startswith("cuda"):
+            torch.cuda.synchronize(device)
+        elif device.startswith("mps"):
             torch.mps.synchronize()
 
     def passes(count: int) -> float:
         wait()
         start = time.perf_counter()
         for _ in range(count):
-            network(**inputs)
+            run()
         wait()
         return (time.perf_counter() - start) / count
 
-    with torch.inference_mode(), autocast(settings):
-        passes(1)  # compiles and fills caches
-        count = 1 if settings.device == "cpu" else max(1, int(_GPU_SECONDS / passes(2)))
-        return Timing(tuple(passes(count) for _ in range(settings.repeats)))
+    passes(1)  # compiles and fills caches
+    count = 1 if device == "cpu" else max(1, int(_GPU_SECONDS / passes(2)))
+    return Timing(tuple(passes(count) for _ in range(repeats)))
 
 
 def autocast(settings: ModelBenchmark) -> AbstractContextManager[Any]:
@@ -392,6 +399,6 @@ def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
 
 
-def _markdown(table: Sequence[Sequence[str]]) -> str:
+def markdown_table(table: Sequence[Sequence[str]]) -> str:
     heading, *rows = ("| " + " | ".join(cells) + " |" for cells in table)
     return "\n".join([heading, "|" + "---|" * len(table[0]), *rows])

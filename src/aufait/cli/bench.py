@@ -142,6 +142,61 @@ def bench_models(
         _print_models(report)
 
 
+@bench_app.command("gpu")
+def bench_gpu(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    batches: Annotated[
+        str | None,
+        typer.Option(metavar="N,N", help="Faces at once. Default: 1,8,32,128,512; on a processor 1,4,16.", show_default=False),
+    ] = None,
+    streams: Annotated[
+        str | None,
+        typer.Option(metavar="N,N", help="Workers on the device. Default: 1,2,4,8; on a processor 1,2.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=10, help="Frames of a stream. Default: 600; on a processor 100.", show_default=False)
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Timed repeats of each pass.")] = 5,
+    finder: Annotated[str, typer.Option(help="auto, mesh or builtin.")] = "auto",
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Also time the action unit models through torch.compile: minutes.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """What a GPU does for detection: networks by batch and precision, numbers compared, and streams that share the device."""
+    from aufait.bench.gpu import GpuBenchmark, benchmark_gpu
+
+    settings = GpuBenchmark(
+        device, _numbers(batches, "--batches"), _numbers(streams, "--streams"), frames, repeats, finder, compiled
+    )
+    report = benchmark_gpu(settings, _tell)
+    if output is not None:
+        report.write(output)
+    if json_output:
+        import json
+
+        typer.echo(json.dumps(report.to_dict(), indent=2))
+        return
+    for line in report.header():
+        stdout().print(line, soft_wrap=True)
+    for table in report.tables():
+        print_table(table[0], table[1:], right=range(1, len(table[0])))
+    for line in report.footnotes():
+        stdout().print(line, soft_wrap=True)
+
+
+def _numbers(text: str | None, option: str) -> tuple[int, ...]:
+    """``"1,8,32"`` -> (1, 8, 32); none where nothing was given."""
+    words = [] if text is None else [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise typer.BadParameter(f"expected numbers such as 1,8,32; got {text!r}", param_hint=option)
+    return tuple(map(int, words))
+
+
 def _tell(name: str) -> None:
     if is_terminal():
         stderr().print(f"measuring {name}", style="dim", soft_wrap=True)

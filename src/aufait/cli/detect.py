@@ -16,12 +16,12 @@ from aufait.errors import InputError, printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aufait.cli.spreading import Spread
     from aufait.detection.detector import Detector
     from aufait.detection.jobs import Outcome
     from aufait.detection.plan import OutputOptions, Task
     from aufait.detection.remote_results import RemoteResults
     from aufait.media.sources import Source
-    from aufait.workers.contract import Executor
 
 _SHOWN_PROBLEMS = 20
 DEFAULT_OUTPUT = Path("aufait-results")
@@ -39,7 +39,8 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.
 RuntimeOption = Annotated[
     str,
     typer.Option(
-        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, in 8 bits; auto, that is torch."
+        help="What runs the shipped networks: torch; torch-bf16, scores in half precision; onnx, on the processor, extra fast;"
+        " onnx-int8, in 8 bits; auto, that is torch."
     ),
 ]
 MaxFacesOption = Annotated[
@@ -132,7 +133,8 @@ def detect(
         str | None,
         typer.Option(
             metavar="N",
-            help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster. Default: 1, or one per segment.",
+            help="Processes that share the inputs; ray or ray://HOST:PORT for a Ray cluster."
+            " Default: 1, or one per segment or device.",
             show_default=False,
         ),
     ] = None,
@@ -143,6 +145,18 @@ def detect(
             help="Cut long videos into N segments for as many workers; auto: one per worker.",
             show_default=False,
         ),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="GPUs that the workers are spread over: auto (all), a number, or cuda:0,cuda:1. Default: all use --device.",
+            show_default=False,
+        ),
+    ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Frames of a video that are scored together. Default: 4, on a GPU 16.", show_default=False),
     ] = None,
     shard: Annotated[
         str | None,
@@ -168,6 +182,7 @@ def detect(
     4 model file missing; 5 optional package missing; 6 done, but an input shows no face; 7 with --no-wait: done, except what
     another process is still making; 130 interrupted.
     """
+    from aufait.cli.spreading import spread
     from aufait.detection.openface_blocks import needs_space
     from aufait.detection.pieced import tell_pieces
     from aufait.detection.plan import OutputOptions
@@ -186,7 +201,7 @@ def detect(
         blocks=_blocks(openface_columns),
     )
     wanted = _Wanted(inputs or [], openface_folders or [], camera, sequence=sequence, fps=fps, name=name)
-    executor, parts = _executor(workers, segments)
+    how = spread(workers, segments, devices, device)
     remote = remote_results(out)
     tasks, unusable = _prepare(
         wanted, out, options, recursive=recursive, all_pages=all_pages, stream=stream, skip_existing=skip_existing, remote=remote
@@ -205,17 +220,17 @@ def detect(
             "finder": finder,
             "finder_model": finder_model,
             "model": model,
-            "device": device,
+            "device": how.device,
             "max_faces": max_faces,
             "min_confidence": min_confidence,
             "threads": threads,
+            "batch_size": batch,
             "base_rates": _base_rates(base_rate),
             "alignment": alignment,
             "gaze": needs_space(options.blocks),
             "runtime": runtime,
         },
-        executor,
-        parts,
+        how,
         remote,
         only_given=openface_columns is not None and openface_columns.strip().lower() == AVAILABLE,
         wait=wait,
@@ -223,17 +238,6 @@ def detect(
         json_progress=json_progress,
     )
     raise typer.Exit(_conclude(outcomes, unusable, allow_no_face=allow_no_face, quiet=quiet or json_progress))
-
-
-def _executor(workers: str | None, segments: str | None) -> tuple[Executor, int]:
-    """How the work is spread, and into how many segments a long video is cut; without ``--workers`` one for each of these."""
-    from aufait.detection.pieced import read_segments
-    from aufait.machine import cores
-    from aufait.workers.executor import executor_for
-
-    wanted = None if segments is None else read_segments(segments)
-    executor = executor_for(workers or (1 if segments is None else min(wanted or cores(), cores())))
-    return executor, executor.workers if wanted is None else wanted
 
 
 def _base_rates(text: str | None) -> float | dict[int, float] | None:
@@ -381,8 +385,7 @@ def _run(
     tasks: list[Task],
     options: OutputOptions,
     settings: dict[str, object],
-    executor: Executor,
-    segments: int,
+    how: Spread,
     remote: RemoteResults | None,
     *,
     only_given: bool,
@@ -409,7 +412,7 @@ def _run(
         with DetectionBoard(quiet=quiet, json_lines=json_progress, items=len(tasks)) as board:
             return run_tasks(
                 tasks, detector, options, on_frame=board.frame, on_done=_sending(remote, board.done), command=command_line(),
-                find_events=page_events, executor=executor, arguments=settings, segments=segments,
+                find_events=page_events, executor=how.executor, arguments=settings, segments=how.segments, devices=how.devices,
                 wait=board.waiting if wait else None,
             )  # fmt: skip
 

@@ -112,8 +112,9 @@ class Detector:
         attention: also return where the network looked, if it has such maps (``FaceAnalysis.attention``).
         gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
             from the ``mesh`` finder.
-        runtime: what runs the shipped networks: ``"torch"``, ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device
-            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, two networks in 8 bits), or ``"auto"``, which is torch.
+        runtime: what runs the shipped networks: ``"torch"``, ``"torch-bf16"`` (the action unit models in half precision),
+            ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same,
+            two networks in 8 bits), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aufait.detection.detector import Detector
@@ -45,6 +45,7 @@ def run_tasks(
     arguments: Mapping[str, Any] | None = None,
     find_events: EventsOf | None = None,
     segments: int = 1,
+    devices: Sequence[str] = (),
     wait: Callable[[int], None] | None = None,
 ) -> list[Outcome]:
     """Runs tasks; an interruption or a full disc ends the run, other errors only their task.
@@ -63,6 +64,7 @@ def run_tasks(
         arguments: of the ``Detector`` that each of several workers makes; the same as made ``detector``.
         find_events: of the table of a video, for its page; None leaves events out. A function of a module, for workers.
         segments: into how many a video that has pieces is divided, for as many workers; the results are the same for any number.
+        devices: over which other processes are spread, in turn, all of one kind; empty for the one in ``arguments``.
         wait: what other processes make is waited for, and done here should they die; called with how many these are. None: such
             tasks are "elsewhere".
 
@@ -80,7 +82,7 @@ def run_tasks(
         raise error
     given = dict(arguments or {})
     given["threads"] = threads_each(executor, given.get("threads"))
-    work = _Work(None if is_spread(executor) else detector, given, options, settings, command, find_events)
+    work = _Work(None if is_spread(executor) else detector, given, options, settings, command, find_events, tuple(devices))
     run = _Run(tasks, work, executor or Serial(), segments, on_frame, on_done)
     for number, earlier in enumerate(found):
         if earlier.record is not None and not has_leftovers(tasks[number]):
@@ -107,6 +109,13 @@ class _Work:
     settings: dict[str, Any]
     command: Sequence[str] | None
     find_events: EventsOf | None = None
+    devices: tuple[str, ...] = ()
+
+    def placed(self, number: int) -> _Work:
+        """For the process of this number: with its device."""
+        if not self.devices:
+            return self
+        return replace(self, arguments=self.arguments | {"device": self.devices[number % len(self.devices)]})
 
     def begin(self) -> WorkerDetector:
         """The detector."""
@@ -116,8 +125,8 @@ class _Work:
         """One task; tells its ``Progress``."""
         report = tell if self.lent is not None else at_intervals(tell)
         return run_task(
-            item, tools.detector, self.options, on_frame=report, command=self.command, settings=self.settings,
-            find_events=self.find_events,
+            item, tools.detector, self.options, on_frame=report, command=self.command,
+            settings=self.settings | {"device": tools.detector.device}, find_events=self.find_events,
         )  # fmt: skip
 
 
@@ -126,6 +135,10 @@ class _SegmentWork:
     """What is done to a segment of a video, before the video itself is."""
 
     work: _Work
+
+    def placed(self, number: int) -> _SegmentWork:
+        """For the process of this number."""
+        return _SegmentWork(self.work.placed(number))
 
     def begin(self) -> WorkerDetector:
         """The detector."""

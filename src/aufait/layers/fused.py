@@ -31,14 +31,24 @@ _one_dnn: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None) and to
 _one_dnn_added: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise_", None) and torch.ops.mkldnn._convolution_pointwise_.binary
 
 
-def prepare(network: NetworkT, device: torch.device | str) -> NetworkT:
+def prepare(network: NetworkT, device: torch.device | str, dtype: torch.dtype = torch.float32, *, one_dnn: bool = True) -> NetworkT:
     """A copy of a network for inference on ``device``: evaluation mode, channels last, layers joined where that is known.
 
     Joined are, inside any ``nn.Sequential``: an optional ``nn.ZeroPad2d``, a convolution, an optional batch normalisation, an
     optional ReLU or ReLU6. Other convolutions gain from weights that are in the library's order.
+
+    Args:
+        network: stays as it is.
+        device: where the copy is to run.
+        dtype: of the weights of convolutions and linear layers, once those of norms have gone into them; what is not float32 runs
+            under ``torch.autocast``.
+        one_dnn: use oneDNN's joined layers on the CPU, in float32; False for ``torch.compile``, which joins layers itself.
     """
     result = _copied(network, torch.device(device)).eval()
-    result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu").eval()
+    result = _rebuilt(result, on_cpu=torch.device(device).type == "cpu" and one_dnn and dtype is torch.float32).eval()
+    for module in result.modules():
+        if dtype is not torch.float32 and isinstance(module, nn.Conv2d | nn.Linear):
+            _set_weights(module, dtype)
     for module in result.modules():  # else each use of a layer or a weight goes through a search: a tenth of a small network's time
         module.__dict__.update(module._modules | module._parameters | module._buffers)
     return result  # type: ignore[no-any-return]
@@ -66,6 +76,11 @@ def _altered(
     result = copy.copy(module)
     result.__dict__.update(_parameters=weights, _buffers=buffers, _modules=layers)
     return result
+
+
+def _set_weights(layer: nn.Module, dtype: torch.dtype) -> None:
+    for name, value in layer._parameters.items():
+        layer._parameters[name] = None if value is None else nn.Parameter(value.to(dtype), requires_grad=False)
 
 
 def _placed(value: Tensor, device: torch.device) -> Tensor:

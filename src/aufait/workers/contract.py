@@ -14,7 +14,11 @@ Tell = Callable[[Any], None]
 
 
 class Work(Protocol[TakenItem, GivenValue]):
-    """What is done to an item. It is sent to other processes: a dataclass of a module, which names files and holds none."""
+    """What is done to an item. It is sent to other processes: a dataclass of a module, which names files and holds none.
+
+    A work that differs between processes, such as in the device that it uses, also has ``placed(number)``: the work of the process
+    of that number, from 0.
+    """
 
     def begin(self) -> Any:
         """What a worker makes once and uses for all its items, such as a detector. If it can be closed, it is in the end."""
@@ -67,6 +71,12 @@ class Executor(Protocol):
             on_message: called with the index of an item and what its worker tells.
         """
         ...
+
+
+def placed(work: Any, number: int) -> Any:
+    """The work as the process of this number does it."""
+    place = getattr(work, "placed", None)
+    return place(number) if callable(place) else work
 
 
 def close(tools: Any) -> None:

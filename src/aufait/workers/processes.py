@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from aufait.workers.contract import Done, Item, Value, Work
+from aufait.workers.contract import Done, Item, Value, Work, placed
 from aufait.workers.worker import ERROR, MESSAGE, NO_MEMORY, Sent, serve
 
 _GRACE_SECONDS = 30.0
@@ -50,6 +50,8 @@ class Processes:
 class _Worker:
     process: BaseProcess
     pipe: Connection
+    number: int
+    """From 0; who takes its place has it too."""
     index: int | None = None
     """The item it is at."""
 
@@ -69,8 +71,8 @@ class _Run:
 
     def results(self) -> Iterator[Done[Any]]:
         """Items as they end."""
-        for _ in range(self._wanted):
-            self._start()
+        for number in range(self._wanted):
+            self._start(number)
         while any(worker.index is not None for worker in self._workers):
             by_pipe = {worker.pipe: worker for worker in self._workers}
             for ready in wait(list(by_pipe)):
@@ -92,15 +94,15 @@ class _Run:
                 worker.process.kill()
                 worker.process.join()
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         """One more worker, if there is something to do."""
         if not self._waiting:
             return
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, self._work), name="aufait-worker", daemon=True)
+        process = self._context.Process(target=serve, args=(theirs, placed(self._work, number)), name="aufait-worker", daemon=True)
         process.start()
         theirs.close()
-        self._workers.append(_Worker(process, ours))
+        self._workers.append(_Worker(process, ours, number))
         self._give(self._workers[-1])
 
     def _give(self, worker: _Worker) -> None:
@@ -138,7 +140,7 @@ class _Run:
         again = self._begun[index] < self._tries
         if again:
             self._waiting.append(index)
-        self._start()
+        self._start(worker.number)
         return None if again else Done(index, None, _cause(worker.process.exitcode, self._begun[index]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aufait.errors import InputError
 from aufait.layers.runtimes.contract import TORCH, Runtime
 
-RUNTIMES = ("auto", "torch", "onnx", "onnx-int8")
+RUNTIMES = ("auto", "torch", "torch-bf16", "onnx", "onnx-int8")
 """Names that ``open_runtime`` knows."""
 
 
@@ -13,9 +13,10 @@ def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime
     """What runs the networks.
 
     Args:
-        name: ``"torch"``; ``"onnx"``, which is ONNX Runtime on the CPU; ``"onnx-int8"``, the same with whole numbers of 8 bits
-            where that is worth it; or ``"auto"``, which is torch: it is there in every installation and on every device, and the
-            same numbers come out whatever else is installed.
+        name: ``"torch"``; ``"torch-bf16"``, the same with the action unit models in half precision; ``"onnx"``, which is ONNX
+            Runtime on the CPU; ``"onnx-int8"``, the same with whole numbers of 8 bits where that is worth it; or ``"auto"``,
+            which is torch: it is there in every installation and on every device, and the same numbers come out whatever else is
+            installed.
         device: where the networks are to run.
         threads: processor threads for one network, where the runtime has threads of its own.
 
@@ -25,6 +26,10 @@ def open_runtime(name: str, *, device: str = "cpu", threads: int = 1) -> Runtime
     """
     if name not in RUNTIMES:
         raise InputError(f"unknown runtime {name!r}; expected one of {', '.join(RUNTIMES)}")
+    if name == "torch-bf16":
+        from aufait.layers.runtimes.half import HalfRuntime
+
+        return HalfRuntime()
     if not on_processor(name):
         return TORCH
     if device != "cpu":
