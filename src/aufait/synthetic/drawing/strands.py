@@ -12,6 +12,16 @@ from aufait.synthetic.drawing.camera import View
 from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting, to_map
 from aufait.synthetic.drawing.primitives import Strands
 
+SOLID = 0.75
+"""Strands that cover more of a pixel than this hide what is behind them."""
+LASH_TAPER = 0.8
+"""Share of a lash's width lost at its tip."""
+
+
+def strand_pixels(width: float, view: View) -> float:
+    """Width of a strand of ``width`` cm in pixels."""
+    return float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
+
 
 def draw_all_strands(
     picture: np.ndarray,
@@ -39,7 +49,7 @@ def draw_all_strands(
     items = [(p, s.colour, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
     lash_strands, lash_width, lash_colour = lashes
     tint = np.tile(np.asarray(lash_colour, np.float32), (len(lash_strands), 1))
-    items.append((lash_strands, tint, lash_width, 0.8, 0.0, False))
+    items.append((lash_strands, tint, lash_width, LASH_TAPER, 0.0, False))
     for points, colour, width, taper, specular, scalp in items:
         if len(points) == 0:
             continue
@@ -48,9 +58,8 @@ def draw_all_strands(
         lit = _strand_light(points, light, shadow, head_center, scalp)
         projected = view.project(points)
         projected[..., 2] -= np.float32(0.04)
-        pixels = float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
         _draw(
-            *(projected, tangent.astype(np.float32), lit, colour.astype(np.float32), np.float32(pixels)),
+            *(projected, tangent.astype(np.float32), lit, colour.astype(np.float32), np.float32(strand_pixels(width, view))),
             *(np.float32(taper), np.float32(specular), light.direction, np.array([0, 0, 1], np.float32)),
             *(light.colour, ambient, depth, picture, coverage),
         )
@@ -110,7 +119,7 @@ def _draw(points, tangent, lit, colour, width, taper, specular, direction, view,
                     yy = y if steep else y + o
                     if xx < 0 or yy < 0 or xx >= space or yy >= height or z >= depth[yy, xx]:
                         continue
-                    if alpha > 0.75:
+                    if alpha > SOLID:
                         depth[yy, xx] = z
                     rgb[yy, xx, 0] += (r - rgb[yy, xx, 0]) * alpha
                     rgb[yy, xx, 1] += (g - rgb[yy, xx, 1]) * alpha
