@@ -19,6 +19,10 @@ from aufait.synthetic.looks.wrinkles import CM_PER_TEXTURE, MAX_CAVITY, SKY_SHAD
 if TYPE_CHECKING:
     import moderngl
 
+FRAME = 0
+"""Where the constants of a frame are bound."""
+OTHER = 14
+"""Where the numbers are bound that one shader alone reads."""
 VERSION = 430
 """OpenGL 4.3 is the first with compute shaders."""
 TILES = 4
@@ -26,6 +30,7 @@ TILES = 4
 MOST_DIRECTIONS = 32
 """Of ambient light."""
 _NUMBERS = {
+    "OTHER": OTHER,
     "TILES": TILES,
     "DIRECTIONS": MOST_DIRECTIONS,
     "SHADOW_SIZE": SHADOW_SIZE,
@@ -39,10 +44,6 @@ _NUMBERS = {
     "SKY_SHADE": SKY_SHADE,
 } | {material.name: int(material) for material in Material}
 _SHADERS = Path(__file__).with_name("shaders")
-FRAME = 0
-"""Where the constants of a frame are bound."""
-OTHER = 14
-"""Where the numbers are bound that one shader alone reads."""
 
 
 def source(name: str) -> str:

@@ -213,12 +213,11 @@ class _Passes:
         self._compute("mouth", _ONE, _ONE, landmarks=self.model.landmarks, inside=self.model.inside)
 
     def _relief(self) -> None:
-        amounts = self.order.wrinkles.astype(np.float32)
-        amounts[amounts <= MIN_AMOUNT] = 0.0
-        self._bind(ROWS=self.model.layer_places, EXTRA=self.model.layer_texels)
-        self.device.bind(OTHER, self.device.put("amounts", amounts))
+        shown = self.order.wrinkles > MIN_AMOUNT
+        self._bind(ROWS=self.device.put("layers", self.model.layer_places[shown]), EXTRA=self.model.layer_texels)
+        self.device.bind(OTHER, self.device.put("amounts", self.order.wrinkles[shown].astype(np.float32)))
         rest, maps = self.person.rest, self.maps
-        self._compute("wrinkles", rest.size, _PIXELS, textures=[rest], images=[maps.relief], layers=self.model.layers)
+        self._compute("wrinkles", rest.size, _PIXELS, textures=[rest], images=[maps.relief], layers=int(shown.sum()))
         self._compute("slopes", rest.size, _PIXELS, textures=[maps.relief], images=[maps.slopes])
 
     def _shade(self) -> None:
@@ -246,10 +245,11 @@ class _Passes:
         """Draw the (strands, points) that are bound: first what hides, then what does not."""
         context, drawer = self.device.context, self.device.drawer("strand", "strand")
         pixels = strand_pixels(width, self.order.view)
-        values = {"count": shape[1], "width": pixels, "taper": taper, "specular": specular, "scalp": scalp}
-        for name, value in values.items():
+        self._bind(PAINTS=self.device.room("PAINTS", shape[0] * shape[1] * 16))
+        look = {"strands": shape[0], "count": shape[1], "specular": specular, "scalp": scalp}
+        self._compute("strand_paint", (shape[0] * shape[1], 1), _LINE, textures=[self.maps.shadow], **look)
+        for name, value in {"count": shape[1], "width": pixels, "taper": taper}.items():
             drawer.program[name] = value
-        self.maps.shadow.use(0)
         self._blend_over()
         for solid in (True, False):
             if pixels > SOLID if solid else pixels * (1 - taper) <= SOLID:

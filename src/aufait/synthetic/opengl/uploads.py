@@ -32,8 +32,7 @@ class ModelOnDevice:
         self.landmarks, self.inside = len(model.landmarks), len(inside)
         self.light_rows = device.store(np.concatenate([model.landmarks, inside]).astype(np.int32))
         self.light_share = device.store(np.column_stack([share, np.zeros(len(share))]).astype(np.float32))
-        self.layers = len(places)
-        self.layer_places, self.layer_texels = device.store(places), device.store(layers)
+        self.layer_places, self.layer_texels = places, device.store(layers)
 
 
 class HairOnDevice:

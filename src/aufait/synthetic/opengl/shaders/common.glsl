@@ -32,6 +32,7 @@ layout(std430, binding = 0) readonly buffer Frame {
 #define POINTS layout(std430, binding = 10) buffer Points { vec4 points[]; };
 #define ROWS layout(std430, binding = 11) readonly buffer Rows { int rows[]; };
 #define EXTRA layout(std430, binding = 12) readonly buffer Extra { vec4 extra[]; };
+#define PAINTS layout(std430, binding = 15) buffer Paints { vec4 paints[]; };  // colours of pieces of hair
 #define RESULT layout(std430, binding = 13) buffer Result { uint result[]; };
 
 #define VECTOR(values, i) vec3(values[3 * (i)], values[3 * (i) + 1], values[3 * (i) + 2])

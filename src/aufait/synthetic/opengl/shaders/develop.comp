@@ -3,7 +3,7 @@
 layout(local_size_x = 8, local_size_y = 8) in;
 LEVELS
 RESULT    // the picture: red in the lowest byte
-layout(std430, binding = 14) readonly buffer Noise { float noise[]; };
+layout(std430, binding = OTHER) readonly buffer Noise { float noise[]; };
 layout(binding = 0) uniform sampler2D small;
 
 void main() {

@@ -1,6 +1,8 @@
 // Light inside the mouth (see assembly.light_mouth) and the light around the head that falls on hair. One group does all.
 
-layout(local_size_x = 64) in;
+#define GROUP 256
+
+layout(local_size_x = GROUP) in;
 IRRADIANCE
 LEVELS
 ROWS          // the landmarks' vertices, then those inside the mouth
@@ -8,15 +10,15 @@ EXTRA         // share of the light that reaches each vertex inside the mouth
 uniform int landmarks;
 uniform int inside;
 
-shared vec3 sums[64];
+shared vec3 sums[GROUP];
 
 vec3 mean_light(uint me) {
     vec3 sum = vec3(0.0);
-    for (int i = int(me); i < landmarks; i += 64) sum += irradiance[rows[i]].rgb;
+    for (int i = int(me); i < landmarks; i += GROUP) sum += irradiance[rows[i]].rgb;
     sums[me] = sum;
     barrier();
     vec3 total = vec3(0.0);
-    for (int i = 0; i < 64; i++) total += sums[i];
+    for (int i = 0; i < GROUP; i++) total += sums[i];
     barrier();
     return total / float(landmarks);
 }
@@ -24,7 +26,7 @@ vec3 mean_light(uint me) {
 void main() {
     uint me = gl_LocalInvocationID.x;
     vec3 around = mean_light(me);
-    for (int i = int(me); i < inside; i += 64) {
+    for (int i = int(me); i < inside; i += GROUP) {
         int vertex = rows[landmarks + i];
         irradiance[vertex].rgb = (0.55 * irradiance[vertex].rgb + 0.45 * around) * extra[i].rgb;
     }
