@@ -37,6 +37,8 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
+_BEFORE = {"renderer": "cpu"}
+"""What data sets were made with whose settings do not say it."""
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 
@@ -54,6 +56,7 @@ class DatasetConfig:
         fps: frame rate of sequences.
         occluder_odds: share of frames with a hand, object or mask in front of the face.
         supersample: see ``renderer.render``.
+        renderer: "cpu" or "opengl", see ``opengl.context.choose_renderer``; their pictures are alike, not the same bytes.
     """
 
     frames: int
@@ -64,6 +67,7 @@ class DatasetConfig:
     fps: float = 25.0
     occluder_odds: float = 0.08
     supersample: float = 2.0
+    renderer: str = "cpu"
 
     def __post_init__(self) -> None:
         for name, low, high in (("frames", 1, 10**8), ("size", 32, 2048), ("frames_per_identity", 1, 10**6)):
@@ -72,6 +76,8 @@ class DatasetConfig:
                 raise InputError(f"{name} must be {low}-{high}, got {value}")
         if len(self.identities) > MAX_IDENTITIES:
             raise InputError(f"at most {MAX_IDENTITIES} persons fit under one seed, got {len(self.identities)}; use several")
+        if self.renderer not in ("cpu", "opengl"):
+            raise InputError(f"renderer must be cpu or opengl, got {self.renderer!r}; choose_renderer says what auto means here")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or larger, got {self.seed}")
 
@@ -134,6 +140,7 @@ def generate_dataset(
     Raises:
         OutputError: ``out`` holds another data set, or cannot be written.
         MissingModelError: the geometry is absent.
+        InputError, MissingExtraError: OpenGL cannot be opened.
     """
     folder, file = Path(out), find_assets(assets)
     _prepare_folder(folder, config, overwrite)
@@ -158,7 +165,7 @@ def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> Non
     try:
         for name in ("images", "alpha", "parts", "labels"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        if marker.is_file() and json.loads(marker.read_text()) != settings:
+        if marker.is_file() and _BEFORE | json.loads(marker.read_text()) != settings:
             if not overwrite:
                 raise OutputError(f"{folder} holds a data set with other settings; choose another folder or --overwrite")
             for old in (folder / "labels").glob("*.jsonl"):
@@ -192,13 +199,16 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
     """The frames of one person, rendered one by one."""
     person, count = make_person(model, identity), config.frames_of(identity)
     if config.sequences:
-        yield from render_sequence(person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample)
+        yield from render_sequence(
+            *(person, identity, count),
+            size=config.size, fps=config.fps, supersample=config.supersample, renderer=config.renderer,
+        )  # fmt: skip
         return
     for number in range(count):
         seed = identity * 1000 + number
         scene = sample_scene(seed, size=config.size, occluder_odds=config.occluder_odds)
         intensities = sample_intensities(np.random.default_rng([seed, *b"actions"]))
-        yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
+        yield render(person, intensities, scene, size=config.size, supersample=config.supersample, renderer=config.renderer)
 
 
 def render_sequence(
@@ -209,12 +219,14 @@ def render_sequence(
     size: int = 256,
     fps: float = 25.0,
     supersample: float = 2.0,
+    renderer: str = "cpu",
     course: Iterator[Intensities] | None = None,
     base: Scene | None = None,
 ) -> Iterator[Frame]:
     """A moving face: one camera, light and background; head and gaze drift smoothly; units rise, hold and fall.
 
     Args:
+        size, supersample, renderer: see ``renderer.render``.
         course: intensities per frame; drawn from ``seed`` when absent.
         base: scene of the first frame; drawn from ``seed`` when absent.
     """
@@ -228,7 +240,8 @@ def render_sequence(
             return
         pose = (float(head[t, 0]), float(head[t, 1]), float(head[t, 2]))
         look = (float(gaze[t, 0]), float(gaze[t, 1]))
-        yield render(person, intensities, replace(base, rotation=pose, gaze=look), size=size, supersample=supersample)
+        scene = replace(base, rotation=pose, gaze=look)
+        yield render(person, intensities, scene, size=size, supersample=supersample, renderer=renderer)
 
 
 def _record(name: str, identity: int, number: int, frame: Frame, config: DatasetConfig) -> dict[str, object]:

@@ -63,6 +63,7 @@ class RenderedFaces(IterableDataset[RenderedBatch]):
         rank, world: of ``world`` processes that train together, this is number ``rank``; it gets every ``world``-th batch.
         occluder_odds: share of frames with a hand, object or mask in front of the face.
         assets: ICT-FaceKit file, see ``assets.find_assets``.
+        renderer: "cpu" or "opengl", see ``DatasetConfig``; every worker opens the graphics card for itself.
 
     Raises:
         InputError: a number out of its range.
@@ -83,6 +84,7 @@ class RenderedFaces(IterableDataset[RenderedBatch]):
         world: int = 1,
         occluder_odds: float = 0.08,
         assets: str | Path | None = None,
+        renderer: str = "cpu",
     ) -> None:
         if not 0 <= rank < world:
             raise InputError(f"rank must be 0 to world - 1, got rank {rank} of {world}")
@@ -91,7 +93,7 @@ class RenderedFaces(IterableDataset[RenderedBatch]):
         self.persons_per_batch, self.first, self.rank, self.world = persons_per_batch, first, rank, world
         self.config = DatasetConfig(
             frames=MAX_IDENTITIES * frames_per_person, seed=seed, size=size, frames_per_identity=frames_per_person,
-            occluder_odds=occluder_odds,
+            occluder_odds=occluder_odds, renderer=renderer,
         )  # fmt: skip
         self.batches = MAX_IDENTITIES // persons_per_batch
         self._assets = find_assets(assets)

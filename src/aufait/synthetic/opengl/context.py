@@ -1,4 +1,6 @@
-"""OpenGL without a screen: opening it, which machines have it, and one painter for each thread of each process.
+"""OpenGL without a screen: opening it, which machines have it, and one painter for each thread.
+
+A driver does not survive a fork: worker processes must be spawned, or forked before OpenGL is opened.
 
 On Linux the driver is reached through EGL, which needs no display. Where a machine has several devices,
 ``GLCONTEXT_DEVICE_INDEX`` in the environment picks one.
@@ -6,13 +8,13 @@ On Linux the driver is reached through EGL, which needs no display. Where a mach
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 from typing import TYPE_CHECKING
 
-from aufait.errors import AufaitError, InputError
-from aufait.extras import require
+from aufait.errors import AufaitError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import moderngl
@@ -23,6 +25,8 @@ RENDERERS = ("cpu", "opengl", "auto")
 """What a user can ask for."""
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
 _mine = threading.local()
+_opened_in: set[int] = set()
+"""Processes that have opened OpenGL: this one, or the one that it was forked from."""
 
 
 def choose_renderer(wanted: str) -> str:
@@ -68,13 +72,21 @@ def open_context() -> moderngl.Context:
 
     Raises:
         MissingExtraError: the package moderngl is not installed.
-        InputError: there is no driver, none of this version, or it refuses.
+        InputError: there is no driver, none of this version, or it refuses; or this process was forked from one that uses it.
     """
-    require("drawing by OpenGL", "opengl", "moderngl")
-    import moderngl
+    try:
+        import moderngl
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("drawing by OpenGL (package moderngl)", "opengl") from error
 
     from aufait.synthetic.opengl.device import VERSION
 
+    if _opened_in - {os.getpid()}:
+        raise InputError(
+            "this process was forked from one that draws by OpenGL, whose driver does not survive that; start workers with "
+            'multiprocessing_context="spawn", or draw on the processor: renderer="cpu"'
+        )
+    _opened_in.add(os.getpid())
     try:
         if sys.platform == "linux":
             return moderngl.create_context(require=VERSION, standalone=True, backend="egl")
@@ -87,7 +99,7 @@ def open_context() -> moderngl.Context:
 
 
 def painter() -> Painter:
-    """The painter of this thread, opened at its first use; a forked process opens its own.
+    """The painter of this thread, opened at its first use.
 
     Raises:
         InputError, MissingExtraError: see ``open_context``.
@@ -96,6 +108,7 @@ def painter() -> Painter:
 
     if getattr(_mine, "process", None) != os.getpid():
         _mine.painter, _mine.process = Painter(open_context()), os.getpid()
+        atexit.register(close_painter)
     return _mine.painter
 
 
@@ -103,4 +116,4 @@ def close_painter() -> None:
     """Give back what this thread's painter holds on the device; the next picture opens it again."""
     if getattr(_mine, "process", None) == os.getpid():
         _mine.painter.close()
-    _mine.__dict__.clear()
+        _mine.__dict__.clear()

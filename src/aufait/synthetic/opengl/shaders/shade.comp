@@ -20,6 +20,7 @@ layout(rgba32f, binding = 2) uniform writeonly image2D shine_out;
 vec3 corner_weights(vec2 p, vec3 a, vec3 b, vec3 c) {
     vec2 ab = b.xy - a.xy, ac = c.xy - a.xy, ap = p - a.xy;
     float area = ab.x * ac.y - ac.x * ab.y;
+    if (area == 0.0) return vec3(1.0, 0.0, 0.0);
     float w1 = (ap.x * ac.y - ac.x * ap.y) / area, w2 = (ab.x * ap.y - ap.x * ab.y) / area;
     vec3 w = max(vec3(1.0 - w1 - w2, w1, w2), 0.0) / vec3(a.z, b.z, c.z);  // just outside an edge counts as on it
     return w / (w.x + w.y + w.z);
@@ -77,7 +78,8 @@ float key_share(vec3 p) {
 vec2 highlight(int m, vec3 normal, vec3 view, float strength, float exponent, float arriving) {
     vec3 h = view + key_direction.xyz;
     float middle = max(dot(normal, h) / sqrt(dot(h, h) + 1e-9), 0.0);
-    float fresnel = pow(1.0 - max(dot(normal, view), 0.0), 5.0);
+    float rim = 1.0 - clamp(dot(normal, view), 0.0, 1.0);  // a hair below 0 would be no number after pow
+    float fresnel = pow(rim, 5.0);
     float shine = m <= HEAD ? strength * (0.98 * pow(middle, 12.0) + 0.75 * pow(middle, 45.0)) * arriving
                             : strength * (exponent + 8.0) / 25.0 * pow(middle, exponent) * arriving;
     float mirror = strength * 0.35 + 0.30 * fresnel * min(strength * 8.0, 1.0);
