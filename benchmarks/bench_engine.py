@@ -1,17 +1,19 @@
 """Speed and realism of the synthetic face engine, measured.
 
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, also of an older engine if given
+    python benchmarks/bench_engine.py renderers [--workers 16]       the processor and OpenGL in turn, and on which device it draws
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
 say, and switching one action unit from 0 to 5 must move the blend-shape score that names it. MediaPipe is an independent
-judge of visibility, not of correctness. Needs the extra ``synth`` and, for realism,
-the task file of the ``mesh`` finder.
+judge of visibility, not of correctness. Needs the extra ``synth``; for renderers also ``opengl``, and for realism the task
+file of the ``mesh`` finder.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import statistics
@@ -83,9 +85,9 @@ def speed(args: argparse.Namespace) -> None:
         ours.append(count / (time.perf_counter() - start))
         if args.prototype:
             theirs.append(_prototype_speed(args.prototype, args.frames))
-    _print_rate("aufait", ours)
+    _print_rate("aufait", ours, "one core")
     if theirs:
-        _print_rate("prototype", theirs)
+        _print_rate("prototype", theirs, "one core")
         print(f"ratio {statistics.median(ours) / statistics.median(theirs):.2f}")
 
 
@@ -97,10 +99,37 @@ def _prototype_speed(folder: Path, frames: int) -> float:
     return float(out.stdout.split()[0])
 
 
-def _print_rate(name: str, rates: list[float]) -> None:
-    print(
-        f"{name}: median {statistics.median(rates):.2f} frames/s on one core (range {min(rates):.2f}-{max(rates):.2f})"
-    )
+def _print_rate(name: str, rates: list[float], where: str) -> None:
+    print(f"{name}: median {statistics.median(rates):.2f} frames/s on {where} (range {min(rates):.2f}-{max(rates):.2f})")
+
+
+def renderers(args: argparse.Namespace) -> None:
+    """Frames per second of both renderers in turn, persons made and pictures drawn but not written, after one unmeasured turn."""
+    from aufait.synthetic.opengl.context import device_name, is_software
+
+    device = device_name()
+    print(f"OpenGL draws on: {device}" + (" (software: the processor itself)" if is_software(device) else ""))
+    rates: dict[str, list[float]] = {"cpu": [], "opengl": []}
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        for turn in range(args.repeats + 1):
+            for name, measured in rates.items():
+                config = DatasetConfig(
+                    frames=args.frames, seed=9, size=256, frames_per_identity=args.frames_per_identity, renderer=name
+                )
+                start = time.perf_counter()
+                count = sum(pool.imap_unordered(_draw, [(config, identity) for identity in config.identities]))
+                if turn:
+                    measured.append(count / (time.perf_counter() - start))
+    for name, measured in rates.items():
+        _print_rate(name, measured, f"{args.workers} processes")
+    print(f"ratio opengl / cpu {statistics.median(b / a for a, b in zip(*rates.values(), strict=True)):.2f}")
+
+
+def _draw(job: tuple[DatasetConfig, int]) -> int:
+    """Frames of one person, in a process of the pool."""
+    cv2.setNumThreads(1)
+    config, identity = job
+    return sum(1 for _ in identity_frames(load_face_model(), config, identity))
 
 
 def realism(args: argparse.Namespace) -> None:
@@ -184,6 +213,12 @@ def main() -> None:
     fast.add_argument("--repeats", type=int, default=3)
     fast.add_argument("--prototype", type=Path)
     fast.set_defaults(run=speed)
+    both = commands.add_parser("renderers")
+    both.add_argument("--frames", type=int, default=240)
+    both.add_argument("--frames-per-identity", type=int, default=3)
+    both.add_argument("--repeats", type=int, default=3)
+    both.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; every one opens the card for itself")
+    both.set_defaults(run=renderers)
     real = commands.add_parser("realism")
     real.add_argument("--frames", type=int, default=240)
     real.add_argument("--identities", type=int, default=14)

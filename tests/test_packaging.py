@@ -23,7 +23,9 @@ DISTRIBUTIONS = {
 }  # fmt: skip
 
 # Folders and files that need an extra; everything else must run on the base installation.
-EXTRA_OF = {"synthetic/opengl": "opengl", "synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train", "studio": "web"}
+EXTRA_OF = {
+    "synthetic/opengl": "opengl", "synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train", "studio": "web",
+}  # fmt: skip
 
 # Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {

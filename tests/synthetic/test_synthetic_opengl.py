@@ -1,4 +1,4 @@
-"""The face engine on the graphics card: the same pictures as on the processor but for edges and hair, the switch, what is missing."""
+"""The face engine on the graphics card: the processor's pictures but for edges and hair, the switch, what is missing."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def person(model: FaceModel) -> Person:
     return make_person(model, 9_000_002)
 
 
-def both(person: Person, scene_seed: int, *, occluder: str = "none", size: int = 96, supersample: float = 2.0) -> tuple[Frame, Frame]:
+def both(
+    person: Person, scene_seed: int, *, occluder: str = "none", size: int = 96, supersample: float = 2.0
+) -> tuple[Frame, Frame]:
     scene = replace(sample_scene(scene_seed).clean(), occluder=occluder)
-    here, there = (
-        render(person, SMILE, scene, size=size, supersample=supersample, renderer=name) for name in ("cpu", "opengl")
-    )
+    here, there = (render(person, SMILE, scene, size=size, supersample=supersample, renderer=name) for name in ("cpu", "opengl"))
     return here, there
 
 

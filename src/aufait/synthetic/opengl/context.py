@@ -12,7 +12,7 @@ import atexit
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aufait.errors import AufaitError, InputError, MissingExtraError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RENDERERS = ("cpu", "opengl", "auto")
 """What a user can ask for."""
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader", "software")
+_BACKEND: dict[str, Any] = {"backend": "egl"} if sys.platform == "linux" else {}
 _mine = threading.local()
 _opened_in: set[int] = set()
 """Processes that have opened OpenGL: this one, or the one that it was forked from."""
@@ -88,13 +89,11 @@ def open_context() -> moderngl.Context:
         )
     _opened_in.add(os.getpid())
     try:
-        if sys.platform == "linux":
-            return moderngl.create_context(require=VERSION, standalone=True, backend="egl")
-        return moderngl.create_context(require=VERSION, standalone=True)
+        return moderngl.create_context(require=VERSION, standalone=True, **_BACKEND)
     except Exception as error:  # moderngl and glcontext raise bare ones
         raise InputError(
-            f"no OpenGL {VERSION // 100}.{VERSION // 10 % 10} without a screen on this machine ({error}); install the graphics card's "
-            "driver with its EGL library, or Mesa's (package libegl1), or draw on the processor: --renderer cpu"
+            f"no OpenGL {VERSION // 100}.{VERSION // 10 % 10} without a screen on this machine ({error}); install the driver of "
+            "the graphics card with its EGL library, or Mesa's (package libegl1), or draw on the processor: --renderer cpu"
         ) from error
 
 

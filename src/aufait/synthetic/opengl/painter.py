@@ -246,8 +246,10 @@ class _Passes:
         context, drawer = self.device.context, self.device.drawer("strand", "strand")
         pixels = strand_pixels(width, self.order.view)
         self._bind(PAINTS=self.device.room("PAINTS", shape[0] * shape[1] * 16))
-        look = {"strands": shape[0], "count": shape[1], "specular": specular, "scalp": scalp}
-        self._compute("strand_paint", (shape[0] * shape[1], 1), _LINE, textures=[self.maps.shadow], **look)
+        self._compute(
+            *("strand_paint", (shape[0] * shape[1], 1), _LINE),
+            textures=[self.maps.shadow], strands=shape[0], count=shape[1], specular=specular, scalp=scalp,
+        )  # fmt: skip
         for name, value in {"count": shape[1], "width": pixels, "taper": taper}.items():
             drawer.program[name] = value
         self._blend_over()

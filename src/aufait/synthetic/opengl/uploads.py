@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from aufait.synthetic.assembly import mouth_depth
@@ -12,9 +10,6 @@ from aufait.synthetic.head.assets import FaceModel
 from aufait.synthetic.looks.textures import SkinTextures
 from aufait.synthetic.looks.wrinkle_maps import wrinkle_maps
 from aufait.synthetic.opengl.device import Device
-
-if TYPE_CHECKING:
-    import moderngl
 
 
 class ModelOnDevice:
