@@ -2,6 +2,7 @@
 
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, also of an older engine if given
     python benchmarks/bench_engine.py renderers [--workers 16]       the processor and OpenGL in turn, and on which device it draws
+    python benchmarks/bench_engine.py alike                          how far OpenGL's pictures are from the processor's
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
@@ -32,9 +33,10 @@ import numpy as np  # noqa: E402
 
 from aufait.synthetic.dataset import DatasetConfig, identity_frames  # noqa: E402
 from aufait.synthetic.drawing.scene import sample_scene  # noqa: E402
+from aufait.synthetic.head.actions import sample_intensities  # noqa: E402
 from aufait.synthetic.head.assets import load_face_model  # noqa: E402
 from aufait.synthetic.head.expression import Intensities  # noqa: E402
-from aufait.synthetic.renderer import make_person, render  # noqa: E402
+from aufait.synthetic.renderer import Frame, make_person, render  # noqa: E402
 
 MATCHING = {
     1: ("browInnerUp",),
@@ -132,6 +134,39 @@ def _draw(job: tuple[DatasetConfig, int]) -> int:
     return sum(1 for _ in identity_frames(load_face_model(), config, identity))
 
 
+def alike(args: argparse.Namespace) -> None:
+    """What differs between the two renderers, over frames of as many people: as data sets have them, then without some of it."""
+    from aufait.synthetic.opengl.context import device_name
+
+    print(f"OpenGL draws on: {device_name()}")
+    model = load_face_model()
+    rows: dict[str, list[list[float]]] = {"as data sets have them": [], "without sensor": [], "without hair and sensor": []}
+    for number in range(args.frames):
+        person, scene = make_person(model, 4_000_000 + number), sample_scene(4_000_000_000 + number, occluder_odds=0.3)
+        units, plain = sample_intensities(np.random.default_rng(number)), replace(scene, sensor=None)
+        shown = ((person, scene), (person, plain), (replace(person, strands=()), plain))
+        for row, (who, where) in zip(rows.values(), shown, strict=True):
+            row.append(_differences(*(render(who, units, where, renderer=name) for name in ("cpu", "opengl"))))
+    for name, row in rows.items():
+        grey, alpha, parts, inside, hidden, labels = np.mean(row, axis=0)
+        print(f"{name}: {grey:.3f} grey levels (worst frame {max(r[0] for r in row):.3f}), alpha {alpha:.3f} of 255")
+        print(f"  parts: {100 * parts:.3f} % of pixels, {100 * inside:.4f} % away from edges; {hidden:.3f} of 68 visible points")
+        print(f"  frames whose action units or landmarks differ: {labels * len(row):.0f} of {len(row)}")
+
+
+def _differences(one: Frame, other: Frame) -> list[float]:
+    """Mean grey levels and alpha, share of parts, also away from edges, visible points, and whether labels differ."""
+    square, wrong = np.ones((5, 5), np.uint8), one.parts != other.parts
+    inside = cv2.dilate(one.parts, square) == cv2.erode(one.parts, square)
+    same = one.intensities == other.intensities and np.array_equal(one.landmarks, other.landmarks)
+    return [
+        float(np.abs(one.image.astype(int) - other.image).mean()),
+        float(np.abs(one.alpha.astype(int) - other.alpha).mean()),
+        *(float(wrong.mean()), float((wrong & inside).mean())),
+        *(float((one.visible != other.visible).sum()), float(not same)),
+    ]
+
+
 def realism(args: argparse.Namespace) -> None:
     from aufait.faces.mesh_finder import MeshFinder
     from aufait.faces.mesh_networks import BLENDSHAPES
@@ -219,6 +254,9 @@ def main() -> None:
     both.add_argument("--repeats", type=int, default=3)
     both.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; every one opens the card for itself")
     both.set_defaults(run=renderers)
+    same = commands.add_parser("alike")
+    same.add_argument("--frames", type=int, default=40)
+    same.set_defaults(run=alike)
     real = commands.add_parser("realism")
     real.add_argument("--frames", type=int, default=240)
     real.add_argument("--identities", type=int, default=14)

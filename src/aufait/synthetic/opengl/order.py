@@ -91,5 +91,7 @@ def _wide(rows: np.ndarray, count: int | None = None) -> np.ndarray:
 
 def packed_triangles(drawing: Triangles) -> np.ndarray:
     """(T, 4) int32: corners; material, whether it is hidden from behind, and part in one number."""
-    kinds = drawing.material | drawing.cull.astype(np.int32) << 16 | drawing.parts.astype(np.int32) << 20
-    return np.column_stack([drawing.triangles, kinds]).astype(np.int32)
+    out = np.empty((len(drawing.triangles), 4), np.int32)
+    out[:, :3] = drawing.triangles
+    out[:, 3] = drawing.material | drawing.cull.astype(np.int32) << 16 | drawing.parts.astype(np.int32) << 20
+    return out

@@ -136,15 +136,10 @@ class _Passes:
     def result(self) -> Painted:
         """Fetch the picture; waits until it is done."""
         area = self.size**2
-        numbers = np.frombuffer(self._result.read(), np.uint32)
-        picture = numbers[:area].reshape(self.size, self.size)
-        labels = numbers[area : 2 * area].reshape(self.size, self.size)
-        return Painted(
-            image=np.stack([picture & 255, picture >> 8 & 255, picture >> 16 & 255], axis=2).astype(np.uint8),
-            alpha=(labels >> 8).astype(np.uint8),
-            parts=(labels & 255).astype(np.uint8),
-            visible=numbers[2 * area : 2 * area + self.model.landmarks] > 0,
-        )
+        lines = np.frombuffer(self._result.read(), np.uint8).reshape(-1, 4)  # four bytes of one number, the lowest first
+        picture, labels = lines[: 2 * area].reshape(2, self.size, self.size, 4)
+        parts, alpha = (np.ascontiguousarray(labels[..., k]) for k in range(2))
+        return Painted(np.ascontiguousarray(picture[..., :3]), alpha, parts, lines[2 * area :, 0] > 0)
 
     def _send(self) -> None:
         device, drawing = self.device, self.order.drawing
