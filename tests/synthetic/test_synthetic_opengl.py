@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,10 +133,30 @@ def test_noise_and_file_are_those_of_the_processor(person: Person) -> None:
 def test_what_was_drawn_before_changes_nothing(model: FaceModel, person: Person) -> None:
     _, first = both(person, 17)
     both(make_person(model, 3), 18, size=64, occluder="mask")
+    assert context.device_name() == context.painter().name
+    _, second = both(person, 17)
     context.close_painter()
-    _, again = both(person, 17)
-    assert np.array_equal(first.image, again.image)
-    assert np.array_equal(first.parts, again.parts)
+    _, third = both(person, 17)
+    for again in (second, third):
+        assert np.array_equal(first.image, again.image)
+        assert np.array_equal(first.parts, again.parts)
+
+
+@pytest.mark.usefixtures("card")
+def test_every_thread_has_a_painter_of_its_own(person: Person) -> None:
+    bald = replace(person, strands=())
+
+    def draw(seed: int) -> tuple[np.ndarray, object]:
+        image = both(bald, seed, size=48)[1].image
+        mine = context.painter()
+        context.close_painter()
+        return image, mine
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(draw, (21, 22)))
+    for (image, _), seed in zip(results, (21, 22), strict=True):
+        assert np.array_equal(image, both(bald, seed, size=48)[1].image)
+    assert len({id(mine) for _, mine in results} | {id(context.painter())}) == 3
 
 
 @pytest.mark.usefixtures("card")

@@ -107,7 +107,6 @@ def painter() -> Painter:
 
     if getattr(_mine, "process", None) != os.getpid():
         _mine.painter, _mine.process = Painter(open_context()), os.getpid()
-        atexit.register(close_painter)
     return _mine.painter
 
 
@@ -116,3 +115,6 @@ def close_painter() -> None:
     if getattr(_mine, "process", None) == os.getpid():
         _mine.painter.close()
         _mine.__dict__.clear()
+
+
+atexit.register(close_painter)

@@ -85,10 +85,11 @@ class Painter:
 
     def paint(self, order: Order) -> Painted:
         """Draw one frame."""
-        self._device.context.gc()
-        scene = _Passes(self._device, order, *self._places(order))
-        scene.draw()
-        return scene.result()
+        with self._device.context as context:  # another may have come to this thread
+            context.gc()
+            scene = _Passes(self._device, order, *self._places(order))
+            scene.draw()
+            return scene.result()
 
     def close(self) -> None:
         """Give back everything on the device."""

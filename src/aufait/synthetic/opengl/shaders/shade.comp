@@ -44,7 +44,7 @@ vec3 eyeball(int j, vec3 p, out vec3 albedo) {
     vec3 d = p - first.xyz, iris_colour = second.yzw, sclera = third.xyz;
     float iris_radius = first.w, pupil = second.x, redness = third.w;
     float radius = d.z < 0.0 ? 9.0 : length(d.xy);
-    float angle = atan(d.y, d.x);
+    float angle = atan(d.y, d.x + 1e-12);  // drivers need not know the angle of (0, 0)
     float fibre = 0.80 + 0.20 * sin(angle * 37.0 + 3.0 * sin(angle * 11.0)) * sin(angle * 17.0 + 1.3);
     float t = clamp((radius - pupil) / (iris_radius - pupil), 0.0, 1.0);
     float limbus = 1.0 - 0.78 * clamp((t - 0.60) / 0.40, 0.0, 1.0);
