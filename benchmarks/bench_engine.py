@@ -123,7 +123,7 @@ def renderers(args: argparse.Namespace) -> None:
                 if turn:
                     measured.append(count / (time.perf_counter() - start))
     for name, measured in rates.items():
-        _print_rate(name, measured, f"{args.workers} processes")
+        _print_rate(name, measured, f"{args.workers} process{'es' * (args.workers > 1)}")
     print(f"ratio opengl / cpu {statistics.median(b / a for a, b in zip(*rates.values(), strict=True)):.2f}")
 
 
