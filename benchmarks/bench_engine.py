@@ -2,17 +2,20 @@
 
     python benchmarks/bench_engine.py speed   [--prototype FOLDER]   frames per second, also of an older engine if given
     python benchmarks/bench_engine.py speed   --before FOLDER        `aufait synth` of an older checkout in turn with this one
+    python benchmarks/bench_engine.py renderers [--workers 16]       the processor and OpenGL in turn, and on which device it draws
+    python benchmarks/bench_engine.py alike                          how far OpenGL's pictures are from the processor's
     python benchmarks/bench_engine.py realism [--model face_landmarker.task]   what MediaPipe's networks make of the renders
 
 Realism: a face must be found (no heavy occluder, |yaw| <= 40 degrees), its inner 51 landmarks must be where the labels
 say, and switching one action unit from 0 to 5 must move the blend-shape score that names it. MediaPipe is an independent
-judge of visibility, not of correctness. Needs the extra ``synth`` and, for realism,
-the task file of the ``mesh`` finder.
+judge of visibility, not of correctness. Needs the extra ``synth``; for renderers also ``opengl``, and for realism the task
+file of the ``mesh`` finder.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import shutil
@@ -32,9 +35,10 @@ import numpy as np  # noqa: E402
 
 from aufait.synthetic.dataset import DatasetConfig, identity_frames  # noqa: E402
 from aufait.synthetic.drawing.scene import sample_scene  # noqa: E402
+from aufait.synthetic.head.actions import sample_intensities  # noqa: E402
 from aufait.synthetic.head.assets import load_face_model  # noqa: E402
 from aufait.synthetic.head.expression import Intensities  # noqa: E402
-from aufait.synthetic.renderer import make_person, render  # noqa: E402
+from aufait.synthetic.renderer import Frame, make_person, render  # noqa: E402
 
 MATCHING = {
     1: ("browInnerUp",),
@@ -88,9 +92,9 @@ def speed(args: argparse.Namespace) -> None:
         ours.append(count / (time.perf_counter() - start))
         if args.prototype:
             theirs.append(_prototype_speed(args.prototype, args.frames))
-    _print_rate("aufait", ours)
+    _print_rate("aufait", ours, "one core")
     if theirs:
-        _print_rate("prototype", theirs)
+        _print_rate("prototype", theirs, "one core")
         print(f"ratio {statistics.median(ours) / statistics.median(theirs):.2f}")
 
 
@@ -151,10 +155,70 @@ def _prototype_speed(folder: Path, frames: int) -> float:
     return float(out.stdout.split()[0])
 
 
-def _print_rate(name: str, rates: list[float]) -> None:
-    print(
-        f"{name}: median {statistics.median(rates):.2f} frames/s on one core (range {min(rates):.2f}-{max(rates):.2f})"
-    )
+def _print_rate(name: str, rates: list[float], where: str) -> None:
+    print(f"{name}: median {statistics.median(rates):.2f} frames/s on {where} (range {min(rates):.2f}-{max(rates):.2f})")
+
+
+def renderers(args: argparse.Namespace) -> None:
+    """Frames per second of both renderers in turn, persons made and pictures drawn but not written, after one unmeasured turn."""
+    from aufait.synthetic.opengl.context import device_name, is_software
+
+    device = device_name()
+    print(f"OpenGL draws on: {device}" + (" (software: the processor itself)" if is_software(device) else ""))
+    rates: dict[str, list[float]] = {"cpu": [], "opengl": []}
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        for turn in range(args.repeats + 1):
+            for name, measured in rates.items():
+                config = DatasetConfig(
+                    frames=args.frames, seed=9, size=256, frames_per_identity=args.frames_per_identity, renderer=name
+                )
+                start = time.perf_counter()
+                count = sum(pool.imap_unordered(_draw, [(config, identity) for identity in config.identities]))
+                if turn:
+                    measured.append(count / (time.perf_counter() - start))
+    for name, measured in rates.items():
+        _print_rate(name, measured, f"{args.workers} process{'es' * (args.workers > 1)}")
+    print(f"ratio opengl / cpu {statistics.median(b / a for a, b in zip(*rates.values(), strict=True)):.2f}")
+
+
+def _draw(job: tuple[DatasetConfig, int]) -> int:
+    """Frames of one person, in a process of the pool."""
+    cv2.setNumThreads(1)
+    config, identity = job
+    return sum(1 for _ in identity_frames(load_face_model(), config, identity))
+
+
+def alike(args: argparse.Namespace) -> None:
+    """What differs between the two renderers, over frames of as many people: as data sets have them, then without some of it."""
+    from aufait.synthetic.opengl.context import device_name
+
+    print(f"OpenGL draws on: {device_name()}")
+    model = load_face_model()
+    rows: dict[str, list[list[float]]] = {"as data sets have them": [], "without sensor": [], "without hair and sensor": []}
+    for number in range(args.frames):
+        person, scene = make_person(model, 4_000_000 + number), sample_scene(4_000_000_000 + number, occluder_odds=0.3)
+        units, plain = sample_intensities(np.random.default_rng(number)), replace(scene, sensor=None)
+        shown = ((person, scene), (person, plain), (replace(person, strands=()), plain))
+        for row, (who, where) in zip(rows.values(), shown, strict=True):
+            row.append(_differences(*(render(who, units, where, renderer=name) for name in ("cpu", "opengl"))))
+    for name, row in rows.items():
+        grey, alpha, parts, inside, hidden, labels = np.mean(row, axis=0)
+        print(f"{name}: {grey:.3f} grey levels (worst frame {max(r[0] for r in row):.3f}), alpha {alpha:.3f} of 255")
+        print(f"  parts: {100 * parts:.3f} % of pixels, {100 * inside:.4f} % away from edges; {hidden:.3f} of 68 visible points")
+        print(f"  frames whose action units or landmarks differ: {labels * len(row):.0f} of {len(row)}")
+
+
+def _differences(one: Frame, other: Frame) -> list[float]:
+    """Mean grey levels and alpha, share of parts, also away from edges, visible points, and whether labels differ."""
+    square, wrong = np.ones((5, 5), np.uint8), one.parts != other.parts
+    inside = cv2.dilate(one.parts, square) == cv2.erode(one.parts, square)
+    same = one.intensities == other.intensities and np.array_equal(one.landmarks, other.landmarks)
+    return [
+        float(np.abs(one.image.astype(int) - other.image).mean()),
+        float(np.abs(one.alpha.astype(int) - other.alpha).mean()),
+        *(float(wrong.mean()), float((wrong & inside).mean())),
+        *(float((one.visible != other.visible).sum()), float(not same)),
+    ]
 
 
 def realism(args: argparse.Namespace) -> None:
@@ -240,6 +304,15 @@ def main() -> None:
     fast.add_argument("--before", type=Path, help="the folder of an older checkout, which holds src")
     fast.add_argument("--sizes", type=int, nargs="+", default=[192, 224, 256], help="with --before")
     fast.set_defaults(run=speed)
+    both = commands.add_parser("renderers")
+    both.add_argument("--frames", type=int, default=240)
+    both.add_argument("--frames-per-identity", type=int, default=3)
+    both.add_argument("--repeats", type=int, default=3)
+    both.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; every one opens the card for itself")
+    both.set_defaults(run=renderers)
+    same = commands.add_parser("alike")
+    same.add_argument("--frames", type=int, default=40)
+    same.set_defaults(run=alike)
     real = commands.add_parser("realism")
     real.add_argument("--frames", type=int, default=240)
     real.add_argument("--identities", type=int, default=14)

@@ -23,7 +23,9 @@ DISTRIBUTIONS = {
 }  # fmt: skip
 
 # Folders and files that need an extra; everything else must run on the base installation.
-EXTRA_OF = {"synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train", "studio": "web"}
+EXTRA_OF = {
+    "synthetic/opengl": "opengl", "synthetic": "synth", "twins": "synth", "training": "train", "shipped": "train", "studio": "web",
+}  # fmt: skip
 
 # Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {
@@ -72,7 +74,8 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_every_import_is_declared(path: Path, project: dict[str, Any]) -> None:
-    extra = EXTRA_OF.get(path.relative_to(SOURCE).parts[0])
+    place = path.relative_to(SOURCE)
+    extra = next((extra for folder, extra in EXTRA_OF.items() if place.is_relative_to(folder)), None)
     allowed = declared(project, extra) | (OPTIONAL_IN_BASE if extra in (None, "web") else set())
     assert third_party_imports(path) <= allowed, f"not in the {extra or 'base'} installation"
 

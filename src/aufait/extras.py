@@ -35,6 +35,7 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             "rendering of synthetic faces, twins of the data sets",
             {"numba": "numba", "scipy": "scipy", "cv2": "opencv-python-headless", "h5py": "h5py"},
         ),
+        "opengl": Extra("synthetic faces drawn on the graphics card", {"moderngl": "moderngl"}),
         "train": Extra(
             "training by recipes", {"lightning": "lightning", "yaml": "pyyaml", "tensorboard": "tensorboard"}
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,14 @@ from aufait.cli.progress import Bar
 from aufait.errors import InputError
 
 
+class Renderer(str, Enum):  # noqa: UP042 - Typer shows the values of a str Enum as choices
+    """What draws, as a user asks for it."""
+
+    CPU = "cpu"
+    OPENGL = "opengl"
+    AUTO = "auto"
+
+
 def synth(
     out: Annotated[Path | None, typer.Argument(help="Folder for pictures, masks and labels.", show_default=False)] = None,
     frames: Annotated[int, typer.Option("--frames", "-n", min=1, help="Number of pictures.")] = 300,
@@ -36,6 +45,9 @@ def synth(
         float, typer.Option(min=0.0, max=1.0, help="Share of pictures with a hand or an object in front of the face.")
     ] = 0.08,
     supersample: SupersampleOption = 2.0,
+    renderer: Annotated[
+        Renderer, typer.Option(help="Draw on the processor, on the graphics card through OpenGL, or there if there is one.")
+    ] = Renderer.CPU,
     workers: WorkersOption = None,
     assets: AssetsOption = None,
     fetch: FetchOption = False,
@@ -53,6 +65,7 @@ def synth(
     if out is None:
         raise InputError("name the folder for the pictures: aufait synth OUT")
     from aufait.synthetic.dataset import DatasetConfig, generate_dataset
+    from aufait.synthetic.opengl.context import choose_renderer
 
     config = DatasetConfig(
         frames=frames,
@@ -63,6 +76,7 @@ def synth(
         fps=fps,
         occluder_odds=occluder_odds,
         supersample=supersample,
+        renderer=choose_renderer(renderer.value),
     )
     done = 0
     with Bar(quiet=quiet, what="rendering") as bar:

@@ -73,13 +73,13 @@ def _static_tables(model: FaceModel) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 def light_mouth(model: FaceModel, irradiance: np.ndarray) -> None:
     """Light inside the mouth, in place: teeth and lips throw some to each other, and less and redder light gets further back."""
-    inside, share = _mouth_depth(model)
+    inside, share = mouth_depth(model)
     around = irradiance[model.landmarks].mean(axis=0)
     irradiance[inside] = (0.55 * irradiance[inside] + 0.45 * around) * share
 
 
 @functools.lru_cache(maxsize=2)
-def _mouth_depth(model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
+def mouth_depth(model: FaceModel) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (n,) of teeth and gums and the share (n, 3) of the light that reaches them."""
     inside = np.unique(model.triangles[np.isin(model.material, (Material.GUMS, Material.TEETH))])
     depth = np.clip((10.4 - model.neutral[inside, 2]) / 2.4, 0.0, 2.5)[:, None]

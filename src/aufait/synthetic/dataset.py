@@ -45,6 +45,8 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # older OpenCV cannot be told which
     _PNG_OPTIONS["images"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
     _PNG_OPTIONS["alpha"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
     _PNG_OPTIONS["parts"] = _PNG_OPTIONS["alpha"]
+_BEFORE = {"renderer": "cpu"}
+"""What data sets were made with whose settings do not say it."""
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 
@@ -62,6 +64,7 @@ class DatasetConfig:
         fps: frame rate of sequences.
         occluder_odds: share of frames with a hand, object or mask in front of the face.
         supersample: see ``renderer.render``.
+        renderer: "cpu" or "opengl", see ``opengl.context.choose_renderer``; their pictures are alike, not the same bytes.
     """
 
     frames: int
@@ -72,6 +75,7 @@ class DatasetConfig:
     fps: float = 25.0
     occluder_odds: float = 0.08
     supersample: float = 2.0
+    renderer: str = "cpu"
 
     def __post_init__(self) -> None:
         for name, low, high in (("frames", 1, 10**8), ("size", 32, 2048), ("frames_per_identity", 1, 10**6)):
@@ -80,6 +84,8 @@ class DatasetConfig:
                 raise InputError(f"{name} must be {low}-{high}, got {value}")
         if len(self.identities) > MAX_IDENTITIES:
             raise InputError(f"at most {MAX_IDENTITIES} persons fit under one seed, got {len(self.identities)}; use several")
+        if self.renderer not in ("cpu", "opengl"):
+            raise InputError(f"renderer must be cpu or opengl, got {self.renderer!r}; choose_renderer says what auto means here")
         if self.seed < 0:
             raise InputError(f"seed must be 0 or larger, got {self.seed}")
 
@@ -142,6 +148,7 @@ def generate_dataset(
     Raises:
         OutputError: ``out`` holds another data set, or cannot be written.
         MissingModelError: the geometry is absent.
+        InputError, MissingExtraError: OpenGL cannot be opened.
     """
     folder, file = Path(out), find_assets(assets)
     _prepare_folder(folder, config, overwrite)
@@ -166,7 +173,7 @@ def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> Non
     try:
         for name in ("images", "alpha", "parts", "labels"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        there = json.loads(marker.read_text()) if marker.is_file() else None
+        there = _BEFORE | json.loads(marker.read_text()) if marker.is_file() else None
         if there is not None and there != settings:
             if not overwrite:
                 told = f"{folder} holds a data set with other settings ({_difference(there, settings)})"
@@ -210,11 +217,14 @@ def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> I
     """The frames of one person, rendered one by one."""
     person, count = make_person(model, identity), config.frames_of(identity)
     if config.sequences:
-        yield from render_sequence(person, identity, count, size=config.size, fps=config.fps, supersample=config.supersample)
+        yield from render_sequence(
+            *(person, identity, count),
+            size=config.size, fps=config.fps, supersample=config.supersample, renderer=config.renderer,
+        )  # fmt: skip
         return
     for number in range(count):
         intensities, scene = _acted(config, identity, number)
-        yield render(person, intensities, scene, size=config.size, supersample=config.supersample)
+        yield render(person, intensities, scene, size=config.size, supersample=config.supersample, renderer=config.renderer)
 
 
 def identity_intensities(model: FaceModel, config: DatasetConfig, identity: int) -> Iterator[Intensities]:
@@ -238,12 +248,14 @@ def render_sequence(
     size: int = 256,
     fps: float = 25.0,
     supersample: float = 2.0,
+    renderer: str = "cpu",
     course: Iterator[Intensities] | None = None,
     base: Scene | None = None,
 ) -> Iterator[Frame]:
     """A moving face: one camera, light and background; head and gaze drift smoothly; units rise, hold and fall.
 
     Args:
+        size, supersample, renderer: see ``renderer.render``.
         course: intensities per frame; drawn from ``seed`` when absent.
         base: scene of the first frame; drawn from ``seed`` when absent.
     """
@@ -257,7 +269,8 @@ def render_sequence(
             return
         pose = (float(head[t, 0]), float(head[t, 1]), float(head[t, 2]))
         look = (float(gaze[t, 0]), float(gaze[t, 1]))
-        yield render(person, intensities, replace(base, rotation=pose, gaze=look), size=size, supersample=supersample)
+        scene = replace(base, rotation=pose, gaze=look)
+        yield render(person, intensities, scene, size=size, supersample=supersample, renderer=renderer)
 
 
 def _record(name: str, identity: int, number: int, frame: Frame, config: DatasetConfig) -> dict[str, object]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from aufait.errors import AufaitError
+from aufait.synthetic.opengl.context import close_painter
 from aufait.workers.executor import executor_for
 
 Job = TypeVar("Job")
@@ -38,13 +39,16 @@ class _Drawing:
     draw: Callable[[Any], int]
     one_thread: bool
 
-    def begin(self) -> None:
-        """OpenCV keeps to one thread, so that N processes fill N cores."""
+    def begin(self) -> ExitStack:
+        """OpenCV keeps to one thread, so that N processes fill N cores; the graphics card is given back at the end."""
         if self.one_thread:
             import cv2
 
             cv2.setNumThreads(1)
+        tools = ExitStack()
+        tools.callback(close_painter)
+        return tools
 
-    def do(self, tools: None, item: Any, tell: Callable[[Any], None]) -> int:
+    def do(self, tools: ExitStack, item: Any, tell: Callable[[Any], None]) -> int:
         """One job."""
         return self.draw(item)

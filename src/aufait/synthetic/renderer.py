@@ -21,7 +21,7 @@ from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting
 from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.primitives import Mesh, Strands, Triangles, vertex_normals
 from aufait.synthetic.drawing.scene import Scene
-from aufait.synthetic.drawing.sensor import develop, shrink
+from aufait.synthetic.drawing.sensor import degrade, develop, load_film, shrink
 from aufait.synthetic.drawing.strands import draw_all_strands
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS
 from aufait.synthetic.head.assets import FaceModel
@@ -50,11 +50,14 @@ from aufait.synthetic.looks.textures import SkinTextures
 from aufait.synthetic.looks.wrinkle_amounts import wrinkle_amounts
 from aufait.synthetic.looks.wrinkle_maps import wrinkle_maps
 from aufait.synthetic.looks.wrinkles import compose
+from aufait.synthetic.opengl.order import Order
 
 __all__ = ["PARTS", "Frame", "Person", "frame_labels", "make_person", "render", "undrawn_intensities"]
 
 SUBSURFACE_SIGMA = (0.17, 0.075)
 """Blur of red and green skin light in cm; blue light hardly spreads at these sizes."""
+_HAIR_CENTER = np.array([[0.0, 4.0, -1.0]], np.float32)
+"""cm, from where scalp hair counts as outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +133,7 @@ def render(
     *,
     size: int = 256,
     supersample: float = 2.0,
+    renderer: str = "cpu",
 ) -> Frame:
     """Draw one labelled frame.
 
@@ -139,9 +143,11 @@ def render(
         scene: from ``sample_scene``.
         size: side of the square picture in pixels, 32-2048.
         supersample: the picture is drawn this much larger; 1.5 is quicker, 2 smoother.
+        renderer: "cpu", or "opengl" for the graphics card (see ``opengl.context.choose_renderer``): much the same picture.
 
     Raises:
         ValueError: ``size`` is out of range.
+        InputError, MissingExtraError: OpenGL cannot be opened.
     """
     if not 32 <= size <= 2048:
         raise ValueError(f"size must be 32-2048 pixels, got {size}")
@@ -153,10 +159,16 @@ def render(
     opaque, lenses = _props(person, scene, posed, normals, angles)
     drawing = assemble(model, person.skin, posed, normals, opaque)
     view = View.of(scene, posed[model.landmarks], round(size * supersample))
+    head, points = rotation_matrix(angles), view.project(posed[model.landmarks])
+    landmarks = (points[:, :2] / (view.resolution / size) - 0.5).astype(np.float32)
+    labels = _labels(model, intensities, resting)
+    if renderer == "opengl":
+        order = _order(person, intensities, scene, (resting, posed, head), drawing, lenses, view, size)
+        return _frame(_paint(order), landmarks, labels, scene, traits)
+
     depth, index, bary = view.buffers()
     kernels.rasterize(view.project(drawing.vertices), drawing.triangles, drawing.cull, depth, index, bary)
 
-    head = rotation_matrix(angles)
     strands = [(s.points(posed, model.triangles, head), s) for s in person.strands if not _under_mask(s, person, scene)]
     light = Lighting.of(scene)
     scalp = [points.reshape(-1, 3) for points, s in strands if s.is_scalp]
@@ -170,29 +182,69 @@ def render(
 
     coverage = np.zeros(depth.shape, np.float32)
     lashes = _lashes(person, resting, head)
-    center = turn(np.array([[0.0, 4.0, -1.0]], np.float32), head)[0]
+    center = turn(_HAIR_CENTER, head)[0]
     ambient = (irradiance[model.landmarks].mean(axis=0) * 0.8 + 0.02).astype(np.float32)
     draw_all_strands(picture, coverage, depth, strands, lashes, light, shadow, view, ambient, center)
     for lens in lenses:
         draw_lens(picture, depth, lens, view, light, ambient)
 
-    points = view.project(posed[model.landmarks])
-    visible = visible_points(points, depth)
-    landmarks = (points[:, :2] / (view.resolution / size) - 0.5).astype(np.float32)
     alpha = shrink(np.maximum(index >= 0, coverage).astype(np.float32), size)
     parts = _part_map(index, drawing.parts, coverage, size)
     image = develop(shrink(picture, size), shrink(skin_mask, size), scene, traits.skin_tone)
-    return Frame(
-        image=image,
-        alpha=(alpha * 255 + 0.5).astype(np.uint8),
-        parts=parts,
-        landmarks=landmarks,
-        visible=visible,
-        box=np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)]),
-        intensities=_labels(model, intensities, resting),
-        scene=scene,
-        traits=traits,
+    drawn = image, (alpha * 255 + 0.5).astype(np.uint8), parts, visible_points(points, depth)
+    return _frame(drawn, landmarks, labels, scene, traits)
+
+
+def _frame(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    landmarks: np.ndarray,
+    labels: Intensities,
+    scene: Scene,
+    traits: Traits,
+) -> Frame:
+    """``drawn``: image, alpha, parts, visible."""
+    box = np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)])
+    image, alpha, parts, visible = drawn
+    return Frame(image, alpha, parts, landmarks, visible, box, labels, scene, traits)
+
+
+def _order(
+    person: Person,
+    intensities: Intensities,
+    scene: Scene,
+    pose: tuple[np.ndarray, np.ndarray, np.ndarray],
+    drawing: Triangles,
+    lenses: list[Mesh],
+    view: View,
+    size: int,
+) -> Order:
+    """What the graphics card is to draw; ``pose``: vertices before and after the turn of the head, and the turn."""
+    resting, posed, head = pose
+    return Order(
+        model=person.model,
+        skin=person.skin,
+        strands=[s for s in person.strands if not _under_mask(s, person, scene)],
+        lashes=_lashes(person, resting, head),
+        drawing=drawing,
+        lenses=lenses,
+        wrinkles=wrinkle_amounts(intensities.left, intensities.right, person.traits),
+        eyes=_eye_table(person, posed, scene),
+        head=head,
+        head_center=turn(_HAIR_CENTER, head)[0],
+        view=view,
+        light=Lighting.of(scene),
+        backdrop=_backdrop(scene, size),
+        film=load_film(scene, person.traits.skin_tone, size),
+        spread=SUBSURFACE_SIGMA,
+        size=size,
     )
+
+
+def _paint(order: Order) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    from aufait.synthetic.opengl.context import painter
+
+    painted = painter().paint(order)
+    return degrade(painted.image, order.film), painted.alpha, painted.parts, painted.visible
 
 
 def undrawn_intensities(model: FaceModel, seed: int, intensities: Intensities, scene: Scene) -> Intensities:
@@ -342,11 +394,15 @@ def _compose(
     irradiance, albedo, specular = layers
     for channel, sigma in enumerate(SUBSURFACE_SIGMA):
         _blur_inside(irradiance[..., channel], skin_mask, sigma * view.pixels_per_cm)
-    rng = scene.rng("background")
-    small = make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
-    backdrop = cv2.resize(small, (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
+    backdrop = cv2.resize(_backdrop(scene, size), (view.resolution, view.resolution), interpolation=cv2.INTER_LINEAR)
     shading.combine(shading.Layers(irradiance, albedo, specular), index, backdrop)
     return albedo
+
+
+def _backdrop(scene: Scene, size: int) -> np.ndarray:
+    """(size, size, 3) linear light behind the person."""
+    rng = scene.rng("background")
+    return make_background(size, rng) * np.float32(rng.uniform(0.2, 1.1))
 
 
 def _blur_inside(channel: np.ndarray, mask: np.ndarray, sigma: float) -> None:

@@ -64,6 +64,7 @@ class RenderedFaces(Iterable[RenderedBatch]):
         occluder_odds: share of frames with a hand, object or mask in front of the face.
         workers: processes that render; 0 renders in this one.
         assets: ICT-FaceKit file, see ``assets.find_assets``.
+        renderer: "cpu" or "opengl", see ``DatasetConfig``; every worker opens the graphics card for itself.
 
     Raises:
         InputError: a number out of its range.
@@ -85,6 +86,7 @@ class RenderedFaces(Iterable[RenderedBatch]):
         occluder_odds: float = 0.08,
         workers: int = 0,
         assets: str | Path | None = None,
+        renderer: str = "cpu",
     ) -> None:
         if not 0 <= rank < world:
             raise InputError(f"rank must be 0 to world - 1, got rank {rank} of {world}")
@@ -95,7 +97,7 @@ class RenderedFaces(Iterable[RenderedBatch]):
         self.persons_per_batch, self.first, self.rank, self.world, self.workers = persons_per_batch, first, rank, world, workers
         self.config = DatasetConfig(
             frames=MAX_IDENTITIES * frames_per_person, seed=seed, size=size, frames_per_identity=frames_per_person,
-            occluder_odds=occluder_odds,
+            occluder_odds=occluder_odds, renderer=renderer,
         )  # fmt: skip
         self.batches = MAX_IDENTITIES // persons_per_batch
         self._drawing = _Persons(self.config, find_assets(assets))

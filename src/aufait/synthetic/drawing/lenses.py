@@ -9,6 +9,9 @@ from aufait.synthetic.drawing.camera import View
 from aufait.synthetic.drawing.lighting import Lighting
 from aufait.synthetic.drawing.primitives import Mesh, outward_normals
 
+DARK = 0.6
+"""Lenses more opaque than this hide what is behind them."""
+
 
 def draw_lens(picture: np.ndarray, depth: np.ndarray, lens: Mesh, view: View, light: Lighting, ambient: np.ndarray) -> None:
     """Blend a translucent mesh over what is behind it, with a plain glare towards the light."""
@@ -24,5 +27,5 @@ def draw_lens(picture: np.ndarray, depth: np.ndarray, lens: Mesh, view: View, li
     shine = lens.specular * np.abs(normals @ half)[:, None] ** lens.exponent * light.colour
     glow = np.asarray(lens.colour, np.float32) * (ambient + 0.3 * light.colour) + shine + 0.04 * ambient
     picture[front] = picture[front] * np.float32(1 - lens.opacity) + np.float32(lens.opacity) * glow
-    if lens.opacity > 0.6:
+    if lens.opacity > DARK:
         depth[front] = near[front]

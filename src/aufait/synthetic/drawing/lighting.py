@@ -93,15 +93,18 @@ class Lighting:
             kernels.rasterize_depth(to_map(corners, basis, scale, middle), compact, depth)
             if sparse is not None:
                 kernels.splat_depth(to_map(sparse, basis, scale, middle), depth)
-            lobes = (np.clip(self.lobes @ direction, 0, 1) ** 3) @ self.lobe_colours
-            light = (self.ambient_colour * (0.55 + 0.45 * direction[1]) + lobes) * (
-                self.ambient_gain * 4.2 / len(AMBIENT_DIRECTIONS)
-            )
+            light = self.from_direction(direction)
             kernels.accumulate_environment(
                 *(rows, drawing.vertices, drawing.normals, basis, scale, middle, depth, np.float32(0.55)),
                 *(direction, light.astype(np.float32), np.float32(0.15), irradiance),
             )
         return irradiance + np.float32(0.05 * self.ambient_gain) * self.ambient_colour
+
+    def from_direction(self, direction: np.ndarray) -> np.ndarray:
+        """(3,) ambient light from one of ``AMBIENT_DIRECTIONS``."""
+        lobes = (np.clip(self.lobes @ direction, 0, 1) ** 3) @ self.lobe_colours
+        even = self.ambient_colour * (0.55 + 0.45 * direction[1])
+        return (even + lobes) * (self.ambient_gain * 4.2 / len(AMBIENT_DIRECTIONS))
 
     def shadow_map(self, drawing: Triangles, scalp: Sequence[np.ndarray]) -> np.ndarray:
         """(S, S) depth along the key light, hair included."""

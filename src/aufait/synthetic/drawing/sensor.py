@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,32 +17,48 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
 
 
+class Film(NamedTuple):
+    """What chance decides about one exposure."""
+
+    sensor: Sensor
+    target: float
+    """Level that skin is exposed for."""
+    noise: np.ndarray
+    """(S, S, 3) standard normal draws; 0 for a clean picture."""
+    rng: np.random.Generator
+    """For what follows."""
+
+
+def load_film(scene: Scene, skin_tone: float, size: int) -> Film:
+    """The film of a scene for pictures of ``size`` pixels a side; a scene without sensor has a clean one."""
+    rng, shape = scene.rng("sensor"), (size, size, 3)
+    target = float(np.interp(skin_tone, [0, 7], [0.34, 0.125]))
+    if scene.sensor is None:
+        return Film(Sensor(0, 0, 0, 0, 1.0, 0.95, (1, 1, 1), 1, False, 0, 1), target, np.zeros(shape, np.float32), rng)
+    return Film(scene.sensor, target, rng.standard_normal(shape, dtype=np.float32), rng)
+
+
 def develop(picture: np.ndarray, skin_mask: np.ndarray, scene: Scene, skin_tone: float) -> np.ndarray:
     """(S, S, 3) uint8: exposure for the skin in view, then the sensor's chain."""
-    sensor, rng = scene.sensor, scene.rng("sensor")
-    seen = skin_mask > 0.9
+    film, seen = load_film(scene, skin_tone, picture.shape[0]), skin_mask > 0.9
+    sensor = film.sensor
     level = float(picture[seen].mean()) if seen.any() else 0.3
-    target = float(np.interp(skin_tone, [0, 7], [0.34, 0.125]))
-    exposure = target / max(level, 1e-3) * (sensor.exposure if sensor else 1.0)
-    if sensor is None:
-        sensor = Sensor(0, 0, 0, 0, 1.0, 0.95, (1, 1, 1), 1, False, 0, 1)
-        noise = np.zeros(picture.shape, np.float32)
-    else:
-        noise = rng.standard_normal(picture.shape, dtype=np.float32)
+    exposure = film.target / max(level, 1e-3) * sensor.exposure
     toned: np.ndarray = np.empty(picture.shape)
     _expose(
-        *(picture, np.float32(exposure), np.array(sensor.balance, np.float32), noise),
+        *(picture, np.float32(exposure), np.array(sensor.balance, np.float32), film.noise),
         *(np.float32(sensor.shot_noise), np.float32(sensor.read_noise), toned),
     )
     out = np.empty_like(picture)
     # NumPy raises to a power with vector instructions, the compiled loops one number at a time.
     power = np.power(toned, np.float64(np.float32(0.41666)))
     _encode(toned, power, np.float32(sensor.contrast), np.float32(sensor.saturation), out)
-    return _degrade((out * 255 + 0.5).astype(np.uint8), sensor, rng)
+    return degrade((out * 255 + 0.5).astype(np.uint8), film)
 
 
-def _degrade(image: np.ndarray, sensor: Sensor, rng: np.random.Generator) -> np.ndarray:
-    size = image.shape[0]
+def degrade(image: np.ndarray, film: Film) -> np.ndarray:
+    """What lens and file do to a picture (S, S, 3) uint8: blur, resolution, grey, compression."""
+    size, sensor, rng = image.shape[0], film.sensor, film.rng
     if sensor.blur > 0:
         image = cv2.GaussianBlur(image, (0, 0), sensor.blur)
     if sensor.motion > 0:

@@ -13,6 +13,16 @@ from aufait.synthetic.drawing.kernels import fused_dot
 from aufait.synthetic.drawing.lighting import MAP_SPAN, SHADOW_SIZE, Lighting
 from aufait.synthetic.drawing.primitives import Strands
 
+SOLID = 0.75
+"""Strands that cover more of a pixel than this hide what is behind them."""
+LASH_TAPER = 0.8
+"""Share of a lash's width lost at its tip."""
+
+
+def strand_pixels(width: float, view: View) -> float:
+    """Width of a strand of ``width`` cm in pixels."""
+    return float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
+
 
 def draw_all_strands(
     picture: np.ndarray,
@@ -40,7 +50,7 @@ def draw_all_strands(
     items = [(p, s.colour, s.width, s.taper, s.specular, s.is_scalp) for p, s in strands]
     lash_strands, lash_width, lash_colour = lashes
     tint = np.tile(np.asarray(lash_colour, np.float32), (len(lash_strands), 1))
-    items.append((lash_strands, tint, lash_width, 0.8, 0.0, False))
+    items.append((lash_strands, tint, lash_width, LASH_TAPER, 0.0, False))
     for points, colour, width, taper, specular, scalp in items:
         if len(points) == 0:
             continue
@@ -53,9 +63,8 @@ def draw_all_strands(
         np.exp(lit, out=lit)
         if scalp:
             _shade_side(points, head_center, light.direction, lit)
-        pixels = float(np.clip(width * view.pixels_per_cm, 0.3, 3.0))
         _draw(
-            *(projected, tangent, lit, colour.astype(np.float32), np.float32(pixels)),
+            *(projected, tangent, lit, colour.astype(np.float32), np.float32(strand_pixels(width, view))),
             *(np.float32(taper), np.float32(specular), light.direction, np.array([0, 0, 1], np.float32)),
             *(light.colour, ambient, depth, picture, coverage),
         )
@@ -143,7 +152,7 @@ def _draw(points, tangent, lit, colour, width, taper, specular, direction, view,
                     yy = y if steep else y + o
                     if xx < 0 or yy < 0 or xx >= space or yy >= height or z >= depth[yy, xx]:
                         continue
-                    if alpha > 0.75:
+                    if alpha > SOLID:
                         depth[yy, xx] = z
                     rgb[yy, xx, 0] += (r - rgb[yy, xx, 0]) * alpha
                     rgb[yy, xx, 1] += (g - rgb[yy, xx, 1]) * alpha

@@ -1,0 +1,3 @@
+// Depth maps have no colour.
+
+void main() {}
