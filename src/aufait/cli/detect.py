@@ -39,7 +39,8 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.
 RuntimeOption = Annotated[
     str,
     typer.Option(
-        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, in 8 bits; auto, that is torch."
+        help="What runs the shipped networks: torch; onnx, on the processor, extra fast; onnx-int8, in 8 bits; openvino, on the "
+        "processor, extra openvino; auto, that is torch."
     ),
 ]
 MaxFacesOption = Annotated[

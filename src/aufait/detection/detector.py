@@ -113,7 +113,8 @@ class Detector:
         gaze: also return gaze, eye points and landmarks in space (``FaceAnalysis.gaze`` and so on); the first two only come
             from the ``mesh`` finder.
         runtime: what runs the shipped networks: ``"torch"``, ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device
-            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, two networks in 8 bits), or ``"auto"``, which is torch.
+            ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same, two networks in 8 bits), ``"openvino"`` (OpenVINO on the
+            CPU, the extra ``openvino``), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.

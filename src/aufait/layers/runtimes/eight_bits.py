@@ -24,7 +24,8 @@ from torch import nn
 from aufait.errors import AufaitError, InputWarning, MissingModelError
 from aufait.files.weights import parse_json
 from aufait.layers.runtimes.contract import Call
-from aufait.layers.runtimes.onnx import GraphPlan, OnnxRuntime
+from aufait.layers.runtimes.graph_runtime import GraphPlan
+from aufait.layers.runtimes.onnx import OnnxRuntime
 
 LAYERS = ("Conv", "Gemm", "Add", "Relu", "Resize", "Concat")
 """Operators that are computed in 8 bits, as ONNX calls them, but for the last of a network (``rounded_layers``)."""
