@@ -30,7 +30,7 @@ EXTRA_OF = {
 # Optional packages that base code may ask for inside a function, with a clear error.
 OPTIONAL_IN_BASE = {
     "pyarrow", "pandas", "pympi-ling", "pylsl", "polars", "matplotlib", "ray", "s3fs", "huggingface_hub",
-    "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "pyyaml", "timm",
+    "h5py", "scipy", "onnx", "onnxruntime", "onnxscript", "openvino", "pyyaml", "timm",
 }  # fmt: skip
 
 

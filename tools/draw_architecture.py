@@ -38,7 +38,7 @@ ROOMS = {
     "twins": (0.1, "rendered data sets"),
     "visualization": (3.4, "all that is drawn"),
     "data": (0.5, "data sets, protocols"),
-    "export": (2.9, "ONNX, torch.export"),
+    "export": (2.9, "ONNX, OpenVINO, torch"),
     "inputs": (1.5, "faces to tensors"),
     "models": (2.4, "the networks"),
     "results": (3.6, "what detection gives"),

@@ -43,6 +43,9 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType(
             "ONNX files of networks", {"onnx": "onnx", "onnxscript": "onnxscript", "onnxruntime": "onnxruntime"}
         ),
         "fast": Extra("networks by ONNX Runtime, quicker on processors", {"onnx": "onnx", "onnxruntime": "onnxruntime"}),
+        "openvino": Extra(
+            "networks by OpenVINO, quicker on processors, and its format", {"openvino": "openvino", "onnx": "onnx"}
+        ),
         "pandas": Extra("results as data frames", {"pandas": "pandas"}),
         "elan": Extra("files of ELAN and Praat", {"pympi": "pympi-ling"}),
         "lsl": Extra("live scores in a Lab Streaming Layer", {"pylsl": "pylsl"}),

@@ -10,6 +10,7 @@ import pytest
 from aufait.bench import runtimes as bench
 from aufait.bench.page import replace_section
 from aufait.bench.runtimes import PICTURES, RuntimeBenchmark, RuntimeReport, RuntimeRow, Turn, benchmark_runtimes
+from aufait.errors import InputError
 
 
 def test_a_picture_is_repeated_whole() -> None:
@@ -52,6 +53,14 @@ def test_the_command_repeats_the_settings() -> None:
     assert bench._command(RuntimeBenchmark("v.mp4", frames=20, finders=("mesh",))) == (
         "aufait bench runtimes v.mp4 --frames 20 --pictures 6 --rounds 2 --finder mesh"
     )
+    assert bench._command(RuntimeBenchmark(runtimes=("torch", "openvino"))).endswith(
+        "--rounds 2 --runtime torch --runtime openvino"
+    )
+
+
+def test_a_runtime_is_named_once() -> None:
+    with pytest.raises(InputError, match="measured once, got torch, onnx, torch"):
+        benchmark_runtimes(RuntimeBenchmark(runtimes=("torch", "onnx", "torch")))
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from aufait import InputError, MissingExtraError, OutputError, create_model, sav
 from aufait.bench.networks import SYSTEMS
 from aufait.cli.app import app
 from aufait.errors import AufaitError
-from aufait.export import export_onnx, export_torch
+from aufait.export import export_onnx, export_openvino, export_torch
 from aufait.models.configuration import ModelConfig
 from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput
@@ -27,6 +28,8 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
 runner = CliRunner()
+
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,40 @@ def test_onnx_file_says_what_it_is_and_needs(onnx_file: Path) -> None:
     assert metadata["notes"] == {"data": "none"}
 
 
+@needs_openvino
+def test_openvino_files_give_the_networks_results_and_say_what_they_are(toy: Toy, tmp_path: Path) -> None:
+    from aufait.layers.runtimes.openvino import EXACT, import_openvino
+
+    report = export_openvino(toy, tmp_path / "toy.xml", notes={"data": "none"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.bin", "toy.xml"]
+    core = import_openvino("this test").Core()
+    network = core.read_model(tmp_path / "toy.xml")
+    told = json.loads(network.get_rt_info("aufait").astype(str))
+    assert (told["action_units"], told["notes"]) == ([1, 2, 4, 6, 9, 12, 25, 26], {"data": "none"})
+    assert told["outputs"] == list(report.outputs) == ["logits", "landmarks_out", "features", "feature_map"]
+    inputs = toy.example_inputs(5, seed=3)
+    found = core.compile_model(network, "CPU", EXACT)({name: value.numpy() for name, value in inputs.items()})
+    mode = toy.training
+    with torch.no_grad():
+        expected = toy.eval()(**inputs)
+    toy.train(mode)
+    torch.testing.assert_close(torch.from_numpy(found["logits"]), expected.logits, atol=1e-4, rtol=0)
+    torch.testing.assert_close(torch.from_numpy(found["landmarks_out"]), expected.landmarks)
+
+
+@needs_openvino
+def test_openvino_files_of_before_stay_until_new_ones_are_whole(toy: Toy, tmp_path: Path) -> None:
+    """And where the new ones fail the comparison, both stay as they were."""
+    export_openvino(toy, tmp_path / "toy.xml", check=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(AufaitError, match="differs by"):
+        export_openvino(BreaksOnExport(), tmp_path / "toy.xml")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    export_openvino(Toy(), tmp_path / "toy.xml")
+    assert {path.name for path in tmp_path.iterdir()} == set(before)
+    assert (tmp_path / "toy.bin").read_bytes() != before["toy.bin"]
+
+
 def test_torch_program_runs_without_the_network(toy: Toy, tmp_path: Path) -> None:
     report = export_torch(toy, tmp_path / "toy.pt2")
     files = {"aufait.json": ""}
@@ -126,14 +163,17 @@ def test_export_leaves_the_network_as_it_was(toy: Toy, tmp_path: Path) -> None:
     assert all(value.equal(before[name]) for name, value in toy.state_dict().items())
 
 
-@pytest.mark.parametrize(("export", "name"), [(export_onnx, "x.onnx"), (export_torch, "x.pt2")])
+@pytest.mark.parametrize(
+    ("export", "name"),
+    [(export_onnx, "x.onnx"), pytest.param(export_openvino, "x.xml", marks=needs_openvino), (export_torch, "x.pt2")],
+)
 def test_a_file_that_computes_something_else_is_not_kept(export: Any, name: str, tmp_path: Path) -> None:
     with pytest.raises(AufaitError, match=r"the exported network's logits differs by 0\.0"):
         export(BreaksOnExport(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("export", "name"), [(export_onnx, "x.pt2"), (export_torch, "x.onnx")])
+@pytest.mark.parametrize(("export", "name"), [(export_onnx, "x.pt2"), (export_openvino, "x.bin"), (export_torch, "x.onnx")])
 def test_wrong_endings_are_refused(export: Any, name: str, toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must end in"):
         export(toy, tmp_path / name)
@@ -160,7 +200,10 @@ QUICK = ("resnet18", "deep-regions", "jaa-net-v2")
 def test_every_system_exports(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = create_model(name, (1, 12))  # two action units: the exporter's time grows with the graph
-    for report in (export_onnx(model, tmp_path / "x.onnx"), export_torch(model, tmp_path / "x.pt2")):
+    reports = [export_onnx(model, tmp_path / "x.onnx"), export_torch(model, tmp_path / "x.pt2")]
+    if find_spec("openvino") is not None:
+        reports.append(export_openvino(model, tmp_path / "x.xml"))
+    for report in reports:
         assert report.outputs[0] == "logits"
         assert report.difference is not None
         assert report.difference <= 1e-4
@@ -182,6 +225,13 @@ def test_a_missing_package_names_the_extra(toy: Toy, tmp_path: Path, monkeypatch
         export_onnx(toy, tmp_path / "x.onnx")
 
 
+def test_a_missing_openvino_names_its_extra(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'aufait\[openvino\]'"):
+        export_openvino(toy, tmp_path / "x.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- command ---------------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +241,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(create_model("resnet18", "disfa", image_size=64).eval(), path, name="resnet18")
 
 
-@pytest.mark.parametrize(("format", "ending"), [("onnx", ".onnx"), ("torch", ".pt2")])
+@pytest.mark.parametrize(
+    ("format", "ending"), [("onnx", ".onnx"), pytest.param("openvino", ".xml", marks=needs_openvino), ("torch", ".pt2")]
+)
 def test_command_writes_beside_the_network(saved: Path, format: str, ending: str) -> None:
     result = runner.invoke(app, ["export", str(saved), "--format", format])
     assert result.exit_code == 0, result.output
@@ -205,7 +257,7 @@ def test_command_writes_beside_the_network(saved: Path, format: str, ending: str
 
 def test_command_explains_wrong_use(saved: Path, tmp_path: Path) -> None:
     unknown = runner.invoke(app, ["export", str(saved), "--format", "tflite"])
-    assert (unknown.exit_code, "one of onnx, torch" in unknown.output) == (2, True)
+    assert (unknown.exit_code, "one of onnx, openvino, torch" in unknown.output) == (2, True)
     opset = runner.invoke(app, ["export", str(saved), "--format", "torch", "--opset", "20", "-o", str(tmp_path / "x.pt2")])
     assert (opset.exit_code, "--opset goes with" in opset.output) == (2, True)
     absent = runner.invoke(app, ["export", str(tmp_path / "absent.safetensors")])

@@ -1,10 +1,11 @@
-"""Networks by ONNX Runtime give torch's results, survive a damaged cache and a fork, and say what they need."""
+"""Networks by ONNX Runtime and by OpenVINO give torch's results, survive a damaged cache and a fork, and say what they need."""
 
 from __future__ import annotations
 
 import multiprocessing
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,19 @@ class Small(nn.Module):
 CALL = Call("small", ((2, 3, 16, 16),))
 
 
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
+"""Name of a runtime -> the package that runs its graphs."""
+
+
+@pytest.fixture(params=PACKAGES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    if find_spec(PACKAGES[request.param]) is None:  # an import would do more than look, see tests/layers/test_openvino.py
+        pytest.skip(f"{PACKAGES[request.param]} is not installed")
+    return str(request.param)
+
+
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     monkeypatch.setenv("AUFAIT_CACHE", str(tmp_path))
     return tmp_path / "onnx"
@@ -61,52 +72,52 @@ def check_same(found: Any, network: nn.Module) -> None:
             np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
-def test_a_graph_is_kept_and_found_again(cache: Path) -> None:
+def test_a_graph_is_kept_and_found_again(cache: Path, runtime: str) -> None:
     network = small()
-    check_same(open_runtime("onnx").ready(network, "cpu", CALL), network)
+    check_same(open_runtime(runtime).ready(network, "cpu", CALL), network)
     (file,) = cache.iterdir()
     written = file.stat().st_mtime_ns
-    check_same(open_runtime("onnx").ready(network, "cpu", CALL), network)
+    check_same(open_runtime(runtime).ready(network, "cpu", CALL), network)
     assert [one.stat().st_mtime_ns for one in cache.iterdir()] == [written]
 
 
-def test_other_weights_have_another_file(cache: Path) -> None:
+def test_other_weights_have_another_file(cache: Path, runtime: str) -> None:
     for seed in (0, 1):
-        check_same(open_runtime("onnx").ready(small(seed), "cpu", CALL), small(seed))
+        check_same(open_runtime(runtime).ready(small(seed), "cpu", CALL), small(seed))
     assert len(list(cache.iterdir())) == 2
 
 
 @pytest.mark.parametrize("how", ["torn", "another network"])
-def test_what_the_cache_holds_is_not_believed(cache: Path, how: str) -> None:
-    open_runtime("onnx").ready(small(0), "cpu", CALL)
+def test_what_the_cache_holds_is_not_believed(cache: Path, runtime: str, how: str) -> None:
+    open_runtime(runtime).ready(small(0), "cpu", CALL)
     (mine,) = cache.iterdir()
     content = mine.read_bytes()
     if how == "another network":
-        open_runtime("onnx").ready(small(1), "cpu", CALL)
+        open_runtime(runtime).ready(small(1), "cpu", CALL)
         content = next(one for one in cache.iterdir() if one != mine).read_bytes()
     else:
         content = content[: len(content) // 2]
     mine.write_bytes(content)
-    check_same(open_runtime("onnx").ready(small(0), "cpu", CALL), small(0))
+    check_same(open_runtime(runtime).ready(small(0), "cpu", CALL), small(0))
     assert mine.read_bytes() != content
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, cache: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_done_without(cache: Path, runtime: str) -> None:
     cache.write_text("a file in the way of the folder", encoding="utf-8")
-    check_same(open_runtime("onnx").ready(small(), "cpu", CALL), small())
+    check_same(open_runtime(runtime).ready(small(), "cpu", CALL), small())
     assert cache.is_file()
 
 
-def test_a_network_in_training_stays_in_training(cache: Path) -> None:
+def test_a_network_in_training_stays_in_training(cache: Path, runtime: str) -> None:
     network = small()
     network.train()
-    check_same(open_runtime("onnx").ready(network, "cpu", CALL), small())
+    check_same(open_runtime(runtime).ready(network, "cpu", CALL), small())
     assert all(module.training for module in network.modules())
 
 
-def test_one_session_serves_many_threads(cache: Path) -> None:
+def test_one_session_serves_many_threads(cache: Path, runtime: str) -> None:
     network = small()
-    found, wrong = open_runtime("onnx", threads=2).ready(network, "cpu", CALL), []
+    found, wrong = open_runtime(runtime, threads=2).ready(network, "cpu", CALL), []
     expected = run(network)
 
     def work() -> None:
@@ -127,9 +138,9 @@ def _in_child(found: Any, answers: Any) -> None:
 
 
 @needs_fork
-def test_a_session_works_in_a_forked_process(cache: Path) -> None:
+def test_a_session_works_in_a_forked_process(cache: Path, runtime: str) -> None:
     network = small()
-    found = open_runtime("onnx", threads=2).ready(network, "cpu", CALL)
+    found = open_runtime(runtime, threads=2).ready(network, "cpu", CALL)
     run(found)
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
@@ -142,11 +153,21 @@ def test_a_session_works_in_a_forked_process(cache: Path) -> None:
         child.join()
 
 
-@pytest.mark.parametrize("package", ["onnxruntime", "onnx"])
-def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "package", "extra"),
+    [
+        ("onnx", "onnxruntime", "fast"),
+        ("onnx", "onnx", "fast"),
+        ("openvino", "openvino", "openvino"),
+        ("openvino", "onnx", "openvino"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch, name: str, package: str, extra: str) -> None:
+    if name == "openvino" and package == "onnx":
+        pytest.importorskip("openvino")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=r"aufait\[fast\]"):
-        open_runtime("onnx")
+    with pytest.raises(MissingExtraError, match=rf"aufait\[{extra}\]"):
+        open_runtime(name)
 
 
 def test_names_and_devices_are_checked() -> None:
@@ -154,8 +175,9 @@ def test_names_and_devices_are_checked() -> None:
     assert open_runtime("auto", device="cuda") is TORCH
     with pytest.raises(InputError, match="auto, torch, onnx"):
         open_runtime("tensorrt")
-    with pytest.raises(InputError, match="runs on the processor"):
-        open_runtime("onnx", device="cuda")
+    for name in PACKAGES:
+        with pytest.raises(InputError, match="runs on the processor"):
+            open_runtime(name, device="cuda")
 
 
 @pytest.fixture(scope="module")
@@ -180,22 +202,33 @@ def scores(picture: np.ndarray, finder: str, runtime: str, model: Path | None = 
 
 
 @pytest.mark.parametrize("finder", ["builtin", "mesh"])
-def test_whole_results_agree_with_those_of_torch(cache: Path, picture: np.ndarray, finder: str, request: Any) -> None:
+def test_whole_results_agree_with_those_of_torch(cache: Path, picture: np.ndarray, runtime: str, finder: str, request: Any) -> None:
     """As far as the rounding of crops to bytes lets them, which makes more of the last digit of a point; each network is compared
     with torch's to 0.0001 when it is made ready."""
     model = request.getfixturevalue("task_file") if finder == "mesh" else None
-    first, second = (scores(picture, finder, runtime, model) for runtime in ("torch", "onnx"))
+    first, second = (scores(picture, finder, name, model) for name in ("torch", runtime))
     np.testing.assert_allclose(second, first, atol=5e-2)
     assert np.median(np.abs(second - first)) < 2e-3
     assert len(list(cache.iterdir())) == (6 if finder == "mesh" else 3)
 
 
-def test_runs_of_two_runtimes_are_not_mixed(cache: Path) -> None:
+def test_runs_of_two_runtimes_are_not_mixed(cache: Path, runtime: str) -> None:
     from aufait.detection.detector import Detector
 
     told = []
-    for runtime in ("auto", "onnx"):
-        with Detector(finder="builtin", runtime=runtime, device="cpu") as detector:
+    for name in ("auto", runtime):
+        with Detector(finder="builtin", runtime=name, device="cpu") as detector:
             told.append(detector.settings)
     assert {key for key in told[0] if told[0][key] != told[1][key]} == {"runtime"}
-    assert [one["runtime"] for one in told] == ["torch", "onnx"]
+    assert [one["runtime"] for one in told] == ["torch", runtime]
+
+
+def test_threads_are_as_many_as_asked(cache: Path, runtime: str) -> None:
+    def told(session: Any) -> int:
+        if runtime == "openvino":
+            return int(session.get_property("INFERENCE_NUM_THREADS"))
+        return int(session.get_session_options().intra_op_num_threads)
+
+    for threads in (1, 2):
+        ready: Any = open_runtime(runtime, threads=threads).ready(small(), "cpu", CALL)
+        assert told(ready.session) == threads

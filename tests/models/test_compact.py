@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +51,19 @@ def test_the_median_of_tensors_is_that_of_arrays() -> None:
     np.testing.assert_allclose(median_of(levels).numpy(), median_intensity(levels.numpy()), atol=3e-6)
 
 
-def test_a_program_without_aufait_reads_the_exported_model(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
+@pytest.mark.parametrize(
+    ("format", "file", "package"),
+    [("onnx", "au.onnx", "onnxruntime"), pytest.param("openvino", "au.xml", "openvino", marks=pytest.mark.slow)],
+)
+def test_a_program_without_aufait_reads_the_exported_model(tmp_path: Path, format: str, file: str, package: str) -> None:
+    if find_spec(package) is None:  # an import of openvino would do more than look
+        pytest.skip(f"{package} is not installed")
     pytest.importorskip("onnxscript")
     from typer.testing import CliRunner
 
     from aufait.cli.app import app
 
-    done = CliRunner().invoke(app, ["export", "default", "-o", str(tmp_path / "au.onnx")])
+    done = CliRunner().invoke(app, ["export", "default", "--format", format, "-o", str(tmp_path / file)])
     assert done.exit_code == 0, done.output
     image, points = picture(), face(40, 20, 115).landmarks
     np.save(tmp_path / "picture.npy", image)
@@ -65,7 +71,7 @@ def test_a_program_without_aufait_reads_the_exported_model(tmp_path: Path) -> No
     consumer = tmp_path / "au_consumer.py"
     text = consumer.read_text(encoding="utf-8")
     assert "import aufait" not in text and "torch" not in text
-    words = [sys.executable, "-I", str(consumer), *(str(tmp_path / name) for name in ("au.onnx", "picture.npy", "landmarks.npy"))]
+    words = [sys.executable, "-I", str(consumer), *(str(tmp_path / name) for name in (file, "picture.npy", "landmarks.npy"))]
     output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     lines = re.findall(r"AU(\d+) probability ([\d.]+) intensity ([\d.]+)", output)
     scores = AUPredictor.load()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from aufait.detection.detector import Detector
 
 RUNTIMES = ("torch", "onnx", "onnx-int8")
+"""What is compared where nothing else is asked for."""
 SIZE = (1280, 720)
 """Width and height of all pictures, in pixels."""
 SCENES = {"one face": 1, "five faces": 5}
@@ -127,9 +128,11 @@ def benchmark_runtimes(settings: RuntimeBenchmark, on_step: Callable[[str], None
         on_step: is told what is measured now.
 
     Raises:
-        InputError: the video is absent, unreadable or has no frames.
-        MissingExtraError: the packages of the extra ``fast`` are not installed.
+        InputError: the video is absent, unreadable or has no frames; a runtime is unknown or named twice.
+        MissingExtraError: the packages that a runtime needs are not installed.
     """
+    if len(set(settings.runtimes)) < len(settings.runtimes):
+        raise InputError(f"every runtime is measured once, got {', '.join(settings.runtimes)}")
     rows: list[RuntimeRow] = []
     with tempfile.TemporaryDirectory(prefix="aufait-bench-") as folder:
         clips = {scene: _clip(settings, count, Path(folder) / f"{count}.mp4") for scene, count in SCENES.items()}
@@ -250,4 +253,5 @@ def _command(settings: RuntimeBenchmark) -> str:
     words += [f"--frames {settings.frames}", f"--pictures {settings.pictures}", f"--rounds {settings.rounds}"]
     words += [f"--threads {settings.threads}"] if settings.threads else []
     words += [f"--finder {settings.finders[0]}"] if len(settings.finders) == 1 else []
+    words += [f"--runtime {name}" for name in settings.runtimes if settings.runtimes != RUNTIMES]
     return " ".join(words)

@@ -33,7 +33,7 @@ def bench_detect(
     finder: Annotated[str, typer.Option(help="auto, mesh or builtin.")] = "auto",
     model: Annotated[str, typer.Option(help="Name or weights file of the action unit model.")] = "default",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    runtime: Annotated[str, typer.Option(help="torch, onnx, onnx-int8 or auto, which is torch.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="torch, onnx, onnx-int8, openvino or auto, which is torch.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Torch threads.", show_default=False)] = None,
     annotate: Annotated[bool, typer.Option("--annotate", help="Write the annotated video too.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
@@ -74,6 +74,13 @@ def bench_runtimes(
     finder: Annotated[
         str | None, typer.Option(help="builtin or mesh; both, where mesh is there, if left out.", show_default=False)
     ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A runtime to measure, repeatable; others are compared with the first. torch, onnx and onnx-int8 if left out.",
+            show_default=False,
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the networks.", show_default=False)] = None,
     output: Annotated[
         Path | None,
@@ -81,15 +88,16 @@ def bench_runtimes(
     ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """Compare torch, onnx and onnx-int8 in turn: streams of 1280 x 720 with one face and with five, and single pictures."""
+    """Compare runtimes in turn: streams of 1280 x 720 with one face and with five, and single pictures."""
     from aufait.bench.page import replace_section
-    from aufait.bench.runtimes import RuntimeBenchmark, benchmark_runtimes
+    from aufait.bench.runtimes import RUNTIMES, RuntimeBenchmark, benchmark_runtimes
     from aufait.doctor import mesh_problem
 
     finders = (finder,) if finder else ("builtin",) if mesh_problem() else ("builtin", "mesh")
     settings = RuntimeBenchmark(
-        None if video is None else str(video), frames=frames, pictures=pictures, rounds=rounds, threads=threads, finders=finders
-    )
+        None if video is None else str(video), frames=frames, pictures=pictures, rounds=rounds, threads=threads, finders=finders,
+        runtimes=tuple(runtime) if runtime else RUNTIMES,
+    )  # fmt: skip
     report = benchmark_runtimes(settings, _tell)
     if output is not None:
         replace_section("runtimes", report.to_markdown(), output)

@@ -40,7 +40,7 @@ RuntimeOption = Annotated[
     str,
     typer.Option(
         help="What runs the shipped networks: torch; torch-bf16, scores in half precision; onnx, on the processor, extra fast;"
-        " onnx-int8, in 8 bits; auto, that is torch."
+        " onnx-int8, in 8 bits; openvino, on the processor, extra openvino; auto, that is torch."
     ),
 ]
 MaxFacesOption = Annotated[

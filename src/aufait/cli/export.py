@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aufait.models.fan import FaceAligner
     from aufait.models.system import AUSystem
 
-_ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
+_ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
 PIPELINE = "pipeline"
 """In place of a network: all that stands between a picture and its action units."""
 
@@ -27,7 +27,7 @@ def export(
             show_default=False,
         ),
     ],
-    format: Annotated[str, typer.Option(help="onnx, or torch for a torch.export program.")] = "onnx",
+    format: Annotated[str, typer.Option(help="onnx; openvino, as .xml and .bin; or torch, a torch.export program.")] = "onnx",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +41,7 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Write a network as ONNX or as a torch.export program; any batch size, results compared with the network's own."""
+    """Write a network as ONNX, for OpenVINO or as a torch.export program; any batch size, compared with the network itself."""
     from aufait.errors import InputError
 
     if format not in _ENDINGS:
@@ -53,9 +53,11 @@ def export(
         return
     shipped = _shipped(model)
     target = output or (model if model.is_file() or not shipped else Path(f"aufait_{shipped}")).with_suffix(_ENDINGS[format])
-    consumer = target.with_name(f"{target.stem}_consumer.py") if shipped == "compact" and format == "onnx" else None
-    for path in (target, *([consumer] if consumer else [])):
-        refuse_existing(path, overwrite)
+    consumer = target.with_name(f"{target.stem}_consumer.py") if shipped == "compact" and format != "torch" else None
+    weights = target.with_suffix(".bin") if format == "openvino" else None
+    for path in (target, weights, consumer):
+        if path is not None:
+            refuse_existing(path, overwrite)
     report = _run(model, target, format, opset, check=not no_check)
     if consumer is not None:
         _write_consumer(consumer)
@@ -67,7 +69,8 @@ def export(
     else:
         _print(report)
         if consumer is not None:
-            stdout().print(f"example  {consumer}, which needs NumPy and ONNX Runtime alone", soft_wrap=True)
+            engine = "ONNX Runtime" if format == "onnx" else "OpenVINO"
+            stdout().print(f"example  {consumer}, which needs NumPy and {engine} alone", soft_wrap=True)
 
 
 def _export_pipeline(folder: Path, format: str, opset: int | None, no_check: bool, overwrite: bool, json_output: bool) -> None:
@@ -115,11 +118,13 @@ def _write_consumer(path: Path) -> None:
 
 
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:
-    from aufait.export import export_onnx, export_torch
+    from aufait.export import export_onnx, export_openvino, export_torch
 
     network, notes = _load(path), {} if _shipped(path) else _notes(path)
     if format == "onnx":
         return export_onnx(network, target, opset=opset, notes=notes, check=check)
+    if format == "openvino":
+        return export_openvino(network, target, notes=notes, check=check)
     return export_torch(network, target, notes=notes, check=check)
 
 

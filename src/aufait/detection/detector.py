@@ -114,7 +114,7 @@ class Detector:
             from the ``mesh`` finder.
         runtime: what runs the shipped networks: ``"torch"``, ``"torch-bf16"`` (the action unit models in half precision),
             ``"onnx"`` (ONNX Runtime on the CPU, the extra ``fast``; device ``"auto"`` is the CPU then), ``"onnx-int8"`` (the same,
-            two networks in 8 bits), or ``"auto"``, which is torch.
+            two networks in 8 bits), ``"openvino"`` (OpenVINO on the CPU, the extra ``openvino``), or ``"auto"``, which is torch.
 
     Raises:
         InputError: a name, device or number that does not exist.

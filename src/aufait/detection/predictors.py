@@ -25,7 +25,7 @@ MODEL_FILE = "model.safetensors"
 """Network of the chosen epoch in the folder of a run."""
 
 _RELEASED = (".pth", ".pt", ".pkl", ".pickle", ".bin", ".tar", ".ckpt", ".caffemodel", ".h5")
-_EXPORTED = (".onnx", ".pt2")
+_EXPORTED = (".onnx", ".pt2", ".xml")
 
 
 @runtime_checkable

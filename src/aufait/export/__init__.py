@@ -1,9 +1,10 @@
-"""Networks for use without aufait: ``torch.export`` programs and ONNX files, each compared with the network it came from."""
+"""Networks for use without aufait: as ``torch.export`` programs, for ONNX and for OpenVINO, compared with where they came from."""
 
 from __future__ import annotations
 
 from aufait.export.contract import ExportReport, TensorOutputs
 from aufait.export.onnx import export_onnx
+from aufait.export.openvino import export_openvino
 from aufait.export.torch_program import export_torch
 
-__all__ = ["ExportReport", "TensorOutputs", "export_onnx", "export_torch"]
+__all__ = ["ExportReport", "TensorOutputs", "export_onnx", "export_openvino", "export_torch"]

@@ -1,18 +1,36 @@
-"""Action units of one face with NumPy and ONNX Runtime alone: python consumer.py MODEL.onnx PICTURE.npy LANDMARKS.npy
+"""Action units of one face with NumPy and ONNX Runtime or OpenVINO alone: python consumer.py MODEL PICTURE.npy LANDMARKS.npy
 
-MODEL.onnx: written by ``aufait export default``. PICTURE.npy: (H, W, 3) uint8 RGB. LANDMARKS.npy: (68, 2) pixels of the picture.
+MODEL: .onnx or .xml, written by ``aufait export default``. PICTURE.npy: (H, W, 3) uint8 RGB. LANDMARKS.npy: (68, 2) pixels of it.
 Faces much larger than 112 pixels should be shrunk beforehand, as every bilinear warp wants.
 """
 
 import json
 import sys
+from typing import Any
 
 import numpy as np
-import onnxruntime
+
+
+def opened(model: str) -> tuple[str, Any]:
+    """What a file says about itself, and a function: images -> logits and intensity."""
+    if model.endswith(".onnx"):
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        about = session.get_modelmeta().custom_metadata_map["aufait"]
+        return about, lambda images: session.run(["logits", "intensity"], {"images": images})
+
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # OpenVINO would tell Google Analytics of its import
+    import openvino
+
+    network = openvino.Core().read_model(model)
+    run = openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return network.get_rt_info("aufait").astype(str), lambda images: [run(images)[name] for name in ("logits", "intensity")]
+
 
 model, picture, landmarks = sys.argv[1], np.load(sys.argv[2]).astype(np.float64), np.load(sys.argv[3]).astype(np.float64)
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-facts = json.loads(session.get_modelmeta().custom_metadata_map["aufait"])
+about, scores = opened(model)
+facts = json.loads(about)
 frame = facts["alignment"]
 size, margin = frame["window"], (frame["side"] - frame["window"]) / 2
 target = np.array(frame["template"]) - margin  # where the five points are in the crop
@@ -32,6 +50,6 @@ u, v = (column - c)[..., None], (row - r)[..., None]
 crop = (1 - v) * ((1 - u) * padded[r, c] + u * padded[r, c + 1]) + v * ((1 - u) * padded[r + 1, c] + u * padded[r + 1, c + 1])
 
 images = (crop.round().transpose(2, 0, 1)[None] / 255).astype(np.float32)
-logits, intensity = session.run(["logits", "intensity"], {"images": images})
+logits, intensity = scores(images)
 for unit, logit, strength in zip(facts["action_units"], logits[0], intensity[0], strict=True):
     print(f"AU{unit:02d} probability {1 / (1 + np.exp(-logit)):.4f} intensity {strength:.3f}")

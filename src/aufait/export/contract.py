@@ -1,4 +1,4 @@
-"""What both formats share: named inputs and outputs, the notes inside the file, the comparison, and files that are whole.
+"""What the formats share: named inputs and outputs, the notes inside the file, the comparison, and files that are whole.
 
 An exported network takes what ``AUSystem`` takes (``images`` and, where the network reads them, ``landmarks``) with a batch
 of any size, and returns the tensors of ``AUOutput`` that the network has, in the order of its fields: ``logits`` first, those
@@ -45,7 +45,7 @@ class ExportReport:
 
     Attributes:
         path: the file.
-        format: "onnx" or "torch".
+        format: "onnx", "openvino" or "torch".
         inputs: names and shapes of the inputs; the batch is "B".
         outputs: names of the outputs, in order.
         difference: largest difference from the original over all outputs and checked batches, as ``TOLERANCE`` counts it;
@@ -155,7 +155,7 @@ class ExportJob:
                 if not difference <= tolerance:
                     raise AufaitError(
                         f"the exported network's {name} differs by {difference:.2g} from the original, at most {tolerance:g} is "
-                        "allowed; please report it, with the versions of torch and onnxruntime"
+                        "allowed; please report it, with the versions of torch, onnxruntime and openvino"
                     )
                 largest = max(largest, difference)
         return largest

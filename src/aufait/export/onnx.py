@@ -48,12 +48,13 @@ def export_onnx(
     path = Path(path)
     with exported_file(path, ".onnx") as partial:
         job = ExportJob.prepare(model, inputs, notes)
-        _write(job, partial, opset)
+        write_graph(job, partial, opset)
         difference = _compare(job, partial, tolerance) if check else None
     return ExportReport(path, "onnx", shapes_of(job.inputs), job.program.names, difference)
 
 
-def _write(job: ExportJob, path: Path, opset: int | None) -> None:
+def write_graph(job: ExportJob, path: Path, opset: int | None = None) -> None:
+    """The ONNX file of a job, as it is; not compared."""
     with quiet_exporter():
         program = torch.onnx.export(
             job.program,

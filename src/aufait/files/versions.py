@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("torch", "onnxruntime", "numpy", "pillow", "av", "safetensors", "pyarrow")
+PACKAGES = ("torch", "onnxruntime", "openvino", "numpy", "pillow", "av", "safetensors", "pyarrow")
 """Packages whose versions are recorded where they are installed."""
 
 _INSTEAD_OF = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}

@@ -25,7 +25,8 @@ from aufait.errors import AufaitError, InputWarning, MissingModelError
 from aufait.files.weights import parse_json
 from aufait.layers.runtimes.contract import Call
 from aufait.layers.runtimes.exporting import OPSET
-from aufait.layers.runtimes.onnx import GraphPlan, OnnxRuntime
+from aufait.layers.runtimes.graph_runtime import GraphPlan
+from aufait.layers.runtimes.onnx import OnnxNetwork, OnnxRuntime, open_session
 
 LAYERS = ("Conv", "Gemm", "Add", "Relu", "Resize", "Concat")
 """Operators that are computed in 8 bits, as ONNX calls them, but for the last of a network (``rounded_layers``)."""
@@ -60,6 +61,14 @@ def shipped_ranges() -> Mapping[str, Mapping[str, Any]]:
     return networks
 
 
+class Int8Network(OnnxNetwork):
+    """A graph with sums of 8-bit products, which are exact on every processor."""
+
+    @staticmethod
+    def open(model: Path | bytes, threads: int) -> tuple[Any, list[str]]:
+        return open_session(model, threads, {"session.x64quantprecision": "1"} if sums_are_cut_off() else {})
+
+
 class Int8Runtime(OnnxRuntime):
     """ONNX Runtime, with 8 bits for the networks of ``weights/ranges.json`` and 32 for the others.
 
@@ -69,6 +78,7 @@ class Int8Runtime(OnnxRuntime):
     """
 
     name = "onnx-int8"
+    session = Int8Network
 
     def __init__(self, threads: int = 1, measured: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         super().__init__(threads)
@@ -84,8 +94,7 @@ class Int8Runtime(OnnxRuntime):
             return exact
         ranges: Ranges = entry["ranges"]
         variant = json.dumps([LAYERS, ranges], sort_keys=True)
-        exact_sums = {"session.x64quantprecision": "1"} if sums_are_cut_off() else {}
-        return GraphPlan(lambda: in_eight_bits(exact.make(), ranges, call.name), COARSE, variant, exact_sums)
+        return GraphPlan(lambda: in_eight_bits(exact.make(), ranges, call.name), COARSE, variant)
 
 
 @lru_cache(maxsize=1)
