@@ -40,7 +40,7 @@ from aufait.synthetic.renderer import Frame, Person, frame_labels, make_person, 
 FORMAT_VERSION = 2
 """2: AU 25 follows the gap seen from the front, AU 26 covers AU 27, resting faces differ, the gaze turns the eyeballs."""
 _QUICK = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-_PNG_OPTIONS = {"images": _QUICK, "alpha": _QUICK, "parts": _QUICK}
+_PNG_OPTIONS: dict[str, tuple[int, ...]] = {"images": _QUICK, "alpha": _QUICK, "parts": _QUICK}
 if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # older OpenCV cannot be told which
     _PNG_OPTIONS["images"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
     _PNG_OPTIONS["alpha"] += (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE)
