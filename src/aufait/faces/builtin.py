@@ -56,10 +56,6 @@ class BuiltinConfig:
     search_sides: tuple[int, ...] = (160, 320, 640, 1280)
     """The same for single pictures. Sides that would enlarge the picture more than twice are left out."""
 
-    cheap_side: int = 640
-    """Longer ones are searched only in pictures that are longer still: in half of a picture's size, faces of 24 pixels are found,
-    and smaller ones have no expression to read."""
-
     box_score: float = 0.35
     """Boxes below this detector score are not read."""
 
@@ -174,7 +170,6 @@ class BoxDetector:
         usable = [side for side in sides if side <= 2 * longer] or [min(sides)]
         # A level much above the picture's own size only repeats the one below.
         usable = [s for k, s in enumerate(usable) if k == 0 or usable[k - 1] < 1.1 * longer]
-        usable = [s for s in usable if s <= self.config.cheap_side or s < longer] or usable[:1]
         levels = [self._level(image, side) for side in usable]
         boxes = np.concatenate([b for b, _ in levels])
         scores = np.concatenate([s for _, s in levels])

@@ -7,19 +7,17 @@ import { shrunk } from "./shrink";
 
 const MOST_BOXES = 500;
 
-/** The sides, in pixels, at which a picture is searched: not much larger than it is, none twice, and those above `cheap` only if it is larger. */
-export function usableSides(width: number, height: number, sides: readonly number[], cheap: number): number[] {
+/** The sides, in pixels, at which a picture is searched: not much larger than it is, and none twice. */
+export function usableSides(width: number, height: number, sides: readonly number[]): number[] {
   const longer = Math.max(width, height);
   const wanted = sides.filter((side) => side <= 2 * longer);
   const usable = wanted.length ? wanted : [Math.min(...sides)];
-  const apart = usable.filter((_, k) => k === 0 || usable[k - 1]! < 1.1 * longer);
-  const worth = apart.filter((side) => side <= cheap || side < longer);
-  return worth.length ? worth : apart.slice(0, 1);
+  return usable.filter((_, k) => k === 0 || usable[k - 1]! < 1.1 * longer);
 }
 
 export async function detectBoxes(picture: Picture, sides: readonly number[], run: RunGraph, facts: FinderFacts): Promise<Box[]> {
   const boxes: Box[] = [], scores: number[] = [];
-  for (const side of usableSides(picture.width, picture.height, sides, facts.cheap_side)) {
+  for (const side of usableSides(picture.width, picture.height, sides)) {
     await searchLevel(picture, side, run, facts, boxes, scores);
   }
   const best = ranked(scores).slice(0, MOST_BOXES);

@@ -24,7 +24,6 @@ export interface FinderFacts {
   glance_sides: number[];
   look_sides: number[];
   search_sides: number[];
-  cheap_side: number;
   box_score: number;
   smallest_face: number;
   max_candidates: number;

@@ -97,13 +97,9 @@ describe("arithmetic", () => {
   });
 
   test("a picture is searched at no more sizes than it has", () => {
-    const all = [160, 320, 640, 1280];
-    expect(usableSides(960, 480, all, 640)).toEqual([160, 320, 640]);
-    expect(usableSides(720, 1281, all, 640)).toEqual(all);
-    expect(usableSides(960, 480, all, 1280)).toEqual(all);
-    expect(usableSides(100, 60, [160, 320, 640], 640)).toEqual([160]);
-    expect(usableSides(30, 20, [160, 320], 640)).toEqual([160]);
-    expect(usableSides(600, 600, [1280], 640)).toEqual([1280]);
+    expect(usableSides(960, 480, [160, 320, 640, 1280])).toEqual([160, 320, 640, 1280]);
+    expect(usableSides(100, 60, [160, 320, 640])).toEqual([160]);
+    expect(usableSides(30, 20, [160, 320])).toEqual([160]);
   });
 });
 
