@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     with with_recording(tmp_path_factory.mktemp("served")) as found:
         yield found
+
+
+@pytest.fixture
+def small_disc(tmp_path: Path) -> Iterator[Path]:
+    """A disc of eight megabytes, nearly full."""
+    folder = tmp_path / "disc"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("a small disc can be mounted by root on Linux only")
+    try:
+        (folder / "filler").write_bytes(bytes(8 * 2**20 - 50_000))
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)

@@ -109,7 +109,7 @@ def test_a_shard_out_of_range_is_refused_in_a_line_before_any_work(clips: list[P
 def test_a_cluster_that_nobody_runs_is_told_in_a_line_before_any_work(
     clips: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ray_cluster, "_library", lambda: SimpleNamespace(is_initialized=lambda: False))
+    monkeypatch.setattr(ray_cluster, "_library", lambda starts: SimpleNamespace(is_initialized=lambda: False))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # but it does not listen
         address, start = f"ray://127.0.0.1:{taken.getsockname()[1]}", time.monotonic()

@@ -9,6 +9,7 @@ from conftest import draw_test_image
 from torch import Tensor, nn
 
 from aufait.faces.empty_places import EmptyPlaces, EmptyPlacesConfig
+from aufait.faces.following import FollowingConfig
 from aufait.faces.mesh_finder import MeshFinder
 from aufait.faces.mesh_networks import CROP_SIZE, DetectorOutput, LandmarkOutput, MeshNetworks
 from aufait.faces.mesh_points import MESH_POINTS, MESH_TO_68
@@ -156,9 +157,15 @@ def networks(monkeypatch: pytest.MonkeyPatch) -> RedIsAFace:
     return made
 
 
+EVERY_LOOK = FollowingConfig(put_off=0)
+"""Nothing moves in these pictures, and searches would be put off."""
+
+
 def make_finder(*squares: tuple[int, int, int, int], looks: int = 2) -> MeshFinder:
     proposed = np.concatenate([np.array(squares, dtype=float).reshape(-1, 4), FALSE])
-    return MeshFinder(proposals=lambda image, small: proposed, empty_places=EmptyPlacesConfig(looks=looks))
+    return MeshFinder(
+        proposals=lambda image, small: proposed, empty_places=EmptyPlacesConfig(looks=looks), following=EVERY_LOOK
+    )
 
 
 def crops_per_frame(finder: MeshFinder, networks: RedIsAFace, images: list[np.ndarray]) -> list[int]:
@@ -203,7 +210,7 @@ def test_small_faces_are_looked_for_at_every_second_look_while_somebody_is_follo
         asked.append(small)
         return np.array([FIRST], dtype=float)
 
-    finder = MeshFinder(proposals=propose)
+    finder = MeshFinder(proposals=propose, following=EVERY_LOOK)
     crops_per_frame(finder, networks, [scene(FIRST)] * 25)
     assert asked == [True, False, True, False, True]
     for image in (scene(FIRST), scene(FIRST)):

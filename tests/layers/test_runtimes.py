@@ -173,7 +173,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 def test_names_and_devices_are_checked() -> None:
     assert open_runtime("auto") is open_runtime("torch") is TORCH
     assert open_runtime("auto", device="cuda") is TORCH
-    with pytest.raises(InputError, match="auto, torch, onnx"):
+    with pytest.raises(InputError, match="auto, torch, torch-bf16, onnx"):
         open_runtime("tensorrt")
     for name in PACKAGES:
         with pytest.raises(InputError, match="runs on the processor"):

@@ -36,6 +36,6 @@ class Stripes:
         if number == self.fails_at:
             raise InputError("no more paint")
         time.sleep(self.seconds)
-        out[:] = number
+        out[:] = number % 256
         (self.folder / f"drawn_{number}").touch()
         return number, tools

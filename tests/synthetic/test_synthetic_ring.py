@@ -72,12 +72,13 @@ def test_errors_arrive_as_they_were(tmp_path: Path) -> None:
 
 
 _ENDLESS = """
-import sys, time
+import signal, sys
 from itertools import count
 from pathlib import Path
 from aufait.synthetic.ring import Ring
 from synthetic.drawings import Stripes
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background of a shell
 with Ring(Stripes(Path(sys.argv[1]), seconds=0.05), 2) as ring:
     for picture, fact in ring.pictures(count()):
         print(fact[0], flush=True)

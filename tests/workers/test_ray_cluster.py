@@ -172,7 +172,7 @@ def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
         def init(*_: object, **__: object) -> None:
             raise ConnectionError("ray client connection timeout")
 
-    monkeypatch.setattr(ray_cluster, "_library", Ray)
+    monkeypatch.setattr(ray_cluster, "_library", lambda starts: Ray)
     monkeypatch.setattr(ray_cluster, "_require_answer", lambda address: None)
     with pytest.raises(AufaitError, match="no Ray cluster answers at ray://head:10001: ray client connection timeout"):
         executor_for("ray://head:10001")
