@@ -25,7 +25,7 @@ def main(video: str, model: str) -> None:
         running_mode=vision.RunningMode.VIDEO,
         output_face_blendshapes=True,
     )
-    frames = faces = 0
+    frames, faces, started = 0, 0, time.perf_counter()
     with av.open(video) as reader, vision.FaceLandmarker.create_from_options(options) as landmarker:
         reader.streams.video[0].thread_type = "AUTO"
         for frame in reader.decode(video=0):

@@ -20,6 +20,13 @@ def _root() -> None:
     """Measure speed and memory on this machine."""
 
 
+SectionOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
+]
+JsonTablesOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
 @bench_app.command("detect")
 def bench_detect(
     video: Annotated[
@@ -121,11 +128,8 @@ def bench_models(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 or mps.")] = "cpu",
     dtype: Annotated[str, typer.Option(help="float32, bf16 or fp16; the latter two by autocast.")] = "float32",
     compiled: Annotated[bool, typer.Option("--compile", help="Run the networks through torch.compile.")] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
-    ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    output: SectionOption = None,
+    json_output: JsonTablesOption = False,
 ) -> None:
     """Time the networks: one forward pass of a batch of faces, with parameters and arithmetic."""
     from aufait.bench.networks import ModelBenchmark, benchmark_models, write_section
@@ -169,11 +173,8 @@ def bench_gpu(
     compiled: Annotated[
         bool, typer.Option("--compile", help="Also time the action unit models through torch.compile: minutes.")
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Page to write the tables to, into its section for the device.", show_default=False),
-    ] = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    output: SectionOption = None,
+    json_output: JsonTablesOption = False,
 ) -> None:
     """What a GPU does for detection: networks by batch and precision, numbers compared, and streams that share the device."""
     from aufait.bench.gpu import GpuBenchmark, benchmark_gpu

@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import math
 import multiprocessing
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -133,7 +132,7 @@ class _Worker:
         """The first of what was asked for."""
         place, number = self.asked.popleft()
         try:
-            kind, content = pickle.loads(self.pipe.recv_bytes())
+            kind, content = self.pipe.recv()
         except (EOFError, OSError) as error:
             self.process.join(_END_SECONDS)
             raise AufaitError(

@@ -8,7 +8,6 @@ Processes are spawned: forked ones would inherit the threads of numerical librar
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -120,7 +119,7 @@ class _Run:
         assert worker.index is not None
         index = worker.index
         try:
-            kind, content = pickle.loads(worker.pipe.recv_bytes())
+            kind, content = worker.pipe.recv()
         except (EOFError, OSError):
             return self._bury(worker, index)
         if kind == MESSAGE:

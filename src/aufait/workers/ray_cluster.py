@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
 import signal
 import socket
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -233,8 +235,6 @@ class _Actor:
     """
 
     def __init__(self, work: Any, folder: str) -> None:
-        import queue
-
         with contextlib.suppress(OSError):
             os.chdir(folder)
         self._work, self._begun, self._tools = work, False, None  # begun with the first item: an error then arrives as it was
@@ -254,8 +254,6 @@ class _Actor:
 
     def do(self, item: Any) -> tuple[str, Any]:
         """Begin an item; its first message, or its value."""
-        import threading
-
         threading.Thread(target=self._run, args=(item,), daemon=True).start()
         return self.go_on()
 
