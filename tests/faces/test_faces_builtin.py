@@ -142,6 +142,56 @@ def test_points_come_back_to_the_picture(untrained: Path) -> None:
     assert reader.read(np.zeros((8, 8, 3), np.uint8), np.zeros((0, 2, 3)))[0].shape == (0, 68, 2)
 
 
+def _reader_with(scores: list[float], weights: Path) -> tuple[LandmarkReader, list[int]]:
+    """A reader whose network finds one point at a fixed place, with the given score for crop and mirror image; sizes of its calls."""
+    reader, calls, left = LandmarkReader.load(weights), [], list(scores)
+
+    def run(crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        calls.append(len(crops))
+        place = 63.5 + 0.1 * len(calls)  # a tenth of a pixel further at each call
+        return torch.full((len(crops), 68, 2), place), torch.tensor([left.pop(0) for _ in crops])
+
+    reader._run = run  # type: ignore[method-assign]
+    return reader, calls
+
+
+@pytest.mark.parametrize(
+    ("scores", "check", "calls", "score", "place"),
+    [
+        ([0.95], False, [1], 0.95, 63.6),  # sure: one reading
+        ([0.95, 0.4], True, [1, 1], 0.4, 63.6),  # checked: both must support the score, the points stay
+        ([0.6, 0.7], False, [1, 1], 0.6, (63.6 + 127 - 63.7) / 2),  # in doubt: the mean of both sides
+    ],
+)
+def test_a_followed_face_is_read_from_both_sides_only_in_doubt_or_to_check_it(
+    untrained: Path, scores: list[float], check: bool, calls: list[int], score: float, place: float
+) -> None:
+    reader, made = _reader_with(scores, untrained)
+    whole = np.array([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    points, found = reader.read_followed(np.zeros((128, 128, 3), np.uint8), whole, check=check)
+    assert made == calls
+    assert found == pytest.approx([score])
+    assert points[0, :, 0] == pytest.approx(np.full(68, place))
+
+
+def test_followed_faces_are_checked_now_and_then(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder, checks = BuiltinFinder(weights=untrained), []
+    monkeypatch.setattr(
+        finder._reader, "read_followed", lambda image, windows, *, check: checks.append(check) or finder._reader.read(image, windows)
+    )
+    face = type("Seen", (), {"landmarks": POINTS[0]})
+    picture = np.zeros((360, 640, 3), np.uint8)
+    for _ in range(2 * finder.config.check_frames):
+        finder._look_again(picture, [face])  # type: ignore[list-item]
+    assert sum(checks) == 2
+    assert checks[finder.config.check_frames - 1]
+    finder._look_again(picture, [face])  # type: ignore[list-item]
+    finder.reset()
+    for _ in range(finder.config.check_frames):
+        finder._look_again(picture, [face])  # type: ignore[list-item]
+    assert checks[-1], "counted anew after a reset"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (7, 400), (400, 7), (360, 640)])
 def test_pictures_of_any_shape_are_taken(untrained: Path, shape: tuple[int, int]) -> None:
     finder = BuiltinFinder(weights=untrained)

@@ -32,6 +32,8 @@ export interface FinderFacts {
   same_face: number;
   agreement: number;
   mirrored: Ramp;
+  alone: number;
+  check_frames: number;
   new_face: number;
   new_face_limit: number;
   first_reading: number;

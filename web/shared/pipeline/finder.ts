@@ -3,7 +3,7 @@ import { boxSize, keepBest, landmarkBox, overlap, overlapOfSmaller } from "./box
 import { CutDetector, unchanged } from "./cuts";
 import { detectBoxes } from "./detector";
 import type { Facts } from "./facts";
-import { cropFromBox, cropFromLandmarks, read, type Reading } from "./landmarks";
+import { cropFromBox, cropFromLandmarks, read, readFollowed, type Reading } from "./landmarks";
 import type { Graphs } from "./networks";
 import { clip, type Box, type Picture, type Points } from "./picture";
 import { fitHead, type Pose } from "./pose";
@@ -30,6 +30,7 @@ export class Finder {
   private framesSinceLook = 0;
   private searched: Float32Array | null = null;
   private putOff = 0;
+  private unchecked = 0;
 
   constructor(private readonly graphs: Pick<Graphs, "detector" | "landmarks">, private readonly facts: Facts) {
     this.tracks = new Tracks(facts.tracker);
@@ -61,6 +62,7 @@ export class Finder {
     this.lastLook = null;
     this.framesSinceLook = 0;
     this.searched = null;
+    this.unchecked = 0;
   }
 
   private prepare(picture: Picture): void {
@@ -128,7 +130,9 @@ export class Finder {
     const settings = this.facts.finder;
     const before = expected.map((face) => face.points);
     const windows = before.map((points) => cropFromLandmarks(points, settings));
-    return this.faces(picture, await read(picture, windows, this.graphs.landmarks, settings, true), before, settings.same_face);
+    this.unchecked = (this.unchecked + 1) % settings.check_frames;
+    const readings = await readFollowed(picture, windows, this.graphs.landmarks, settings, this.unchecked === 0);
+    return this.faces(picture, readings, before, settings.same_face);
   }
 
   /** Faces from points that overlap those of an earlier reading enough; less certain where they fit no head. */

@@ -26,6 +26,23 @@ export async function read(
   return readings;
 }
 
+/**
+ * Points and scores of windows after the points of the frame before. Those in doubt, and with `check` all, are read from both
+ * sides too; the points are then the mean only of those in doubt, lest they jump.
+ */
+export async function readFollowed(
+  picture: Picture, matrices: readonly Matrix[], run: RunGraph, facts: FinderFacts, check: boolean,
+): Promise<Reading[]> {
+  const readings = await read(picture, matrices, run, facts, false);
+  const rows = readings.flatMap(({ score }, k) => (check || score < facts.alone ? [k] : []));
+  const both = await read(picture, rows.map((row) => matrices[row]!), run, facts, true);
+  rows.forEach((row, k) => {
+    const { points, score } = readings[row]!;
+    readings[row] = { points: score < facts.alone ? both[k]!.points : points, score: both[k]!.score };
+  });
+  return readings;
+}
+
 async function readCrops(picture: Picture, matrices: readonly Matrix[], run: RunGraph, facts: FinderFacts, twice: boolean) {
   const size = facts.crop_size, bytes = size * size * 3, count = matrices.length;
   const pixels = new Uint8Array(bytes * count * (twice ? 2 : 1));
