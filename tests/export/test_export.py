@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,15 @@ from aufait import InputError, MissingExtraError, OutputError, create_model, sav
 from aufait.bench.networks import SYSTEMS
 from aufait.cli.app import app
 from aufait.errors import AufaitError
-from aufait.export import export_onnx, export_openvino, export_torch
+from aufait.export import export_int8, export_onnx, export_openvino, export_torch
+from aufait.faces import create_finder
+from aufait.files.hashes import file_sha256
+from aufait.media.sources import demo_clip
+from aufait.media.video import open_video
+from aufait.models.compact import shipped_compact
 from aufait.models.configuration import ModelConfig
+from aufait.models.default.crop import crop_faces
+from aufait.models.default.shipped import model_path
 from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput
 from aufait.models.system import AUSystem
@@ -232,6 +240,37 @@ def test_a_missing_openvino_names_its_extra(toy: Toy, tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_eight_bits_are_small_and_keep_the_scores_of_a_face(tmp_path: Path) -> None:
+    model = shipped_compact()
+    report = export_int8(model, tmp_path / "x.onnx")
+    assert report.path.stat().st_size < 4e6
+    with open_video(demo_clip()) as video:
+        image = next(iter(video)).image
+    (crop, *_) = crop_faces(image, np.stack([face.landmarks for face in create_finder("builtin").find(image)]))
+    images = crop[None].float() / 255
+    session = onnxruntime.InferenceSession(report.path, providers=["CPUExecutionProvider"])
+    names = list(report.outputs)
+    found = dict(zip(names, session.run(names, {"images": images.numpy()}), strict=True))
+    with torch.no_grad():
+        wanted = model(images)
+    apart = (torch.from_numpy(found["logits"]).sigmoid() - wanted.logits.sigmoid()).abs()
+    assert 0 < apart.max() < 0.1  # rounded, but not much
+    assert np.abs(found["side_intensity"] - wanted.side_intensity.numpy()).max() < 0.5
+    about = json.loads(session.get_modelmeta().custom_metadata_map["aufait"])
+    assert about["bits"] == 8
+    assert about["action_units"] == list(model.action_units)
+
+
+def test_eight_bits_are_refused_for_weights_that_were_not_measured(toy: Toy, tmp_path: Path) -> None:
+    other = shipped_compact()
+    with torch.no_grad():
+        other.network.head[-1].bias += 0.1
+    for model in (other, toy):
+        with pytest.raises(InputError, match="export default"):
+            export_int8(model, tmp_path / "x.onnx")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- command ---------------------------------------------------------------------------------------------------------
 
 
@@ -250,14 +289,29 @@ def test_command_writes_beside_the_network(saved: Path, format: str, ending: str
     assert saved.with_suffix(ending).is_file()
     assert "input    images (B, 3, 64, 64)" in result.output
     assert "outputs  logits" in result.output
+    card = saved.with_name(f"{saved.stem}{ending}.md").read_text()
+    assert file_sha256(saved.with_suffix(ending)) in card
+    assert "add here: on which people and labels" in card
     again = runner.invoke(app, ["export", str(saved), "--format", format])
     assert again.exit_code == 3
     assert "--overwrite" in again.output
 
 
+def test_command_writes_the_shipped_model_in_eight_bits_with_its_card(saved: Path, tmp_path: Path) -> None:
+    target = tmp_path / "small.onnx"
+    result = runner.invoke(app, ["export", "default", "--format", "onnx-int8", "-o", str(target)])
+    assert result.exit_code == 0, result.output
+    card = (tmp_path / "small.onnx.md").read_text()
+    for text in (file_sha256(target), file_sha256(model_path("compact")), "base rate of 20%", "8 bits", "12 (lip corner puller)"):
+        assert text in card
+    assert (tmp_path / "small_consumer.py").is_file()
+    other = runner.invoke(app, ["export", str(saved), "--format", "onnx-int8", "-o", str(tmp_path / "other.onnx")])
+    assert (other.exit_code, "goes with default" in other.output) == (2, True)
+
+
 def test_command_explains_wrong_use(saved: Path, tmp_path: Path) -> None:
     unknown = runner.invoke(app, ["export", str(saved), "--format", "tflite"])
-    assert (unknown.exit_code, "one of onnx, openvino, torch" in unknown.output) == (2, True)
+    assert (unknown.exit_code, "one of onnx, onnx-int8, openvino, torch" in unknown.output) == (2, True)
     opset = runner.invoke(app, ["export", str(saved), "--format", "torch", "--opset", "20", "-o", str(tmp_path / "x.pt2")])
     assert (opset.exit_code, "--opset goes with" in opset.output) == (2, True)
     absent = runner.invoke(app, ["export", str(tmp_path / "absent.safetensors")])

@@ -143,7 +143,7 @@ def test_points_come_back_to_the_picture(untrained: Path) -> None:
 
 
 def _reader_with(scores: list[float], weights: Path) -> tuple[LandmarkReader, list[int]]:
-    """A reader whose network finds one point at a fixed place, with the given score for crop and mirror image; sizes of its calls."""
+    """A reader whose network gives the scores in turn and all points at one place, and the sizes of its calls."""
     reader, calls, left = LandmarkReader.load(weights), [], list(scores)
 
     def run(crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -175,10 +175,14 @@ def test_a_followed_face_is_read_from_both_sides_only_in_doubt_or_to_check_it(
 
 
 def test_followed_faces_are_checked_now_and_then(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finder, checks = BuiltinFinder(weights=untrained), []
-    monkeypatch.setattr(
-        finder._reader, "read_followed", lambda image, windows, *, check: checks.append(check) or finder._reader.read(image, windows)
-    )
+    finder = BuiltinFinder(weights=untrained)
+    checks: list[bool] = []
+
+    def follow(image: np.ndarray, windows: np.ndarray, *, check: bool) -> tuple[np.ndarray, np.ndarray]:
+        checks.append(check)
+        return finder._reader.read(image, windows)
+
+    monkeypatch.setattr(finder._reader, "read_followed", follow)
     face = type("Seen", (), {"landmarks": POINTS[0]})
     picture = np.zeros((360, 640, 3), np.uint8)
     for _ in range(2 * finder.config.check_frames):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aufait.models.fan import FaceAligner
     from aufait.models.system import AUSystem
 
-_ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
+_ENDINGS = {"onnx": ".onnx", "onnx-int8": ".onnx", "openvino": ".xml", "torch": ".pt2"}
 PIPELINE = "pipeline"
 """In place of a network: all that stands between a picture and its action units."""
 
@@ -27,7 +27,9 @@ def export(
             show_default=False,
         ),
     ],
-    format: Annotated[str, typer.Option(help="onnx; openvino, as .xml and .bin; or torch, a torch.export program.")] = "onnx",
+    format: Annotated[
+        str, typer.Option(help="onnx; onnx-int8, 8 bits, of default; openvino, as .xml and .bin; or torch, a torch.export program.")
+    ] = "onnx",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -52,13 +54,16 @@ def export(
         _export_pipeline(output or Path(f"aufait_{PIPELINE}"), format, opset, no_check, overwrite, json_output)
         return
     shipped = _shipped(model)
-    target = output or (model if model.is_file() or not shipped else Path(f"aufait_{shipped}")).with_suffix(_ENDINGS[format])
+    named = model if model.is_file() or not shipped else Path(f"aufait_{shipped}{'_int8' if format == 'onnx-int8' else ''}")
+    target = output or named.with_suffix(_ENDINGS[format])
     consumer = target.with_name(f"{target.stem}_consumer.py") if shipped == "compact" and format != "torch" else None
     weights = target.with_suffix(".bin") if format == "openvino" else None
-    for path in (target, weights, consumer):
+    card = target.with_name(f"{target.name}.md")
+    for path in (target, weights, card, consumer):
         if path is not None:
             refuse_existing(path, overwrite)
     report = _run(model, target, format, opset, check=not no_check)
+    _write_card(card, report, model)
     if consumer is not None:
         _write_consumer(consumer)
     if json_output:
@@ -68,8 +73,9 @@ def export(
         typer.echo(json.dumps(asdict(report) | {"path": str(report.path)}, indent=2))
     else:
         _print(report)
+        stdout().print(f"card     {card}", soft_wrap=True)
         if consumer is not None:
-            engine = "ONNX Runtime" if format == "onnx" else "OpenVINO"
+            engine = "OpenVINO" if format == "openvino" else "ONNX Runtime"
             stdout().print(f"example  {consumer}, which needs NumPy and {engine} alone", soft_wrap=True)
 
 
@@ -117,12 +123,35 @@ def _write_consumer(path: Path) -> None:
     write_text(path, text, overwrite=True)
 
 
+def _write_card(path: Path, report: ExportReport, model: Path) -> None:
+    """The page beside the exported files."""
+    from aufait.export.card import network_card
+    from aufait.files.atomic import write_text
+    from aufait.files.hashes import file_sha256
+    from aufait.models.default.base_rates import REFERENCE_RATE
+    from aufait.models.default.shipped import model_header, model_path
+
+    shipped = None
+    if kind := _shipped(model):
+        file = model_path(str(model) if model.is_file() else kind)
+        header = model_header(file)
+        rate = header.get("reference_rate", REFERENCE_RATE)
+        shipped = {"name": header.get("name", kind), "sha256": file_sha256(file), "reference_rate": rate}
+    write_text(path, network_card(report, shipped), overwrite=True)
+
+
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:
-    from aufait.export import export_onnx, export_openvino, export_torch
+    from aufait.errors import InputError
+    from aufait.export import export_int8, export_onnx, export_openvino, export_torch
+    from aufait.models.compact import Compact
 
     network, notes = _load(path), {} if _shipped(path) else _notes(path)
     if format == "onnx":
         return export_onnx(network, target, opset=opset, notes=notes, check=check)
+    if format == "onnx-int8":
+        if not isinstance(network, Compact):
+            raise InputError(f"--format onnx-int8 goes with default, the shipped compact model; got {path}")
+        return export_int8(network, target, notes=notes, check=check)
     if format == "openvino":
         return export_openvino(network, target, notes=notes, check=check)
     return export_torch(network, target, notes=notes, check=check)

@@ -16,7 +16,9 @@ def opened(model: str) -> tuple[str, Any]:
     if model.endswith(".onnx"):
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.x64quantprecision", "1")  # sums in 8 bits are then exact on every processor
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         about = session.get_modelmeta().custom_metadata_map["aufait"]
         return about, lambda images: session.run(["logits", "intensity"], {"images": images})
 

@@ -45,11 +45,12 @@ class ExportReport:
 
     Attributes:
         path: the file.
-        format: "onnx", "openvino" or "torch".
+        format: "onnx", "onnx-int8", "openvino" or "torch".
         inputs: names and shapes of the inputs; the batch is "B".
         outputs: names of the outputs, in order.
         difference: largest difference from the original over all outputs and checked batches, as ``TOLERANCE`` counts it;
             ``None`` where the comparison was left out.
+        metadata: what the file says about the network, see ``METADATA_KEY``.
     """
 
     path: Path
@@ -57,6 +58,7 @@ class ExportReport:
     inputs: dict[str, tuple[int | str, ...]]
     outputs: tuple[str, ...]
     difference: float | None
+    metadata: dict[str, Any]
 
 
 class TensorOutputs(nn.Module):

@@ -50,7 +50,7 @@ def export_onnx(
         job = ExportJob.prepare(model, inputs, notes)
         write_graph(job, partial, opset)
         difference = _compare(job, partial, tolerance) if check else None
-    return ExportReport(path, "onnx", shapes_of(job.inputs), job.program.names, difference)
+    return ExportReport(path, "onnx", shapes_of(job.inputs), job.program.names, difference, job.metadata)
 
 
 def write_graph(job: ExportJob, path: Path, opset: int | None = None) -> None:

@@ -56,7 +56,7 @@ def export_openvino(
         _write(job, graph, weights)
         difference = _compare(job, graph, tolerance) if check else None
         path.unlink(missing_ok=True)  # a graph of before has other weights
-    return ExportReport(path, "openvino", shapes_of(job.inputs), job.program.names, difference)
+    return ExportReport(path, "openvino", shapes_of(job.inputs), job.program.names, difference, job.metadata)
 
 
 def _write(job: ExportJob, graph: Path, weights: Path) -> None:

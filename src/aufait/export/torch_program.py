@@ -49,7 +49,7 @@ def export_torch(
         torch.export.save(program, archive, extra_files={f"{METADATA_KEY}.json": to_json(job.metadata)})
         partial.write_bytes(archive.getbuffer())
         difference = _compare(job, partial, tolerance) if check else None
-    return ExportReport(path, "torch", shapes_of(job.inputs), job.program.names, difference)
+    return ExportReport(path, "torch", shapes_of(job.inputs), job.program.names, difference, job.metadata)
 
 
 def _compare(job: ExportJob, path: Path, tolerance: float) -> float:

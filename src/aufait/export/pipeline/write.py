@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from aufait.action_units import ACTION_UNITS
 from aufait.errors import AufaitError
 from aufait.export.browser.eight_bits import with_eight_bits
-from aufait.export.pipeline.card import card_text
+from aufait.export.card import NOTE, pipeline_card
 from aufait.export.pipeline.graphs import FindGraph, ReadGraph
 from aufait.extras import require
 from aufait.faces.builtin import BuiltinConfig, detector_network, landmark_network
@@ -66,7 +66,7 @@ def export_pipeline(folder: Path) -> PipelineReport:
         files.append(path)
     facts = _facts(units, config, files)
     program = (resources.files("aufait.export.pipeline") / "consumer.py").read_text("utf-8")
-    texts = {"pipeline.json": json.dumps(facts, indent=2) + "\n", "MODEL_CARD.md": card_text(facts), "consumer.py": program}
+    texts = {"pipeline.json": json.dumps(facts, indent=2) + "\n", "MODEL_CARD.md": pipeline_card(facts), "consumer.py": program}
     files += [write_text(folder / name, text, overwrite=True) for name, text in texts.items()]
     return PipelineReport(tuple(files), differences)
 
@@ -102,7 +102,7 @@ def _facts(units: AUPredictor, config: BuiltinConfig, files: Sequence[Path]) -> 
         "files": {path.name: {"bytes": path.stat().st_size, "sha256": file_sha256(path)} for path in files},
         "model": {"name": units.name, "sha256": units.sha256},
         "software": software_versions(),
-        "note": "Estimated by software; not a substitute for a certified FACS coder.",
+        "note": NOTE,
     }
 
 

@@ -119,13 +119,14 @@ def sums_are_cut_off() -> bool:
     return bool((found != terms * 255 * 127).any())
 
 
-def in_eight_bits(model: bytes, ranges: Ranges, name: str) -> bytes:
+def in_eight_bits(model: bytes, ranges: Ranges, name: str, *, part: str = "") -> bytes:
     """A graph whose layers take and give whole numbers of 8 bits.
 
     Args:
         model: an ONNX file.
         ranges: of all tensors that the layers take or give.
         name: of the network, for messages.
+        part: only layers whose names begin like this.
 
     Raises:
         AufaitError: a tensor without a range: the graph is another one than was measured.
@@ -136,8 +137,8 @@ def in_eight_bits(model: bytes, ranges: Ranges, name: str) -> bytes:
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     graph = onnx.load_from_string(model)
-    missing = layer_tensors(graph) - set(ranges)
-    layers = [node.name for node in rounded_layers(graph)]
+    missing = layer_tensors(graph, part) - set(ranges)
+    layers = [node.name for node in rounded_layers(graph, part)]
     if missing:
         raise AufaitError(
             f"runtime onnx-int8 has no range for {len(missing)} tensors of network {name}, such as {min(missing)}: this version "
@@ -154,16 +155,17 @@ def in_eight_bits(model: bytes, ranges: Ranges, name: str) -> bytes:
     return content
 
 
-def layer_tensors(model: Any) -> set[str]:
+def layer_tensors(model: Any, part: str = "") -> set[str]:
     """Names of the tensors that the rounded layers of a graph take or give, constants left out."""
     constants = {one.name for one in model.graph.initializer}
     constants |= {name for node in model.graph.node if node.op_type == "Constant" for name in node.output}
-    names = {name for node in rounded_layers(model) for name in (*_maps(node), *node.output)}
+    names = {name for node in rounded_layers(model, part) for name in (*_maps(node), *node.output)}
     return {name for name in names - constants if name}
 
 
-def rounded_layers(model: Any) -> list[Any]:
-    """The nodes of a graph that are computed in 8 bits: those from which the way to the outputs leads through further weights.
+def rounded_layers(model: Any, part: str = "") -> list[Any]:
+    """The nodes of a graph that are computed in 8 bits: those from which the way to the outputs leads through further weights,
+    and whose names begin with ``part``.
 
     What comes last makes logits and heatmaps, which 256 steps would make coarse, and takes little time.
     """
@@ -171,7 +173,7 @@ def rounded_layers(model: Any) -> list[Any]:
     found = []
     for node in reversed(model.graph.node):
         inner = not before_weights.isdisjoint(node.output)
-        if inner and node.op_type in LAYERS:
+        if inner and node.op_type in LAYERS and node.name.startswith(part):
             found.append(node)
         if inner or node.op_type in ("Conv", "Gemm"):
             before_weights.update(node.input)
