@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import pytest
 pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
 from aufait.errors import InputError, MissingModelError, OutputError
+from aufait.files.claims import Claim
+from aufait.synthetic import dataset
 from aufait.synthetic.dataset import DatasetConfig, generate_dataset, identity_frames, read_records
 from aufait.synthetic.drawing.scene import Scene, sample_scene
 from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, event_course, sample_intensities, sample_sequence
@@ -288,6 +292,49 @@ def test_resume_renders_only_what_is_missing(small_set: tuple[Path, DatasetConfi
     assert victim.read_text() == content
     assert kept.stat().st_mtime_ns == before
     assert sum(counts) == config.frames
+
+
+def test_processes_in_one_folder_share_the_persons_out(
+    small_set: tuple[Path, DatasetConfig], shared: Path, tmp_path: Path
+) -> None:
+    whole, _ = small_set
+    folder = tmp_path / "set"
+    command = [sys.executable, "-m", "aufait", "synth", str(folder), "--frames", "24", "--seed", "2", "--size", "48"]
+    command += ["--frames-per-identity", "1", "--workers", "1", "--assets", str(shared / "assets")]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate()[0] for process in started] == [f"24 frames in {folder}\n"] * 3
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert len((folder / "labels.csv").read_text().splitlines()) == 25
+    assert not [path for path in folder.rglob("*") if "claim" in path.name or "partial" in path.name]
+    alone = folder / "images" / "02000000_0000.png"
+    assert alone.read_bytes() == (whole / "images" / alone.name).read_bytes()
+
+
+def test_persons_whom_others_render_are_waited_for_and_those_of_the_dead_rendered(
+    small_set: tuple[Path, DatasetConfig], shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, config = small_set
+    first, second = config.identities
+    waits: list[float] = []
+    rendered = []
+
+    def sleep(seconds: float) -> None:  # the other process ends meanwhile, without labels
+        waits.append(seconds)
+        claim.__exit__()
+
+    def draw(*given: Any) -> list[str]:
+        rendered.append(given[-1])
+        return render_frames(*given)
+
+    render_frames = dataset._render_frames
+    claim = Claim(dataset._claim_of(tmp_path / "set", second), "")
+    monkeypatch.setattr(dataset, "_render_frames", draw)
+    monkeypatch.setattr(dataset.time, "sleep", sleep)
+    with claim:
+        generate_dataset(tmp_path / "set", config, assets=shared / "assets", workers=1)
+    assert rendered == [first, second]
+    assert len(waits) == 1
+    assert (tmp_path / "set" / "labels.csv").read_bytes() == (whole / "labels.csv").read_bytes()
 
 
 def test_other_settings_in_the_same_folder_are_refused(small_set: tuple[Path, DatasetConfig], shared: Path) -> None:

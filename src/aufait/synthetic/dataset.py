@@ -7,6 +7,7 @@ Layout of a folder (native layout)::
     alpha/ID_FRAME.png      8 bit, 255 = person
     parts/ID_FRAME.png      8 bit, index into renderer.PARTS
     labels/ID.jsonl         one line per frame of person ID, written last: a person without it is rendered again
+    labels/ID.claim         while a process renders that person
     labels.csv              all frames, one row each
 
 The same seed, size and version give the same bytes on one machine.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -28,6 +30,7 @@ import numpy as np
 
 from aufait.errors import InputError, OutputError
 from aufait.files.atomic import whole_file
+from aufait.files.claims import Claim, Claimed, in_turn, is_claimed, sweep_claims
 from aufait.files.safe_text import plain_cell
 from aufait.synthetic.chance import stream
 from aufait.synthetic.drawing.scene import Scene, sample_scene
@@ -47,6 +50,8 @@ if hasattr(cv2, "IMWRITE_PNG_FILTER"):  # older OpenCV cannot be told which
     _PNG_OPTIONS["parts"] = _PNG_OPTIONS["alpha"]
 _BEFORE = {"renderer": "cpu"}
 """What data sets were made with whose settings do not say it."""
+_TURN_SECONDS = 0.5
+"""How often is looked whether others have finished."""
 MAX_IDENTITIES = 1_000_000
 """Persons under one seed; seeds are that far apart, so that no two share a person."""
 
@@ -137,8 +142,10 @@ def generate_dataset(
 ) -> Path:
     """Render a data set into folder ``out``; what an interrupted run finished is kept and not rendered again.
 
+    Any number of processes, also on several machines, may do this for one folder at a time: they share the persons out.
+
     Args:
-        out: folder, new or left by an interrupted run with the same settings.
+        out: folder, new or left by an interrupted run with the same settings, or in which others are at work.
         config: see ``DatasetConfig``.
         assets: ICT-FaceKit file, see ``assets.find_assets``.
         workers: processes; default one per core.
@@ -151,20 +158,47 @@ def generate_dataset(
         InputError, MissingExtraError: OpenGL cannot be opened.
     """
     folder, file = Path(out), find_assets(assets)
-    _prepare_folder(folder, config, overwrite)
-    todo = [i for i in config.identities if not (folder / "labels" / f"{i}.jsonl").is_file()]
-    finished = config.frames - sum(config.frames_of(i) for i in todo)
-    if progress and finished:
-        progress(finished)
-    workers = max(1, min(workers or os.cpu_count() or 1, len(todo) or 1))
+    with in_turn(folder / "dataset.json.claim", ""):
+        _prepare_folder(folder, config, overwrite)
+    told = 0
+
+    def tell(finished: int) -> None:
+        nonlocal told
+        if progress and finished > told:
+            progress(finished - told)
+        told = max(told, finished)
+
     try:
-        for count in run_jobs(partial(_render_identity, folder, config, file), todo, workers):
-            if progress:
-                progress(count)
+        while missing := _missing(folder, config):
+            finished = config.frames - sum(config.frames_of(i) for i in missing)
+            tell(finished)
+            free = [i for i in missing if not is_claimed(_claim_of(folder, i))]
+            if not free:
+                time.sleep(_TURN_SECONDS)  # others render what is left
+                continue
+            count = max(1, min(workers or os.cpu_count() or 1, len(free)))
+            for rendered in run_jobs(partial(_render_identity, folder, config, file), free, count):
+                tell(finished := finished + rendered)
+        tell(config.frames)
+        with in_turn(folder / "labels.csv.claim", ""):
+            _write_table(folder, config)
+        sweep_claims(folder / "labels")
     except OSError as error:
         raise OutputError(f"cannot write to {folder}: {error.strerror or error}; free space and run again") from error
-    _write_table(folder, config)
     return folder
+
+
+def _missing(folder: Path, config: DatasetConfig) -> list[int]:
+    """Persons who are not rendered yet."""
+    return [i for i in config.identities if not _labels_of(folder, i).is_file()]
+
+
+def _labels_of(folder: Path, identity: int) -> Path:
+    return folder / "labels" / f"{identity}.jsonl"
+
+
+def _claim_of(folder: Path, identity: int) -> Path:
+    return folder / "labels" / f"{identity}.claim"
 
 
 def _prepare_folder(folder: Path, config: DatasetConfig, overwrite: bool) -> None:
@@ -198,7 +232,27 @@ def _difference(there: Any, wanted: dict[str, Any]) -> str:
 
 
 def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity: int) -> int:
-    """Render all frames of one person; the label file comes last and whole."""
+    """Render all frames of one person, unless another process does or has; the label file comes last and whole.
+
+    Returns:
+        Number of frames that were rendered here.
+    """
+    target = _labels_of(folder, identity)
+    try:
+        with Claim(_claim_of(folder, identity), "") as claim:
+            if target.is_file():
+                return 0
+            lines = _render_frames(folder, config, assets, identity)
+            with whole_file(target) as partial:
+                partial.write_text("\n".join(lines) + "\n")
+                claim.check()
+    except Claimed:
+        return 0
+    return len(lines)
+
+
+def _render_frames(folder: Path, config: DatasetConfig, assets: Path, identity: int) -> list[str]:
+    """The pictures of a person, written; a line of JSON for each."""
     model = load_face_model(assets)
     lines = []
     for number, frame in enumerate(identity_frames(model, config, identity)):
@@ -207,10 +261,7 @@ def _render_identity(folder: Path, config: DatasetConfig, assets: Path, identity
             if not cv2.imwrite(str(folder / kind / f"{name}.png"), picture, _PNG_OPTIONS[kind]):
                 raise OSError(28, f"could not write {kind}/{name}.png")
         lines.append(json.dumps(_record(name, identity, number, frame, config)))
-    target = folder / "labels" / f"{identity}.jsonl"
-    with whole_file(target) as partial:
-        partial.write_text("\n".join(lines) + "\n")
-    return len(lines)
+    return lines
 
 
 def identity_frames(model: FaceModel, config: DatasetConfig, identity: int) -> Iterator[Frame]:
