@@ -81,6 +81,22 @@ def test_a_graph_is_kept_and_found_again(cache: Path, runtime: str) -> None:
     assert [one.stat().st_mtime_ns for one in cache.iterdir()] == [written]
 
 
+def test_a_batch_may_go_through_face_by_face(cache: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    network = small()
+    found = open_runtime("onnx").ready(network, "cpu", Call("mesh-landmarks", CALL.shapes))
+    lengths: list[int] = []
+
+    class Watched:
+        def run(self, names: None, arrays: dict[str, np.ndarray]) -> Any:
+            lengths.extend(len(one) for one in arrays.values())
+            return session.run(names, arrays)
+
+    session, found.session = found.session, Watched()
+    check_same(found, network)
+    assert lengths == [1, 1, 1, 1]  # batches of one and of three
+
+
 def test_other_weights_have_another_file(cache: Path, runtime: str) -> None:
     for seed in (0, 1):
         check_same(open_runtime(runtime).ready(small(seed), "cpu", CALL), small(seed))

@@ -62,10 +62,11 @@ class GraphNetwork(ABC):
         model: the graph's file, or its bytes.
         output: what the network returned once, for how its tensors are put together.
         threads: processor threads.
+        alone: whether the parts of a batch go through one after the other, in any length.
     """
 
-    def __init__(self, model: Path | bytes, output: Any, threads: int) -> None:
-        self._model, self._output, self._threads = model, output, threads
+    def __init__(self, model: Path | bytes, output: Any, threads: int, *, alone: bool = False) -> None:
+        self._model, self._output, self._threads, self._alone = model, output, threads, alone
         self._open()
         _networks.add(self)
 
@@ -74,7 +75,13 @@ class GraphNetwork(ABC):
         if os.getpid() != self._process:  # the threads of a session stay with the process that made it
             self._open()
         arrays = {name: np.ascontiguousarray(one.numpy()) for name, one in zip(self._names, inputs, strict=True)}
-        return rebuilt(self._output, iter([torch.from_numpy(array) for array in self.run(self.session, arrays)]))
+        count = len(inputs[0])
+        if self._alone and count > 1:
+            parts = [self.run(self.session, {name: one[k : k + 1] for name, one in arrays.items()}) for k in range(count)]
+            found: Sequence[np.ndarray] = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        else:
+            found = self.run(self.session, arrays)
+        return rebuilt(self._output, iter([torch.from_numpy(array) for array in found]))
 
     def _open(self) -> None:
         self.session, self._names = self.open(self._model, 1 if one_thread_after_fork() else self._threads)
@@ -117,11 +124,14 @@ class GraphRuntime:
         name: see ``Runtime``.
         package: distribution of the program that runs the graphs; other versions of it have graphs of their own.
         session: what opens and runs a graph.
+        alone: names of the networks, as in ``Call``, through which the parts of a batch go one after the other, because that is
+            quicker.
     """
 
     name: str
     package: str
     session: type[GraphNetwork]
+    alone: tuple[str, ...] = ()
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
@@ -187,7 +197,8 @@ class _GraphFile:
         return result
 
     def _opened(self, source: Path | bytes, output: Any) -> GraphNetwork:
-        return self._runtime.session(source, output, self._runtime.threads)
+        alone = self._call.name in self._runtime.alone
+        return self._runtime.session(source, output, self._runtime.threads, alone=alone)
 
 
 def _stored(model: bytes, path: Path) -> Path | bytes:
