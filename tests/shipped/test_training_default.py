@@ -27,7 +27,7 @@ from aufait.shipped.action_units.calibration import (
     shown_by,
 )
 from aufait.shipped.action_units.crops import CropSet
-from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
+from aufait.shipped.action_units.distillation import DistillationConfig, held_targets, softened_word, word_loss
 from aufait.shipped.action_units.report import evaluate, model_card
 from aufait.shipped.action_units.train import RealCrops, TrainConfig, positive_weights
 
@@ -237,6 +237,16 @@ def test_the_teachers_log_odds_order_faces_that_no_target_tells_apart(made_up: C
         scores = AUPredictor(network).crop_logits(torch.from_numpy(faces.crops[:, :, 8:120, 8:120].copy()))[:, 0, :, 1].amax(dim=1)
         apart[name] = np.corrcoef(scores.detach().numpy(), mouth)[0, 1]
     assert apart["heard"] > apart["deaf"] + 0.2
+
+
+def test_held_units_are_trained_towards_what_was_said_before() -> None:
+    before, wanted, trust = torch.full((2, 3, 2, 5), 1.5), torch.zeros(2, 3, 2, 5), torch.zeros(2, 3, 2, 5)
+    target, weight = held_targets(before, wanted, trust, (1, 17, 25), DistillationConfig(held=(17,)))
+    assert target[:, 1] == pytest.approx(torch.full((2, 2, 5), 1.5).sigmoid())
+    assert weight[:, 1].eq(1).all()
+    for column in (0, 2):
+        assert target[:, column].eq(0).all()
+        assert weight[:, column].eq(0).all()
 
 
 def test_word_is_the_teachers_for_some_units_and_the_models_own_for_others() -> None:

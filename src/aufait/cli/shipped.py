@@ -113,6 +113,9 @@ def train_mesh(
     ] = None,
     out: OutFolder = Path("aufait-mesh"),
     compact: Annotated[str, typer.Option(help="The pixel branch: compact, or a weights file.")] = "compact",
+    init: Annotated[
+        str | None, typer.Option(help="Train the heads of this mesh model further: mesh, or a weights file.", show_default=False)
+    ] = None,
     task_file: Annotated[Path | None, typer.Option(help="face_landmarker.task.", show_default=False)] = None,
     epochs: Annotated[float | None, typer.Option(min=0.1, help="Passes over the renders.", show_default=False)] = None,
     seed: Seed = 0,
@@ -125,7 +128,9 @@ def train_mesh(
     from aufait.shipped.action_units.train_mesh import train_mesh as train
 
     recipe = MeshRecipe()
-    branch = replace(recipe.branch, seed=seed, epochs=recipe.branch.epochs if epochs is None else epochs)
+    branch, student = (
+        replace(one, seed=seed, epochs=one.epochs if epochs is None else epochs) for one in (recipe.branch, recipe.student)
+    )
     log = stderr()
     weights = train(
         out,
@@ -135,8 +140,9 @@ def train_mesh(
         photo_weights=photo_weights,
         held_out=held_out or (),
         compact=compact,
+        init=init,
         task_file=task_file,
-        recipe=replace(recipe, branch=branch),
+        recipe=replace(recipe, branch=branch, student=student if init else recipe.student),
         report=lambda line: log.print(line, soft_wrap=True),
     )
     stdout().print(str(weights), soft_wrap=True)

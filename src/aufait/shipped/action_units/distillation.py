@@ -33,7 +33,10 @@ class DistillationConfig:
     stressed: tuple[int, ...] = (7, 15)
     """Those of them that count twice."""
     kept: tuple[int, ...] = (2, 4, 17, 23, 24, 25, 28, 43)
-    """Units for which the model is kept near what it said before."""
+    """Units for which the model is kept near what it said before, on real faces."""
+    held: tuple[int, ...] = ()
+    """Units for which what it said before is the only target, on rendered faces too (Li and Hoiem, "Learning without forgetting",
+    ECCV 2016); only where training starts from a model."""
 
 
 def softened_word(
@@ -54,6 +57,21 @@ def softened_word(
         elif unit in config.kept and before is not None:
             word[:, column], weight[:, column] = before[:, column], 1.0
     return Targets((1.0 / (1.0 + np.exp(-word / config.softness))).astype(np.float32), weight)
+
+
+def held_targets(
+    before: Tensor, wanted: Tensor, trust: Tensor, action_units: Sequence[int], config: DistillationConfig
+) -> tuple[Tensor, Tensor]:
+    """Targets and their weights with those of the units that are held replaced by what was said before, with weight 1.
+
+    Args:
+        before: (B, A, 2, 5) logits of the model as it started.
+        wanted, trust: (B, A, 2, 5).
+        action_units: A numbers in output order.
+        config: which units.
+    """
+    held = torch.tensor([unit in config.held for unit in action_units], device=wanted.device)[:, None, None]
+    return torch.where(held, before.sigmoid(), wanted), torch.where(held, 1.0, trust)
 
 
 def word_loss(logits: Tensor, wanted: Tensor, trust: Tensor, softness: float) -> Tensor:

@@ -33,7 +33,7 @@ from aufait.shipped.action_units.branch_targets import Targets, from_intensities
 from aufait.shipped.action_units.calibration import fit_calibration
 from aufait.shipped.action_units.chimeras import FRONTAL_YAW, frontal_faces, join_crops, join_labels, pair_up
 from aufait.shipped.action_units.crops import CropSet, load_all_crops
-from aufait.shipped.action_units.distillation import DistillationConfig, softened_word, word_loss
+from aufait.shipped.action_units.distillation import DistillationConfig, held_targets, softened_word, word_loss
 from aufait.shipped.action_units.report import evaluate, model_card
 from aufait.shipped.loop import TrainingLoop
 from aufait.synthetic.dataset import read_records
@@ -239,10 +239,14 @@ def _fit(
         say(f"continuing after epoch {first}")
     weight = positive_weights(train.intensity, config.max_positive_weight).to(device)
     word = _word(real, init, config)
+    before = None
+    if init is not None and config.distillation.held:
+        before = AUPredictor.load(init, device=str(device)).network
+        weight[[unit in config.distillation.held for unit in config.network.action_units]] = 1.0
     for epoch in range(first, config.epochs):
         start = time.monotonic()
         network.train()
-        loss = _one_epoch(loop, train, real, word, weight, config, epoch, steps)
+        loss = _one_epoch(loop, train, real, word, before, weight, config, epoch, steps)
         loop.save()
         say(f"epoch {epoch + 1}/{config.epochs}: loss {loss:.4f}, {time.monotonic() - start:.0f} s")
     result = AUNetwork(config.network).to(device)
@@ -285,6 +289,7 @@ def _one_epoch(
     train: CropSet,
     real: RealCrops | None,
     word: Targets | None,
+    before: AUNetwork | None,
     weight: Tensor,
     config: TrainConfig,
     epoch: int,
@@ -308,9 +313,14 @@ def _one_epoch(
         crops, labels = _joined([kind.with_chimeras(config, generator) for kind in kinds])
         inputs, (wanted, trust, softened, heard) = augment(crops, labels, generator, config.augmentation)
         inputs = inputs.to(device, memory_format=torch.channels_last)
+        wanted, trust = wanted.to(device), trust.to(device)
         with torch.autocast(device.type, torch.bfloat16):
             logits = loop.network(inputs)
-        loss = target_loss(logits.float(), wanted.to(device), trust.to(device), weight)
+            if before is not None:
+                with torch.no_grad():
+                    said = before(inputs).float()
+                wanted, trust = held_targets(said, wanted, trust, config.network.action_units, config.distillation)
+        loss = target_loss(logits.float(), wanted, trust, weight)
         if word is not None:
             distance = word_loss(logits.float(), softened.to(device), heard.to(device), config.distillation.softness)
             loss = loss + config.distillation.weight * distance

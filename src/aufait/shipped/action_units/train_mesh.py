@@ -8,6 +8,7 @@ Order of a run; each step leaves files in the output folder, from which an inter
 4. the heads are trained further, on renders and on real faces: what a portrait is by construction, else what the teacher is
    confident of. Half smiles and halves of two faces put together (``chimeras``) teach the sides. ``keep_teacher`` can keep a share
    of the weights before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022);
+   a run that starts from an earlier mesh model takes that for the teacher, and keeps half of its weights;
 5. calibration of the whole on the labelled faces, and the weight file.
 
 The people that ``real_faces`` keeps out, and the labelled faces, are never trained on.
@@ -40,7 +41,7 @@ from aufait.models.default.crop import crop_faces
 from aufait.models.default.mesh import MeshPredictor
 from aufait.models.default.ordinal import OCCURRENCE_LEVEL
 from aufait.models.default.photo_trunk import RELEASE_SHA256, PhotoTrunk
-from aufait.models.default.predictor import AUPredictor, AUScores
+from aufait.models.default.predictor import AUPredictor, AUScores, resolve_model
 from aufait.shipped.action_units.branch_targets import (
     Targets,
     balanced,
@@ -86,6 +87,9 @@ class MeshRecipe:
     """Second training, on renders and real faces."""
     keep_teacher: float = 0.0
     """Share of the first training's weights in the result."""
+    keep_initial: float = 0.5
+    """The same where training starts from an earlier mesh model: the mean of the old and the new weights was right more often than
+    either (mean F1 of the development faces, each calibrated without its group, 0.851 against 0.816 and 0.826)."""
     certain: float = 0.5
     """A teacher's occurrence counts from this probability, or as far below one half: 0.5 uses every answer."""
     heard: tuple[int, ...] = (6, 9, 12, 25, 26, 43)
@@ -124,6 +128,7 @@ def train_mesh(
     photo_weights: str | Path,
     held_out: Sequence[str | Path] = (),
     compact: str | Path = "compact",
+    init: str | Path | None = None,
     task_file: str | Path | None = None,
     recipe: MeshRecipe | None = None,
     report: Callable[[str], None] | None = None,
@@ -139,6 +144,7 @@ def train_mesh(
         held_out: folders of ``aufait synth`` with other seeds: half of their persons calibrate the units that no labelled face
             shows, the other half are scored once (``metrics.json``).
         compact: name or file of the compact model, the pixel branch.
+        init: name or file of an earlier mesh model, whose heads are trained further in place of new ones; it is the teacher.
         task_file: ``face_landmarker.task``; None looks in the usual places.
         recipe: the recipe.
         report: called with lines of progress.
@@ -171,7 +177,10 @@ def train_mesh(
     apart = [_rendered_portraits(Path(name), units, views) for name in held_out]
 
     heads: dict[str, nn.Module] = {"features": model.features, "photo": model.photo}
-    _train("teacher", heads, rendered, [], recipe.branch, folder, say, keep=None)
+    if init is None:
+        _train("teacher", heads, rendered, [], recipe.branch, folder, say, keep=None)
+    else:
+        _start_from(init, heads)
     table, _ = calibrator.fit(model, pixels)
     seen = _exceedance(model, pixels, real, table)
     word = from_teacher(seen, certain=recipe.certain)
@@ -189,7 +198,8 @@ def train_mesh(
         ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
         ViewSet(halves.views, half_rows, wanted.select(np.arange(len(rows), len(wanted)))),
     ]
-    _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=recipe.keep_teacher)
+    keep = recipe.keep_teacher if init is None else recipe.keep_initial
+    _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=keep)
     said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in ((real, rows), (halves, half_rows))])
     _save_targets(folder / REAL_TARGETS, real, rows, halves, half_rows, wanted, said)
     tuning, test = _halves(apart)
@@ -200,6 +210,8 @@ def train_mesh(
         "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "recipe": asdict(recipe),
         "labelled": figures,
     }  # fmt: skip
+    if init is not None:
+        notes["init"] = file_sha256(resolve_model(init))
     (folder / "mesh_training.json").write_text(json.dumps(notes, indent=1))
     if test:
         (folder / "metrics.json").write_text(json.dumps(_on_renders(model, pixels, test, table), indent=1))
@@ -230,6 +242,20 @@ def known_targets(faces: Sequence[RealFace], action_units: tuple[int, ...]) -> T
         if asked is not None:
             result.exceedance[row], result.weight[row] = asked.exceedance[0], asked.weight[0]
     return result
+
+
+def _start_from(init: str | Path, heads: dict[str, nn.Module]) -> None:
+    """Put the weights of an earlier model's heads into new ones.
+
+    Raises:
+        InputError: heads of other sizes.
+    """
+    before = MeshPredictor.load(init).model
+    for name, head in heads.items():
+        try:
+            head.load_state_dict(getattr(before, name).state_dict())
+        except RuntimeError as error:
+            raise InputError(f"the heads of {init} have other sizes than the recipe's; train without it") from error
 
 
 Views = Callable[[str, Sequence[Path], np.ndarray], FaceViews]
