@@ -28,15 +28,16 @@ class DistillationConfig:
     softness: float = 2.0
     """Log-odds are divided by it on both sides (Hinton et al., "Distilling the knowledge in a neural network", 2015), so that
     units which are plainly absent count for less than those in doubt, but count."""
-    taught: tuple[int, ...] = (1, 5, 6, 7, 9, 10, 12, 15, 26)
+    taught: tuple[int, ...] = (1, 4, 5, 6, 7, 9, 10, 12, 15, 25, 26)
     """Units for which the teacher's answers are used."""
     stressed: tuple[int, ...] = (7, 15)
     """Those of them that count twice."""
-    kept: tuple[int, ...] = (2, 4, 17, 23, 24, 25, 28, 43)
+    kept: tuple[int, ...] = (2, 17, 23, 24, 28, 43)
     """Units for which the model is kept near what it said before, on real faces."""
-    held: tuple[int, ...] = ()
+    held: tuple[int, ...] = (17,)
     """Units for which what it said before is the only target, on rendered faces too (Li and Hoiem, "Learning without forgetting",
-    ECCV 2016); only where training starts from a model."""
+    ECCV 2016); only where training starts from a model. Rendered chins that are raised taught the model less about real ones than
+    it knew: in a training without this the ROC area of AU 17 on the development faces fell from 0.92 to 0.82."""
 
 
 def softened_word(
