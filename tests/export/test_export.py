@@ -27,6 +27,7 @@ from aufait.media.video import open_video
 from aufait.models.compact import shipped_compact
 from aufait.models.configuration import ModelConfig
 from aufait.models.default.crop import crop_faces
+from aufait.models.default.predictor import AUPredictor
 from aufait.models.default.shipped import model_path
 from aufait.models.fan import FaceAligner, FANConfig, save_aligner
 from aufait.models.outputs import AUOutput
@@ -307,6 +308,17 @@ def test_command_writes_the_shipped_model_in_eight_bits_with_its_card(saved: Pat
     assert (tmp_path / "small_consumer.py").is_file()
     other = runner.invoke(app, ["export", str(saved), "--format", "onnx-int8", "-o", str(tmp_path / "other.onnx")])
     assert (other.exit_code, "goes with default" in other.output) == (2, True)
+
+
+def test_the_card_of_a_model_of_ones_own_does_not_pass_for_that_of_the_shipped_one(tmp_path: Path) -> None:
+    predictor = AUPredictor.load("compact")
+    predictor.calibration.table[0, 1] += 1.0
+    own = predictor.save(tmp_path / "own.safetensors", {"calibrated_on": "faces of mine"})
+    assert runner.invoke(app, ["export", str(own)]).exit_code == 0
+    card = (tmp_path / "own.onnx.md").read_text()
+    assert "faces of mine" in card
+    assert "which licences the data have" in card
+    assert "Apache-2.0" not in card
 
 
 def test_command_explains_wrong_use(saved: Path, tmp_path: Path) -> None:

@@ -131,13 +131,15 @@ def _write_card(path: Path, report: ExportReport, model: Path) -> None:
     from aufait.models.default.base_rates import REFERENCE_RATE
     from aufait.models.default.shipped import model_header, model_path
 
-    shipped = None
+    shipped, notes = None, report.metadata["notes"]
     if kind := _shipped(model):
         file = model_path(str(model) if model.is_file() else kind)
-        header = model_header(file)
-        rate = header.get("reference_rate", REFERENCE_RATE)
-        shipped = {"name": header.get("name", kind), "sha256": file_sha256(file), "reference_rate": rate}
-    write_text(path, network_card(report, shipped), overwrite=True)
+        header, digest = model_header(file), file_sha256(file)
+        if digest == file_sha256(model_path(kind)):
+            rate = header.get("reference_rate", REFERENCE_RATE)
+            shipped = {"name": header.get("name", kind), "sha256": digest, "reference_rate": rate}
+        notes = header.get("training", {})  # else it was trained or calibrated by somebody
+    write_text(path, network_card(report, notes, shipped), overwrite=True)
 
 
 def _run(path: Path, target: Path, format: str, opset: int | None, *, check: bool) -> ExportReport:

@@ -46,11 +46,12 @@ Licence of graphs and weights: Apache-2.0.
 """
 
 
-def network_card(report: ExportReport, shipped: Mapping[str, Any] | None = None) -> str:
+def network_card(report: ExportReport, notes: Mapping[str, Any], shipped: Mapping[str, Any] | None = None) -> str:
     """The page beside an exported network in Markdown.
 
     Args:
         report: what was written.
+        notes: what the network's file says of its origin.
         shipped: ``name``, ``sha256`` and ``reference_rate`` of a model of aufait; None for a network of somebody's own.
     """
     metadata = report.metadata
@@ -78,7 +79,7 @@ Format: {report.format}; {checked}.{bits}
 {inputs}
 * outputs: {", ".join(f"`{name}`" for name in report.outputs)}{cut}
 {told}
-{_origin(metadata["notes"], shipped)}
+{_origin(notes, shipped)}
 * {_LIMITS}
 """
 
