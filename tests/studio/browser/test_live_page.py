@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 from collections.abc import Iterator
@@ -157,6 +158,7 @@ def test_a_file_that_is_no_video_is_answered_with_a_sentence(page: Page, tmp_pat
     assert "no.mp4 cannot be played" in page.get_by_role("alert").inner_text()
 
 
+@pytest.mark.skipif("AUFAIT_MEDIAPIPE_MODEL" in os.environ, reason="the finder is there: AUFAIT_MEDIAPIPE_MODEL names its file")
 def test_a_finder_that_is_not_there_is_answered_with_the_studio_s_sentence(page: Page) -> None:
     page.get_by_text("Network and finder").click()
     page.get_by_label("Face finder").select_option("mesh")
