@@ -57,8 +57,8 @@ def synth(
     ] = False,
     quiet: ErrorsOnlyOption = False,
 ) -> None:
-    """Render synthetic faces with action unit labels. A second run resumes where the first one stopped; runs at a
-    time share the work."""
+    """Render synthetic faces with action unit labels. A second run resumes where the first one stopped;
+    several at once share the work."""
     if fetch or source is not None:
         assets = fetch_geometry(source, quiet)
         if out is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def _units(numbers: Sequence[int]) -> str:
     return ", ".join(f"{unit} ({ACTION_UNITS[unit].name.lower()})" for unit in numbers)
 
 
-def _lines(files: Any) -> str:
+def _lines(files: Iterable[tuple[str, int, str]]) -> str:
     return "\n".join(f"* `{name}`: {size:,} bytes, SHA-256 `{digest}`" for name, size, digest in files)
 
 

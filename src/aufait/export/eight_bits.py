@@ -22,6 +22,8 @@ from aufait.models.default.ordinal import output_of
 
 _NETWORK = "action-units"
 """What ``weights/ranges.json`` calls the network inside."""
+_PART = "/network/"
+"""How the names of its layers begin."""
 
 
 def export_int8(
@@ -58,14 +60,11 @@ def export_int8(
         )
     with exported_file(path, ".onnx") as partial:
         job = ExportJob.prepare(model, None, notes)
-        graph = in_eight_bits(_traced(job, model), measured["ranges"], _NETWORK, part=_PART)
-        partial.write_bytes(_described(graph, job))
+        graph = in_eight_bits(_traced(job), measured["ranges"], _NETWORK, part=_PART)
+        metadata = job.metadata | {"bits": 8}
+        partial.write_bytes(_described(graph, metadata))
         difference = _compare(job, partial) if check else None
-    return ExportReport(path, "onnx-int8", shapes_of(job.inputs), job.program.names, difference, _metadata(job))
-
-
-_PART = "/network/"
-"""How the names of the layers of the network inside begin."""
+    return ExportReport(path, "onnx-int8", shapes_of(job.inputs), job.program.names, difference, metadata)
 
 
 class _OnePass(nn.Module):
@@ -88,13 +87,15 @@ class _OnePass(nn.Module):
         return tuple(output_tensors(output_of(levels, self.calibration)).values())
 
 
-def _traced(job: ExportJob, model: Compact) -> bytes:
+def _traced(job: ExportJob) -> bytes:
     """By the tracing exporter, as the graphs were whose ranges were measured."""
+    model = job.program.model
+    assert isinstance(model, Compact), model
     with quiet_exporter(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "graph.onnx"
         names = ["images", *job.program.names]
         torch.onnx.export(
-            _OnePass(model.cpu()).eval(), (job.inputs["images"],), file, dynamo=False, opset_version=OPSET,
+            _OnePass(model).eval(), (job.inputs["images"],), file, dynamo=False, opset_version=OPSET,
             input_names=["images"], output_names=list(job.program.names), dynamic_axes={name: {0: "batch"} for name in names},
         )  # fmt: skip
         return _with_input_named(file.read_bytes(), "input0")
@@ -113,16 +114,12 @@ def _with_input_named(graph: bytes, name: str) -> bytes:
     return content
 
 
-def _metadata(job: ExportJob) -> dict[str, Any]:
-    return job.metadata | {"bits": 8}
-
-
-def _described(graph: bytes, job: ExportJob) -> bytes:
+def _described(graph: bytes, metadata: Mapping[str, Any]) -> bytes:
     import onnx
 
     model = onnx.load_from_string(graph)
     entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA_KEY, to_json(_metadata(job))
+    entry.key, entry.value = METADATA_KEY, to_json(metadata)
     content: bytes = model.SerializeToString()
     return content
 
