@@ -12,7 +12,7 @@ pytest.importorskip("numba", reason="the face engine needs the 'synth' extra")
 
 from aufait.synthetic.drawing.materials import Material
 from aufait.synthetic.drawing.scene import Scene, sample_scene
-from aufait.synthetic.head.actions import LABELLED_ACTION_UNITS, PROTOTYPES, VISEMES, sample_intensities
+from aufait.synthetic.head.actions import BROWS, LABELLED_ACTION_UNITS, PROTOTYPES, VISEMES, sample_intensities
 from aufait.synthetic.head.assets import FaceModel, load_face_model
 from aufait.synthetic.head.expression import FORMULAS, Intensities, shape_weights
 from aufait.synthetic.head.geometry import (
@@ -280,8 +280,17 @@ def test_draws_hold_rest_near_rest_speech_and_one_sided_frames() -> None:
     assert np.mean(slight) > 0.12
 
 
+def test_oblique_brows_go_with_every_kind_of_mouth() -> None:
+    draws = [sample_intensities(np.random.default_rng([i, 5])) for i in range(4000)]
+    oblique = [d for d in draws if d.mean(1) > 1.5 and d.mean(4) > 1.5]
+    assert 0.06 < len(oblique) / len(draws) < 0.16
+    for mouth in (12, 17, 20, 25, 26):
+        assert sum(d.mean(mouth) > 1.5 for d in oblique) > 0.04 * len(oblique), mouth
+    assert sum(d.mean(15) < 0.5 and d.mean(17) < 0.5 for d in oblique) > 0.4 * len(oblique)
+
+
 def test_prototypes_and_visemes_name_known_units() -> None:
-    for weights in (*PROTOTYPES, *VISEMES):
+    for weights in (*PROTOTYPES, *BROWS, *VISEMES):
         assert set(weights) <= set(FORMULAS)
         assert all(0 < value <= 1 for value in weights.values())
     named = {au for weights in PROTOTYPES for au in weights}

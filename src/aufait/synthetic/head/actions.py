@@ -1,8 +1,8 @@
 """Which action units a frame shows: draws for training and tests, and courses over time for sequences.
 
 Draws mix prototypes (smiles, surprise, anger, disgust, fear, sadness, contempt, ...), single units, speech, free
-combinations and faces at rest or close to it, so that common combinations are common and every unit also occurs alone. One
-face in seven is clearly one-sided in a unit that has sides.
+combinations and faces at rest or close to it, so that common combinations are common and every unit also occurs alone. In one
+face of five the brows do something of their own. One face in seven is clearly one-sided in a unit that has sides.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ PROTOTYPES: tuple[dict[int, float], ...] = (
     {1: 0.8, 4: 0.9, 15: 0.6, 17: 0.5},
     {1: 0.9, 4: 0.6, 15: 0.9, 17: 0.6},
     {1: 0.7, 4: 0.9, 6: 0.6, 7: 0.6, 20: 0.5, 25: 0.6},
+    {1: 0.7, 4: 0.8, 7: 0.5, 17: 0.4, 20: 0.6, 24: 0.4, 43: 0.8},
+    {1: 0.8, 4: 0.7, 6: 0.5, 7: 0.6, 10: 0.4, 17: 0.6, 43: 0.8},
     {15: 0.8, 17: 0.7},
     {15: 0.9},
     # the rest
@@ -72,6 +74,19 @@ PROTOTYPES: tuple[dict[int, float], ...] = (
 
 _SMILES = 7
 """The first prototypes are smiles, which are drawn more often than the rest."""
+
+BROWS: tuple[dict[int, float], ...] = (
+    {1: 0.9, 4: 0.8},
+    {1: 0.6, 4: 0.9},
+    {1: 0.5, 4: 0.4},
+    {1: 0.8},
+    {1: 0.9, 2: 0.5, 4: 0.6},
+    {1: 0.8, 2: 0.8},
+    {2: 0.8},
+    {4: 0.9},
+    {4: 0.5},
+)
+"""What the brows do, whatever the rest of the face does: people frown, worry and wonder over any mouth."""
 
 VISEMES: tuple[dict[int, float], ...] = (
     {25: 0.7, 26: 0.6},  # ah
@@ -111,6 +126,12 @@ def sample_intensities(rng: np.random.Generator) -> Intensities:
                 odds *= 0.3
             if rng.random() < odds:
                 mean[au] = max(mean.get(au, 0.0), float(rng.uniform(0.5, 5)))
+    if rng.random() < 0.25:
+        for au in (1, 2, 4):
+            mean.pop(au, None)
+        gain = rng.uniform(0.35, 1.05)
+        for au, weight in BROWS[rng.integers(len(BROWS))].items():
+            mean[au] = float(np.clip(5 * weight * gain * rng.uniform(0.7, 1.25), 0, 5))
     if rng.random() < 0.16 and not any(au in mean for au in (22, 24, 26, 27, 28)):
         mean[25] = max(mean.get(25, 0.0), float(rng.uniform(0.25, 1.6)))  # lips 1-4 mm apart under whatever else there is
     if rng.random() < 0.06:
