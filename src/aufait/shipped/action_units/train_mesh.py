@@ -6,7 +6,8 @@ Order of a run; each step leaves files in the output folder, from which an inter
 2. the two heads on renders alone: with the pixels and the named blend shapes they are the first teacher;
 3. the teacher's calibration on labelled real faces, and its answers for the real faces;
 4. the heads are trained further, on renders and on real faces: what a portrait is by construction, else what the teacher is
-   confident of. Half smiles and halves of two faces put together (``chimeras``) teach the sides. ``keep_teacher`` can keep a share
+   confident of. Half smiles and halves of two faces put together (``chimeras``) teach the sides, portraits whose brows were moved
+   (``moved_brows``) teach the brows. ``keep_teacher`` can keep a share
    of the weights before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022);
    a run that starts from an earlier mesh model takes that for the teacher, and keeps half of its weights;
 5. calibration of the whole on the labelled faces, and the weight file.
@@ -57,13 +58,16 @@ from aufait.shipped.action_units.branch_targets import (
 )
 from aufait.shipped.action_units.branches import BranchConfig, ViewSet, inputs_of, train_branch
 from aufait.shipped.action_units.calibration import calibrate_on_labels, fit_calibration, left_out_scores
+from aufait.shipped.action_units.chimeras import frontal_faces
 from aufait.shipped.action_units.crops import MAX_YAW, CropSet, frame_intensity, frame_known, load_crops
 from aufait.shipped.action_units.face_views import FaceViews, ViewConfig, store_views
 from aufait.shipped.action_units.half_faces import half_face
 from aufait.shipped.action_units.labelled_faces import best_match, label_table, read_labelled_faces
+from aufait.shipped.action_units.moved_brows import MOVED_UNITS, cut_out, draw_brows, move_brows
 from aufait.shipped.action_units.report import evaluate_scores
 from aufait.shipped.real_faces import RealFace, read_real_faces
 from aufait.synthetic.dataset import FrameRecord, read_records
+from aufait.synthetic.head.assets import load_face_model
 
 REAL_TARGETS = "real_targets.npz"
 """What ``train_default`` reads to teach the compact model real faces: pictures, landmarks, what is known or the teacher says, and
@@ -101,8 +105,14 @@ class MeshRecipe:
     """Most that the absences of a unit on real faces weigh, over its presences."""
     known_again: int = 3
     """How often faces whose expression is known appear for each of the others."""
-    half_again: int = 8
+    half_again: int = 16
     """How often half smiles appear for each of them."""
+    moved_again: int = 2
+    """How many pictures with moved brows are made of each portrait whose brows are at rest."""
+    resting_brows: float = 0.3
+    """Highest probability of AUs 1, 2 and 4 at which brows are taken to be at rest."""
+    lone_frown: float = 0.5
+    """Weight of AU 4 where it is the only movement: without its furrows it looks much like low brows."""
     raised_cheeks: float = 0.6
     """Share of the smiles on request that are taken to raise the cheeks, see ``with_raised_cheeks``."""
 
@@ -191,24 +201,28 @@ def train_mesh(
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
     half_rows = np.tile(np.arange(len(halves)), recipe.half_again)
-    wanted = balanced(joined([targets.select(rows), half_targets.select(half_rows)]), most=recipe.most_absent)
-    quiet = smiles_and_rest(seen, known, units)[rows]
-    wanted = without_side_effects(wanted, np.concatenate([quiet, np.zeros(len(half_rows), bool)]), units, recipe.quiet_smiles)
+    moved, source, moved_targets = _moved_brows(real, seen, targets, recipe, folder, views)
+    pools = [(real, rows), (halves, half_rows), (moved, np.arange(len(moved)))]
+    wanted = joined([targets.select(rows), half_targets.select(half_rows), moved_targets])
+    quiet = smiles_and_rest(seen, known, units)
+    quiet = np.concatenate([quiet[rows], np.zeros(len(half_rows), bool), quiet[source]])
+    wanted = without_side_effects(balanced(wanted, most=recipe.most_absent), quiet, units, recipe.quiet_smiles)
+    last = np.cumsum([len(which) for _, which in pools])
     real_sets = [
-        ViewSet(real.views, rows, wanted.select(np.arange(len(rows)))),
-        ViewSet(halves.views, half_rows, wanted.select(np.arange(len(rows), len(wanted)))),
+        ViewSet(some.views, which, wanted.select(np.arange(end - len(which), end)))
+        for (some, which), end in zip(pools, last, strict=True)
     ]
     keep = recipe.keep_teacher if init is None else recipe.keep_initial
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=keep)
-    said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in ((real, rows), (halves, half_rows))])
-    _save_targets(folder / REAL_TARGETS, real, rows, halves, half_rows, wanted, said)
+    said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in pools])
+    _save_targets(folder / REAL_TARGETS, pools, wanted, said)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
     table, figures = calibrator.fit(model, pixels, start)
     say(f"labelled faces, each calibrated without its group: F1 {figures['f1']:.3f}, ROC area {figures['roc_area']:.3f}")
     notes = {
-        "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "recipe": asdict(recipe),
-        "labelled": figures,
+        "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "moved_brows": len(moved),
+        "recipe": asdict(recipe), "labelled": figures,
     }  # fmt: skip
     if init is not None:
         notes["init"] = file_sha256(resolve_model(init))
@@ -364,18 +378,48 @@ def _half_faces(
     return Portraits(paths, points, views("half", paths, points)), targets
 
 
+def _moved_brows(
+    real: Portraits, seen: np.ndarray, targets: Targets, recipe: MeshRecipe, folder: Path, views: Views
+) -> tuple[Portraits, np.ndarray, Targets]:
+    """Pictures with moved brows of the portraits whose brows are at rest, the row of the portrait of each, and their targets.
+
+    What the brows show is known; of everything else the picture shows what the portrait shows.
+    """
+    units = recipe.model.action_units
+    columns = [units.index(unit) for unit in MOVED_UNITS]
+    raised = seen[..., OCCURRENCE_LEVEL - 1][:, columns].max(axis=(1, 2))
+    source = np.repeat(np.flatnonzero((raised < recipe.resting_brows) & frontal_faces(real.landmarks)), recipe.moved_again)
+    draws = [draw_brows(np.random.default_rng([recipe.student.seed, number])) for number in range(len(source))]
+    pictures = folder / "moved_brows"
+    paths = [pictures / f"{number}.png" for number in range(len(source))]
+    points = pictures / "points.npy"
+    if not points.is_file():
+        pictures.mkdir(exist_ok=True)
+        landmarks = []
+        for number, (row, drawn) in enumerate(zip(source, draws, strict=True)):
+            picture, corner = cut_out(read_image(real.paths[row]), real.landmarks[row])
+            rng = np.random.default_rng([recipe.student.seed, number, 1])
+            bent, where = move_brows(picture, real.landmarks[row] - corner, drawn, load_face_model(), rng)
+            Image.fromarray(bent).save(paths[number])
+            landmarks.append(where)
+        with whole_file(points) as partial:
+            np.save(partial, np.stack(landmarks))
+    result = targets.select(source)
+    intensity = np.array([[[side.get(unit, 0.0) for side in (d.left, d.right)] for unit in MOVED_UNITS] for d in draws])
+    known = from_intensities(intensity, np.ones_like(intensity))
+    lone = intensity[:, [MOVED_UNITS.index(unit) for unit in (1, 2)]].max(axis=(1, 2)) == 0
+    known.weight[lone, MOVED_UNITS.index(4)] = np.where(intensity[lone, MOVED_UNITS.index(4)] > 0, recipe.lone_frown, 1.0)[..., None]
+    result.exceedance[:, columns], result.weight[:, columns] = known.exceedance, known.weight
+    placed = np.load(points)
+    return Portraits(paths, placed, views("moved", paths, placed)), source, result
+
+
 def _save_targets(
-    path: Path,
-    real: Portraits,
-    rows: np.ndarray,
-    halves: Portraits,
-    half_rows: np.ndarray,
-    targets: Targets,
-    logits: np.ndarray,
+    path: Path, pools: Sequence[tuple[Portraits, np.ndarray]], targets: Targets, logits: np.ndarray
 ) -> None:
     """Pictures, landmarks, targets, and the trained model's (N, A, 2, 5) logits before calibration."""
-    pictures = [str(real.paths[row]) for row in rows] + [str(halves.paths[row]) for row in half_rows]
-    landmarks = np.concatenate([real.landmarks[rows], halves.landmarks[half_rows]])
+    pictures = [str(some.paths[row]) for some, rows in pools for row in rows]
+    landmarks = np.concatenate([some.landmarks[rows] for some, rows in pools])
     with whole_file(path) as partial:
         wanted, trust = targets.exceedance, targets.weight
         np.savez(
