@@ -104,12 +104,12 @@ def test_max_faces_keeps_the_largest() -> None:
 @pytest.mark.parametrize(
     ("there", "wanted", "efforts"),
     [
-        ([(120, 0.95)], 1, [Effort.GLANCE]),
-        ([(120, 0.95), (110, 0.95), (100, 0.95)], 2, [Effort.GLANCE]),
-        ([(120, 0.95)], 2, [Effort.GLANCE, Effort.SEARCH]),  # a second may be small
-        ([(60, 0.95)], 1, [Effort.GLANCE, Effort.SEARCH]),  # a larger one may be hard to find
-        ([(120, 0.7)], 1, [Effort.GLANCE, Effort.SEARCH]),
-        ([], 1, [Effort.GLANCE, Effort.SEARCH]),
+        ([(120, 0.95)], 1, [Effort.FEW]),
+        ([(120, 0.95), (110, 0.95), (100, 0.95)], 2, [Effort.FEW]),
+        ([(120, 0.95)], 2, [Effort.FEW, Effort.SEARCH]),  # a second may be small
+        ([(60, 0.95)], 1, [Effort.FEW, Effort.SEARCH]),  # a larger one may be hard to find
+        ([(120, 0.7)], 1, [Effort.FEW, Effort.SEARCH]),
+        ([], 1, [Effort.FEW, Effort.SEARCH]),
         ([(120, 0.95)], None, [Effort.SEARCH]),
     ],
 )

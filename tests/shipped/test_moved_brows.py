@@ -89,7 +89,9 @@ def test_draws_hold_oblique_brows_rest_and_one_sided_ones() -> None:
     draws = [draw_brows(np.random.default_rng(k)) for k in range(900)]
     assert {unit for d in draws for unit in d.present} == set(MOVED_UNITS)
     assert all(0 <= v <= 5 for d in draws for side in (d.left, d.right) for v in side.values())
-    assert 0.2 < np.mean([d.mean(1) > 1 and d.mean(4) > 1 for d in draws]) < 0.5
+    assert 0.2 < np.mean([d.mean(1) > 1.5 and d.mean(4) > 1 for d in draws]) < 0.5
+    peak = np.array([max([v for side in (d.left, d.right) for v in side.values()], default=0.0) for d in draws])
+    assert 0.1 < np.mean((peak > 0) & (peak < 1.4)) < 0.3 and np.mean((peak > 1.4) & (peak < 1.9)) < 0.05
     assert 0.06 < np.mean([not d.present for d in draws]) < 0.2
     assert 0.08 < np.mean([bool(d.left) != bool(d.right) for d in draws]) < 0.2
 

@@ -380,14 +380,16 @@ class BuiltinFinder(FollowingFinder):
 
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         settings = self.config
-        sides = (settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
+        sides = (settings.glance_sides, settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
         boxes, _ = self._detector.detect(image, sides, settings.box_score)
         boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
         boxes = boxes[~self._taken(boxes, known)]
         landmarks, scores = self._reader.read(image, self._reader.crop_from_boxes(boxes))
         near = _overlap_of_pairs(landmark_boxes(landmarks), boxes) >= settings.same_face
         near &= scores >= settings.first_reading
-        points, again = self._reader.read_twice(image, self._reader.crop_from_landmarks(landmarks[near]))
+        windows = self._reader.crop_from_landmarks(landmarks[near])
+        few = effort is Effort.FEW
+        points, again = self._reader.read_followed(image, windows, check=False) if few else self._reader.read_twice(image, windows)
         faces = self._faces(image, points, np.minimum(again, scores[near]), landmarks[near], settings.agreement)
         least = max(min(settings.new_face * self.min_confidence, settings.new_face_limit), self.min_confidence)
         return [face for face in faces if face.confidence >= least]

@@ -26,12 +26,13 @@ from aufait.machine import one_thread_after_fork
 class Effort(IntEnum):
     """How hard to search a whole picture."""
 
-    GLANCE = 0
-    """A few milliseconds: large faces only. Every frame without a face, or in which somebody is missing; a single picture of which
-    only so many faces are wanted."""
-    LOOK = 1
+    FEW = 0
+    """A single picture of which only so many faces are wanted: large faces only, and what is certain is not checked again."""
+    GLANCE = 1
+    """A few milliseconds: large faces only. Every frame without a face, or in which somebody is missing."""
+    LOOK = 2
     """Now and then in a video: faces down to about 40 pixels at 1280 x 720."""
-    SEARCH = 2
+    SEARCH = 3
     """A single picture: everything, however long it takes."""
 
 
@@ -64,7 +65,7 @@ class FollowingConfig:
     """Faces whose intersection covers more than this of the smaller box are the same face."""
 
     large: float = 0.25
-    """Where only so many faces of a single picture are wanted, and a glance finds as many of at least this share of the shorter
+    """Where only so many faces of a single picture are wanted, and the search for few finds as many of at least this share of the shorter
     side ..."""
 
     certain: float = 0.9
@@ -126,7 +127,7 @@ class FollowingFinder(ABC):
             InputError: another shape or type.
         """
         image = self._checked(image)
-        faces = self._distinct(self._search(image, Effort.GLANCE, [])) if self.max_faces is not None else []
+        faces = self._distinct(self._search(image, Effort.FEW, [])) if self.max_faces is not None else []
         if not self._enough(faces, image):
             faces = self._distinct(self._search(image, Effort.SEARCH, []))
         faces.sort(key=lambda face: -float(box_sizes(face.box[None])[0]))

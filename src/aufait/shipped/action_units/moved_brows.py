@@ -42,8 +42,11 @@ _GRID = 96
 
 
 def draw_brows(rng: np.random.Generator) -> Intensities:
-    """One entry of ``BROWS`` at a random strength, on both sides alike or, in one draw of seven, on one side only."""
-    gain = rng.uniform(0.35, 1.0)
+    """One entry of ``BROWS``, clearly there or, in one draw of five, as slight as brows at rest differ between people.
+
+    On both sides alike or, in one draw of seven, on one side only.
+    """
+    gain = rng.uniform(0.55, 1.05) if rng.random() < 0.8 else rng.uniform(0.05, 0.22)
     mean = {au: float(np.clip(5 * w * gain * rng.uniform(0.75, 1.25), 0, 5)) for au, w in BROWS[rng.integers(len(BROWS))].items()}
     sides = [{au: float(np.clip(v * rng.uniform(0.92, 1.08), 0, 5)) for au, v in mean.items()} for _ in range(2)]
     if rng.random() < 1 / 7:

@@ -107,12 +107,12 @@ class MeshRecipe:
     """How often faces whose expression is known appear for each of the others."""
     half_again: int = 16
     """How often half smiles appear for each of them."""
-    moved_again: int = 2
+    moved_again: int = 3
     """How many pictures with moved brows are made of each portrait whose brows are at rest."""
     resting_brows: float = 0.3
     """Highest probability of AUs 1, 2 and 4 at which brows are taken to be at rest."""
-    lone_frown: float = 0.5
-    """Weight of AU 4 where it is the only movement: without its furrows it looks much like low brows."""
+    lone_frown: float = 0.0
+    """Weight of the presence of AU 4 where it is the only movement: without its furrows it looks much like low brows."""
     raised_cheeks: float = 0.6
     """Share of the smiles on request that are taken to raise the cheeks, see ``with_raised_cheeks``."""
 
