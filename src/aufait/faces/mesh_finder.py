@@ -106,7 +106,7 @@ class MeshConfig:
     over the side, of the logarithms of the sides, or of the angles in radians."""
 
     shake: float = 0.02
-    """The same for a new face, which is read again twice at most."""
+    """The same for a new face, which is read again twice at most; where only few faces of a picture are wanted, ``drift`` holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,9 +190,10 @@ class MeshFinder(FollowingFinder):
         if effort is Effort.LOOK:
             return self._read_news(image, boxes, angles, following=bool(known))
         glimpse = self.config.glimpse if effort is Effort.SEARCH else self.config.presence[1]
-        faces = self._read(image, self._first_windows(boxes, angles), glimpse)
+        shake = self.config.drift if effort is Effort.FEW else self.config.shake
+        faces = self._read(image, self._first_windows(boxes, angles), glimpse, shake)
         if effort is Effort.SEARCH and all(face.confidence < self.config.search_turned for face in faces):
-            faces += self._read(image, self._lying_candidates(image), glimpse)
+            faces += self._read(image, self._lying_candidates(image), glimpse, shake)
         return faces
 
     def _read_news(self, image: np.ndarray, boxes: np.ndarray, angles: np.ndarray, *, following: bool) -> list[Face]:
@@ -201,7 +202,7 @@ class MeshFinder(FollowingFinder):
             self._empty.forget()
         news = ~self._empty.still_empty(image, boxes)
         boxes, angles = boxes[news], angles[news]
-        faces = self._read(image, self._first_windows(boxes, angles), self.config.presence[1])
+        faces = self._read(image, self._first_windows(boxes, angles), self.config.presence[1], self.config.shake)
         self._empty.remember(image, boxes[~_covered(boxes, faces)])
         return faces
 
@@ -209,13 +210,13 @@ class MeshFinder(FollowingFinder):
         super().reset()
         self._empty.forget()
 
-    def _read(self, image: np.ndarray, windows: np.ndarray, glimpse: float) -> list[Face]:
-        """New faces (in no order) near ``windows`` (N, 2, 3) that several looks agree on."""
+    def _read(self, image: np.ndarray, windows: np.ndarray, glimpse: float, shake: float) -> list[Face]:
+        """New faces (in no order) near ``windows`` (N, 2, 3) that several looks agree on, see ``MeshConfig.shake``."""
         looks, presence = self._right_way_up(image, *self._settle(image, windows, glimpse))
         presence = presence - self._unlikely(looks)
         kept = _one_reading(looks, presence)
         kept = kept[presence[kept] > self.config.presence[0]]
-        looks = self._steadied(image, self._steadied(image, _part(looks, kept), self.config.shake), self.config.shake)
+        looks = self._steadied(image, self._steadied(image, _part(looks, kept), shake), shake)
         faces = self._faces(image, looks, presence[kept])
         least = max(min(self.config.new_face * self.min_confidence, self.config.new_face_limit), self.min_confidence)
         return [face for face in faces if face.confidence >= least]
