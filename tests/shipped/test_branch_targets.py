@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from aufait.shipped.action_units.branch_targets import (
+    at_rest,
     QUIET_IN_A_SMILE,
     balanced,
     from_intensities,
@@ -55,6 +56,14 @@ def test_what_is_known_wins_over_the_teacher() -> None:
     assert not both.exceedance[0, 0].any()
     assert (both.exceedance[0, 1] == np.float32(0.95)).all()
     assert (both.exceedance[0, 2, :, 2:] == np.float32(0.95)).all()
+
+
+def test_what_rests_is_absent_and_everything_else_stays() -> None:
+    word = from_teacher(np.full((2, 3, 2, 5), 0.9, np.float32), certain=0.95)
+    told = at_rest(word, np.array([True, False]), (1, 4), (1, 4, 12))
+    assert not told.exceedance[0, :2].any() and (told.weight[0, :2] == 1).all()
+    assert (told.exceedance[0, 2] == word.exceedance[0, 2]).all() and not told.weight[0, 2].any()
+    assert (told.exceedance[1] == word.exceedance[1]).all() and not told.weight[1].any() and not word.weight.any()
 
 
 def test_absences_weigh_no_more_than_a_multiple_of_the_presences() -> None:

@@ -256,6 +256,9 @@ def test_word_is_the_teachers_for_some_units_and_the_models_own_for_others() -> 
     assert word.exceedance[0, :3, 0, 0] == pytest.approx(1 / (1 + np.exp([-1.0, 2.0, -1.0])), abs=1e-5)
     assert word.weight[0, :, 0, 0].tolist() == [1.0, 1.0, 2.0, 0.0]
     assert softened_word(teacher, None, (1, 4, 7, 20), config).weight[0, :, 0, 0].tolist() == [1.0, 0.0, 2.0, 0.0]
+    teacher[0, :, 0] = np.nan  # what is known otherwise
+    word = softened_word(teacher, before, (1, 4, 7, 20), config)
+    assert not word.weight[0, :, 0].any() and np.isfinite(word.exceedance).all() and word.weight[0, 0, 1].all()
 
 
 def test_word_loss_is_nothing_where_the_answer_is_the_word() -> None:

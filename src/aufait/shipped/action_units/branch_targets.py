@@ -9,6 +9,7 @@ For renders, every level is known. For real faces only this is known, and only t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,6 +105,14 @@ def with_raised_cheeks(
     exceedance, weight = word.exceedance.copy(), word.weight.copy()
     exceedance[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
     weight[chosen, column, :, :OCCURRENCE_LEVEL] = 1.0
+    return Targets(exceedance, weight)
+
+
+def at_rest(targets: Targets, rows: np.ndarray, resting: Sequence[int], action_units: tuple[int, ...]) -> Targets:
+    """The same targets with the units ``resting`` known to be absent in ``rows`` (N,) bool."""
+    exceedance, weight = targets.exceedance.copy(), targets.weight.copy()
+    for unit in resting:
+        exceedance[rows, action_units.index(unit)], weight[rows, action_units.index(unit)] = 0.0, 1.0
     return Targets(exceedance, weight)
 
 

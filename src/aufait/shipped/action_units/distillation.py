@@ -46,7 +46,7 @@ def softened_word(
     """Softened exceedances with weights.
 
     Args:
-        teacher: (N, A, 2, 5) logits of the teacher before calibration.
+        teacher: (N, A, 2, 5) logits of the teacher before calibration; NaN where something else is known.
         before: the same of the model that is to be trained, as it starts; None when it starts from nothing.
         action_units: A numbers in output order.
         config: which units.
@@ -56,7 +56,9 @@ def softened_word(
         if unit in config.taught:
             weight[:, column] = 2.0 if unit in config.stressed else 1.0
         elif unit in config.kept and before is not None:
-            word[:, column], weight[:, column] = before[:, column], 1.0
+            word[:, column], weight[:, column] = np.where(np.isnan(word[:, column]), np.nan, before[:, column]), 1.0
+    weight[np.isnan(word)] = 0.0
+    word[np.isnan(word)] = 0.0
     return Targets((1.0 / (1.0 + np.exp(-word / config.softness))).astype(np.float32), weight)
 
 

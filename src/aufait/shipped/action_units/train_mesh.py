@@ -45,6 +45,7 @@ from aufait.models.default.photo_trunk import RELEASE_SHA256, PhotoTrunk
 from aufait.models.default.predictor import AUPredictor, AUScores, resolve_model
 from aufait.shipped.action_units.branch_targets import (
     Targets,
+    at_rest,
     balanced,
     from_intensities,
     from_teacher,
@@ -111,7 +112,7 @@ class MeshRecipe:
     """How many pictures with moved brows are made of each portrait whose brows are at rest."""
     resting_brows: float = 0.3
     """Highest probability of AUs 1, 2 and 4 at which brows are taken to be at rest."""
-    lone_frown: float = 0.0
+    lone_frown: float = 0.5
     """Weight of the presence of AU 4 where it is the only movement: without its furrows it looks much like low brows."""
     raised_cheeks: float = 0.6
     """Share of the smiles on request that are taken to raise the cheeks, see ``with_raised_cheeks``."""
@@ -198,10 +199,12 @@ def train_mesh(
     known = known_targets(faces, units)
     smiles = np.array([face.expression == "smiling" for face in faces])
     targets = with_raised_cheeks(with_known(known, word), seen, smiles, units, share=recipe.raised_cheeks)
+    quiet_brows = (seen[:, [units.index(u) for u in MOVED_UNITS]] < recipe.resting_brows)[..., OCCURRENCE_LEVEL - 1].all(axis=(1, 2))
+    targets = at_rest(targets, quiet_brows, MOVED_UNITS, units)
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
     half_rows = np.tile(np.arange(len(halves)), recipe.half_again)
-    moved, source, moved_targets = _moved_brows(real, seen, targets, recipe, folder, views)
+    moved, source, moved_targets = _moved_brows(real, quiet_brows, targets, recipe, folder, views)
     pools = [(real, rows), (halves, half_rows), (moved, np.arange(len(moved)))]
     wanted = joined([targets.select(rows), half_targets.select(half_rows), moved_targets])
     quiet = smiles_and_rest(seen, known, units)
@@ -215,6 +218,7 @@ def train_mesh(
     keep = recipe.keep_teacher if init is None else recipe.keep_initial
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=keep)
     said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in pools])
+    said[-len(moved) :, [units.index(unit) for unit in MOVED_UNITS]] = np.nan  # these are known
     _save_targets(folder / REAL_TARGETS, pools, wanted, said)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
@@ -250,9 +254,9 @@ def known_targets(faces: Sequence[RealFace], action_units: tuple[int, ...]) -> T
     """What the studio asked for: neutral and smiling portraits; no weight on the others."""
     result = neutral(len(faces), action_units)
     result.weight[:] = 0.0
-    at_rest, smile = neutral(1, action_units), smiling(1, action_units)
+    rest, smile = neutral(1, action_units), smiling(1, action_units)
     for row, face in enumerate(faces):
-        asked = {"neutral": at_rest, "smiling": smile}.get(face.expression)
+        asked = {"neutral": rest, "smiling": smile}.get(face.expression)
         if asked is not None:
             result.exceedance[row], result.weight[row] = asked.exceedance[0], asked.weight[0]
     return result
@@ -379,7 +383,7 @@ def _half_faces(
 
 
 def _moved_brows(
-    real: Portraits, seen: np.ndarray, targets: Targets, recipe: MeshRecipe, folder: Path, views: Views
+    real: Portraits, resting: np.ndarray, targets: Targets, recipe: MeshRecipe, folder: Path, views: Views
 ) -> tuple[Portraits, np.ndarray, Targets]:
     """Pictures with moved brows of the portraits whose brows are at rest, the row of the portrait of each, and their targets.
 
@@ -387,8 +391,7 @@ def _moved_brows(
     """
     units = recipe.model.action_units
     columns = [units.index(unit) for unit in MOVED_UNITS]
-    raised = seen[..., OCCURRENCE_LEVEL - 1][:, columns].max(axis=(1, 2))
-    source = np.repeat(np.flatnonzero((raised < recipe.resting_brows) & frontal_faces(real.landmarks)), recipe.moved_again)
+    source = np.repeat(np.flatnonzero(resting & frontal_faces(real.landmarks)), recipe.moved_again)
     draws = [draw_brows(np.random.default_rng([recipe.student.seed, number])) for number in range(len(source))]
     pictures = folder / "moved_brows"
     paths = [pictures / f"{number}.png" for number in range(len(source))]
@@ -417,7 +420,7 @@ def _moved_brows(
 def _save_targets(
     path: Path, pools: Sequence[tuple[Portraits, np.ndarray]], targets: Targets, logits: np.ndarray
 ) -> None:
-    """Pictures, landmarks, targets, and the trained model's (N, A, 2, 5) logits before calibration."""
+    """Pictures, landmarks, targets, and the trained model's (N, A, 2, 5) logits before calibration, NaN where it is not asked."""
     pictures = [str(some.paths[row]) for some, rows in pools for row in rows]
     landmarks = np.concatenate([some.landmarks[rows] for some, rows in pools])
     with whole_file(path) as partial:
