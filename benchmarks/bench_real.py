@@ -3,6 +3,7 @@
     python benchmarks/bench_real.py dev FOLDER      labelled faces: F1, ROC area, calibration; error sheets
     python benchmarks/bench_real.py rest FOLDER     studio portraits kept out of training: false alarms, smiles; faces found
     python benchmarks/bench_real.py sides FOLDER    half smiles of the same people and of renders: is the acting side recognised?
+    python benchmarks/bench_real.py brows FOLDER    the kept portraits with moved brows: are AUs 1, 2 and 4 found?
     python benchmarks/bench_real.py quality FOLDER  error against quality, and quality under known defects
 
 Options of all: ``--finder``, ``--finder-model``, ``--model``, ``--device``, ``--runtime``; ``... dev --help`` shows the
@@ -14,7 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from real_bench import development, resting, sides, trust
+from real_bench import brows, development, resting, sides, trust
 
 from aufait.errors import AufaitError
 
@@ -22,6 +23,7 @@ PARTS = {
     "dev": (development, "F1, ROC area and calibration on labelled faces"),
     "rest": (resting, "false alarms on resting faces, smiles, faces found"),
     "sides": (sides, "faces that act on one side"),
+    "brows": (brows, "moved brows on portraits kept out of training"),
     "quality": (trust, "error against quality, quality under defects"),
 }
 

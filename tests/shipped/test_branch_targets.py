@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aufait.shipped.action_units.branch_targets import (
-    at_rest,
     QUIET_IN_A_SMILE,
+    at_rest,
     balanced,
     from_intensities,
     from_teacher,

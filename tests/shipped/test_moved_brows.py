@@ -11,9 +11,9 @@ from aufait.shipped.action_units.moved_brows import MOVED_UNITS, cut_out, draw_b
 
 pytest.importorskip("cv2", reason="bending a portrait needs OpenCV: pip install 'aufait[synth]'")
 
-from aufait.errors import MissingModelError  # noqa: E402
-from aufait.synthetic.head.assets import FaceModel, load_face_model  # noqa: E402
-from aufait.synthetic.head.expression import Intensities  # noqa: E402
+from aufait.errors import MissingModelError
+from aufait.synthetic.head.assets import FaceModel, load_face_model
+from aufait.synthetic.head.expression import Intensities
 
 SIZE = 400
 

@@ -65,8 +65,8 @@ class FollowingConfig:
     """Faces whose intersection covers more than this of the smaller box are the same face."""
 
     large: float = 0.25
-    """Where only so many faces of a single picture are wanted, and the search for few finds as many of at least this share of the shorter
-    side ..."""
+    """Where only so many faces of a single picture are wanted, and the search for few finds as many of at least this share of the
+    shorter side ..."""
 
     certain: float = 0.9
     """... and this confidence, the picture is not searched for smaller ones, which would be left out."""

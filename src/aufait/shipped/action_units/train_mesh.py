@@ -64,7 +64,7 @@ from aufait.shipped.action_units.crops import MAX_YAW, CropSet, frame_intensity,
 from aufait.shipped.action_units.face_views import FaceViews, ViewConfig, store_views
 from aufait.shipped.action_units.half_faces import half_face
 from aufait.shipped.action_units.labelled_faces import best_match, label_table, read_labelled_faces
-from aufait.shipped.action_units.moved_brows import MOVED_UNITS, cut_out, draw_brows, move_brows
+from aufait.shipped.action_units.moved_brows import MOVED_UNITS, TAUGHT_UNITS, cut_out, draw_brows, move_brows
 from aufait.shipped.action_units.report import evaluate_scores
 from aufait.shipped.real_faces import RealFace, read_real_faces
 from aufait.synthetic.dataset import FrameRecord, read_records
@@ -112,8 +112,6 @@ class MeshRecipe:
     """How many pictures with moved brows are made of each portrait whose brows are at rest."""
     resting_brows: float = 0.3
     """Highest probability of AUs 1, 2 and 4 at which brows are taken to be at rest."""
-    lone_frown: float = 0.5
-    """Weight of the presence of AU 4 where it is the only movement: without its furrows it looks much like low brows."""
     raised_cheeks: float = 0.6
     """Share of the smiles on request that are taken to raise the cheeks, see ``with_raised_cheeks``."""
 
@@ -199,8 +197,9 @@ def train_mesh(
     known = known_targets(faces, units)
     smiles = np.array([face.expression == "smiling" for face in faces])
     targets = with_raised_cheeks(with_known(known, word), seen, smiles, units, share=recipe.raised_cheeks)
-    quiet_brows = (seen[:, [units.index(u) for u in MOVED_UNITS]] < recipe.resting_brows)[..., OCCURRENCE_LEVEL - 1].all(axis=(1, 2))
-    targets = at_rest(targets, quiet_brows, MOVED_UNITS, units)
+    shown = seen[..., OCCURRENCE_LEVEL - 1][:, [units.index(unit) for unit in MOVED_UNITS]]
+    quiet_brows = (shown < recipe.resting_brows).all(axis=(1, 2))
+    targets = at_rest(targets, quiet_brows, TAUGHT_UNITS, units)
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
     half_rows = np.tile(np.arange(len(halves)), recipe.half_again)
@@ -218,7 +217,7 @@ def train_mesh(
     keep = recipe.keep_teacher if init is None else recipe.keep_initial
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=keep)
     said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in pools])
-    said[-len(moved) :, [units.index(unit) for unit in MOVED_UNITS]] = np.nan  # these are known
+    said[-len(moved) :, [units.index(unit) for unit in MOVED_UNITS]] = np.nan  # not as the teacher says
     _save_targets(folder / REAL_TARGETS, pools, wanted, said)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
@@ -390,7 +389,6 @@ def _moved_brows(
     What the brows show is known; of everything else the picture shows what the portrait shows.
     """
     units = recipe.model.action_units
-    columns = [units.index(unit) for unit in MOVED_UNITS]
     source = np.repeat(np.flatnonzero(resting & frontal_faces(real.landmarks)), recipe.moved_again)
     draws = [draw_brows(np.random.default_rng([recipe.student.seed, number])) for number in range(len(source))]
     pictures = folder / "moved_brows"
@@ -408,10 +406,10 @@ def _moved_brows(
         with whole_file(points) as partial:
             np.save(partial, np.stack(landmarks))
     result = targets.select(source)
-    intensity = np.array([[[side.get(unit, 0.0) for side in (d.left, d.right)] for unit in MOVED_UNITS] for d in draws])
+    intensity = np.array([[[side.get(unit, 0.0) for side in (d.left, d.right)] for unit in TAUGHT_UNITS] for d in draws])
     known = from_intensities(intensity, np.ones_like(intensity))
-    lone = intensity[:, [MOVED_UNITS.index(unit) for unit in (1, 2)]].max(axis=(1, 2)) == 0
-    known.weight[lone, MOVED_UNITS.index(4)] = np.where(intensity[lone, MOVED_UNITS.index(4)] > 0, recipe.lone_frown, 1.0)[..., None]
+    result.weight[:, [units.index(unit) for unit in MOVED_UNITS]] = 0.0
+    columns = [units.index(unit) for unit in TAUGHT_UNITS]
     result.exceedance[:, columns], result.weight[:, columns] = known.exceedance, known.weight
     placed = np.load(points)
     return Portraits(paths, placed, views("moved", paths, placed)), source, result
