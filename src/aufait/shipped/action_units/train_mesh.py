@@ -198,7 +198,7 @@ def train_mesh(
     smiles = np.array([face.expression == "smiling" for face in faces])
     targets = with_raised_cheeks(with_known(known, word), seen, smiles, units, share=recipe.raised_cheeks)
     shown = seen[..., OCCURRENCE_LEVEL - 1][:, [units.index(unit) for unit in MOVED_UNITS]]
-    quiet_brows = (shown < recipe.resting_brows).all(axis=(1, 2))
+    quiet_brows = np.asarray((shown < recipe.resting_brows).all(axis=(1, 2)))
     targets = at_rest(targets, quiet_brows, TAUGHT_UNITS, units)
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
