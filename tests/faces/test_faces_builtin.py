@@ -330,6 +330,25 @@ def test_portraits_that_fill_the_picture_are_found(shared: Path) -> None:
 
 
 @shipped
+@shipped
+def test_a_large_face_of_a_picture_costs_one_look_and_two_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one face is wanted; it is the face that the whole search finds."""
+    clip = Path(__file__).resolve().parents[2] / "src" / "aufait" / "assets" / "demo.mp4"
+    with open_video(clip) as video:
+        image = next(iter(video)).image
+    image = np.ascontiguousarray(image[:, : image.shape[1] // 2])  # one of its two people
+    (whole,) = BuiltinFinder().find(image)
+    finder = BuiltinFinder(max_faces=1)
+    sides, crops = [], []
+    detect, run = finder._detector.detect, finder._reader._run
+    monkeypatch.setattr(finder._detector, "detect", lambda image, which, score: sides.append(which) or detect(image, which, score))
+    monkeypatch.setattr(finder._reader, "_run", lambda some: crops.append(len(some)) or run(some))
+    (face,) = finder.find(image)
+    assert (sides, crops) == ([(160,)], [1, 1])
+    size = np.ptp(whole.landmarks, axis=0).max()
+    assert np.linalg.norm(face.landmarks - whole.landmarks, axis=1).mean() < 0.02 * size
+
+
 def test_the_mountains_have_no_face(shared: Path) -> None:
     image = np.asarray(Image.open(shared / "samples" / "free-mountain-vector-01.jpg").convert("RGB"))
     assert create_finder("builtin").find(image) == []

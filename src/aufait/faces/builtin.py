@@ -47,9 +47,12 @@ ConfigT = TypeVar("ConfigT", FaceDetectorConfig, FaceLandmarkConfig)
 class BuiltinConfig:
     """Settings of ``BuiltinFinder``."""
 
+    few_sides: tuple[int, ...] = (160,)
+    """Longer side of the picture that the detector sees, in pixels, where only so many faces of a single picture are wanted: enough
+    for the large ones, which then settle it."""
+
     glance_sides: tuple[int, ...] = (320,)
-    """Longer side of the picture that the detector sees, in pixels, when it must be quick. Faces of 12 to 400 pixels
-    there are found."""
+    """The same when it must be quick. Faces of 12 to 400 pixels there are found."""
 
     look_sides: tuple[int, ...] = (320, 640)
     """The same for the regular search in a video: at 1280 x 720, faces from about 24 pixels."""
@@ -380,7 +383,7 @@ class BuiltinFinder(FollowingFinder):
 
     def _search(self, image: np.ndarray, effort: Effort, known: list[Face]) -> list[Face]:
         settings = self.config
-        sides = (settings.glance_sides, settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
+        sides = (settings.few_sides, settings.glance_sides, settings.look_sides, settings.search_sides)[effort]
         boxes, _ = self._detector.detect(image, sides, settings.box_score)
         boxes = boxes[(boxes[:, 2:] - boxes[:, :2]).max(axis=1) >= settings.smallest_face]
         boxes = boxes[~self._taken(boxes, known)]
