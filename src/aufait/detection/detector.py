@@ -34,7 +34,7 @@ from aufait.detection.scores import FaceScores
 from aufait.detection.threads import Prefetch, frames_that_fit
 from aufait.errors import AufaitError, InputError, InputWarning
 from aufait.layers.runtimes import Runtime, on_processor, open_runtime
-from aufait.machine import cores, default_threads, one_thread_after_fork, resolve_device, torch_threads
+from aufait.machine import default_threads, one_thread_after_fork, resolve_device, torch_threads
 from aufait.media.addresses import Address, find_address
 from aufait.results import FaceAnalysis
 
@@ -101,8 +101,7 @@ class Detector:
         max_faces: keep at most this many faces per frame; None for no limit.
         min_confidence: faces of lower confidence are dropped, in [0, 1].
         threads: torch threads to use while the networks run; the caller's own setting is put back after each frame.
-            None for half of the cores, since reading and face finding run at the same time as the networks; and for all of them
-            where a single picture is analysed.
+            None for half of the cores: reading and face finding run at the same time as the networks.
         batch_size: frames of a video file that are scored together; the results are the same. None for 4 on the CPU and 16 on
             a GPU. Frames of a camera never wait for others.
         finder_model: path of the finder's own model file, for finders that need one.
@@ -146,7 +145,6 @@ class Detector:
         self.max_faces = max_faces
         self.min_confidence = min_confidence
         self.threads = threads or default_threads()
-        self._picture_threads = threads or cores()
         self.batch_size = batch_size or (_BATCH_ON_CPU if self.device == "cpu" else _BATCH_ON_GPU)
         runs = open_runtime(runtime, device=self.device, threads=self.threads)
         self.runtime = runs.name
@@ -253,7 +251,7 @@ class Detector:
         if self._pushed is not None:
             raise RuntimeError("this detector tracks a video; call finish() first or make another Detector for single pictures")
         pixels, name = load_picture(image)
-        with self._torch_threads(self._picture_threads):
+        with self._torch_threads():
             faces = self._in_space(self._finder.find(pixels), pixels)
             (result,) = self._score([TrackedFrame(source or name, 1, 0.0, pixels, faces, keep=keep_picture)])
         return result
@@ -278,7 +276,7 @@ class Detector:
         if not self._busy.acquire(blocking=False):
             raise RuntimeError("this detector is following a video; finish that first or make another Detector")
         try:
-            with self._torch_threads(self._picture_threads):
+            with self._torch_threads():
                 found = self._finder.find(pixels) if faces is None else faces
                 return explain_faces(self._predictor, self._finder, pixels, found, occlusion=occlusion)
         finally:
@@ -518,8 +516,8 @@ class Detector:
 
         return with_points_in_space(faces, (image.shape[1], image.shape[0]))
 
-    def _torch_threads(self, count: int | None = None) -> AbstractContextManager[None]:
-        return torch_threads(1 if one_thread_after_fork() else count or self.threads)
+    def _torch_threads(self) -> AbstractContextManager[None]:
+        return torch_threads(1 if one_thread_after_fork() else self.threads)
 
     def _track(self, frames: Iterable[Any], source: str, keep: bool) -> Iterator[TrackedFrame]:
         """Finds the faces of each frame; runs in a background thread."""
