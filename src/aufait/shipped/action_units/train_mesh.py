@@ -87,7 +87,7 @@ class MeshRecipe:
     branch: BranchConfig = field(default_factory=BranchConfig)
     """First training of the heads, on renders."""
     student: BranchConfig = field(
-        default_factory=lambda: BranchConfig(epochs=6, learning_rate=1e-3, chimeras=0.5, real_share=0.4)
+        default_factory=lambda: BranchConfig(epochs=6, learning_rate=1e-3, chimeras=0.5, real_share=0.5)
     )
     """Second training, on renders and real faces."""
     keep_teacher: float = 0.0
