@@ -1,4 +1,4 @@
-"""Real portraits with their brows moved: the picture is bent as the face engine's geometry moves under AUs 1, 2, 4, 5 and 15.
+"""Real portraits with their brows moved: the picture is bent as the face engine's geometry moves under AUs 1, 2 and 4.
 
 Renders show oblique and raised brows on rendered skin only, and hardly any portrait shows them. Here the skin, the hair of the
 brows and the light are a camera's; how far each point goes is the engine's, brought onto the portrait by its landmarks. Bending
@@ -36,7 +36,7 @@ BROWS: tuple[dict[int, float], ...] = (
     {4: 0.9},
     {},
 )
-"""What the brows may do: unit -> share of the full intensity. The empty one is bent by chance alone."""
+"""What the brows of a moved portrait may do: unit -> share of the full intensity. The empty one is bent by chance alone."""
 
 CHANCE = 0.012
 """Spread of the slow bend that every picture gets, in outer eye-corner distances: a bent picture alone says nothing."""

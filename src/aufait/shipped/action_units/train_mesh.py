@@ -109,7 +109,8 @@ class MeshRecipe:
     half_again: int = 16
     """How often half smiles appear for each of them."""
     moved_again: int = 3
-    """How many pictures with moved brows are made of each portrait whose brows are at rest."""
+    """How many pictures with moved brows are made of each portrait whose brows are at rest, by the face engine's geometry; 0 for
+    none."""
     resting_brows: float = 0.3
     """Highest probability of AUs 1, 2 and 4 at which brows are taken to be at rest."""
     raised_cheeks: float = 0.6
@@ -160,12 +161,14 @@ def train_mesh(
 
     Raises:
         InputError: pictures or labels that cannot be used.
-        MissingModelError: a model file is absent or another one than expected.
+        MissingModelError: a model file, or the face engine's geometry, is absent or another one than expected.
     """
     recipe, say = recipe or MeshRecipe(), report or (lambda line: None)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     task = None if task_file is None else Path(task_file)
+    if recipe.moved_again:
+        load_face_model()  # what is missing is told now, not after hours
     trunk = released_trunk(photo_weights)
     networks = MeshNetworks.load(task)
     units = recipe.model.action_units
@@ -203,12 +206,15 @@ def train_mesh(
     sure = np.flatnonzero(known.weight.any(axis=(1, 2, 3)))
     rows = np.concatenate([np.arange(len(faces)), np.repeat(sure, recipe.known_again - 1)])
     half_rows = np.tile(np.arange(len(halves)), recipe.half_again)
-    moved, source, moved_targets = _moved_brows(real, quiet_brows, targets, recipe, folder, views)
-    pools = [(real, rows), (halves, half_rows), (moved, np.arange(len(moved)))]
-    wanted = joined([targets.select(rows), half_targets.select(half_rows), moved_targets])
     quiet = smiles_and_rest(seen, known, units)
+    pools, parts = [(real, rows), (halves, half_rows)], [targets.select(rows), half_targets.select(half_rows)]
+    source = np.repeat(np.flatnonzero(quiet_brows & frontal_faces(real.landmarks)), recipe.moved_again)
+    if len(source):
+        moved, moved_targets = _moved_brows(real, source, targets, recipe, folder, views)
+        pools.append((moved, np.arange(len(source))))
+        parts.append(moved_targets)
     quiet = np.concatenate([quiet[rows], np.zeros(len(half_rows), bool), quiet[source]])
-    wanted = without_side_effects(balanced(wanted, most=recipe.most_absent), quiet, units, recipe.quiet_smiles)
+    wanted = without_side_effects(balanced(joined(parts), most=recipe.most_absent), quiet, units, recipe.quiet_smiles)
     last = np.cumsum([len(which) for _, which in pools])
     real_sets = [
         ViewSet(some.views, which, wanted.select(np.arange(end - len(which), end)))
@@ -217,14 +223,14 @@ def train_mesh(
     keep = recipe.keep_teacher if init is None else recipe.keep_initial
     _train("student", heads, rendered, real_sets, recipe.student, folder, say, keep=keep)
     said = np.concatenate([_logits(model, pixels, some).numpy()[which] for some, which in pools])
-    said[-len(moved) :, [units.index(unit) for unit in MOVED_UNITS]] = np.nan  # not as the teacher says
+    said[len(said) - len(source) :, [units.index(unit) for unit in MOVED_UNITS]] = np.nan  # not as the teacher says
     _save_targets(folder / REAL_TARGETS, pools, wanted, said)
     tuning, test = _halves(apart)
     start = None if not tuning else _calibrated_on_renders(model, pixels, tuning)
     table, figures = calibrator.fit(model, pixels, start)
     say(f"labelled faces, each calibrated without its group: F1 {figures['f1']:.3f}, ROC area {figures['roc_area']:.3f}")
     notes = {
-        "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "moved_brows": len(moved),
+        "renders": sum(map(len, rendered)), "real_faces": len(faces), "half_faces": len(halves), "moved_brows": len(source),
         "recipe": asdict(recipe), "labelled": figures,
     }  # fmt: skip
     if init is not None:
@@ -382,14 +388,13 @@ def _half_faces(
 
 
 def _moved_brows(
-    real: Portraits, resting: np.ndarray, targets: Targets, recipe: MeshRecipe, folder: Path, views: Views
-) -> tuple[Portraits, np.ndarray, Targets]:
-    """Pictures with moved brows of the portraits whose brows are at rest, the row of the portrait of each, and their targets.
+    real: Portraits, source: np.ndarray, targets: Targets, recipe: MeshRecipe, folder: Path, views: Views
+) -> tuple[Portraits, Targets]:
+    """Pictures with moved brows of the portraits in the rows ``source``, whose brows are at rest, and their targets.
 
     What the brows show is known; of everything else the picture shows what the portrait shows.
     """
     units = recipe.model.action_units
-    source = np.repeat(np.flatnonzero(resting & frontal_faces(real.landmarks)), recipe.moved_again)
     draws = [draw_brows(np.random.default_rng([recipe.student.seed, number])) for number in range(len(source))]
     pictures = folder / "moved_brows"
     paths = [pictures / f"{number}.png" for number in range(len(source))]
@@ -412,7 +417,7 @@ def _moved_brows(
     columns = [units.index(unit) for unit in TAUGHT_UNITS]
     result.exceedance[:, columns], result.weight[:, columns] = known.exceedance, known.weight
     placed = np.load(points)
-    return Portraits(paths, placed, views("moved", paths, placed)), source, result
+    return Portraits(paths, placed, views("moved", paths, placed)), result
 
 
 def _save_targets(
