@@ -401,11 +401,11 @@ def _moved_brows(
     points = pictures / "points.npy"
     if not points.is_file():
         pictures.mkdir(exist_ok=True)
-        landmarks = []
+        landmarks, geometry = [], load_face_model()
         for number, (row, drawn) in enumerate(zip(source, draws, strict=True)):
             picture, corner = cut_out(read_image(real.paths[row]), real.landmarks[row])
             rng = np.random.default_rng([recipe.student.seed, number, 1])
-            bent, where = move_brows(picture, real.landmarks[row] - corner, drawn, load_face_model(), rng)
+            bent, where = move_brows(picture, real.landmarks[row] - corner, drawn, geometry, rng)
             Image.fromarray(bent).save(paths[number])
             landmarks.append(where)
         with whole_file(points) as partial:
